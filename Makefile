@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+.PHONY: help generate lint breaking lock
+PYTHON ?= python3
+BIN := .venv/bin
+VENV := .venv/.made
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Not a target of its own: every target that needs Python names it.
+$(VENV): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python tools/googleapis.py
+	@touch $@
+
+generate: $(VENV) ## Write gen/ anew from proto/
+	$(BIN)/buf generate
+
+lint: $(VENV) ## Check form and types of code and contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code proto
+
+lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
+	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
