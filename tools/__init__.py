@@ -1,0 +1,1 @@
+"""What turns the contracts into code and checks them: helpers of buf, called by make."""
