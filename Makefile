@@ -25,6 +25,9 @@ lint: $(VENV) ## Check form and types of code and contracts
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
 
+breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, main by default
+	@$(BIN)/python tools/breaking.py $(AGAINST)
+
 lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
