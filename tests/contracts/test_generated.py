@@ -1,0 +1,63 @@
+"""gen/ is what `make generate` writes from proto/, and nothing else."""
+
+from filecmp import cmp
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.conftest import Checkout
+
+
+def files(folder: Path) -> set[str]:
+    """Answer the paths of all files in a folder, but for what Python itself writes there."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
+def assert_fresh(checkout: Checkout, scratch: Path) -> None:
+    """Generate the code anew in a scratch folder and compare: every file that differs is named."""
+    run = checkout.buf("generate", "--output", str(scratch))
+    assert run.returncode == 0, run.stdout
+    have, want = checkout.root / "gen", scratch / "gen"
+    same = {file for file in files(have) & files(want) if cmp(have / file, want / file, shallow=False)}
+    stale = sorted(f"gen/{file}" for file in (files(have) | files(want)) - same)
+    if stale:
+        pytest.fail(f"not what `make generate` writes from proto/ (run it; gen/ is never edited): {', '.join(stale)}")
+
+
+def test_gen_is_what_the_contracts_generate(project: Checkout, tmp_path: Path) -> None:
+    assert_fresh(project, tmp_path)
+
+
+def test_an_edit_in_gen_is_found(checkout: Checkout, tmp_path: Path) -> None:
+    edited = "gen/shop/orders/v1/orders_pb2_grpc.py"
+    checkout.edit(edited, "class OrdersServiceServicer:", "class OrdersServiceServicer(object):")
+    with pytest.raises(pytest.fail.Exception, match=f"`make generate`.*: {edited}$"):
+        assert_fresh(checkout, tmp_path / "scratch")
+
+
+def test_a_contract_changed_without_generating_is_found(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.edit("proto/shop/payments/v1/payments.proto", "STATE_VOIDED = 3;", "STATE_CANCELLED = 3;")
+    with pytest.raises(pytest.fail.Exception, match=r"payments_pb2\.py,.*payments_pb2\.pyi"):
+        assert_fresh(checkout, tmp_path / "scratch")
+
+
+def test_what_a_removed_contract_left_in_gen_is_found_and_generate_removes_it(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    left = checkout.root / "gen/shop/gone/v1/gone_pb2.py"
+    left.parent.mkdir(parents=True)
+    left.write_text("")
+    with pytest.raises(pytest.fail.Exception, match=r"gen/shop/gone/v1/gone_pb2\.py$"):
+        assert_fresh(checkout, tmp_path / "scratch")
+    assert checkout.make("generate").returncode == 0
+    assert not left.exists()
+
+
+def test_a_new_field_shows_in_the_generated_code(checkout: Checkout) -> None:
+    field = "  // How long the product is, in millimetres.\n  int32 length_mm = 6;\n"
+    last = "  google.type.Money price = 5;\n"
+    checkout.edit("proto/shop/catalog/v1/catalog.proto", last, last + field)
+    assert checkout.make("generate").returncode == 0
+    types = (checkout.root / "gen/shop/catalog/v1/catalog_pb2.pyi").read_text(encoding="utf-8")
+    assert "length_mm: _builtins.int" in types
+    assert "How long the product is, in millimetres." in types

@@ -1,0 +1,127 @@
+"""The contracts keep buf's rules and the project's own; each rule is seen to find an offence."""
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from tests.contracts import rules
+from tests.contracts.conftest import Checkout
+
+CATALOG = "proto/shop/catalog/v1/catalog.proto"
+ORDERS = "proto/shop/orders/v1/orders.proto"
+PAYMENTS = "proto/shop/payments/v1/payments.proto"
+
+
+def build(checkout: Checkout) -> FileDescriptorSet:
+    """Build the contracts, with their comments."""
+    image = checkout.root.parent / "contracts.binpb"
+    run = checkout.buf("build", "proto", "--as-file-descriptor-set", "--output", str(image))
+    assert run.returncode == 0, run.stdout
+    return FileDescriptorSet.FromString(image.read_bytes())
+
+
+def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
+    assert rules.offences(build(checkout)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        pytest.param(
+            ORDERS,
+            "    option idempotency_level = IDEMPOTENCY_UNKNOWN;\n",
+            "",
+            "shop.orders.v1.OrdersService/PlaceOrder does not state its idempotency_level",
+            id="level left out",
+        ),
+        pytest.param(
+            PAYMENTS,
+            "rpc VoidPayment(VoidPaymentRequest)",
+            "rpc VoidPayment(GetPaymentRequest)",
+            "shop.payments.v1.PaymentsService/VoidPayment is a write without a request_id",
+            id="write without request_id",
+        ),
+        pytest.param(
+            PAYMENTS,
+            "rpc GetPayment(GetPaymentRequest)",
+            "rpc GetPayment(VoidPaymentRequest)",
+            "shop.payments.v1.PaymentsService/GetPayment is a read with a request_id",
+            id="read with request_id",
+        ),
+        pytest.param(
+            CATALOG,
+            "  google.type.Money price = 5;",
+            "  int64 price = 5;",
+            "shop.catalog.v1.Product.price is not google.type.Money",
+            id="price as a number",
+        ),
+        pytest.param(
+            CATALOG,
+            "  string category = 4;",
+            "  double category = 4;",
+            "shop.catalog.v1.Product.category is a floating-point number",
+            id="floating-point number",
+        ),
+        pytest.param(
+            ORDERS,
+            "  string page_token = 3;",
+            "  string token = 3;",
+            "shop.orders.v1.OrdersService/ListOrders has no page_token",
+            id="list without page token",
+        ),
+        pytest.param(
+            ORDERS,
+            '  // The resource name, "orders/{id}". The id is chosen by the service.',
+            "  // The resource name",
+            "the comment is no sentence: 'The resource name'",
+            id="comment that is no sentence",
+        ),
+        pytest.param(
+            ORDERS,
+            '  // Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND',
+            "  // NOT_FOUND",
+            "the method's comment does not tell its errors",
+            id="errors left out",
+        ),
+    ],
+)
+def test_an_offence_is_found_and_named(checkout: Checkout, file: str, old: str, new: str, said: str) -> None:
+    checkout.edit(file, old, new)
+    [offence] = rules.offences(build(checkout))
+    assert offence.endswith(said)
+
+
+def test_only_what_the_gateway_lets_in_has_an_http_path(checkout: Checkout) -> None:
+    assert rules.public(build(checkout)) == {
+        "shop.catalog.v1.CatalogService/BatchGetProducts",
+        "shop.catalog.v1.CatalogService/GetProduct",
+        "shop.catalog.v1.CatalogService/ListProducts",
+        "shop.inventory.v1.InventoryService/GetStock",
+        "shop.orders.v1.OrdersService/GetOrder",
+        "shop.orders.v1.OrdersService/ListOrders",
+        "shop.orders.v1.OrdersService/PlaceOrder",
+    }
+
+
+def test_buf_lint_is_clean(project: Checkout) -> None:
+    run = project.buf("lint")
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_buf_format_is_clean(project: Checkout) -> None:
+    run = project.buf("format", "--diff", "--exit-code", "proto")
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  // The products of this page, ordered by name.\n", "", 'Field "products" should have a non-empty comment'),
+        ("  string page_token = 2;", "  string pageToken = 2;", 'Field name "pageToken" should be lower_snake_case'),
+        ("rpc GetProduct(GetProductRequest)", "rpc GetProduct(Product)", 'RPC request type "Product" should be named'),
+    ],
+)
+def test_buf_lint_finds_an_offence(checkout: Checkout, old: str, new: str, said: str) -> None:
+    checkout.edit(CATALOG, old, new)
+    run = checkout.buf("lint")
+    assert run.returncode != 0
+    assert said in run.stdout
