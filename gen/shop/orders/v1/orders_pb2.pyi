@@ -216,7 +216,9 @@ class PlaceOrderRequest(_message.Message):
     customer: _builtins.str
     """Who buys, "customers/{id}"; the id has 1 to 64 letters, digits and characters of "-_."."""
     payment_token: _builtins.str
-    """The token that stands for the payer's card, as the card form gave it: 1 to 128 characters."""
+    """The token that stands for the payer's card, as the card form gave it: 1 to 128 characters. It is not
+    part of the order and cannot be read back.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceOrderItem]:
         """What is bought: 1 to 50 items, no product twice."""

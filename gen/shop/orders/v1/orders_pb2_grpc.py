@@ -66,15 +66,17 @@ class OrdersServiceServicer:
 
     def PlaceOrder(self, request, context):
         """PlaceOrder makes an order and answers it once it is CONFIRMED or REJECTED. A rejected order is an answer, not an
-        error: it says why, and nothing was kept or charged. If the call ends early the order is carried on without it.
+        error: it says why, and nothing was kept or charged. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) the
+        order, once stored, is carried on without it.
 
         Only its caller may send this call again, never the network in between: with the same request_id no second order is
         made, and the first is answered as it is now, PENDING if it is still under way.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
         items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-        ALREADY_EXISTS (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE or
-        DEADLINE_EXCEEDED if a service that the order needs did not answer: send it again with the same request_id.
+        ALREADY_EXISTS (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
+        (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
+        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xd9\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateR\x05state\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyR\x06\x61mount\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\xb9\x01\n\x17\x41uthorizePaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x30\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x02R\x06\x61mount\x12)\n\rpayment_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x0cpaymentToken\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"V\n\x15\x43\x61pturePaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"S\n\x12VoidPaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"U\n\x14RefundPaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"-\n\x11GetPaymentRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment2\x91\x04\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xd9\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateR\x05state\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyR\x06\x61mount\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\xbc\x01\n\x17\x41uthorizePaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x30\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x02R\x06\x61mount\x12,\n\rpayment_token\x18\x03 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\x0cpaymentToken\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"V\n\x15\x43\x61pturePaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"S\n\x12VoidPaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"U\n\x14RefundPaymentRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"-\n\x11GetPaymentRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment2\x91\x04\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,7 +44,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['amount']._loaded_options = None
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['amount']._serialized_options = b'\342A\001\002'
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._loaded_options = None
-  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._serialized_options = b'\342A\001\002'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\342A\001\002'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -74,25 +74,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENT_STATE']._serialized_start=460
   _globals['_PAYMENT_STATE']._serialized_end=570
   _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=648
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=833
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=835
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=914
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=916
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1002
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1004
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1081
-  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1083
-  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1166
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1168
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=1242
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1244
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1329
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1331
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=1407
-  _globals['_GETPAYMENTREQUEST']._serialized_start=1409
-  _globals['_GETPAYMENTREQUEST']._serialized_end=1454
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=1456
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=1529
-  _globals['_PAYMENTSSERVICE']._serialized_start=1532
-  _globals['_PAYMENTSSERVICE']._serialized_end=2061
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=836
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=838
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=917
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=919
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1005
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1007
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1084
+  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1086
+  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1169
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1171
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=1245
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1247
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1332
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1334
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=1410
+  _globals['_GETPAYMENTREQUEST']._serialized_start=1412
+  _globals['_GETPAYMENTREQUEST']._serialized_end=1457
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=1459
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=1532
+  _globals['_PAYMENTSSERVICE']._serialized_start=1535
+  _globals['_PAYMENTSSERVICE']._serialized_end=2064
 # @@protoc_insertion_point(module_scope)
