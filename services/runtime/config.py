@@ -1,0 +1,87 @@
+"""What a service reads from its environment: parsed once, checked, and then passed on as a value."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+LAST_PORT = 65535
+# Linux's limit of a Unix socket's path (sun_path), less the final zero byte.
+LONGEST_PATH = 107
+
+
+class ConfigError(Exception):
+    """The environment does not let the service start. The text names the variable and says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of one service process; README.md lists the variables."""
+
+    service: str
+    version: str = "dev"
+    listen: tuple[str, ...] = ("127.0.0.1:50051",)
+    management: tuple[str, int] = ("127.0.0.1", 8081)
+    database_url: str = ""
+    log_level: int = logging.INFO
+    namespace: str = "shop"
+    egress: str | None = None
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, service: str, environ: Mapping[str, str]) -> "Settings":
+        """Read `environ`; a variable that is empty counts as not set. Raises ConfigError."""
+        env = {name: value.strip() for name, value in environ.items() if value.strip()}
+        return cls(
+            service=service,
+            version=env.get("SERVICE_VERSION", "dev"),
+            listen=_listen(env.get("GRPC_LISTEN", "127.0.0.1:50051")),
+            management=_host_port("MANAGEMENT_LISTEN", env.get("MANAGEMENT_LISTEN", "127.0.0.1:8081")),
+            database_url=env.get("DATABASE_URL", f"sqlite+aiosqlite:///data/{service}.db"),
+            log_level=_log_level(env.get("LOG_LEVEL", "INFO")),
+            namespace=env.get("POD_NAMESPACE", "shop"),
+            egress=env.get("GRPC_EGRESS"),
+            targets={name.removesuffix("_TARGET"): value for name, value in env.items() if name.endswith("_TARGET")},
+        )
+
+
+def _listen(value: str) -> tuple[str, ...]:
+    """`unix:<path>` and `<host>:<port>`, separated by commas, as gRPC wants its addresses."""
+    addresses = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not addresses:
+        raise ConfigError(f"GRPC_LISTEN: {value!r} names no address")
+    for address in addresses:
+        if address.startswith("unix:"):
+            _check_socket_path(address)
+        else:
+            _host_port("GRPC_LISTEN", address)
+    return addresses
+
+
+def socket_path(address: str) -> PurePath | None:
+    """Answer the path of `unix:run/app.sock` or `unix:///run/app.sock`; None for a TCP address."""
+    if not address.startswith("unix:"):
+        return None
+    return PurePath(address.removeprefix("unix:").removeprefix("//"))
+
+
+def _check_socket_path(address: str) -> None:
+    path = str(socket_path(address))
+    if path == ".":
+        raise ConfigError(f"GRPC_LISTEN: {address!r} has no path")
+    if len(path.encode()) > LONGEST_PATH:
+        raise ConfigError(f"GRPC_LISTEN: the path of {address!r} has more than the {LONGEST_PATH} bytes of a socket's")
+
+
+def _host_port(variable: str, value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > LAST_PORT:
+        raise ConfigError(f"{variable}: {value!r} is not of the form host:port or unix:path")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _log_level(value: str) -> int:
+    level = logging.getLevelNamesMapping().get(value.upper())
+    if level is None:
+        raise ConfigError(f"LOG_LEVEL: {value!r} is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return level

@@ -1,0 +1,38 @@
+"""The HTTP management port: whether the process is alive, and whether it wants calls."""
+
+from aiohttp import web
+
+from services.runtime.config import ConfigError
+
+
+class Management:
+    """Answers GET /live with 200, GET /ready with 200 while the process wants calls and 503 otherwise."""
+
+    def __init__(self) -> None:
+        self._is_ready = False
+        app = web.Application()
+        app.router.add_get("/live", self._live)
+        app.router.add_get("/ready", self._ready)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen on `host:port`; raise ConfigError if it cannot be had."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            raise ConfigError(f"MANAGEMENT_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
+
+    def want_calls(self, *, ready: bool) -> None:
+        """Say from now on whether the process wants calls."""
+        self._is_ready = ready
+
+    async def stop(self) -> None:
+        """Close the port."""
+        await self._runner.cleanup()
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.Response(text="live\n")
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return web.Response(text="ready\n") if self._is_ready else web.Response(status=503, text="not ready\n")

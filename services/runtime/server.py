@@ -1,0 +1,135 @@
+"""serve(): one process, one service, from its environment to its clean end."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.runtime import telemetry
+from services.runtime.channel import channel
+from services.runtime.config import ConfigError, Settings, socket_path
+from services.runtime.database import Database, open_database
+from services.runtime.errors import ErrorTable
+from services.runtime.interceptor import CallInterceptor
+from services.runtime.logs import configure_logs
+from services.runtime.management import Management
+
+# What a request or a reply may have at most. The largest of ours, a full page of products, has a tenth of it.
+MOST_BYTES = 1024 * 1024
+# How long calls under way may take to end once the process is told to stop; Kubernetes gives 30 s in all.
+GRACE_SECONDS = 20.0
+
+logger = logging.getLogger(__name__)
+
+
+class Runtime:
+    """What a service may ask of its surroundings. All of it is closed, last first, after the server has stopped."""
+
+    def __init__(self, settings: Settings, closing: AsyncExitStack) -> None:
+        self._settings = settings
+        self._closing = closing
+
+    async def database(self, versions: Path) -> Database:
+        """Open the service's database, brought up to date with the migrations in the folder `versions`."""
+        database = await open_database(self._settings.database_url, versions)
+        self._closing.push_async_callback(database.close)
+        return database
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """Open a channel to another service, for example "catalog"."""
+        opened = channel(self._settings, service)
+        self._closing.push_async_callback(opened.close)
+        return opened
+
+
+# Adds the service's servicers to the server and answers their full names, for health and reflection.
+Register = Callable[[grpc.aio.Server, Runtime], Awaitable[Iterable[str]]]
+
+
+def serve(service: str, register: Register, errors: ErrorTable, *, reflected: Iterable[str] | None = None) -> None:
+    """Run the service until SIGTERM or SIGINT; exit with 2 if its environment does not let it start.
+
+    `service` is its name in the mesh, for example "inventory". `reflected` are the services that reflection tells of,
+    if they are not those that `register` answers.
+    """
+    try:
+        with suppress(asyncio.CancelledError):
+            asyncio.run(_run(service, register, errors, reflected))
+    except ConfigError as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        sys.exit(2)
+
+
+async def _run(service: str, register: Register, errors: ErrorTable, reflected: Iterable[str] | None) -> None:
+    settings = Settings.read(service, os.environ)
+    configure_logs(service, settings.version, settings.log_level)
+    _cancel_on_signal(asyncio.current_task())
+    # What is opened here is closed last first: /ready says 503 and health NOT_SERVING, calls under way end, what the
+    # service used is closed, the last spans are sent, and the management port, which answered all the while, goes.
+    async with AsyncExitStack() as closing:
+        management = Management()
+        closing.push_async_callback(management.stop)
+        await management.start(*settings.management)
+        tracing = telemetry.Telemetry(service, settings.version, os.environ)
+        closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
+
+        server = grpc.aio.server(
+            interceptors=[telemetry.server_interceptor(), CallInterceptor(errors)],
+            options=[
+                ("grpc.max_receive_message_length", MOST_BYTES),
+                ("grpc.max_send_message_length", MOST_BYTES),
+                # Two processes that share a port by mistake would each get half of the calls.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        names = list(await register(server, Runtime(settings, closing)))
+        probes = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(probes, server)
+        reflection.enable_server_reflection([*(reflected or names), reflection.SERVICE_NAME], server)
+        for address in settings.listen:
+            _bind(server, address)
+        await server.start()
+        closing.push_async_callback(server.stop, GRACE_SECONDS)
+        closing.push_async_callback(probes.enter_graceful_shutdown)
+        for name in names:
+            await probes.set(name, health_pb2.HealthCheckResponse.SERVING)
+        closing.callback(management.want_calls, ready=False)
+        management.want_calls(ready=True)
+        logger.info("serving", extra={"listen": list(settings.listen), "services": names})
+        await asyncio.Event().wait()
+
+
+def _cancel_on_signal(task: asyncio.Task[None] | None) -> None:
+    """SIGTERM and SIGINT end `task` as a cancellation, once; whatever it holds open is then closed in order."""
+    assert task is not None  # noqa: S101  # for mypy: a coroutine under asyncio.run has a task
+
+    def cancel() -> None:
+        if not task.cancelling():
+            logger.info("stopping")
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, cancel)
+
+
+def _bind(server: grpc.aio.Server, address: str) -> None:
+    path = socket_path(address)
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        # gRPC removes a socket file that is in its way, even if another process listens there.
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise ConfigError(f"GRPC_LISTEN: cannot listen on {address}: another process does")
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ConfigError(f"GRPC_LISTEN: cannot listen on {address}: the address is in use or not ours") from error

@@ -1,0 +1,63 @@
+"""Tracing: W3C trace context in and out, spans exported over OTLP if an endpoint is configured."""
+
+import logging
+from collections.abc import Mapping
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import grpc.aio
+from opentelemetry import trace
+from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_server_interceptor, filters
+from opentelemetry.propagate import set_global_textmap
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+# How long a stopping process waits for the last spans. A collector that is away must not delay the stop.
+FLUSH_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """The process's tracer provider, and what takes it down."""
+
+    def __init__(self, service: str, version: str, environ: Mapping[str, str]) -> None:
+        """Without an endpoint spans are made (logs carry their ids, callees get them) but go nowhere."""
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": service, "service.version": version}), shutdown_on_exit=False
+        )
+        self._exporter: SpanExporter | None = None
+        if any(environ.get(name) for name in ENDPOINTS):
+            # Imported here because it costs as much start time as all of gRPC, and most processes do without.
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+            self._exporter = OTLPSpanExporter()
+            # Its queue is bounded (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans): a slow collector costs spans, never calls.
+            self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
+        trace.set_tracer_provider(self._provider)
+        set_global_textmap(TraceContextTextMapPropagator())
+
+    def shutdown(self) -> None:
+        """Send what is queued, for at most FLUSH_SECONDS; blocks for as long."""
+        flush = Thread(target=self._provider.shutdown, daemon=True)
+        flush.start()
+        flush.join(FLUSH_SECONDS)
+        if flush.is_alive() and self._exporter is not None:
+            logger.warning("the last spans were not sent: the OTLP endpoint does not answer")
+            self._exporter.shutdown()
+
+
+def server_interceptor() -> grpc.aio.ServerInterceptor:
+    """Make a span of every call but health checks, whose probes would drown the rest."""
+    return aio_server_interceptor(filter_=filters.negate(filters.health_check()))  # type: ignore[no-any-return,no-untyped-call]
+
+
+def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
+    """Make a span of every outgoing call and send its context along."""
+    return aio_client_interceptors()  # type: ignore[no-any-return,no-untyped-call]
