@@ -1,0 +1,83 @@
+"""What the mesh must know of a Pod: a WorkloadEntry while it is ready, and a Sidecar that puts its listeners on loopback.
+
+On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
+(which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
+the Pod's addresses. Its egress hosts are those of the cluster's own Sidecar that selects the Pod: the agent reads that
+one, and takes it out of istiod's hands by a revision label that istiod passes over.
+"""
+
+from typing import Any
+
+from lightkube import ApiError, AsyncClient
+from lightkube.core.client import PatchType
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.resources.core_v1 import Pod
+
+from mesh.local.agent.images import GRPC_PORT
+from mesh.local.agent.sandbox import POD_LABEL, Sandbox
+
+WorkloadEntry = create_namespaced_resource("networking.istio.io", "v1", "WorkloadEntry", "workloadentries")
+Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
+MANAGER = "node-agent"
+CLAIM = {"istio.io/rev": MANAGER}
+"""The label on a Sidecar that the agent plays: istiod, of revision `default`, passes over it."""
+
+
+def _meta(sandbox: Sandbox) -> dict[str, Any]:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": sandbox.name, "uid": sandbox.uid}
+    return {"name": sandbox.name, "namespace": sandbox.namespace, "labels": {POD_LABEL: sandbox.name}, "ownerReferences": [owner]}
+
+
+async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Make the Pod an endpoint of the Services that select its labels."""
+    meta = _meta(sandbox)
+    meta["labels"] |= sandbox.meta.labels or {}
+    ports = {p.name: p.containerPort for c in sandbox.spec.containers for p in c.ports or [] if p.name}
+    spec = {"address": sandbox.ip, "ports": ports, "labels": sandbox.meta.labels or {}, "serviceAccount": sandbox.spec.serviceAccountName or "default"}
+    await client.apply(WorkloadEntry({"metadata": meta, "spec": spec}), field_manager=MANAGER, force=True)
+
+
+async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Take the Pod out of its Services. Nothing to take is fine."""
+    try:
+        await client.delete(WorkloadEntry, sandbox.name, namespace=sandbox.namespace)
+    except ApiError as error:
+        if error.status.code != 404:  # noqa: PLR2004
+            raise
+
+
+async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Give the Pod's sidecar its loopback listeners: inbound on the Pod's address, outbound on its egress address."""
+    await client.patch(Pod, sandbox.name, {"metadata": {"labels": {POD_LABEL: sandbox.name}}}, namespace=sandbox.namespace, patch_type=PatchType.MERGE)
+    port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
+    loopback = {"captureMode": "NONE", "port": port}
+    spec: dict[str, Any] = {
+        "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
+        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": "unix://run/app.sock"}],
+        "egress": [loopback | {"bind": sandbox.egress, "hosts": await _hosts(client, sandbox)}],
+    }
+    await client.apply(Sidecar({"metadata": _meta(sandbox), "spec": spec}), field_manager=MANAGER, force=True)
+
+
+async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
+    """The egress hosts of the cluster's Sidecar for this Pod (all of the namespace's without one), claiming it."""
+    labels = (sandbox.meta.labels or {}).items()
+    chosen = ["./*"]
+    best = -1
+    async for found in client.list(Sidecar, namespace=sandbox.namespace):
+        if POD_LABEL in (found.metadata.labels or {}):
+            continue
+        selector = (found["spec"].get("workloadSelector") or {}).get("labels", {})
+        if selector.items() <= labels and len(selector) > best:
+            best = len(selector)
+            chosen = [host for egress in found["spec"].get("egress", []) for host in egress["hosts"]]
+            await claim(client, found)
+    return chosen
+
+
+async def claim(client: AsyncClient, sidecar: Any) -> None:  # noqa: ANN401 - a generic resource has no static type
+    if (sidecar.metadata.labels or {}).get("istio.io/rev") != MANAGER:
+        patch = {"metadata": {"labels": CLAIM}}
+        await client.patch(Sidecar, sidecar.metadata.name, patch, namespace=sidecar.metadata.namespace, patch_type=PatchType.MERGE, field_manager=MANAGER)
+
+

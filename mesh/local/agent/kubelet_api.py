@@ -1,0 +1,65 @@
+"""The kubelet's API, as far as `kubectl logs` needs it: over TLS, for the API server's client certificate alone."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from mesh.local.agent.container import log_file
+from mesh.local.agent.node import KUBELET_PORT
+from mesh.local.instance import Instance
+
+Folder = Callable[[str, str], Path | None]
+"""(namespace, Pod) → its folder on this node."""
+
+
+async def serve(instance: Instance, folder_of: Folder) -> None:
+    """Answer until cancelled."""
+    app = web.Application()
+    app["folder_of"] = folder_of
+    app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", _logs)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    pki = instance.pki
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
+    await web.TCPSite(runner, instance.node_ip, KUBELET_PORT, ssl_context=context, reuse_address=True).start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _logs(request: web.Request) -> web.StreamResponse:
+    words, asked = request.match_info, request.query
+    if unsupported := {"timestamps", "sinceSeconds", "sinceTime"} & {key for key, value in asked.items() if value not in {"", "false"}}:
+        return web.Response(status=400, text=f"{', '.join(sorted(unsupported))}: the local node keeps logs without times of its own\n")
+    folder = request.app["folder_of"](words["namespace"], words["pod"])
+    runs = sorted((folder / "logs" / words["container"]).glob("*.log"), key=lambda path: int(path.stem)) if folder else []
+    if asked.get("previous") == "true":
+        runs = runs[:-1]
+    if not folder or not runs:
+        return web.Response(status=404, text=f"no log of container {words['container']} in pod {words['pod']}\n")
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await response.prepare(request)
+    with log_file(folder, words["container"], int(runs[-1].stem)).open("rb") as handle:
+        if (lines := asked.get("tailLines")) is not None:
+            handle.seek(_tail_offset(runs[-1], int(lines)))
+        while True:
+            if chunk := handle.read(65536):
+                await response.write(chunk)
+            elif asked.get("follow") == "true" and runs[-1].exists():
+                await asyncio.sleep(0.2)
+            else:
+                break
+    return response
+
+
+def _tail_offset(path: Path, lines: int) -> int:
+    """Where the last lines of the file begin."""
+    content = path.read_bytes()
+    ends = [index for index, byte in enumerate(content.rstrip(b"\n")) if byte == 10]  # noqa: PLR2004
+    return len(content) if lines == 0 else ends[-lines] + 1 if len(ends) >= lines else 0

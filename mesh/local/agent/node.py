@@ -1,0 +1,90 @@
+"""The node itself: its registration and its heartbeat."""
+
+import asyncio
+import logging
+import os
+import platform
+
+import httpx2
+from lightkube import ApiError, AsyncClient
+from lightkube.core.client import PatchType
+from lightkube.models.coordination_v1 import LeaseSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.coordination_v1 import Lease
+from lightkube.resources.core_v1 import Node, NodeStatus
+
+from mesh.local.agent.api import CONFLICT
+from mesh.local.agent.container import now
+from mesh.local.agent.endpoints import MANAGER
+from mesh.local.agent.environment import machine_memory
+from mesh.local.instance import NODE, PODS, Instance
+from mesh.local.tools import versions
+
+log = logging.getLogger("agent.node")
+LABELS = {
+    "kubernetes.io/hostname": NODE,
+    "kubernetes.io/os": "linux",
+    "kubernetes.io/arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+    "topology.kubernetes.io/region": "local",
+    "topology.kubernetes.io/zone": "local-a",
+}
+KUBELET_PORT = 10250
+HEARTBEAT = 10.0
+
+
+async def keep(client: AsyncClient, instance: Instance) -> None:
+    """Register the node and renew its lease for as long as the agent lives."""
+    while True:
+        try:
+            await _register(client)
+            await _status(client, instance)
+            while True:
+                await _renew(client)
+                await asyncio.sleep(HEARTBEAT)
+        except httpx2.HTTPError as error:
+            log.debug("no heartbeat: %s", error)
+            await asyncio.sleep(0.25)
+
+
+async def _register(client: AsyncClient) -> None:
+    try:
+        await client.create(Node(metadata=ObjectMeta(name=NODE, labels=LABELS)))
+    except ApiError as error:
+        if error.status.code != CONFLICT:
+            raise
+
+
+async def _status(client: AsyncClient, instance: Instance) -> None:
+    size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(PODS)}
+    condition = {"type": "Ready", "status": "True", "reason": "AgentReady", "message": "the node agent is running", "lastHeartbeatTime": now()}
+    release = f"{platform.system()} {platform.release()}"
+    status = {
+        "capacity": size,
+        "allocatable": size,
+        "conditions": [condition | {"lastTransitionTime": now()}],
+        "addresses": [{"type": "InternalIP", "address": instance.node_ip}, {"type": "Hostname", "address": NODE}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
+        "nodeInfo": {
+            "kubeletVersion": f"{versions()['kubectl']}-mesh-agent",
+            "containerRuntimeVersion": "process://1",
+            "osImage": release,
+            "kernelVersion": platform.release(),
+            "operatingSystem": "linux",
+            "architecture": LABELS["kubernetes.io/arch"],
+            "machineID": "",
+            "systemUUID": "",
+            "bootID": "",
+            "kubeProxyVersion": "",
+        },
+    }
+    await client.patch(NodeStatus, NODE, {"status": status}, patch_type=PatchType.STRATEGIC)
+
+
+async def _renew(client: AsyncClient) -> None:
+    spec = {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": now().replace("Z", ".000000Z")}
+    try:
+        await client.patch(Lease, NODE, {"spec": spec}, namespace="kube-node-lease", patch_type=PatchType.MERGE, field_manager=MANAGER)
+    except ApiError as error:
+        if error.status.code != 404:  # noqa: PLR2004
+            raise
+        await client.create(Lease(metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"), spec=LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40)))

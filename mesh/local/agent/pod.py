@@ -1,0 +1,154 @@
+"""One Pod from start to end: volumes, init containers, sidecars, containers, status, endpoint, and its orderly stop."""
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+
+import httpx2
+from lightkube import ApiError
+from lightkube.core.client import PatchType
+from lightkube.models.core_v1 import Container
+from lightkube.resources.core_v1 import PodStatus
+
+from mesh.local.agent import endpoints, images, processes, status, volumes
+from mesh.local.agent.api import Api
+from mesh.local.agent.container import Hooks, Runner
+from mesh.local.agent.environment import MissingReferenceError, expand, resolve
+from mesh.local.agent.images import Launch
+from mesh.local.agent.sandbox import Sandbox
+
+log = logging.getLogger("agent.pod")
+REFRESH = 60.0
+"""Seconds between two looks at the volumes: ConfigMaps and Secrets that changed, tokens to renew."""
+
+
+class PodWorker:
+    """Plays one Pod. A static Pod (of the control plane) is played without the API; its mirror there is only told of it."""
+
+    def __init__(self, sandbox: Sandbox, api: Api, *, static: bool = False) -> None:
+        self.sandbox, self._api, self._static = sandbox, api, static
+        self.terminating = False
+        self._runners: dict[str, Runner] = {}
+        self._initialized = False
+        self._changed = asyncio.Event()
+        self._since: dict[str, str] = {}
+        self._sidecars: list[asyncio.Task[int]] = []
+        self._hooks = Hooks(self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text))
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._report()), asyncio.create_task(self._refresh())]
+
+    async def terminate(self, grace: float) -> None:
+        """Leave the endpoints, stop the containers and then the sidecars, remove every trace, and tell the API."""
+        if self.terminating:
+            return
+        self.terminating = True
+        self._changed.set()
+        self._tasks[0].cancel()
+        await self._withdraw()
+        await self._stop(grace)
+        for task in self._tasks:
+            task.cancel()
+        erase(self.sandbox.folder)
+        await self._api.forget(self.sandbox)
+
+    def refresh_status(self) -> None:
+        """State everything anew, for an API server that may have missed it."""
+        self._changed.set()
+
+    async def relisten(self) -> None:
+        """Derive the loopback listeners anew, after the cluster's Sidecars changed."""
+        if self.sandbox.meshed and not self.terminating:
+            await endpoints.listen(self._api.client, self.sandbox)
+
+    async def _run(self) -> None:
+        restart = self.sandbox.spec.restartPolicy or "Always"
+        await self._mount()
+        for spec in self.sandbox.spec.initContainers or []:
+            runner = self._runner(spec)
+            if spec.restartPolicy == "Always":
+                self._sidecars.append(asyncio.create_task(runner.run("Always")))
+                await runner.up()
+            elif await runner.run("Never" if restart == "Never" else "OnFailure"):
+                return
+        self._initialized = True
+        await asyncio.gather(*(self._runner(spec).run(restart) for spec in self.sandbox.spec.containers))
+        await self._stop(self.sandbox.spec.terminationGracePeriodSeconds or 30)  # a Job is done: its sidecars end with it
+
+    def _runner(self, spec: Container) -> Runner:
+        self._runners[spec.name] = runner = Runner(spec, self.sandbox, self._hooks)
+        return runner
+
+    async def _mount(self) -> None:
+        while True:
+            try:
+                if self.sandbox.meshed:
+                    await endpoints.listen(self._api.client, self.sandbox)
+                await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)
+            except (MissingReferenceError, httpx2.HTTPError) as error:
+                log.info("%s waits for its volumes: %s", self.sandbox.name, error)
+                self._api.event(self.sandbox, "Warning", "FailedMount", str(error))
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _launch(self, spec: Container) -> Launch:
+        env = images.base_environment() | await resolve(spec, self.sandbox, self._api.lookup)
+        launch = images.launch(spec, self.sandbox, env)
+        env |= launch.env
+        return Launch([expand(word, env) for word in launch.argv], env, launch.pre_stop)
+
+    async def _stop(self, grace: float) -> None:
+        """Containers first; sidecars hear of it at once (preStop) but go when the containers are gone, last one first."""
+        sidecars = [self._runners[c.name] for c in self.sandbox.sidecars if c.name in self._runners]
+        main = [runner for runner in self._runners.values() if runner not in sidecars]
+        turns = [asyncio.Event() for _ in sidecars]
+        waiting = [asyncio.create_task(runner.stop(grace, turn)) for runner, turn in zip(sidecars, turns, strict=True)]
+        await asyncio.gather(*(runner.stop(grace) for runner in main))
+        for task, turn in reversed(list(zip(waiting, turns, strict=True))):
+            turn.set()
+            await task
+
+    async def _withdraw(self) -> None:
+        if not self.sandbox.meshed:
+            return
+        try:
+            await endpoints.withdraw(self._api.client, self.sandbox)
+        except httpx2.HTTPError as error:
+            log.warning("%s could not leave its Services: %s", self.sandbox.name, error)
+
+    async def _report(self) -> None:
+        """Keep the API in step with the containers; what it missed while it was away is told when it is back."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._tell()
+            except httpx2.HTTPError as error:
+                gone = isinstance(error, ApiError) and error.status.code == 404  # noqa: PLR2004
+                if gone and not self._static:
+                    return
+                await asyncio.sleep(0.5)
+                self._changed.set()
+
+    async def _tell(self) -> None:
+        current = status.build(self.sandbox, self._runners, self._since, initialized=self._initialized)
+        if self.sandbox.meshed:
+            ready = status.is_ready(current) and not self.terminating
+            await (endpoints.publish if ready else endpoints.withdraw)(self._api.client, self.sandbox)
+        patch = {"status": current}
+        await self._api.client.patch(PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC)
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            try:
+                await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)
+            except (MissingReferenceError, httpx2.HTTPError) as error:
+                log.warning("volumes of %s not refreshed: %s", self.sandbox.name, error)
+
+
+def erase(folder: Path) -> None:
+    """End what still runs in a Pod's folder, and remove the folder."""
+    for process in processes.of_folder(folder):
+        process.signal(processes.KILL)
+    shutil.rmtree(folder, ignore_errors=True)

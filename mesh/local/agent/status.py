@@ -1,0 +1,63 @@
+"""A Pod's status as the API states it, from what its containers tell."""
+
+from typing import Any
+
+from lightkube.models.core_v1 import Container
+
+from mesh.local.agent.container import Runner, now
+from mesh.local.agent.sandbox import Sandbox
+
+
+def phase(main: list[Runner], restart: str, *, initialized: bool) -> str:
+    ended = [runner.state["terminated"]["exitCode"] for runner in main if "terminated" in runner.state]
+    if initialized and restart != "Always" and len(ended) == len(main):
+        if not any(ended):
+            return "Succeeded"
+        if restart == "Never":
+            return "Failed"
+    return "Running" if initialized else "Pending"
+
+
+def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *, initialized: bool) -> dict[str, Any]:
+    """The status patch. `since` remembers when each condition last changed, across calls."""
+    init = sandbox.spec.initContainers or []
+    main = [runners[c.name] for c in sandbox.spec.containers if c.name in runners]
+    current = phase(main, sandbox.spec.restartPolicy or "Always", initialized=initialized)
+    # Sidecars count as containers for readiness: no traffic before the proxy is there.
+    serving = [runners.get(c.name) for c in [*sandbox.spec.containers, *sandbox.sidecars]]
+    ready = initialized and current == "Running" and all(runner and runner.ready for runner in serving)
+    truths = {"PodReadyToStartContainers": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
+    conditions = []
+    for kind, truth in truths.items():
+        status = str(truth)
+        if since.get(kind, "").partition("@")[0] != status:
+            since[kind] = f"{status}@{now()}"
+        entry = {"type": kind, "status": status, "lastTransitionTime": since[kind].partition("@")[2]}
+        conditions.append(entry if truth else entry | {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"})
+    return {
+        "phase": current,
+        "podIP": sandbox.ip,
+        "podIPs": [{"ip": sandbox.ip}],
+        "hostIP": sandbox.instance.node_ip,
+        "hostIPs": [{"ip": sandbox.instance.node_ip}],
+        "startTime": since.setdefault("start", now()),
+        "conditions": conditions,
+        "initContainerStatuses": [_container(c, runners.get(c.name)) for c in init],
+        "containerStatuses": [_container(c, runners.get(c.name)) for c in sandbox.spec.containers],
+    }
+
+
+def is_ready(status: dict[str, Any]) -> bool:
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
+
+
+def _container(spec: Container, runner: Runner | None) -> dict[str, Any]:
+    known = {"name": spec.name, "image": spec.image, "imageID": spec.image}
+    if not runner:
+        return known | {"ready": False, "restartCount": 0, "started": False, "state": {"waiting": {"reason": "PodInitializing"}}}
+    done = "terminated" in runner.state and runner.state["terminated"]["exitCode"] == 0
+    identity = {"containerID": f"process://{runner.process.pid}"} if runner.process else {}
+    # A finished init container counts as ready; that is how kubectl knows it is past.
+    ready = runner.ready or (done and spec.restartPolicy != "Always")
+    counts = {"ready": ready, "restartCount": runner.restarts, "started": runner.started}
+    return known | identity | counts | {"state": runner.state, "lastState": runner.last_state if runner.restarts else {}}

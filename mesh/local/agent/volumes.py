@@ -1,0 +1,113 @@
+"""A Pod's volumes, as folders: projected tokens, ConfigMaps, Secrets, downward API, emptyDir, hostPath."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from lightkube import AsyncClient
+from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
+from lightkube.models.core_v1 import KeyToPath, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection
+from lightkube.resources.core_v1 import ServiceAccountToken
+
+from mesh.local.agent.environment import Lookup, MissingReferenceError, field
+from mesh.local.agent.sandbox import Sandbox
+
+_TOKEN_LIFE = 3600
+
+
+async def populate(sandbox: Sandbox, client: AsyncClient | None, lookup: Lookup) -> None:
+    """Make or refresh every volume and mount it (by a symbolic link) into the Pod's folder.
+
+    Called again it rewrites only what changed; a token is renewed when four fifths of its life are over.
+
+    Raises:
+        MissingReferenceError: a ConfigMap or Secret is not there (yet).
+    """
+    folders = {}
+    for volume in sandbox.spec.volumes or []:
+        folders[volume.name] = folder = _folder(sandbox, volume)
+        async for path, content in _files(sandbox, volume, folder, client, lookup):
+            _write(folder / path, content)
+    mounts = [mount for c in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers] for mount in c.volumeMounts or []]
+    # Outer mounts first: a mount inside of another volume lands in that volume's folder.
+    for mount in sorted(mounts, key=lambda mount: mount.mountPath.count("/")):
+        _mount(sandbox, mount, folders[mount.name])
+
+
+def _folder(sandbox: Sandbox, volume: Volume) -> Path:
+    if volume.hostPath:
+        folder = sandbox.instance.root / volume.hostPath.path.lstrip("/")
+    else:
+        folder = sandbox.folder / "volumes" / volume.name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _mount(sandbox: Sandbox, mount: VolumeMount, folder: Path) -> None:
+    target = sandbox.folder / mount.mountPath.strip("/")
+    source = folder / (mount.subPath or "")
+    if target.is_symlink() and target.readlink() == source:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to(source)
+
+
+async def _files(sandbox: Sandbox, volume: Volume, folder: Path, client: AsyncClient | None, lookup: Lookup) -> AsyncIterator[tuple[str, str]]:
+    """The files of a volume that come from the API, each as (relative path, content)."""
+    projections: list[VolumeProjection] = (volume.projected and volume.projected.sources) or []
+    configs = [(s.configMap.name, s.configMap.items, s.configMap.optional) for s in projections if s.configMap]
+    secrets = [(s.secret.name, s.secret.items, s.secret.optional) for s in projections if s.secret]
+    downward = [item for s in projections if s.downwardAPI for item in s.downwardAPI.items or []]
+    if volume.configMap:
+        configs.append((volume.configMap.name, volume.configMap.items, volume.configMap.optional))
+    if volume.secret:
+        secrets.append((volume.secret.secretName, volume.secret.items, volume.secret.optional))
+    if volume.downwardAPI:
+        downward += volume.downwardAPI.items or []
+    for kind, sources in (("configmaps", configs), ("secrets", secrets)):
+        for name, items, optional in sources:
+            data = await lookup(kind, sandbox.namespace, name or "")
+            if data is None and not optional:
+                raise MissingReferenceError(f"{kind} {name} not found")
+            for path, content in _selected(data or {}, items):
+                yield path, content
+    for item in downward:
+        if item.fieldRef:
+            yield item.path, field(sandbox, item.fieldRef.fieldPath)
+    for source in projections:
+        if source.serviceAccountToken and client and _stale(folder / source.serviceAccountToken.path, source.serviceAccountToken):
+            yield source.serviceAccountToken.path, await _token(sandbox, source.serviceAccountToken, client)
+
+
+def _selected(data: dict[str, str], items: list[KeyToPath] | None) -> list[tuple[str, str]]:
+    if items is None:
+        return list(data.items())
+    return [(item.path, data[item.key]) for item in items if item.key in data]
+
+
+def _stale(path: Path, projection: ServiceAccountTokenProjection) -> bool:
+    return not path.exists() or time.time() - path.stat().st_mtime > 0.8 * (projection.expirationSeconds or _TOKEN_LIFE)
+
+
+async def _token(sandbox: Sandbox, projection: ServiceAccountTokenProjection, client: AsyncClient) -> str:
+    pod = BoundObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
+    audiences = [projection.audience] if projection.audience else []
+    request = TokenRequestSpec(audiences=audiences, boundObjectRef=pod, expirationSeconds=projection.expirationSeconds or _TOKEN_LIFE)
+    answer = await client.create(ServiceAccountToken(spec=request), sandbox.spec.serviceAccountName or "default", namespace=sandbox.namespace)
+    if not answer.status:
+        raise MissingReferenceError("the API server answered a token request without a token")
+    return answer.status.token
+
+
+def _write(path: Path, content: str) -> None:
+    """Replace the file in one step (readers see the old or the new one), readable by its owner alone."""
+    data = content.encode(errors="surrogateescape")
+    if path.exists() and path.read_bytes() == data:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+        handle.write(data)
+    partial.rename(path)

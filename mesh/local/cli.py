@@ -1,0 +1,120 @@
+"""`mesh`: the local mesh's command line."""
+
+import os
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mesh.local import demo, down, instance, status, tools, up
+from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A real Istio mesh on this machine: no containers, no root.")
+console, problems = Console(), Console(stderr=True)
+Name = Annotated[str, typer.Option("--instance", "-i", envvar="MESH_INSTANCE", help="Which mesh. Each has its own addresses and folder.")]
+
+
+def _existing(name: str) -> Instance:
+    found = instance.existing(name)
+    if not found:
+        raise MeshError(f"there is no mesh '{name}'", fix="`mesh up` makes it")
+    return found
+
+
+@app.command("up")
+def up_(
+    name: Name = "default",
+    gateway_port: Annotated[int | None, typer.Option(help="The gateway's port, 8080 when never given.", min=1024, max=65535)] = None,
+    *,
+    order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
+) -> None:
+    """Start the mesh, or bring a running one up to date, and place an order through it."""
+    up.turn_sigterm_into_ctrl_c()
+    mesh = instance.create(name, gateway_port)
+    try:
+        up.up(mesh, console)
+        if order:
+            demo.place_order(mesh, console)
+    except KeyboardInterrupt:
+        problems.print("\ninterrupted: ending what was started")
+        down.down(mesh)
+        raise typer.Exit(130) from None
+    console.print(_next_steps(mesh), highlight=False)
+
+
+@app.command("down")
+def down_(name: Name = "default", *, purge: Annotated[bool, typer.Option("--purge", help="Remove its data, keys and logs too.")] = False) -> None:
+    """End every process of the mesh. Its data stays, and `mesh up` goes on from there."""
+    found = instance.existing(name)
+    if not found:
+        console.print(f"there is no mesh '{name}': nothing to do")
+        return
+    with console.status(f"ending mesh '{name}'"):
+        ran = down.down(found, purge=purge)
+    console.print(f"mesh '{name}' {'ended' if ran else 'was not running'}{'; its folder is gone' if purge else ''}")
+
+
+@app.command("status")
+def status_(name: Name = "default") -> None:
+    """Show every Pod with its state and memory. Exit code 1 when the mesh does not run."""
+    if not status.show(_existing(name), console):
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def logs(context: typer.Context, workload: str, name: Name = "default") -> None:
+    """Show a workload's log: `mesh logs orders`, `mesh logs orders -c istio-proxy --follow`, `mesh logs agent`.
+
+    Further options are those of `kubectl logs`.
+    """
+    mesh = _existing(name)
+    if workload == "agent":
+        os.execvp("tail", ["tail", "-n", "200", *context.args, str(mesh.agent_log)])
+    namespace = {"istiod": "istio-system", "ingressgateway": "istio-ingress"}.get(workload, "shop")
+    os.environ["KUBECONFIG"] = str(mesh.kubeconfig)
+    kubectl = str(tools.bin_dir() / "kubectl")
+    os.execv(kubectl, ["kubectl", "logs", "-n", namespace, f"deployment/{workload}", *context.args])
+
+
+@app.command()
+def env(name: Name = "default") -> None:
+    """Print what a shell needs to talk to the mesh: eval "$(mesh env)"."""
+    mesh = _existing(name)
+    for key, value in (("KUBECONFIG", str(mesh.kubeconfig)), ("MESH_GATEWAY", mesh.gateway), ("MESH_HOME", str(mesh.home))):
+        print(f"export {key}={shlex.quote(value)}")
+    print(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")
+
+
+@app.command("tools")
+def tools_(*, drop_build_cache: Annotated[bool, typer.Option("--drop-build-cache", help="Give back the disk that building took.")] = False) -> None:
+    """Build the tools that are missing and list all with their versions."""
+    folder = tools.build(console, drop_build_cache=drop_build_cache)
+    for tool, version in sorted(tools.versions().items()):
+        console.print(f"{tool:24} {version}", highlight=False)
+    console.print(f"in {folder}", highlight=False, soft_wrap=True)
+
+
+def _next_steps(mesh: Instance) -> str:
+    option = "" if mesh.name == "default" else f" -i {mesh.name}"
+    return f"""
+the mesh is up. Next:
+  eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
+  kubectl get pods -A
+  grpcurl -plaintext {mesh.gateway} list
+  grpcurl -plaintext -d '{{"page_size": 3}}' {mesh.gateway} shop.catalog.v1.CatalogService/ListProducts
+  .venv/bin/mesh status{option}               memory of every Pod
+  .venv/bin/mesh down{option}                 end it; the data stays"""
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one message on standard error and exit code 2."""
+    try:
+        app()
+    except MeshError as error:
+        problems.print(f"mesh: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

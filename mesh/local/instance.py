@@ -1,0 +1,146 @@
+"""One local mesh: its name, its folder, its loopback addresses. Two instances share nothing.
+
+Linux answers on all of 127.0.0.0/8 without any set-up, so each instance gets a /16 of its own, and every component in it
+listens on its well-known port:
+
+    127.X.0.1      the node: etcd, the API server, the scheduler, the controller manager, istiod, the kubelet's API
+    127.X.1-99.N   Pod addresses (`status.podIP`)
+    127.X.129+.N   what the app in the Pod dials: its sidecar's egress listeners
+"""
+
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mesh.local.errors import MeshError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FIRST_PREFIX, INSTANCES = 20, 50
+PODS = 200
+"""Pods per instance: each takes one Pod address, one egress address and one admin port."""
+ADMIN_PORTS = 20_000
+"""First of Envoy's admin ports. pilot-agent reaches them on 127.0.0.1 alone, which all instances share."""
+NODE = "mesh-0"
+"""The node's name, and so the name of the kubelet that the agent plays."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A mesh's name, state folder, number (0 to 49) and gateway port."""
+
+    name: str
+    home: Path
+    number: int
+    gateway: str
+    """`host:port` of the ingress gateway."""
+
+    @property
+    def prefix(self) -> str:
+        return f"127.{FIRST_PREFIX + self.number}"
+
+    @property
+    def node_ip(self) -> str:
+        return f"{self.prefix}.0.1"
+
+    @property
+    def api_server(self) -> str:
+        return f"https://{self.node_ip}:6443"
+
+    def pod_ip(self, slot: int) -> str:
+        return f"{self.prefix}.{1 + slot // 100}.{1 + slot % 100}"
+
+    def egress_ip(self, slot: int) -> str:
+        return f"{self.prefix}.{129 + slot // 100}.{1 + slot % 100}"
+
+    def admin_port(self, slot: int) -> int:
+        return ADMIN_PORTS + self.number * PODS + slot
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home / "kubeconfig"
+
+    @property
+    def pods(self) -> Path:
+        """One folder per Pod: the working directory of its processes."""
+        return self.home / "pods"
+
+    @property
+    def root(self) -> Path:
+        """The node's root file system, as far as hostPath volumes see it."""
+        return self.home / "node"
+
+    @property
+    def pki(self) -> Path:
+        return self.root / "etc/kubernetes/pki"
+
+    @cached_property
+    def agent_log(self) -> Path:
+        return self.home / "agent.log"
+
+
+def state_home() -> Path:
+    """`$MESH_STATE_HOME`, else `$XDG_STATE_HOME/grpc-mesh`, else `~/.local/state/grpc-mesh`."""
+    if override := os.environ.get("MESH_STATE_HOME"):
+        return Path(override).resolve()
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "grpc-mesh"
+
+
+def existing(name: str) -> Instance | None:
+    """The instance of that name if it was ever started (and not cleaned since)."""
+    home = state_home() / name
+    try:
+        saved = json.loads((home / "instance.json").read_text())
+    except FileNotFoundError:
+        return None
+    return Instance(name, home, saved["number"], saved["gateway"])
+
+
+def create(name: str, gateway_port: int | None = None) -> Instance:
+    """Load the instance, or choose its addresses and make its folder (0700: it holds keys and tokens).
+
+    The `default` instance's gateway listens on 127.0.0.1:8080, any other's on its own address.
+    """
+    if not name.replace("-", "").isalnum():
+        raise MeshError(f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance")
+    found = existing(name)
+    if found and not gateway_port:
+        return found
+    home = state_home() / name
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state_home() / ".numbers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        number = found.number if found else _free_number()
+        host = "127.0.0.1" if name == "default" else f"127.{FIRST_PREFIX + number}.0.1"
+        instance = Instance(name, home, number, f"{host}:{gateway_port or 8080}")
+        (home / "instance.json").write_text(json.dumps({"number": number, "gateway": instance.gateway}))
+    return instance
+
+
+def all_instances() -> list[Instance]:
+    """Every instance that has a folder under the state home."""
+    names = sorted(path.parent.name for path in state_home().glob("*/instance.json"))
+    return [instance for name in names if (instance := existing(name))]
+
+
+def _free_number() -> int:
+    taken = {instance.number for instance in all_instances()}
+    # Meshes of other users or state homes are known only by their sockets.
+    for number in range(INSTANCES):
+        if number not in taken and not any(port_in_use(f"127.{FIRST_PREFIX + number}.0.1", port) for port in (2379, 6443)):
+            return number
+    raise MeshError("no address range is left for another mesh", why=f"{INSTANCES} instances exist", fix="`mesh down --purge` one of them")
+
+
+def port_in_use(host: str, port: int) -> bool:
+    """Whether somebody listens there (on that address or on all)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
