@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from google.protobuf.descriptor import Descriptor
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, String, Table, insert, select
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.instants import Instant
 
 # A table of its own MetaData: every service has the same one, made by the service's first migration.
 requests = Table(
@@ -19,7 +21,7 @@ requests = Table(
     Column("request_id", String(64), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
     Column("resource_id", String(64), nullable=False),
-    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("create_time", Instant, nullable=False),
 )
 
 

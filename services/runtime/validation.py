@@ -25,7 +25,9 @@ class InvalidFieldsError(Exception):
     """The request breaks its contract. INVALID_ARGUMENT, with one violation for each offending field."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(f"{violation.field} {violation.description}" for violation in violations))
+        first = violations[0]
+        others = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        super().__init__(f"{first.field} {first.description}{others}")
         self.violations = violations
 
 

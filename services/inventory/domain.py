@@ -1,0 +1,114 @@
+"""The rules of stock: what is there, what is held back, what may become of a reservation. Standard library alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+
+class State(Enum):
+    """What has become of a reservation's pieces. COMMITTED and RELEASED are final."""
+
+    HELD = "HELD"
+    COMMITTED = "COMMITTED"
+    RELEASED = "RELEASED"
+
+
+class StockNotFoundError(Exception):
+    """The product was never stocked."""
+
+    def __init__(self, product: str) -> None:
+        super().__init__(f"product {product} was never stocked")
+
+
+class ReservationNotFoundError(Exception):
+    """There is no such reservation."""
+
+    def __init__(self, reservation: str) -> None:
+        super().__init__(f"there is no reservation {reservation}")
+
+
+class ReservationStateError(Exception):
+    """The reservation is settled, and not as the caller asks."""
+
+    def __init__(self, reservation: str, state: State) -> None:
+        super().__init__(f"reservation {reservation} is {state.value}")
+        self.metadata = {"state": state.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A number of pieces of one product."""
+
+    product: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A line that asks for more than there is."""
+
+    product: str
+    wanted: int
+    available: int
+
+
+class InsufficientStockError(Exception):
+    """Some lines ask for more than is available; `shortages` names each of them."""
+
+    def __init__(self, shortages: Sequence[Shortage]) -> None:
+        super().__init__(f"not enough pieces of {', '.join(shortage.product for shortage in shortages)}")
+        self.shortages = shortages
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The pieces of one product. available + reserved + sold is what was ever put in."""
+
+    product: str
+    available: int
+    reserved: int = 0
+    sold: int = 0
+
+    def hold(self, quantity: int) -> "Stock":
+        """Keep pieces back."""
+        return replace(self, available=self.available - quantity, reserved=self.reserved + quantity)
+
+    def sell(self, quantity: int) -> "Stock":
+        """Take pieces out that were kept back."""
+        return replace(self, reserved=self.reserved - quantity, sold=self.sold + quantity)
+
+    def give_back(self, quantity: int) -> "Stock":
+        """Make pieces available again that were kept back."""
+        return replace(self, available=self.available + quantity, reserved=self.reserved - quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Pieces that are held back for whoever made it."""
+
+    id: str
+    state: State
+    lines: tuple[Line, ...]
+    create_time: datetime
+    update_time: datetime
+
+    def settle(self, state: State, now: datetime) -> "Reservation":
+        """Become COMMITTED or RELEASED. Raises ReservationStateError unless it is HELD or is so already."""
+        if self.state is state:
+            return self
+        if self.state is not State.HELD:
+            raise ReservationStateError(self.id, self.state)
+        return replace(self, state=state, update_time=now)
+
+
+def hold(stocks: Mapping[str, Stock], lines: Sequence[Line]) -> list[Stock]:
+    """Hold the pieces of every line or of none. Raises InsufficientStockError; a product without stock has 0 pieces."""
+    shortages = [
+        Shortage(line.product, line.quantity, available)
+        for line in lines
+        if (available := stocks[line.product].available if line.product in stocks else 0) < line.quantity
+    ]
+    if shortages:
+        raise InsufficientStockError(shortages)
+    return [stocks[line.product].hold(line.quantity) for line in lines]

@@ -1,0 +1,46 @@
+"""What the service does for each call: read, let the domain decide, write. All within the caller's transaction."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from services.inventory import domain
+from services.inventory.domain import Line, Reservation, State, Stock
+from services.inventory.store import Store
+
+
+async def reserve_stock(store: Store, lines: Sequence[Line]) -> Reservation:
+    """Hold the pieces of every line. Raises InsufficientStockError."""
+    stocks = await store.stocks(line.product for line in lines)
+    await store.put_stocks(domain.hold(stocks, lines))
+    now = datetime.now(UTC)
+    reservation = Reservation(str(uuid.uuid4()), State.HELD, tuple(lines), now, now)
+    await store.add_reservation(reservation)
+    return reservation
+
+
+async def commit_reservation(store: Store, reservation_id: str) -> Reservation:
+    """Sell the held pieces. Raises ReservationNotFoundError, ReservationStateError."""
+    return await _settle(store, reservation_id, State.COMMITTED)
+
+
+async def release_reservation(store: Store, reservation_id: str) -> Reservation:
+    """Give the held pieces back. Raises ReservationNotFoundError, ReservationStateError."""
+    return await _settle(store, reservation_id, State.RELEASED)
+
+
+async def _settle(store: Store, reservation_id: str, state: State) -> Reservation:
+    before = await store.reservation(reservation_id)
+    after = before.settle(state, datetime.now(UTC))
+    if after is not before:
+        stocks = await store.stocks(line.product for line in after.lines)
+        move = Stock.sell if state is State.COMMITTED else Stock.give_back
+        await store.put_stocks([move(stocks[line.product], line.quantity) for line in after.lines])
+        await store.put_state(after)
+    return after
+
+
+async def open_stock(store: Store, stocks: Iterable[Stock]) -> None:
+    """Put the first stock in, unless there is some already."""
+    if await store.is_empty():
+        await store.add_stocks(stocks)

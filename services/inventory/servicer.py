@@ -1,0 +1,78 @@
+"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from typing_extensions import override
+
+from services.inventory import domain, handlers, messages
+from services.inventory.store import Store
+from services.runtime import Database, ErrorTable, Refusal, once
+from shop.inventory.v1 import inventory_pb2 as pb
+from shop.inventory.v1 import inventory_pb2_grpc
+
+ERRORS = ErrorTable(
+    "inventory.shop.example",
+    {
+        domain.StockNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "STOCK_NOT_FOUND"),
+        domain.ReservationNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND"),
+        domain.ReservationStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE"),
+        domain.InsufficientStockError: Refusal(
+            grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_STOCK", messages.write_shortages
+        ),
+    },
+)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Write = pb.ReserveStockRequest | pb.CommitReservationRequest | pb.ReleaseReservationRequest
+
+
+class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
+    """shop.inventory.v1.InventoryService over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
+        product = messages.read_stock_name(request)
+        async with self._database.read() as connection:
+            stock = await Store(connection).stock(product)
+        return pb.GetStockResponse(stock=messages.write_stock(stock))
+
+    @override
+    async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
+        name = messages.read_reservation_name(request)
+        async with self._database.read() as connection:
+            reservation = await Store(connection).reservation(name)
+        return pb.GetReservationResponse(reservation=messages.write_reservation(reservation))
+
+    @override
+    async def ReserveStock(self, request: pb.ReserveStockRequest, context: Context) -> pb.ReserveStockResponse:
+        lines = messages.read_lines(request)
+        reservation = await self._once(request, lambda store: handlers.reserve_stock(store, lines))
+        return pb.ReserveStockResponse(reservation=reservation)
+
+    @override
+    async def CommitReservation(
+        self, request: pb.CommitReservationRequest, context: Context
+    ) -> pb.CommitReservationResponse:
+        name = messages.read_settling(request)
+        reservation = await self._once(request, lambda store: handlers.commit_reservation(store, name))
+        return pb.CommitReservationResponse(reservation=reservation)
+
+    @override
+    async def ReleaseReservation(
+        self, request: pb.ReleaseReservationRequest, context: Context
+    ) -> pb.ReleaseReservationResponse:
+        name = messages.read_settling(request)
+        reservation = await self._once(request, lambda store: handlers.release_reservation(store, name))
+        return pb.ReleaseReservationResponse(reservation=reservation)
+
+    async def _once(self, request: Write, change: Callable[[Store], Awaitable[domain.Reservation]]) -> pb.Reservation:
+        async with self._database.write() as connection:
+            store = Store(connection)
+            reservation = await once(connection, request, lambda: change(store), store.reservation)
+        return messages.write_reservation(reservation)
