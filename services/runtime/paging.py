@@ -1,0 +1,66 @@
+"""Pages of a list: how many entries to answer, and where the next page begins."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.runtime.validation import Check
+
+DEFAULT_SIZE = 50
+MOST_SIZE = 100
+# So many bytes at the start of a token tell which list it is of.
+MARK_BYTES = 8
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The part of a list that a call asks for: at most `size` entries, from the one after the key `after` on.
+
+    `query` tells one list from another, for example "products?category=tea". `after` is empty for the first page.
+    """
+
+    query: str
+    size: int
+    after: str
+
+    @property
+    def limit(self) -> int:
+        """How many entries to look up: one more than the page holds, to see whether there is a next page."""
+        return self.size + 1
+
+    def cut(self, found: Sequence[Entry], key: Callable[[Entry], str]) -> tuple[Sequence[Entry], str]:
+        """Answer the entries of this page and the token of the next, which is empty if nothing follows."""
+        if len(found) <= self.size:
+            return found, ""
+        page = found[: self.size]
+        token = base64.urlsafe_b64encode(_mark(self.query) + key(page[-1]).encode())
+        return page, token.decode().rstrip("=")
+
+
+def read_page(check: Check, size: int, token: str, query: str) -> Page:
+    """Read the fields page_size and page_token of a call for the list `query`."""
+    check.that("page_size", "must not be negative", holds=size >= 0)
+    after = _key(token, query)
+    check.that("page_token", "must be the next_page_token of another page of the same list", holds=after is not None)
+    return Page(query, min(size or DEFAULT_SIZE, MOST_SIZE), after or "")
+
+
+def _key(token: str, query: str) -> str | None:
+    """Answer the key in a token, an empty one if there is no token; None if it is not one of `query`."""
+    if not token:
+        return ""
+    try:
+        content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        mark, key = content[:MARK_BYTES], content[MARK_BYTES:].decode()
+    except (binascii.Error, ValueError):
+        return None
+    return key if mark == _mark(query) and key else None
+
+
+def _mark(query: str) -> bytes:
+    return hashlib.sha256(query.encode()).digest()[:MARK_BYTES]
