@@ -1,0 +1,1 @@
+"""The catalog context: what the shop sells, and at what price."""
