@@ -1,0 +1,145 @@
+"""Real service processes, each with its own socket, port and folder, and what a caller sees of their errors."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 20
+STOP_SECONDS = 20
+SOCKET = Path("run/app.sock")
+
+
+class NotYetError(Exception):
+    """The condition that is waited for does not hold yet."""
+
+
+def free_port() -> int:
+    """Answer a loopback port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """One service process: `python -m services.<name>` in a folder of its own."""
+
+    def __init__(
+        self, name: str, folder: Path, env: dict[str, str] | None = None, *, module: str | None = None
+    ) -> None:
+        """Start it, without waiting; `module` is run instead of the service's own package."""
+        self.name = name
+        self.folder = folder
+        self.port = free_port()
+        (folder / "run").mkdir(parents=True, exist_ok=True)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "GRPC_"))}
+        settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
+        with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", module or f"services.{name}"],
+                cwd=folder,
+                env={**kept, "PYTHONPATH": str(ROOT), **settings},
+                stdout=out,
+                stderr=err,
+            )
+
+    @property
+    def target(self) -> str:
+        """Where a channel to it dials, and what another service's <NAME>_TARGET is."""
+        return f"unix:{self.folder / SOCKET}"
+
+    def channel(self) -> grpc.aio.Channel:
+        """Open a channel as a plain client does."""
+        return grpc.aio.insecure_channel(self.target)
+
+    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05), retry=retry_if_exception_type(NotYetError))
+    def wait_ready(self) -> "Process":
+        """Wait until it wants calls."""
+        assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}: {self.errors()}"
+        if self.get("/ready") != 200:
+            raise NotYetError(self.name)
+        return self
+
+    def get(self, path: str) -> int:
+        """Answer the HTTP status of the management port; 0 if nobody listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+                return int(reply.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def log(self) -> list[dict[str, Any]]:
+        """Answer the records it has written so far."""
+        return [json.loads(line) for line in (self.folder / "out.log").read_text(encoding="utf-8").splitlines()]
+
+    def errors(self) -> str:
+        """Answer what stands on its standard error."""
+        return (self.folder / "err.log").read_text(encoding="utf-8")
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        """Send it a signal."""
+        self.popen.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end and answer its exit code."""
+        return self.popen.wait(STOP_SECONDS)
+
+    def stop(self) -> int:
+        """End it and answer its exit code."""
+        self.signal()
+        return self.wait()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An error as a caller sees it: `fields` are BadRequest's, `subjects` PreconditionFailure's."""
+
+    code: grpc.StatusCode
+    text: str
+    reason: str
+    domain: str
+    metadata: dict[str, str]
+    fields: list[str]
+    subjects: list[str]
+
+
+async def refused(call: Awaitable[object]) -> Refused:
+    """Await a call that must fail, and read its error with all details."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    error = caught.value
+    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None, f"{error.code()} has no details: {error.details()}"
+    info = error_details_pb2.ErrorInfo()
+    bad = error_details_pb2.BadRequest()
+    failure = error_details_pb2.PreconditionFailure()
+    for detail in status.details:
+        assert detail.Unpack(info) or detail.Unpack(bad) or detail.Unpack(failure), detail.type_url
+    return Refused(
+        code=error.code(),
+        text=error.details() or "",
+        reason=info.reason,
+        domain=info.domain,
+        metadata=dict(info.metadata),
+        fields=[violation.field for violation in bad.field_violations],
+        subjects=[violation.subject for violation in failure.violations],
+    )

@@ -1,0 +1,257 @@
+"""inventory through its generated client: pieces are conserved, writes happen once, bad input leaves no trace."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+import pytest
+
+from shop.inventory.v1 import inventory_pb2 as pb
+from shop.inventory.v1 import inventory_pb2_grpc
+from tests.services.conftest import Start
+from tests.services.harness import Process, refused
+
+Stub = inventory_pb2_grpc.InventoryServiceStub
+HELD, COMMITTED, RELEASED = (
+    pb.Reservation.STATE_HELD,
+    pb.Reservation.STATE_COMMITTED,
+    pb.Reservation.STATE_RELEASED,
+)
+
+
+@pytest.fixture
+async def inventory(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
+    async with shared("inventory").channel() as channel:
+        yield Stub(channel)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def reserve(request_id: str, **pieces: int) -> pb.ReserveStockRequest:
+    """Make a request; p_0001=2 asks for two pieces of products/p-0001."""
+    return pb.ReserveStockRequest(
+        request_id=request_id,
+        lines=[
+            pb.ReservationLine(product=f"products/{product.replace('_', '-')}", quantity=quantity)
+            for product, quantity in pieces.items()
+        ],
+    )
+
+
+async def counts(inventory: Stub, product: str) -> tuple[int, int]:
+    """Answer how many pieces are available and reserved."""
+    stock = (await inventory.GetStock(pb.GetStockRequest(name=f"stocks/{product}"))).stock
+    return stock.available, stock.reserved
+
+
+async def held(inventory: Stub, **pieces: int) -> str:
+    """Reserve and answer the reservation's name."""
+    return (await inventory.ReserveStock(reserve(new_id(), **pieces))).reservation.name
+
+
+async def test_a_reservation_holds_pieces_back_and_its_commit_sells_them(inventory: Stub) -> None:
+    before = await counts(inventory, "p-0001")
+    reservation = (await inventory.ReserveStock(reserve(new_id(), p_0001=3))).reservation
+    assert reservation.state == HELD
+    assert [(line.product, line.quantity) for line in reservation.lines] == [("products/p-0001", 3)]
+    assert await counts(inventory, "p-0001") == (before[0] - 3, before[1] + 3)
+
+    commit = pb.CommitReservationRequest(request_id=new_id(), name=reservation.name)
+    assert (await inventory.CommitReservation(commit)).reservation.state == COMMITTED
+    assert await counts(inventory, "p-0001") == (before[0] - 3, before[1])
+
+
+async def test_a_release_gives_every_piece_back(inventory: Stub) -> None:
+    before = await counts(inventory, "p-0002"), await counts(inventory, "p-0003")
+    name = await held(inventory, p_0002=1, p_0003=4)
+    release = pb.ReleaseReservationRequest(request_id=new_id(), name=name)
+    assert (await inventory.ReleaseReservation(release)).reservation.state == RELEASED
+    assert (await counts(inventory, "p-0002"), await counts(inventory, "p-0003")) == before
+
+
+async def test_settling_again_changes_nothing(inventory: Stub) -> None:
+    name = await held(inventory, p_0004=2)
+    first = await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    after = await counts(inventory, "p-0004")
+    again = await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    assert again == first
+    assert await counts(inventory, "p-0004") == after
+
+
+async def test_a_committed_reservation_is_not_released(inventory: Stub) -> None:
+    name = await held(inventory, p_0005=1)
+    await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    after = await counts(inventory, "p-0005")
+    error = await refused(inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name)))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE")
+    assert error.metadata == {"state": "COMMITTED"}
+    assert await counts(inventory, "p-0005") == after
+
+
+async def test_a_released_reservation_is_not_committed(inventory: Stub) -> None:
+    name = await held(inventory, p_0006=1)
+    await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
+    error = await refused(inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name)))
+    assert (error.reason, error.metadata) == ("RESERVATION_WRONG_STATE", {"state": "RELEASED"})
+
+
+async def test_lines_are_held_all_or_none_and_each_that_lacks_stock_is_named(inventory: Stub) -> None:
+    before = await counts(inventory, "p-0007")
+    error = await refused(inventory.ReserveStock(reserve(new_id(), p_0007=1, p_0199=1, p_0047=2)))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_STOCK")
+    assert error.domain == "inventory.shop.example"
+    assert error.subjects == ["products/p-0199", "products/p-0047"]
+    assert await counts(inventory, "p-0007") == before
+
+
+async def test_a_product_that_was_never_stocked_has_no_pieces(inventory: Stub) -> None:
+    error = await refused(inventory.ReserveStock(reserve(new_id(), p_9999=1)))
+    assert (error.reason, error.subjects) == ("INSUFFICIENT_STOCK", ["products/p-9999"])
+
+
+async def test_many_at_once_never_get_more_than_there_is(inventory: Stub) -> None:
+    available, reserved = await counts(inventory, "p-0013")
+    calls = [inventory.ReserveStock(reserve(new_id(), p_0013=1, p_0014=1)) for _ in range(20)]
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    won = [reply for reply in replies if isinstance(reply, pb.ReserveStockResponse)]
+    assert len(won) == available < len(replies)
+    assert await counts(inventory, "p-0013") == (0, reserved + available)
+
+
+async def test_the_same_request_makes_one_reservation_however_often_it_is_sent(inventory: Stub) -> None:
+    before = await counts(inventory, "p-0008")
+    request = reserve(new_id(), p_0008=2)
+    replies = await asyncio.gather(*(inventory.ReserveStock(request) for _ in range(10)))
+    assert len({reply.reservation.name for reply in replies}) == 1
+    assert await counts(inventory, "p-0008") == (before[0] - 2, before[1] + 2)
+
+
+async def test_a_request_sent_again_is_answered_with_the_reservation_as_it_is_now(inventory: Stub) -> None:
+    request = reserve(new_id(), p_0009=1)
+    name = (await inventory.ReserveStock(request)).reservation.name
+    await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
+    again = (await inventory.ReserveStock(request)).reservation
+    assert (again.name, again.state) == (name, RELEASED)
+
+
+async def test_a_refused_request_is_not_remembered(inventory: Stub) -> None:
+    request_id = new_id()
+    assert (await refused(inventory.ReserveStock(reserve(request_id, p_0199=1)))).reason == "INSUFFICIENT_STOCK"
+    assert (await inventory.ReserveStock(reserve(request_id, p_0010=1))).reservation.state == HELD
+
+
+async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
+    request_id = new_id()
+    name = (await inventory.ReserveStock(reserve(request_id, p_0011=1))).reservation.name
+    before = await counts(inventory, "p-0011")
+    for call in (
+        inventory.ReserveStock(reserve(request_id, p_0011=2)),
+        inventory.CommitReservation(pb.CommitReservationRequest(request_id=request_id, name=name)),
+        inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=request_id, name=name)),
+    ):
+        error = await refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert error.fields == ["request_id"]
+    assert await counts(inventory, "p-0011") == before
+    assert (await inventory.GetReservation(pb.GetReservationRequest(name=name))).reservation.state == HELD
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (pb.ReserveStockRequest(), ["request_id", "lines"]),
+        (reserve("", p_0012=1), ["request_id"]),
+        (reserve("x" * 65, p_0012=1), ["request_id"]),
+        (reserve("no spaces", p_0012=1), ["request_id"]),
+        (reserve("id", p_0012=0), ["lines[0].quantity"]),
+        (reserve("id", p_0012=-1), ["lines[0].quantity"]),
+        (reserve("id", p_0012=1001), ["lines[0].quantity"]),
+        (reserve("id", p_0012=1, BAD=2**31 - 1), ["lines[1].product", "lines[1].quantity"]),
+        (pb.ReserveStockRequest(request_id="id", lines=[pb.ReservationLine(quantity=1)]), ["lines[0].product"]),
+        (
+            pb.ReserveStockRequest(
+                request_id="id", lines=[pb.ReservationLine(product="products/p-0012", quantity=1)] * 2
+            ),
+            ["lines[1].product"],
+        ),
+        (reserve("id", **{f"p_{number}": 1 for number in range(51)}), ["lines"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else "",
+)
+async def test_every_offending_field_of_a_reservation_is_named_and_nothing_is_held(
+    inventory: Stub, request_: pb.ReserveStockRequest, fields: list[str]
+) -> None:
+    before = await counts(inventory, "p-0012")
+    error = await refused(inventory.ReserveStock(request_))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert error.fields == fields
+    assert await counts(inventory, "p-0012") == before
+
+
+@pytest.mark.parametrize(
+    "name", ["", "p-0001", "stocks/", "stocks/P-1", "products/p-0001", "stocks/a/b", "stocks/" + "a" * 65]
+)
+async def test_a_stocks_name_is_checked(inventory: Stub, name: str) -> None:
+    error = await refused(inventory.GetStock(pb.GetStockRequest(name=name)))
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["name"])
+
+
+@pytest.mark.parametrize("name", ["", "reservations/", "stocks/p-0001", "reservations/a b"])
+async def test_a_reservations_name_is_checked_by_every_method(inventory: Stub, name: str) -> None:
+    for call, fields in (
+        (inventory.GetReservation(pb.GetReservationRequest(name=name)), ["name"]),
+        (inventory.CommitReservation(pb.CommitReservationRequest(name=name)), ["request_id", "name"]),
+        (inventory.ReleaseReservation(pb.ReleaseReservationRequest(name=name)), ["request_id", "name"]),
+    ):
+        error = await refused(call)
+        assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+async def test_what_does_not_exist_is_not_found(inventory: Stub) -> None:
+    name = f"reservations/{new_id()}"
+    for call, reason in (
+        (inventory.GetStock(pb.GetStockRequest(name="stocks/p-9999")), "STOCK_NOT_FOUND"),
+        (inventory.GetReservation(pb.GetReservationRequest(name=name)), "RESERVATION_NOT_FOUND"),
+        (
+            inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name)),
+            "RESERVATION_NOT_FOUND",
+        ),
+        (
+            inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name)),
+            "RESERVATION_NOT_FOUND",
+        ),
+    ):
+        error = await refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, reason)
+
+
+async def test_three_replicas_on_one_database_start_together_and_never_oversell(start: Start) -> None:
+    env = {"DATABASE_URL": "sqlite+aiosqlite:///../stock.db"}
+    replicas = [start("inventory", env, at=f"inventory-{number}", wait=False) for number in range(3)]
+    for replica in replicas:
+        replica.wait_ready()
+    channels = [replica.channel() for replica in replicas]
+    stubs = [Stub(channel) for channel in channels]
+    available, _ = await counts(stubs[0], "p-0101")
+    calls = [stub.ReserveStock(reserve(new_id(), p_0101=1)) for stub in stubs for _ in range(5)]
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(reply, pb.ReserveStockResponse) for reply in replies) == available < len(replies)
+    assert {await counts(stub, "p-0101") for stub in stubs} == {(0, available)}
+    for channel in channels:
+        await channel.close()
+
+
+async def test_what_was_answered_outlives_a_kill(start: Start) -> None:
+    first = start("inventory")
+    async with first.channel() as channel:
+        request = reserve(new_id(), p_0001=2)
+        name = (await Stub(channel).ReserveStock(request)).reservation.name
+        after = await counts(Stub(channel), "p-0001")
+    first.popen.kill()
+    first.wait()
+    async with start("inventory").channel() as channel:
+        assert await counts(Stub(channel), "p-0001") == after
+        assert (await Stub(channel).ReserveStock(request)).reservation.name == name
