@@ -106,6 +106,9 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     """
     if not name.replace("-", "").isalnum():
         raise MeshError(f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance")
+    longest = 90  # a Unix socket's path has 107 characters at most
+    if len(str(state_home() / name)) > longest:
+        raise MeshError(f"the state folder's path is too long: {state_home() / name}", why=f"more than {longest} characters", fix="set MESH_STATE_HOME to a shorter one")
     found = existing(name)
     if found and not gateway_port:
         return found

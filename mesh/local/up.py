@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def up(instance: Instance, console: Console) -> None:
         _step(instance, console, "istiod", lambda: _rolled_out(instance, "istio-system"))
         _apply(instance, "services and policies", ["-k", str(_overlay(instance))], console)
         for namespace in ("istio-ingress", "shop"):
-            _step(instance, console, namespace, lambda namespace=namespace: _rolled_out(instance, namespace))
+            _step(instance, console, namespace, partial(_rolled_out, instance, namespace))
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def _check_ports(instance: Instance) -> None:
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()}) listens there"
     except psutil.Error:
         pass
@@ -89,7 +90,8 @@ def _holder(port: int) -> str:
 
 
 def _start_agent(instance: Instance) -> None:
-    instance.pods.mkdir(exist_ok=True, mode=0o700)
+    for folder in (instance.pods, instance.home / "run"):
+        folder.mkdir(exist_ok=True, mode=0o700)
     with instance.agent_log.open("ab") as output:
         subprocess.Popen(
             [sys.executable, "-m", "mesh.local.agent", instance.name], cwd=instance.home, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

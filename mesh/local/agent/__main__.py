@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import httpx2
+import msgspec
 import yaml
-from lightkube import ApiError, AsyncClient, KubeConfig
-from lightkube.core.client import ALL_NS
+from lightkube import ALL_NS, ApiError, AsyncClient, KubeConfig
+from lightkube.operators import BinaryOperator, SequenceOperator
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
@@ -23,7 +24,7 @@ from mesh.local.agent import endpoints, kubelet_api, node
 from mesh.local.agent.api import CONFLICT, Api
 from mesh.local.agent.processes import Process
 from mesh.local.agent.pod import PodWorker, erase
-from mesh.local.agent.sandbox import POD_LABEL, NodeFullError, place
+from mesh.local.agent.sandbox import NodeFullError, place
 from mesh.local.instance import NODE, Instance
 
 log = logging.getLogger("agent")
@@ -60,7 +61,7 @@ class Agent:
 
     async def _pods(self) -> None:
         """List, then watch; begin anew whenever the watch breaks."""
-        fields = {"spec.nodeName": NODE}
+        fields: dict[str, str | BinaryOperator | SequenceOperator] = {"spec.nodeName": NODE}
         while True:
             try:
                 listing = self._api.client.list(Pod, namespace=ALL_NS, fields=fields)
@@ -122,8 +123,8 @@ class Agent:
         while True:
             try:
                 async for _, sidecar in self._api.client.watch(endpoints.Sidecar, namespace=ALL_NS):
-                    meta = sidecar.metadata
-                    if POD_LABEL in (meta.labels or {}):
+                    meta = sidecar.metadata or ObjectMeta()
+                    if endpoints.is_own(sidecar):
                         continue
                     for worker in list(self._workers.values()):
                         if worker.sandbox.namespace == meta.namespace:
@@ -164,7 +165,7 @@ class Agent:
 def _static_pods() -> list[Pod]:
     pods = []
     for path in sorted(MANIFESTS.glob("*.yaml")):
-        pod = Pod.from_dict(yaml.safe_load(path.read_text()))
+        pod = msgspec.convert(yaml.safe_load(path.read_text()), Pod)
         if pod.metadata and pod.spec:
             pod.metadata.uid, pod.spec.nodeName = f"static-{pod.metadata.name}", NODE
             pods.append(pod)
@@ -172,7 +173,7 @@ def _static_pods() -> list[Pod]:
 
 
 def _mirror(pod: Pod) -> Pod:
-    copy = Pod.from_dict(pod.to_dict())
+    copy = msgspec.convert(pod.to_dict(), Pod)
     if copy.metadata:
         copy.metadata.annotations = {MIRROR: str(copy.metadata.uid), "kubernetes.io/config.source": "file"}
         copy.metadata.uid = None

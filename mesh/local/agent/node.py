@@ -7,7 +7,7 @@ import platform
 
 import httpx2
 from lightkube import ApiError, AsyncClient
-from lightkube.core.client import PatchType
+from lightkube.types import PatchType
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 from lightkube import ApiError
-from lightkube.core.client import PatchType
+from lightkube.types import PatchType
 from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import PodStatus
 
@@ -35,7 +35,9 @@ class PodWorker:
         self._since: dict[str, str] = {}
         self._sidecars: list[asyncio.Task[int]] = []
         self._hooks = Hooks(self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text))
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._report()), asyncio.create_task(self._refresh())]
+        self._tasks = [asyncio.create_task(work) for work in (self._run(), self._report(), self._refresh())]
+        for task in self._tasks:
+            task.add_done_callback(self._unexpected)
 
     async def terminate(self, grace: float) -> None:
         """Leave the endpoints, stop the containers and then the sidecars, remove every trace, and tell the API."""
@@ -50,6 +52,11 @@ class PodWorker:
             task.cancel()
         erase(self.sandbox.folder)
         await self._api.forget(self.sandbox)
+
+    def _unexpected(self, task: asyncio.Task[None]) -> None:
+        """A defect of the agent's own: told loudly, since nobody awaits the task."""
+        if not task.cancelled() and (error := task.exception()):
+            log.error("%s: the agent failed", self.sandbox.name, exc_info=error)
 
     def refresh_status(self) -> None:
         """State everything anew, for an API server that may have missed it."""
@@ -81,6 +88,8 @@ class PodWorker:
     async def _mount(self) -> None:
         while True:
             try:
+                if self.sandbox.proxied:
+                    await endpoints.mark(self._api.client, self.sandbox)
                 if self.sandbox.meshed:
                     await endpoints.listen(self._api.client, self.sandbox)
                 await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)

@@ -59,14 +59,28 @@ class Sandbox:
         return self.instance.admin_port(self.slot)
 
     @property
+    def socket(self) -> Path:
+        """The Unix socket between app and sidecar; kept short, since a socket's path has 107 characters at most."""
+        return self.instance.home / "run" / f"{self.slot}.sock"
+
+    @property
     def sidecars(self) -> list[Container]:
         """Init containers that run as long as the Pod does (restartPolicy Always)."""
         return [container for container in self.spec.initContainers or [] if container.restartPolicy == "Always"]
 
     @property
+    def proxied(self) -> bool:
+        """Whether Istio injected a proxy: a sidecar, or a gateway."""
+        return self._proxy is not None
+
+    @property
     def meshed(self) -> bool:
         """Whether Istio injected a sidecar."""
-        return any(c.name == "istio-proxy" and "sidecar" in (c.args or []) for c in [*self.spec.containers, *self.sidecars])
+        return self._proxy is not None and "sidecar" in (self._proxy.args or [])
+
+    @property
+    def _proxy(self) -> Container | None:
+        return next((c for c in [*self.spec.containers, *self.sidecars] if c.name == "istio-proxy"), None)
 
 
 def place(instance: Instance, pod: Pod) -> Sandbox:
@@ -84,6 +98,6 @@ def place(instance: Instance, pod: Pod) -> Sandbox:
         free = next((slot for slot in range(PODS) if slot not in taken), None)
         if free is None:
             raise NodeFullError(f"all {PODS} Pod addresses of this node are taken")
-        (folder / "run").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         saved.write_text(str(free))
     return Sandbox(instance, pod.metadata, pod.spec, folder, int(saved.read_text()))

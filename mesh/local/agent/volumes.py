@@ -8,6 +8,7 @@ from pathlib import Path
 from lightkube import AsyncClient
 from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
 from lightkube.models.core_v1 import KeyToPath, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection
+from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
 from mesh.local.agent.environment import Lookup, MissingReferenceError, field
@@ -95,8 +96,8 @@ async def _token(sandbox: Sandbox, projection: ServiceAccountTokenProjection, cl
     pod = BoundObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
     audiences = [projection.audience] if projection.audience else []
     request = TokenRequestSpec(audiences=audiences, boundObjectRef=pod, expirationSeconds=projection.expirationSeconds or _TOKEN_LIFE)
-    answer = await client.create(ServiceAccountToken(spec=request), sandbox.spec.serviceAccountName or "default", namespace=sandbox.namespace)
-    if not answer.status:
+    answer = await client.create(ServiceAccountToken(metadata=ObjectMeta(), spec=request), sandbox.spec.serviceAccountName or "default", namespace=sandbox.namespace)
+    if not answer.status or not answer.status.token:
         raise MissingReferenceError("the API server answered a token request without a token")
     return answer.status.token
 
