@@ -1,9 +1,10 @@
 """What every service stands on: serve(), database, errors, validation. It knows no business noun; see README.md."""
 
+from services.runtime.background import Background
 from services.runtime.database import Database
 from services.runtime.errors import ErrorTable, Refusal
 from services.runtime.requests import once, recall, remember
 from services.runtime.server import Runtime, serve
 from services.runtime.validation import Check
 
-__all__ = ["Check", "Database", "ErrorTable", "Refusal", "Runtime", "once", "recall", "remember", "serve"]
+__all__ = ["Background", "Check", "Database", "ErrorTable", "Refusal", "Runtime", "once", "recall", "remember", "serve"]

@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.runtime import telemetry
+from services.runtime.background import Background
 from services.runtime.channel import channel
 from services.runtime.config import ConfigError, Settings, socket_path
 from services.runtime.database import Database, open_database
@@ -49,6 +50,12 @@ class Runtime:
         opened = channel(self._settings, service)
         self._closing.push_async_callback(opened.close)
         return opened
+
+    def background(self) -> Background:
+        """Make what runs work beside the calls. Ask for it last: it ends before what was opened earlier is closed."""
+        background = Background()
+        self._closing.push_async_callback(background.close)
+        return background
 
 
 # Adds the service's servicers to the server and answers their full names, for health and reflection.

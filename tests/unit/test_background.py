@@ -1,0 +1,84 @@
+"""Work beside the calls: it ends well, or is cut off where its owner expects it."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from services.runtime import background as module
+from services.runtime.background import Background
+from services.runtime.deadline import remaining, set_deadline
+
+
+async def test_work_goes_on_when_its_caller_is_cancelled_and_closing_waits_for_it() -> None:
+    background, go_on, done = Background(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        done.set()
+
+    caller = asyncio.create_task(background.finish(work()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await caller
+    closing = asyncio.create_task(background.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go_on.set()
+    await closing
+    assert done.is_set()
+
+
+async def test_work_has_no_deadline_and_its_caller_keeps_its_own() -> None:
+    async def work() -> float | None:
+        return remaining()
+
+    set_deadline(60)
+    assert await Background().finish(work()) is None
+    assert remaining() is not None
+
+
+async def test_closing_cuts_off_what_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FINISH_SECONDS", 0.01)
+    background = Background()
+    caller = asyncio.create_task(background.finish(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    await background.close()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert "cut off" in caplog.text
+
+
+async def test_a_failure_without_a_caller_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    background, go_on = Background(), asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        raise ValueError("lost otherwise")
+
+    caller = asyncio.create_task(background.finish(work()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    await background.close()
+    assert "lost otherwise" in caplog.text
+
+
+async def test_repeated_work_survives_its_failures_and_ends_with_the_process() -> None:
+    background, turns = Background(), asyncio.Queue[int]()
+
+    async def work() -> None:
+        turns.put_nowait(turns.qsize())
+        raise ValueError("one turn alone")
+
+    background.repeat(0.001, work)
+    assert [await turns.get() for _ in range(3)]
+    await background.close()
+    left = turns.qsize()
+    await asyncio.sleep(0.01)
+    assert turns.qsize() == left

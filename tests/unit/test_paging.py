@@ -1,0 +1,75 @@
+"""Page tokens lead on in their own list, and nowhere in another."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime import Check
+from services.runtime.paging import DEFAULT_SIZE, MOST_SIZE, Page, read_page
+from services.runtime.validation import InvalidFieldsError
+
+
+def read(size: int = 0, token: str = "", query: str = "teas") -> Page:
+    with Check() as check:
+        return read_page(check, size, token, query)
+
+
+def offending(size: int = 0, token: str = "", query: str = "teas") -> list[str]:
+    with pytest.raises(InvalidFieldsError) as caught:
+        read(size, token, query)
+    return [violation.field for violation in caught.value.violations]
+
+
+def token_of(key: str, query: str = "teas") -> str:
+    return Page(query, 1, "").cut([key, "next"], key=lambda entry: entry)[1]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, DEFAULT_SIZE), (1, 1), (MOST_SIZE, MOST_SIZE), (10**9, MOST_SIZE)])
+def test_a_page_size_has_a_default_and_a_limit(asked: int, given: int) -> None:
+    assert read(asked).size == given
+
+
+def test_a_negative_page_size_is_refused() -> None:
+    assert offending(size=-1) == ["page_size"]
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_a_token_leads_to_the_key_that_it_was_made_of(key: str) -> None:
+    assert read(token=token_of(key)).after == key
+
+
+def test_a_token_is_the_same_for_the_same_page() -> None:
+    assert token_of("p-1") == token_of("p-1") != token_of("p-2")
+
+
+def test_a_token_of_another_list_is_refused() -> None:
+    assert offending(token=token_of("p-1", "coffees")) == ["page_token"]
+
+
+@pytest.mark.parametrize(
+    "token", ["p-1", "!", "====", "é", base64.b64encode(b"\xff" * 12).decode(), token_of("p-1")[:11]]
+)
+def test_what_is_no_token_is_refused(token: str) -> None:
+    assert offending(token=token) == ["page_token"]
+
+
+def test_the_last_page_has_no_token() -> None:
+    page = Page("teas", 2, "")
+    assert page.cut(["a", "b"], key=str) == (["a", "b"], "")
+    assert page.cut([], key=str) == ([], "")
+
+
+def test_all_pages_together_are_the_list() -> None:
+    entries = [f"{number:02}" for number in range(25)]
+    got: list[str] = []
+    token = ""
+    while True:
+        page = read(size=10, token=token)
+        found = [entry for entry in entries if entry > page.after][: page.limit]
+        cut, token = page.cut(found, key=str)
+        got += cut
+        if not token:
+            break
+    assert got == entries
