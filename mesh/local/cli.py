@@ -1,20 +1,28 @@
 """`mesh`: the local mesh's command line."""
 
-import os
 import shlex
+import subprocess
 import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from mesh.local import demo, down, instance, status, tools, up
+from mesh.local import demo, down, instance, kubectl, status, tools, up
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A real Istio mesh on this machine: no containers, no root.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A real Istio mesh on this machine: no containers, no root.",
+)
 console, problems = Console(), Console(stderr=True)
-Name = Annotated[str, typer.Option("--instance", "-i", envvar="MESH_INSTANCE", help="Which mesh. Each has its own addresses and folder.")]
+Name = Annotated[
+    str,
+    typer.Option("--instance", "-i", envvar="MESH_INSTANCE", help="Which mesh. Each has its own addresses and folder."),
+]
 
 
 def _existing(name: str) -> Instance:
@@ -27,7 +35,9 @@ def _existing(name: str) -> Instance:
 @app.command("up")
 def up_(
     name: Name = "default",
-    gateway_port: Annotated[int | None, typer.Option(help="The gateway's port, 8080 when never given.", min=1024, max=65535)] = None,
+    gateway_port: Annotated[
+        int | None, typer.Option(help="The gateway's port, 8080 when never given.", min=1024, max=65535)
+    ] = None,
     *,
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
 ) -> None:
@@ -46,7 +56,11 @@ def up_(
 
 
 @app.command("down")
-def down_(name: Name = "default", *, purge: Annotated[bool, typer.Option("--purge", help="Remove its data, keys and logs too.")] = False) -> None:
+def down_(
+    name: Name = "default",
+    *,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove its data, keys and logs too.")] = False,
+) -> None:
     """End every process of the mesh. Its data stays, and `mesh up` goes on from there."""
     found = instance.existing(name)
     if not found:
@@ -72,24 +86,32 @@ def logs(context: typer.Context, workload: str, name: Name = "default") -> None:
     """
     mesh = _existing(name)
     if workload == "agent":
-        os.execvp("tail", ["tail", "-n", "200", *context.args, str(mesh.agent_log)])
+        raise typer.Exit(subprocess.call(["/usr/bin/env", "tail", "-n", "200", *context.args, str(mesh.agent_log)]))
     namespace = {"istiod": "istio-system", "ingressgateway": "istio-ingress"}.get(workload, "shop")
-    os.environ["KUBECONFIG"] = str(mesh.kubeconfig)
-    kubectl = str(tools.bin_dir() / "kubectl")
-    os.execv(kubectl, ["kubectl", "logs", "-n", namespace, f"deployment/{workload}", *context.args])
+    words = ["logs", "-n", namespace, f"deployment/{workload}", *context.args]
+    raise typer.Exit(subprocess.call([tools.bin_dir() / "kubectl", *words], env=kubectl.environment(mesh)))
 
 
 @app.command()
 def env(name: Name = "default") -> None:
     """Print what a shell needs to talk to the mesh: eval "$(mesh env)"."""
     mesh = _existing(name)
-    for key, value in (("KUBECONFIG", str(mesh.kubeconfig)), ("MESH_GATEWAY", mesh.gateway), ("MESH_HOME", str(mesh.home))):
-        print(f"export {key}={shlex.quote(value)}")
-    print(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")
+    for key, value in (
+        ("KUBECONFIG", str(mesh.kubeconfig)),
+        ("MESH_GATEWAY", mesh.gateway),
+        ("MESH_HOME", str(mesh.home)),
+    ):
+        typer.echo(f"export {key}={shlex.quote(value)}")
+    typer.echo(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")
 
 
 @app.command("tools")
-def tools_(*, drop_build_cache: Annotated[bool, typer.Option("--drop-build-cache", help="Give back the disk that building took.")] = False) -> None:
+def tools_(
+    *,
+    drop_build_cache: Annotated[
+        bool, typer.Option("--drop-build-cache", help="Give back the disk that building took.")
+    ] = False,
+) -> None:
     """Build the tools that are missing and list all with their versions."""
     folder = tools.build(console, drop_build_cache=drop_build_cache)
     for tool, version in sorted(tools.versions().items()):

@@ -27,17 +27,37 @@ def place_order(instance: Instance, console: Console) -> None:
         "items": [{"product": "products/p-0001", "quantity": 1}],
         "payment_token": "tok_visa",
     }
-    command = [str(tools.bin_dir() / "grpcurl"), "-plaintext", "-max-time", "10", "-d", json.dumps(request), instance.gateway, METHOD]
+    command = [
+        str(tools.bin_dir() / "grpcurl"),
+        "-plaintext",
+        "-max-time",
+        "10",
+        "-d",
+        json.dumps(request),
+        instance.gateway,
+        METHOD,
+    ]
     started = time.monotonic()
     while True:
-        # Routes reach the gateway a moment after its Pod is ready. The same request_id: it is one order, however often sent.
+        # Routes reach the gateway a moment after its Pod is ready. One request_id: one order, however often sent.
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
         if done.returncode == 0:
             break
         if time.monotonic() - started > PATIENCE:
-            raise MeshError("the mesh is up, but no order goes through it", why=done.stderr.strip(), fix="`mesh status`, `mesh logs orders`")
+            raise MeshError(
+                "the mesh is up, but no order goes through it",
+                why=done.stderr.strip(),
+                fix="`mesh status`, `mesh logs orders`",
+            )
         time.sleep(0.2)
     order = json.loads(done.stdout)["order"]
     if order["state"] != "STATE_CONFIRMED":
-        raise MeshError(f"the order was not confirmed: {order['state']}", why=order.get("rejectionMessage", ""), fix="`mesh logs orders`")
-    console.print(f"[green]✓[/] {order['name']} confirmed: gateway → orders → catalog, inventory, payments [dim]{time.monotonic() - started:.1f} s[/]")
+        raise MeshError(
+            f"the order was not confirmed: {order['state']}",
+            why=order.get("rejectionMessage", ""),
+            fix="`mesh logs orders`",
+        )
+    console.print(
+        f"[green]✓[/] {order['name']} confirmed: gateway → orders → catalog, inventory, payments "
+        f"[dim]{time.monotonic() - started:.1f} s[/]"
+    )

@@ -1,4 +1,4 @@
-"""`mesh down`: apps first, then proxies, then the control plane; whoever started them, and whether or not an agent runs."""
+"""`mesh down`: apps first, then proxies, then the control plane; with or without a running agent."""
 
 import json
 import os

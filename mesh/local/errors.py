@@ -9,4 +9,7 @@ class MeshError(Exception):
         self.what, self.why, self.fix = what, why, fix
 
     def __str__(self) -> str:
-        return "\n".join([self.what, *(f"  {name}: {text}" for name, text in (("why", self.why), ("fix", self.fix)) if text)])
+        """What, why and what to do, a line each."""
+        return "\n".join(
+            [self.what, *(f"  {name}: {text}" for name, text in (("why", self.why), ("fix", self.fix)) if text)]
+        )

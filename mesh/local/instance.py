@@ -1,9 +1,10 @@
 """One local mesh: its name, its folder, its loopback addresses. Two instances share nothing.
 
-Linux answers on all of 127.0.0.0/8 without any set-up, so each instance gets a /16 of its own, and every component in it
-listens on its well-known port:
+Linux answers on all of 127.0.0.0/8 without any set-up, so each instance gets a /16 of its own, and every component in
+it listens on its well-known port:
 
     127.X.0.1      the node: etcd, the API server, the scheduler, the controller manager, istiod, the kubelet's API
+    127.X.0.2      the ingress gateway (the default instance's is on 127.0.0.1)
     127.X.1-99.N   Pod addresses (`status.podIP`)
     127.X.129+.N   what the app in the Pod dials: its sidecar's egress listeners
 """
@@ -13,7 +14,6 @@ import json
 import os
 import socket
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from mesh.local.errors import MeshError
@@ -40,27 +40,34 @@ class Instance:
 
     @property
     def prefix(self) -> str:
+        """The instance's /16: the first two bytes."""
         return f"127.{FIRST_PREFIX + self.number}"
 
     @property
     def node_ip(self) -> str:
+        """Where the control plane listens."""
         return f"{self.prefix}.0.1"
 
     @property
     def api_server(self) -> str:
+        """The API server's URL."""
         return f"https://{self.node_ip}:6443"
 
     def pod_ip(self, slot: int) -> str:
+        """A Pod's address."""
         return f"{self.prefix}.{1 + slot // 100}.{1 + slot % 100}"
 
     def egress_ip(self, slot: int) -> str:
+        """Where a Pod's app dials out."""
         return f"{self.prefix}.{129 + slot // 100}.{1 + slot % 100}"
 
     def admin_port(self, slot: int) -> int:
+        """A Pod's Envoy admin port on 127.0.0.1."""
         return ADMIN_PORTS + self.number * PODS + slot
 
     @property
     def kubeconfig(self) -> Path:
+        """The admin's kubeconfig (0600)."""
         return self.home / "kubeconfig"
 
     @property
@@ -75,10 +82,12 @@ class Instance:
 
     @property
     def pki(self) -> Path:
+        """Keys, certificates and tokens."""
         return self.root / "etc/kubernetes/pki"
 
-    @cached_property
+    @property
     def agent_log(self) -> Path:
+        """The node agent's log."""
         return self.home / "agent.log"
 
 
@@ -105,10 +114,16 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     The `default` instance's gateway listens on 127.0.0.1:8080, any other's on its own address.
     """
     if not name.replace("-", "").isalnum():
-        raise MeshError(f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance")
+        raise MeshError(
+            f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance"
+        )
     longest = 90  # a Unix socket's path has 107 characters at most
     if len(str(state_home() / name)) > longest:
-        raise MeshError(f"the state folder's path is too long: {state_home() / name}", why=f"more than {longest} characters", fix="set MESH_STATE_HOME to a shorter one")
+        raise MeshError(
+            f"the state folder's path is too long: {state_home() / name}",
+            why=f"more than {longest} characters",
+            fix="set MESH_STATE_HOME to a shorter one",
+        )
     found = existing(name)
     if found and not gateway_port:
         return found
@@ -117,7 +132,7 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     with (state_home() / ".numbers.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         number = found.number if found else _free_number()
-        host = "127.0.0.1" if name == "default" else f"127.{FIRST_PREFIX + number}.0.1"
+        host = "127.0.0.1" if name == "default" else f"127.{FIRST_PREFIX + number}.0.2"
         instance = Instance(name, home, number, f"{host}:{gateway_port or 8080}")
         (home / "instance.json").write_text(json.dumps({"number": number, "gateway": instance.gateway}))
     return instance
@@ -133,9 +148,15 @@ def _free_number() -> int:
     taken = {instance.number for instance in all_instances()}
     # Meshes of other users or state homes are known only by their sockets.
     for number in range(INSTANCES):
-        if number not in taken and not any(port_in_use(f"127.{FIRST_PREFIX + number}.0.1", port) for port in (2379, 6443)):
+        if number not in taken and not any(
+            port_in_use(f"127.{FIRST_PREFIX + number}.0.1", port) for port in (2379, 6443)
+        ):
             return number
-    raise MeshError("no address range is left for another mesh", why=f"{INSTANCES} instances exist", fix="`mesh down --purge` one of them")
+    raise MeshError(
+        "no address range is left for another mesh",
+        why=f"{INSTANCES} instances exist",
+        fix="`mesh down --purge` one of them",
+    )
 
 
 def port_in_use(host: str, port: int) -> bool:

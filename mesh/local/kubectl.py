@@ -8,18 +8,32 @@ from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
 
+def environment(instance: Instance) -> dict[str, str]:
+    """The caller's environment, pointed at the instance."""
+    return os.environ | {"KUBECONFIG": str(instance.kubeconfig)}
+
+
 def run(instance: Instance, tool: str, *words: str, stdin: str | None = None, timeout: float = 120) -> str:
     """Run a tool with the instance's kubeconfig; its standard output.
 
     Raises:
         MeshError: it failed; holds the tool's own words.
     """
-    environment = os.environ | {"KUBECONFIG": str(instance.kubeconfig)}
     command = [str(tools.bin_dir() / tool), *words]
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment(instance),
+            check=False,
+        )
     except subprocess.TimeoutExpired:
-        raise MeshError(f"{tool} {words[0]} did not end within {timeout:.0f} s", fix="see `mesh status`, then try again") from None
+        raise MeshError(
+            f"{tool} {words[0]} did not end within {timeout:.0f} s", fix="see `mesh status`, then try again"
+        ) from None
     if done.returncode:
         raise MeshError(f"{tool} {' '.join(words[:3])} failed", why=(done.stderr or done.stdout).strip()[-2000:])
     return done.stdout

@@ -37,15 +37,25 @@ def ensure(instance: Instance) -> None:
     pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca_key, ca = _authority()
     _write(pki / "ca.crt", _pem(ca))
-    for name, usage in (("apiserver", ExtendedKeyUsageOID.SERVER_AUTH), ("kubelet", ExtendedKeyUsageOID.SERVER_AUTH), ("apiserver-kubelet-client", ExtendedKeyUsageOID.CLIENT_AUTH)):
+    for name, usage in (
+        ("apiserver", ExtendedKeyUsageOID.SERVER_AUTH),
+        ("kubelet", ExtendedKeyUsageOID.SERVER_AUTH),
+        ("apiserver-kubelet-client", ExtendedKeyUsageOID.CLIENT_AUTH),
+    ):
         key, certificate = _issue(name, instance.node_ip, usage, ca_key, ca)
         _write(pki / f"{name}.key", _key_pem(key))
         _write(pki / f"{name}.crt", _pem(certificate))
     signer = ec.generate_private_key(ec.SECP256R1())
     _write(pki / "sa.key", _key_pem(signer))
-    _write(pki / "sa.pub", signer.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    _write(
+        pki / "sa.pub",
+        signer.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+    )
     tokens = {user: secrets.token_urlsafe(32) for user in USERS}
-    _write(pki / "tokens.csv", "".join(f'{tokens[user]},{user},{user},"{group}"\n' for user, group in USERS.items()).encode())
+    _write(
+        pki / "tokens.csv",
+        "".join(f'{tokens[user]},{user},{user},"{group}"\n' for user, group in USERS.items()).encode(),
+    )
     for user, token in tokens.items():
         path = instance.kubeconfig if user == "admin" else pki / f"{user.removeprefix('system:')}.kubeconfig"
         _write(path, _kubeconfig(instance, user, token))
@@ -75,7 +85,9 @@ def _kubeconfig(instance: Instance, user: str, token: str) -> bytes:
 def _authority() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mesh-ca")])
-    builder = _builder(name, name, key.public_key()).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = _builder(name, name, key.public_key()).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
     return key, builder.sign(key, hashes.SHA256())
 
 
@@ -112,4 +124,6 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -18,7 +18,7 @@ MIB = 2**20
 
 
 def memory(folder: Path) -> tuple[int, int]:
-    """Resident and proportional set size, in bytes, of all that runs in a folder (the second shares shared pages out)."""
+    """Resident and proportional set size, in bytes, of all in a folder (the second shares shared pages out)."""
     rss = pss = 0
     for process in processes.of_folder(folder):
         with suppress(psutil.Error):
@@ -33,7 +33,9 @@ def show(instance: Instance, console: Console) -> bool:
     if not agent:
         console.print(f"mesh '{instance.name}' is not running (or its node agent died): `mesh up` starts it")
         return False
-    items: list[dict[str, Any]] = json.loads(kubectl.run(instance, "kubectl", "get", "pods", "-A", "-o", "json", timeout=15))["items"]
+    items: list[dict[str, Any]] = json.loads(
+        kubectl.run(instance, "kubectl", "get", "pods", "-A", "-o", "json", timeout=15)
+    )["items"]
     table = Table(box=None)
     for column in ("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "ADDRESS", "RSS MiB", "PSS MiB"):
         table.add_column(column, justify="right" if column.endswith("MiB") or column == "RESTARTS" else "left")
@@ -45,15 +47,29 @@ def show(instance: Instance, console: Console) -> bool:
         table.add_row(*_row(item), *(f"{size / MIB:.0f}" for size in used))
     table.add_row("", "total", "", "", "", "", *(f"{size / MIB:.0f}" for size in total))
     console.print(table)
-    console.print(f"gateway {instance.gateway} · API server {instance.api_server} · node agent pid {agent.pid} · state {instance.home}")
+    console.print(
+        f"gateway {instance.gateway} · API server {instance.api_server} · node agent pid {agent.pid} · "
+        f"state {instance.home}",
+        soft_wrap=True,
+    )
     return True
 
 
 def _row(item: dict[str, Any]) -> list[str]:
     status, meta = item["status"], item["metadata"]
     long_lived = [c["name"] for c in item["spec"].get("initContainers", []) if c.get("restartPolicy") == "Always"]
-    states = [*status.get("containerStatuses", []), *(s for s in status.get("initContainerStatuses", []) if s["name"] in long_lived)]
+    states = [
+        *status.get("containerStatuses", []),
+        *(s for s in status.get("initContainerStatuses", []) if s["name"] in long_lived),
+    ]
     waiting = next((s["state"]["waiting"]["reason"] for s in states if "waiting" in s.get("state", {})), "")
     shown = "Terminating" if meta.get("deletionTimestamp") else waiting or status.get("phase", "Unknown")
     restarts = sum(s["restartCount"] for s in states)
-    return [meta["namespace"], meta["name"], f"{sum(s['ready'] for s in states)}/{len(states)}", shown, str(restarts), status.get("podIP", "")]
+    return [
+        meta["namespace"],
+        meta["name"],
+        f"{sum(s['ready'] for s in states)}/{len(states)}",
+        shown,
+        str(restarts),
+        status.get("podIP", ""),
+    ]

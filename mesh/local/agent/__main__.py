@@ -10,22 +10,25 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 import msgspec
 import yaml
 from lightkube import ALL_NS, ApiError, AsyncClient, KubeConfig
-from lightkube.operators import BinaryOperator, SequenceOperator
+from lightkube.core.client import FieldSelector
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
 from mesh.local import instance as instances
 from mesh.local.agent import endpoints, kubelet_api, node
 from mesh.local.agent.api import CONFLICT, Api
-from mesh.local.agent.processes import Process
 from mesh.local.agent.pod import PodWorker, erase
+from mesh.local.agent.processes import Process
 from mesh.local.agent.sandbox import NodeFullError, place
 from mesh.local.instance import NODE, Instance
+
+if TYPE_CHECKING:
 
 log = logging.getLogger("agent")
 MANIFESTS = Path(__file__).parents[1] / "control-plane"
@@ -61,13 +64,15 @@ class Agent:
 
     async def _pods(self) -> None:
         """List, then watch; begin anew whenever the watch breaks."""
-        fields: dict[str, str | BinaryOperator | SequenceOperator] = {"spec.nodeName": NODE}
+        fields: FieldSelector = {"spec.nodeName": NODE}
         while True:
             try:
                 listing = self._api.client.list(Pod, namespace=ALL_NS, fields=fields)
                 pods = [pod async for pod in listing]
                 self._begin(pods)
-                async for event, pod in self._api.client.watch(Pod, namespace=ALL_NS, fields=fields, resource_version=listing.resourceVersion):
+                async for event, pod in self._api.client.watch(
+                    Pod, namespace=ALL_NS, fields=fields, resource_version=listing.resourceVersion
+                ):
                     self._handle(pod, deleted=event == "DELETED")
             except httpx2.HTTPError as error:
                 log.debug("pods: %s", error)
@@ -101,7 +106,7 @@ class Agent:
             try:
                 self._workers[uid] = PodWorker(place(self._instance, pod), self._api)
             except NodeFullError as error:
-                log.error("%s/%s: %s", meta.namespace, meta.name, error)
+                log.warning("%s/%s: %s", meta.namespace, meta.name, error)
 
     def _end(self, uid: str, grace: float) -> None:
         worker = self._workers.get(uid)

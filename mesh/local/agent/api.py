@@ -40,13 +40,15 @@ class Api:
             raise
 
     def event(self, sandbox: Sandbox, kind: str, reason: str, message: str) -> None:
-        """Tell of something that happened to a Pod (`kubectl describe` shows it); the same words once in 10 s at most."""
+        """Tell of something that happened to a Pod (`kubectl describe` shows it); the same words once in 10 s."""
         log.info("%s/%s %s: %s", sandbox.namespace, sandbox.name, reason, message)
         key, moment = (sandbox.uid, reason, message), asyncio.get_running_loop().time()
-        if moment - self._told.get(key, -10.0) < 10:  # noqa: PLR2004
+        if moment - self._told.get(key, -10.0) < 10:
             return
         self._told[key] = moment
-        about = ObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, namespace=sandbox.namespace, uid=sandbox.uid)
+        about = ObjectReference(
+            apiVersion="v1", kind="Pod", name=sandbox.name, namespace=sandbox.namespace, uid=sandbox.uid
+        )
         event = Event(
             involvedObject=about,
             metadata=ObjectMeta(generateName=f"{sandbox.name[:50]}.", namespace=sandbox.namespace),

@@ -69,7 +69,14 @@ class Runner:
             delay = 0.0 if asyncio.get_running_loop().time() - began > STEADY else delay
             if delay:
                 self.hooks.event("Warning", "BackOff", f"restarting {self.spec.name} in {delay:.0f} s")
-                self._set(state={"waiting": {"reason": "CrashLoopBackOff", "message": f"back-off {delay:.0f}s restarting container"}})
+                self._set(
+                    state={
+                        "waiting": {
+                            "reason": "CrashLoopBackOff",
+                            "message": f"back-off {delay:.0f}s restarting container",
+                        }
+                    }
+                )
                 await asyncio.sleep(delay)
             delay = min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
             self.restarts += 1
@@ -99,7 +106,9 @@ class Runner:
     async def _start(self) -> int:
         try:
             self._launch = await self.hooks.launch(self.spec)
-            self.process = processes.spawn(self._launch.argv, self._launch.env, self.sandbox.folder, self._log(self.restarts))
+            self.process = processes.spawn(
+                self._launch.argv, self._launch.env, self.sandbox.folder, self._log(self.restarts)
+            )
         except (MissingReferenceError, UnknownImageError, OSError) as error:
             reason = "ErrImageNeverPull" if isinstance(error, UnknownImageError) else "CreateContainerConfigError"
             self._set(state={"waiting": {"reason": reason, "message": str(error)}})
@@ -107,7 +116,11 @@ class Runner:
             return 128
         self._log(self.restarts - 2).unlink(missing_ok=True)
         self._record.parent.mkdir(exist_ok=True)
-        self._record.write_text(json.dumps({"pid": self.process.pid, "started": self.process.started, "restarts": self.restarts, "since": now()}))
+        self._record.write_text(
+            json.dumps(
+                {"pid": self.process.pid, "started": self.process.started, "restarts": self.restarts, "since": now()}
+            )
+        )
         self.hooks.event("Normal", "Started", f"started container {self.spec.name} (pid {self.process.pid})")
         return await self._watch(self.process)
 
@@ -122,7 +135,12 @@ class Runner:
         # What it started and left behind (pilot-agent's Envoy, say) goes with it.
         process.signal_group(processes.KILL)
         shown = 137 if code is None else 128 - code if code < 0 else code
-        ended = {"exitCode": shown, "reason": "Completed" if shown == 0 else "Error", "startedAt": since, "finishedAt": now()}
+        ended = {
+            "exitCode": shown,
+            "reason": "Completed" if shown == 0 else "Error",
+            "startedAt": since,
+            "finishedAt": now(),
+        }
         self.last_state = {"terminated": ended}
         self._set(state={"terminated": ended}, ready=False, started=False)
         return shown
@@ -193,7 +211,9 @@ class Runner:
                     except aiohttp.ClientError as error:
                         self.hooks.event("Warning", "FailedPreStopHook", f"{launch.pre_stop}: {error}")
             elif hook.exec.command:
-                process = await asyncio.create_subprocess_exec(*hook.exec.command, cwd=self.sandbox.folder, env=launch.env)
+                process = await asyncio.create_subprocess_exec(
+                    *hook.exec.command, cwd=self.sandbox.folder, env=launch.env
+                )
                 await process.wait()
 
     def _adopt(self) -> Process | None:

@@ -1,4 +1,4 @@
-"""What the mesh must know of a Pod: a WorkloadEntry while it is ready, and a Sidecar that puts its listeners on loopback.
+"""What the mesh must know of a Pod: a WorkloadEntry while it is ready, a Sidecar that puts its listeners on loopback.
 
 On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
 (which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
@@ -9,10 +9,10 @@ one, and takes it out of istiod's hands by a revision label that istiod passes o
 from typing import Any
 
 from lightkube import ApiError, AsyncClient
-from lightkube.types import PatchType
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import Pod
+from lightkube.types import PatchType
 
 from mesh.local.agent.images import GRPC_PORT
 from mesh.local.agent.sandbox import POD_LABEL, Sandbox
@@ -26,14 +26,24 @@ CLAIM = {"istio.io/rev": MANAGER}
 
 def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
     owner = OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
-    return ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, labels=labels | {POD_LABEL: sandbox.name}, ownerReferences=[owner])
+    return ObjectMeta(
+        name=sandbox.name,
+        namespace=sandbox.namespace,
+        labels=labels | {POD_LABEL: sandbox.name},
+        ownerReferences=[owner],
+    )
 
 
 async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
     """Make the Pod an endpoint of the Services that select its labels."""
     labels = sandbox.meta.labels or {}
     ports = {p.name: p.containerPort for c in sandbox.spec.containers for p in c.ports or [] if p.name}
-    spec = {"address": sandbox.ip, "ports": ports, "labels": labels, "serviceAccount": sandbox.spec.serviceAccountName or "default"}
+    spec = {
+        "address": sandbox.ip,
+        "ports": ports,
+        "labels": labels,
+        "serviceAccount": sandbox.spec.serviceAccountName or "default",
+    }
     await client.apply(WorkloadEntry(metadata=_meta(sandbox, labels), spec=spec), field_manager=MANAGER, force=True)
 
 
@@ -42,12 +52,12 @@ async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
     try:
         await client.delete(WorkloadEntry, sandbox.name, namespace=sandbox.namespace)
     except ApiError as error:
-        if error.status.code != 404:  # noqa: PLR2004
+        if error.status.code != 404:
             raise
 
 
 async def mark(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Label the Pod for its own Sidecar, and turn off pilot-agent's status server, which can only listen on all addresses."""
+    """Label the Pod for its own Sidecar, and turn off pilot-agent's status server, which listens everywhere."""
     marks = {"labels": {POD_LABEL: sandbox.name}, "annotations": {"status.sidecar.istio.io/port": "0"}}
     await client.patch(Pod, sandbox.name, {"metadata": marks}, namespace=sandbox.namespace, patch_type=PatchType.MERGE)
     for kind, pairs in marks.items():
@@ -92,5 +102,3 @@ async def _claim(client: AsyncClient, sidecar: GenericNamespacedResource) -> Non
     if (meta.labels or {}).get("istio.io/rev") != MANAGER:
         patch = {"metadata": {"labels": CLAIM}}
         await client.patch(Sidecar, str(meta.name), patch, namespace=meta.namespace, patch_type=PatchType.MERGE)
-
-

@@ -1,4 +1,4 @@
-"""A container's environment: values, references to fields, resources, ConfigMaps and Secrets, and `$(VAR)` filled in."""
+"""A container's environment: values, references to fields, resources, ConfigMaps, Secrets; `$(VAR)` filled in."""
 
 import base64
 import math
@@ -21,6 +21,7 @@ class MissingReferenceError(Exception):
 
 
 def decode_secret(data: dict[str, str]) -> dict[str, str]:
+    """A Secret's data as text (bytes that are none survive as surrogates)."""
     return {key: base64.b64decode(value).decode(errors="surrogateescape") for key, value in data.items()}
 
 
@@ -54,7 +55,7 @@ def field(sandbox: Sandbox, path: str) -> str:
 
 
 def resource(container: Container, selector: ResourceFieldSelector) -> str:
-    """A container's limit or request, in units of the divisor, rounded up; a missing limit is the machine's own size."""
+    """A container's limit or request, in units of the divisor, rounded up; without a limit, the machine's own size."""
     group, name = selector.resource.split(".", 1)
     given = (getattr(container.resources, group) or {}).get(name) if container.resources else None
     amount = parse_quantity(given) if given else {"cpu": os.cpu_count(), "memory": machine_memory()}.get(name, 0)
@@ -82,7 +83,11 @@ async def resolve(container: Container, sandbox: Sandbox, lookup: Lookup) -> dic
                     raise MissingReferenceError(f"{kind} {ref.name} not found")
                 env |= {f"{source.prefix or ''}{key}": value for key, value in (data or {}).items()}
     for variable in container.env or []:
-        value = await _from(variable.valueFrom, container, sandbox, lookup) if variable.valueFrom else expand(variable.value or "", env)
+        value = (
+            await _from(variable.valueFrom, container, sandbox, lookup)
+            if variable.valueFrom
+            else expand(variable.value or "", env)
+        )
         if value is not None:
             env[variable.name] = value
     return env

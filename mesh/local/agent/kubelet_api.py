@@ -35,10 +35,16 @@ async def serve(instance: Instance, folder_of: Folder) -> None:
 
 async def _logs(request: web.Request) -> web.StreamResponse:
     words, asked = request.match_info, request.query
-    if unsupported := {"timestamps", "sinceSeconds", "sinceTime"} & {key for key, value in asked.items() if value not in {"", "false"}}:
-        return web.Response(status=400, text=f"{', '.join(sorted(unsupported))}: the local node keeps logs without times of its own\n")
+    if unsupported := {"timestamps", "sinceSeconds", "sinceTime"} & {
+        key for key, value in asked.items() if value not in {"", "false"}
+    }:
+        return web.Response(
+            status=400, text=f"{', '.join(sorted(unsupported))}: the local node keeps logs without times of its own\n"
+        )
     folder = request.app["folder_of"](words["namespace"], words["pod"])
-    runs = sorted((folder / "logs" / words["container"]).glob("*.log"), key=lambda path: int(path.stem)) if folder else []
+    runs = (
+        sorted((folder / "logs" / words["container"]).glob("*.log"), key=lambda path: int(path.stem)) if folder else []
+    )
     if asked.get("previous") == "true":
         runs = runs[:-1]
     if not folder or not runs:
@@ -61,5 +67,5 @@ async def _logs(request: web.Request) -> web.StreamResponse:
 def _tail_offset(path: Path, lines: int) -> int:
     """Where the last lines of the file begin."""
     content = path.read_bytes()
-    ends = [index for index, byte in enumerate(content.rstrip(b"\n")) if byte == 10]  # noqa: PLR2004
+    ends = [index for index, byte in enumerate(content.rstrip(b"\n")) if byte == 10]
     return len(content) if lines == 0 else ends[-lines] + 1 if len(ends) >= lines else 0

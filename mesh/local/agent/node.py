@@ -7,11 +7,11 @@ import platform
 
 import httpx2
 from lightkube import ApiError, AsyncClient
-from lightkube.types import PatchType
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import Node, NodeStatus
+from lightkube.types import PatchType
 
 from mesh.local.agent.api import CONFLICT
 from mesh.local.agent.container import now
@@ -56,7 +56,13 @@ async def _register(client: AsyncClient) -> None:
 
 async def _status(client: AsyncClient, instance: Instance) -> None:
     size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(PODS)}
-    condition = {"type": "Ready", "status": "True", "reason": "AgentReady", "message": "the node agent is running", "lastHeartbeatTime": now()}
+    condition = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "AgentReady",
+        "message": "the node agent is running",
+        "lastHeartbeatTime": now(),
+    }
     release = f"{platform.system()} {platform.release()}"
     status = {
         "capacity": size,
@@ -83,8 +89,15 @@ async def _status(client: AsyncClient, instance: Instance) -> None:
 async def _renew(client: AsyncClient) -> None:
     spec = {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": now().replace("Z", ".000000Z")}
     try:
-        await client.patch(Lease, NODE, {"spec": spec}, namespace="kube-node-lease", patch_type=PatchType.MERGE, field_manager=MANAGER)
+        await client.patch(
+            Lease, NODE, {"spec": spec}, namespace="kube-node-lease", patch_type=PatchType.MERGE, field_manager=MANAGER
+        )
     except ApiError as error:
-        if error.status.code != 404:  # noqa: PLR2004
+        if error.status.code != 404:
             raise
-        await client.create(Lease(metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"), spec=LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40)))
+        await client.create(
+            Lease(
+                metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"),
+                spec=LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40),
+            )
+        )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx2
 from lightkube import ApiError
-from lightkube.types import PatchType
 from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import PodStatus
+from lightkube.types import PatchType
 
 from mesh.local.agent import endpoints, images, processes, status, volumes
 from mesh.local.agent.api import Api
@@ -24,7 +24,7 @@ REFRESH = 60.0
 
 
 class PodWorker:
-    """Plays one Pod. A static Pod (of the control plane) is played without the API; its mirror there is only told of it."""
+    """Plays one Pod. A static Pod (of the control plane) is played without the API; its mirror there only shows it."""
 
     def __init__(self, sandbox: Sandbox, api: Api, *, static: bool = False) -> None:
         self.sandbox, self._api, self._static = sandbox, api, static
@@ -34,7 +34,9 @@ class PodWorker:
         self._changed = asyncio.Event()
         self._since: dict[str, str] = {}
         self._sidecars: list[asyncio.Task[int]] = []
-        self._hooks = Hooks(self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text))
+        self._hooks = Hooks(
+            self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text)
+        )
         self._tasks = [asyncio.create_task(work) for work in (self._run(), self._report(), self._refresh())]
         for task in self._tasks:
             task.add_done_callback(self._unexpected)
@@ -79,7 +81,9 @@ class PodWorker:
                 return
         self._initialized = True
         await asyncio.gather(*(self._runner(spec).run(restart) for spec in self.sandbox.spec.containers))
-        await self._stop(self.sandbox.spec.terminationGracePeriodSeconds or 30)  # a Job is done: its sidecars end with it
+        await self._stop(
+            self.sandbox.spec.terminationGracePeriodSeconds or 30
+        )  # a Job is done: its sidecars end with it
 
     def _runner(self, spec: Container) -> Runner:
         self._runners[spec.name] = runner = Runner(spec, self.sandbox, self._hooks)
@@ -107,7 +111,7 @@ class PodWorker:
         return Launch([expand(word, env) for word in launch.argv], env, launch.pre_stop)
 
     async def _stop(self, grace: float) -> None:
-        """Containers first; sidecars hear of it at once (preStop) but go when the containers are gone, last one first."""
+        """Containers first; sidecars hear of it at once (preStop) but go when the containers are gone, last first."""
         sidecars = [self._runners[c.name] for c in self.sandbox.sidecars if c.name in self._runners]
         main = [runner for runner in self._runners.values() if runner not in sidecars]
         turns = [asyncio.Event() for _ in sidecars]
@@ -133,7 +137,7 @@ class PodWorker:
             try:
                 await self._tell()
             except httpx2.HTTPError as error:
-                gone = isinstance(error, ApiError) and error.status.code == 404  # noqa: PLR2004
+                gone = isinstance(error, ApiError) and error.status.code == 404
                 if gone and not self._static:
                     return
                 await asyncio.sleep(0.5)
@@ -145,7 +149,9 @@ class PodWorker:
             ready = status.is_ready(current) and not self.terminating
             await (endpoints.publish if ready else endpoints.withdraw)(self._api.client, self.sandbox)
         patch = {"status": current}
-        await self._api.client.patch(PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC)
+        await self._api.client.patch(
+            PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC
+        )
 
     async def _refresh(self) -> None:
         while True:

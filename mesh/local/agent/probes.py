@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import grpc
@@ -29,22 +30,32 @@ async def check(probe: Probe, container: Container, address: str, folder: Path, 
 async def _check(probe: Probe, container: Container, address: str, folder: Path, env: dict[str, str]) -> str | None:
     if probe.httpGet:
         target = probe.httpGet
-        url = f"{(target.scheme or 'HTTP').lower()}://{target.host or address}:{_port(container, target.port)}{target.path or '/'}"
+        place = f"{target.host or address}:{_port(container, target.port)}{target.path or '/'}"
+        url = f"{(target.scheme or 'HTTP').lower()}://{place}"
         # A probe never verifies the certificate: it asks for life, not for identity (as the kubelet does).
         context = ssl._create_unverified_context() if url.startswith("https") else False  # noqa: S323, SLF001
         async with aiohttp.ClientSession() as session, session.get(url, ssl=context, allow_redirects=False) as answer:
-            return None if answer.status < 400 else f"HTTP {answer.status} from {url}"  # noqa: PLR2004
+            return None if answer.status < 400 else f"HTTP {answer.status} from {url}"
     if probe.tcpSocket:
-        _, writer = await asyncio.open_connection(probe.tcpSocket.host or address, _port(container, probe.tcpSocket.port))
+        _, writer = await asyncio.open_connection(
+            probe.tcpSocket.host or address, _port(container, probe.tcpSocket.port)
+        )
         writer.close()
         return None
     if probe.grpc:
         async with grpc.aio.insecure_channel(f"{address}:{probe.grpc.port}") as channel:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=probe.grpc.service or ""))
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its published types know no methods
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=probe.grpc.service or ""))
             serving = answer.status == health_pb2.HealthCheckResponse.SERVING
             return None if serving else f"health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
     if probe.exec and probe.exec.command:
-        process = await asyncio.create_subprocess_exec(*probe.exec.command, cwd=folder, env=env, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+        process = await asyncio.create_subprocess_exec(
+            *probe.exec.command,
+            cwd=folder,
+            env=env,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         try:
             code = await process.wait()
         finally:

@@ -1,9 +1,10 @@
-"""Processes that outlive the agent: started in a session of their own, known by pid and start time, awaited by pidfd."""
+"""Processes that outlive the agent: each in a session of its own, known by pid and start time, awaited by pidfd."""
 
 import asyncio
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Process:
         return None if started is None else cls(pid, started)
 
     def alive(self) -> bool:
+        """Whether it still runs (a zombie does not)."""
         return _start_tick(self.pid) == self.started
 
     def signal(self, number: int) -> None:
@@ -34,10 +36,8 @@ class Process:
 
     def signal_group(self, number: int) -> None:
         """Send a signal to the process and to all that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Process:
@@ -48,7 +48,9 @@ def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Proc
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        child = subprocess.Popen(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        child = subprocess.Popen(
+            argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
     _children[child.pid] = child
     return Process(child.pid, _start_tick(child.pid) or 0)
 

@@ -33,14 +33,17 @@ class Sandbox:
 
     @property
     def name(self) -> str:
+        """The Pod's name."""
         return self.meta.name or ""
 
     @property
     def namespace(self) -> str:
+        """The Pod's namespace."""
         return self.meta.namespace or ""
 
     @property
     def uid(self) -> str:
+        """The Pod's uid: `static-<name>` for a static Pod."""
         return self.meta.uid or ""
 
     @property

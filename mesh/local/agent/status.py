@@ -9,6 +9,7 @@ from mesh.local.agent.sandbox import Sandbox
 
 
 def phase(main: list[Runner], restart: str, *, initialized: bool) -> str:
+    """Pending, Running, Succeeded or Failed."""
     ended = [runner.state["terminated"]["exitCode"] for runner in main if "terminated" in runner.state]
     if initialized and restart != "Always" and len(ended) == len(main):
         if not any(ended):
@@ -33,7 +34,9 @@ def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *
         if since.get(kind, "").partition("@")[0] != status:
             since[kind] = f"{status}@{now()}"
         entry = {"type": kind, "status": status, "lastTransitionTime": since[kind].partition("@")[2]}
-        conditions.append(entry if truth else entry | {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"})
+        conditions.append(
+            entry if truth else entry | {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"}
+        )
     return {
         "phase": current,
         "podIP": sandbox.ip,
@@ -48,16 +51,24 @@ def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *
 
 
 def is_ready(status: dict[str, Any]) -> bool:
+    """Whether the status says Ready."""
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
 
 
 def _container(spec: Container, runner: Runner | None) -> dict[str, Any]:
     known = {"name": spec.name, "image": spec.image, "imageID": spec.image}
     if not runner:
-        return known | {"ready": False, "restartCount": 0, "started": False, "state": {"waiting": {"reason": "PodInitializing"}}}
+        return known | {
+            "ready": False,
+            "restartCount": 0,
+            "started": False,
+            "state": {"waiting": {"reason": "PodInitializing"}},
+        }
     done = "terminated" in runner.state and runner.state["terminated"]["exitCode"] == 0
     identity = {"containerID": f"process://{runner.process.pid}"} if runner.process else {}
     # A finished init container counts as ready; that is how kubectl knows it is past.
     ready = runner.ready or (done and spec.restartPolicy != "Always")
     counts = {"ready": ready, "restartCount": runner.restarts, "started": runner.started}
-    return known | identity | counts | {"state": runner.state, "lastState": runner.last_state if runner.restarts else {}}
+    return (
+        known | identity | counts | {"state": runner.state, "lastState": runner.last_state if runner.restarts else {}}
+    )

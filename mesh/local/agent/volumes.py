@@ -7,7 +7,16 @@ from pathlib import Path
 
 from lightkube import AsyncClient
 from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
-from lightkube.models.core_v1 import KeyToPath, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection
+from lightkube.models.core_v1 import (
+    ConfigMapProjection,
+    DownwardAPIProjection,
+    KeyToPath,
+    SecretProjection,
+    ServiceAccountTokenProjection,
+    Volume,
+    VolumeMount,
+    VolumeProjection,
+)
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
@@ -30,7 +39,11 @@ async def populate(sandbox: Sandbox, client: AsyncClient | None, lookup: Lookup)
         folders[volume.name] = folder = _folder(sandbox, volume)
         async for path, content in _files(sandbox, volume, folder, client, lookup):
             _write(folder / path, content)
-    mounts = [mount for c in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers] for mount in c.volumeMounts or []]
+    mounts = [
+        mount
+        for c in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers]
+        for mount in c.volumeMounts or []
+    ]
     # Outer mounts first: a mount inside of another volume lands in that volume's folder.
     for mount in sorted(mounts, key=lambda mount: mount.mountPath.count("/")):
         _mount(sandbox, mount, folders[mount.name])
@@ -55,31 +68,41 @@ def _mount(sandbox: Sandbox, mount: VolumeMount, folder: Path) -> None:
     target.symlink_to(source)
 
 
-async def _files(sandbox: Sandbox, volume: Volume, folder: Path, client: AsyncClient | None, lookup: Lookup) -> AsyncIterator[tuple[str, str]]:
+async def _files(
+    sandbox: Sandbox, volume: Volume, folder: Path, client: AsyncClient | None, lookup: Lookup
+) -> AsyncIterator[tuple[str, str]]:
     """The files of a volume that come from the API, each as (relative path, content)."""
-    projections: list[VolumeProjection] = (volume.projected and volume.projected.sources) or []
-    configs = [(s.configMap.name, s.configMap.items, s.configMap.optional) for s in projections if s.configMap]
-    secrets = [(s.secret.name, s.secret.items, s.secret.optional) for s in projections if s.secret]
-    downward = [item for s in projections if s.downwardAPI for item in s.downwardAPI.items or []]
+    for source in _projections(volume):
+        for kind, named in (("configmaps", source.configMap), ("secrets", source.secret)):
+            if named:
+                data = await lookup(kind, sandbox.namespace, named.name or "")
+                if data is None and not named.optional:
+                    raise MissingReferenceError(f"{kind} {named.name} not found")
+                for path, content in _selected(data or {}, named.items):
+                    yield path, content
+        for item in (source.downwardAPI.items or []) if source.downwardAPI else []:
+            if item.fieldRef:
+                yield item.path, field(sandbox, item.fieldRef.fieldPath)
+        token = source.serviceAccountToken
+        if token and client and _stale(folder / token.path, token):
+            yield token.path, await _token(sandbox, token, client)
+
+
+def _projections(volume: Volume) -> list[VolumeProjection]:
+    """What fills the volume: a ConfigMap, Secret or downward API volume is a projected one with a single source."""
     if volume.configMap:
-        configs.append((volume.configMap.name, volume.configMap.items, volume.configMap.optional))
+        config = ConfigMapProjection(
+            name=volume.configMap.name, items=volume.configMap.items, optional=volume.configMap.optional
+        )
+        return [VolumeProjection(configMap=config)]
     if volume.secret:
-        secrets.append((volume.secret.secretName, volume.secret.items, volume.secret.optional))
+        secret = SecretProjection(
+            name=volume.secret.secretName, items=volume.secret.items, optional=volume.secret.optional
+        )
+        return [VolumeProjection(secret=secret)]
     if volume.downwardAPI:
-        downward += volume.downwardAPI.items or []
-    for kind, sources in (("configmaps", configs), ("secrets", secrets)):
-        for name, items, optional in sources:
-            data = await lookup(kind, sandbox.namespace, name or "")
-            if data is None and not optional:
-                raise MissingReferenceError(f"{kind} {name} not found")
-            for path, content in _selected(data or {}, items):
-                yield path, content
-    for item in downward:
-        if item.fieldRef:
-            yield item.path, field(sandbox, item.fieldRef.fieldPath)
-    for source in projections:
-        if source.serviceAccountToken and client and _stale(folder / source.serviceAccountToken.path, source.serviceAccountToken):
-            yield source.serviceAccountToken.path, await _token(sandbox, source.serviceAccountToken, client)
+        return [VolumeProjection(downwardAPI=DownwardAPIProjection(items=volume.downwardAPI.items))]
+    return (volume.projected.sources or []) if volume.projected else []
 
 
 def _selected(data: dict[str, str], items: list[KeyToPath] | None) -> list[tuple[str, str]]:
@@ -95,8 +118,14 @@ def _stale(path: Path, projection: ServiceAccountTokenProjection) -> bool:
 async def _token(sandbox: Sandbox, projection: ServiceAccountTokenProjection, client: AsyncClient) -> str:
     pod = BoundObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
     audiences = [projection.audience] if projection.audience else []
-    request = TokenRequestSpec(audiences=audiences, boundObjectRef=pod, expirationSeconds=projection.expirationSeconds or _TOKEN_LIFE)
-    answer = await client.create(ServiceAccountToken(metadata=ObjectMeta(), spec=request), sandbox.spec.serviceAccountName or "default", namespace=sandbox.namespace)
+    request = TokenRequestSpec(
+        audiences=audiences, boundObjectRef=pod, expirationSeconds=projection.expirationSeconds or _TOKEN_LIFE
+    )
+    answer = await client.create(
+        ServiceAccountToken(metadata=ObjectMeta(), spec=request),
+        sandbox.spec.serviceAccountName or "default",
+        namespace=sandbox.namespace,
+    )
     if not answer.status or not answer.status.token:
         raise MissingReferenceError("the API server answered a token request without a token")
     return answer.status.token
