@@ -36,7 +36,7 @@ class Settings:
             service=service,
             version=env.get("SERVICE_VERSION", "dev"),
             listen=_listen(env.get("GRPC_LISTEN", "127.0.0.1:50051")),
-            management=_host_port("MANAGEMENT_LISTEN", env.get("MANAGEMENT_LISTEN", "127.0.0.1:8081")),
+            management=host_port("MANAGEMENT_LISTEN", env.get("MANAGEMENT_LISTEN", "127.0.0.1:8081")),
             database_url=env.get("DATABASE_URL", f"sqlite+aiosqlite:///data/{service}.db"),
             log_level=_log_level(env.get("LOG_LEVEL", "INFO")),
             namespace=env.get("POD_NAMESPACE", "shop"),
@@ -54,7 +54,7 @@ def _listen(value: str) -> tuple[str, ...]:
         if address.startswith("unix:"):
             _check_socket_path(address)
         else:
-            _host_port("GRPC_LISTEN", address)
+            host_port("GRPC_LISTEN", address)
     return addresses
 
 
@@ -73,7 +73,8 @@ def _check_socket_path(address: str) -> None:
         raise ConfigError(f"GRPC_LISTEN: the path of {address!r} has more than the {LONGEST_PATH} bytes of a socket's")
 
 
-def _host_port(variable: str, value: str) -> tuple[str, int]:
+def host_port(variable: str, value: str) -> tuple[str, int]:
+    """Answer the host and port of `host:port` or `[host]:port`; raise ConfigError that names the variable."""
     host, colon, port = value.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > LAST_PORT:
         raise ConfigError(f"{variable}: {value!r} is not of the form host:port or unix:path")

@@ -35,15 +35,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 def _starter(folder: Path) -> Iterator[Start]:
     started: list[Process] = []
 
-    def start(
-        name: str,
-        env: dict[str, str] | None = None,
-        *,
-        at: str | None = None,
-        module: str | None = None,
-        wait: bool = True,
-    ) -> Process:
-        process = Process(name, folder / (at or name), env, module=module)
+    def start(name: str, env: dict[str, str] | None = None, *, at: str | None = None, wait: bool = True) -> Process:
+        process = Process(name, folder / (at or name), env)
         started.append(process)
         return process.wait_ready() if wait else process
 

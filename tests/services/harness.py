@@ -18,7 +18,7 @@ import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 20
@@ -38,12 +38,10 @@ def free_port() -> int:
 
 
 class Process:
-    """One service process: `python -m services.<name>` in a folder of its own."""
+    """One service process, `python -m services.<name>` in a folder of its own; "probe" is the tests' own service."""
 
-    def __init__(
-        self, name: str, folder: Path, env: dict[str, str] | None = None, *, module: str | None = None
-    ) -> None:
-        """Start it, without waiting; `module` is run instead of the service's own package."""
+    def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None) -> None:
+        """Start it, without waiting."""
         self.name = name
         self.folder = folder
         self.port = free_port()
@@ -52,7 +50,7 @@ class Process:
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
         with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", module or f"services.{name}"],
+                [sys.executable, "-m", "tests.services.probe" if name == "probe" else f"services.{name}"],
                 cwd=folder,
                 env={**kept, "PYTHONPATH": str(ROOT), **settings},
                 stdout=out,
@@ -106,6 +104,15 @@ class Process:
         """End it and answer its exit code."""
         self.signal()
         return self.wait()
+
+
+async def records(process: Process, count: int = 1, **fields: object) -> list[dict[str, Any]]:
+    """Wait for `count` log records with these fields; they are written just after the reply is sent."""
+    async for attempt in AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.02), reraise=True):
+        with attempt:
+            found = [record for record in process.log() if fields.items() <= record.items()]
+            assert len(found) >= count, f"no {count} records with {fields}"
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""A service on the runtime that does what a test asks of it: it fails, waits, or calls a peer. It has no contract."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+from google.protobuf.wrappers_pb2 import StringValue
+
+from services.runtime import ErrorTable, Runtime, serve
+from services.runtime.deadline import remaining
+
+SERVICE = "probe.v1.Probe"
+ASK, STREAM = f"/{SERVICE}/Ask", f"/{SERVICE}/Stream"
+SECRET = "the password is swordfish"  # noqa: S105  # made up, and must not be seen outside
+
+logger = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[StringValue, StringValue]
+Ask = grpc.aio.UnaryUnaryMultiCallable[StringValue, StringValue]
+
+
+def ask(channel: grpc.aio.Channel) -> Ask:
+    """Answer the probe's unary method."""
+    return channel.unary_unary(ASK, StringValue.SerializeToString, StringValue.FromString)
+
+
+def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[StringValue, StringValue]:
+    """Answer the probe's streaming method."""
+    return channel.unary_stream(STREAM, StringValue.SerializeToString, StringValue.FromString)
+
+
+class Probe:
+    """Does what the request says."""
+
+    def __init__(self, peer: grpc.aio.Channel) -> None:
+        self._peer = peer
+
+    async def ask(self, request: StringValue, context: Context) -> StringValue:
+        """Answer the request itself, if it asks for nothing else."""
+        del context
+        match request.value.split("/"):
+            case ["fail"]:
+                raise RuntimeError(SECRET)
+            case ["wait", seconds]:
+                logger.info("waiting")
+                await asyncio.sleep(float(seconds))
+            case ["deadline"]:
+                return StringValue(value=str(remaining()))
+            case ["peer", *rest]:
+                return await ask(self._peer)(StringValue(value="/".join(rest)))
+            case ["peer-stream", *rest]:
+                return [reply async for reply in stream(self._peer)(StringValue(value="/".join(rest)))][-1]
+        return request
+
+    async def stream(self, request: StringValue, context: Context) -> AsyncIterator[StringValue]:
+        """Answer "begin", then what `ask` does."""
+        yield StringValue(value="begin")
+        yield await self.ask(request, context)
+
+
+async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
+    """Add the probe, with a peer called "peer"."""
+    probe = Probe(runtime.channel("peer"))
+    handlers: dict[str, Any] = {
+        "Ask": grpc.unary_unary_rpc_method_handler(
+            probe.ask,
+            StringValue.FromString,
+            StringValue.SerializeToString,
+        ),
+        "Stream": grpc.unary_stream_rpc_method_handler(
+            probe.stream,
+            StringValue.FromString,
+            StringValue.SerializeToString,
+        ),
+    }
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+    return [SERVICE]
+
+
+if __name__ == "__main__":
+    serve("probe", register, ErrorTable("probe.shop.example"))

@@ -1,0 +1,186 @@
+"""What the runtime does around every call, from outside: errors, status on the wire, deadlines, traces, the log."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from tests.services.conftest import Start
+from tests.services.harness import Process, records, refused
+from tests.services.probe import ASK, SECRET, ask, stream
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+# gRPC rounds a timeout up when it writes it down.
+ROUNDED = 0.5
+TRACEPARENT = (("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01"),)
+
+
+@pytest.fixture
+def probe(shared: Callable[[str], Process]) -> Process:
+    return shared("probe")
+
+
+@pytest.fixture
+async def channel(probe: Process) -> AsyncIterator[grpc.aio.Channel]:
+    async with probe.channel() as opened:
+        yield opened
+
+
+def text(value: str) -> StringValue:
+    return StringValue(value=value)
+
+
+async def test_an_unexpected_errors_text_stays_inside_and_its_id_leads_to_it(
+    probe: Process, channel: grpc.aio.Channel
+) -> None:
+    call = ask(channel)(text("fail"), metadata=TRACEPARENT)
+    error = await refused(call)
+    assert (error.code, error.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert re.fullmatch("internal error [0-9a-f]{32}", error.text)
+    assert SECRET not in f"{error}{await call.trailing_metadata()}"
+    (record,) = await records(probe, error_id=error.metadata["error_id"])
+    assert record["trace_id"] == TRACE
+    assert SECRET in str(record["exception"])
+
+
+async def test_a_status_is_one_header_frame_as_the_mesh_needs_it(probe: Process) -> None:
+    assert await headers_frames(probe, b"\n\x04fail") == [("END_STREAM", 0)]
+
+
+async def test_a_reply_is_headers_then_data_then_trailers(probe: Process) -> None:
+    assert await headers_frames(probe, b"\n\x02ok") == [("", 0), ("END_STREAM", 1)]
+
+
+async def headers_frames(probe: Process, message: bytes) -> list[tuple[str, int]]:
+    """Call in raw HTTP/2; answer of each HEADERS frame whether it ends the stream, and the DATA frames before."""
+
+    def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    def header(name: bytes, value: bytes) -> bytes:
+        return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+    headers = header(b":method", b"POST") + header(b":scheme", b"http") + header(b":path", ASK.encode())
+    headers += (
+        header(b":authority", b"probe") + header(b"te", b"trailers") + header(b"content-type", b"application/grpc")
+    )
+    reader, writer = await asyncio.open_unix_connection(probe.target.removeprefix("unix:"))
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(1, 4, 1, headers))
+    writer.write(frame(0, 1, 1, b"\0" + len(message).to_bytes(4, "big") + message))
+    seen: list[tuple[str, int]] = []
+    data = 0
+    while not seen or not seen[-1][0]:
+        head = await asyncio.wait_for(reader.readexactly(9), 5)
+        await reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags = head[3], head[4]
+        data += kind == 0
+        if kind == 1:
+            seen.append(("END_STREAM" if flags & 1 else "", data))
+    writer.close()
+    return seen
+
+
+async def test_a_stream_that_fails_ends_with_the_same_error(channel: grpc.aio.Channel) -> None:
+    call = stream(channel)(text("fail"))
+    assert (await call.read()) == text("begin")
+    error = await refused(call.read())
+    assert (error.code, error.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert SECRET not in error.text
+
+
+async def test_bytes_that_are_no_message_are_the_callers_fault(channel: grpc.aio.Channel) -> None:
+    error = await refused(channel.unary_unary(ASK, bytes)(b"\xff\xff\xff"))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+
+
+async def test_a_message_above_the_limit_is_refused(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await ask(channel)(text("x" * 1024 * 1024))
+    assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_method_that_is_not_there_is_unimplemented(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await channel.unary_unary("/probe.v1.Probe/Nothing", bytes)(b"")
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_every_call_has_one_line_in_the_log(probe: Process, channel: grpc.aio.Channel) -> None:
+    trace = "0" * 31 + "1"
+    await ask(channel)(text("x"), metadata=(("traceparent", f"00-{trace}-00f067aa0ba902b7-01"),))
+    (record,) = await records(probe, trace_id=trace)
+    assert (record["method"], record["code"], record["service"]) == (ASK, "OK", "probe")
+    assert isinstance(record["duration_ms"], float)
+    assert record["level"] == "INFO"
+
+
+async def test_a_call_that_its_caller_gives_up_is_logged_as_cancelled(
+    probe: Process, channel: grpc.aio.Channel
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await ask(channel)(text("wait/30"), timeout=0.2)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await records(probe, method=ASK, code="CANCELLED")
+
+
+async def test_the_deadline_and_the_trace_reach_the_peer(start: Start) -> None:
+    peer = start("probe", at="peer")
+    caller = start("probe", {"PEER_TARGET": peer.target})
+    async with caller.channel() as channel:
+        left = (await ask(channel)(text("peer/deadline"), timeout=10, metadata=TRACEPARENT)).value
+        assert 8 < float(left) < 10 + ROUNDED
+        streamed = (await ask(channel)(text("peer-stream/deadline"), timeout=10)).value
+        assert 8 < float(streamed) < 10 + ROUNDED
+        assert (await ask(channel)(text("peer/deadline"))).value == "None"
+    (record,) = await records(peer, trace_id=TRACE)
+    (before,) = await records(caller, trace_id=TRACE)
+    assert record["span_id"] != before["span_id"]
+
+
+async def test_a_peer_that_runs_out_of_the_callers_time_ends_with_the_caller(start: Start) -> None:
+    peer = start("probe", at="peer")
+    caller = start("probe", {"PEER_TARGET": peer.target})
+    async with caller.channel() as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask(channel)(text("peer/wait/30"), timeout=0.5)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await records(peer, method=ASK, code="CANCELLED")
+
+
+async def test_a_peer_that_is_away_makes_the_call_unavailable(start: Start) -> None:
+    caller = start("probe", {"PEER_TARGET": "unix:nobody.sock"})
+    async with caller.channel() as channel:
+        error = await refused(ask(channel)(text("peer/x")))
+    assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_FAILED")
+    assert "nobody.sock" not in error.text
+
+
+async def test_a_peers_other_errors_are_ours_to_handle(start: Start) -> None:
+    caller = start("probe", {"PEER_TARGET": start("probe", at="peer").target})
+    async with caller.channel() as channel:
+        assert (await refused(ask(channel)(text("peer/fail")))).code == grpc.StatusCode.INTERNAL
+
+
+async def test_a_call_through_a_sidecar_names_the_callee(start: Start) -> None:
+    """The egress listener tells services apart by the authority alone."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def sidecar(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0\0\0\4\0\0\0\0\0")  # an empty SETTINGS frame: headers follow it
+        while data := await reader.read(4096):
+            heard.put_nowait(data)
+        writer.close()
+
+    async with await asyncio.start_server(sidecar, "127.0.0.1") as server:
+        address = ":".join(map(str, server.sockets[0].getsockname()))
+        caller = start("probe", {"GRPC_EGRESS": address, "POD_NAMESPACE": "elsewhere"})
+        async with caller.channel() as channel:
+            call = ask(channel)(text("peer/x"))
+            sent = b""
+            while b"peer.elsewhere.svc.cluster.local" not in sent:
+                sent += await asyncio.wait_for(heard.get(), 5)
+            call.cancel()

@@ -1,0 +1,190 @@
+"""A service's life: how it starts, says that it is well, ends; and what it says if it cannot start."""
+
+import signal
+import socket
+import time
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from tests.services.conftest import Start
+from tests.services.harness import free_port, records
+from tests.services.probe import ASK, SERVICE, ask
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+# How health's messages go out and come in; the stubs of these packages leave their methods out.
+HEALTH = (health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString)
+REFLECTION = (
+    reflection_pb2.ServerReflectionRequest.SerializeToString,
+    reflection_pb2.ServerReflectionResponse.FromString,
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_call_under_way_is_finished_before_the_process_ends(start: Start, number: int) -> None:
+    process = start("probe")
+    async with process.channel() as channel, process.channel() as late:
+        call = ask(channel)(StringValue(value="wait/2"))
+        watching = channel.unary_stream("/grpc.health.v1.Health/Watch", *HEALTH)
+        watch = aiter(watching(health_pb2.HealthCheckRequest(service=SERVICE)))
+        assert (await anext(watch)).status == SERVING
+        await records(process, message="waiting")
+        process.signal(number)
+        assert (await anext(watch)).status == NOT_SERVING
+        assert (process.get("/ready"), process.get("/live")) == (503, 200)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask(late)(StringValue(value="x"))
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert (await call).value == "wait/2"
+    assert process.wait() == 0
+    assert process.errors() == ""
+    assert process.get("/live") == 0
+    assert not (process.folder / "run" / "app.sock").exists()
+
+
+async def test_health_answers_for_the_process_and_for_each_service(start: Start) -> None:
+    async with start("probe").channel() as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check", *HEALTH)
+        for service in ("", SERVICE):
+            assert (await check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await check(health_pb2.HealthCheckRequest(service="nobody"))
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_lists_the_services(start: Start) -> None:
+    async with start("probe").channel() as channel:
+        reflect = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", *REFLECTION)
+        requests = [reflection_pb2.ServerReflectionRequest(list_services="")]
+        (reply,) = [reply async for reply in reflect(iter(requests))]
+    names = {service.name for service in reply.list_services_response.service}
+    assert names == {SERVICE, "grpc.reflection.v1alpha.ServerReflection"}
+
+
+async def test_it_is_not_ready_before_it_serves_and_ends_cleanly_while_it_starts(start: Start) -> None:
+    process = start("inventory", wait=False)
+    while process.get("/live") != 200:
+        assert process.popen.poll() is None
+    process.signal()
+    assert process.wait() == 0
+    assert process.errors() == ""
+
+
+async def test_it_listens_on_several_addresses(start: Start) -> None:
+    port = free_port()
+    process = start("probe", {"GRPC_LISTEN": f"unix:run/app.sock, 127.0.0.1:{port}"})
+    async with process.channel() as socket_channel, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as tcp_channel:
+        for channel in (socket_channel, tcp_channel):
+            assert (await ask(channel)(StringValue(value="x"))).value == "x"
+
+
+async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> None:
+    first = start("probe")
+    first.popen.kill()
+    first.wait()
+    assert (first.folder / "run" / "app.sock").exists()
+    async with start("probe").channel() as channel:
+        assert (await ask(channel)(StringValue(value="x"))).value == "x"
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"GRPC_LISTEN": "nowhere"}, "GRPC_LISTEN: 'nowhere' is not of the form"),
+        ({"GRPC_LISTEN": "127.0.0.1:99999"}, "GRPC_LISTEN: '127.0.0.1:99999' is not of the form"),
+        ({"GRPC_LISTEN": ","}, "GRPC_LISTEN: ',' names no address"),
+        ({"GRPC_LISTEN": "unix:"}, "GRPC_LISTEN: 'unix:' has no path"),
+        ({"GRPC_LISTEN": "unix:" + "x" * 108}, "107 bytes"),
+        ({"GRPC_LISTEN": "192.0.2.1:50051"}, "GRPC_LISTEN: cannot listen on 192.0.2.1:50051"),
+        ({"MANAGEMENT_LISTEN": "8081"}, "MANAGEMENT_LISTEN: '8081' is not of the form"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not one of"),
+        ({"DATABASE_URL": "not a url"}, "DATABASE_URL: not usable"),
+        ({"DATABASE_URL": "oracle+nothing://x"}, "DATABASE_URL: not usable"),
+        ({"DATABASE_URL": "sqlite+aiosqlite://"}, "DATABASE_URL: a SQLite database needs a file"),
+        ({"DATABASE_URL": "sqlite+aiosqlite:////proc/none/x.db"}, "DATABASE_URL: cannot use"),
+        ({"DATABASE_URL": "sqlite+aiosqlite:///err.log/x.db"}, "DATABASE_URL: cannot use"),
+        ({"DATABASE_URL": "sqlite+aiosqlite:///run"}, "DATABASE_URL: cannot use"),
+    ],
+    ids=lambda value: "-".join(map("=".join, value.items())) if isinstance(value, dict) else "",
+)
+def test_a_wrong_environment_is_told_in_one_line(start: Start, env: dict[str, str], says: str) -> None:
+    process = start("inventory", env, wait=False)
+    assert process.wait() == 2
+    assert process.errors().startswith("inventory: ")
+    assert process.errors().count("\n") == 1, process.errors()
+    assert says in process.errors()
+
+
+def test_a_file_that_is_no_database_is_told_and_left_as_it_is(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database, and longer than the header of one: " + "x" * 1000)
+    process = start("inventory", {"DATABASE_URL": f"sqlite+aiosqlite:///{file}"}, wait=False)
+    assert process.wait() == 2
+    assert "cannot use" in process.errors()
+    assert file.read_text().startswith("not a database")
+
+
+@pytest.mark.parametrize("variable", ["GRPC_LISTEN", "MANAGEMENT_LISTEN"])
+def test_a_port_in_use_is_named(start: Start, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = start("inventory", {variable: address}, wait=False)
+        assert process.wait() == 2
+    assert process.errors().startswith(f"inventory: {variable}: cannot listen on {address}")
+    assert process.errors().count("\n") == 1, process.errors()
+
+
+def test_a_socket_that_another_process_serves_is_not_taken_over(start: Start) -> None:
+    first = start("probe")
+    second = start("probe", wait=False)
+    assert second.wait() == 2
+    assert "cannot listen on unix:run/app.sock: Address already in use" in second.errors()
+    assert first.get("/ready") == 200
+
+
+async def test_spans_are_exported_to_a_collector(start: Start) -> None:
+    received: list[ExportTraceServiceRequest] = []
+
+    def export(request: ExportTraceServiceRequest, _: object) -> ExportTraceServiceResponse:
+        received.append(request)
+        return ExportTraceServiceResponse()
+
+    method = grpc.unary_unary_rpc_method_handler(
+        export, ExportTraceServiceRequest.FromString, ExportTraceServiceResponse.SerializeToString
+    )
+    collector = grpc.server(futures.ThreadPoolExecutor(1))
+    service = "opentelemetry.proto.collector.trace.v1.TraceService"
+    collector.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": method})])
+    port = collector.add_insecure_port("127.0.0.1:0")
+    collector.start()
+    process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "SERVICE_VERSION": "v7"})
+    async with process.channel() as channel:
+        await ask(channel)(StringValue(value="x"))
+    # What is queued is sent before the process ends.
+    assert process.stop() == 0
+    collector.stop(None)
+    (spans,) = [resource for request in received for resource in request.resource_spans]
+    attributes = {item.key: item.value.string_value for item in spans.resource.attributes}
+    assert (attributes["service.name"], attributes["service.version"]) == ("probe", "v7")
+    assert [span.name for scope in spans.scope_spans for span in scope.spans] == [ASK]
+
+
+async def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(start: Start) -> None:
+    process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
+    async with process.channel() as channel:
+        for _ in range(20):
+            await ask(channel)(StringValue(value="x"), timeout=2)
+    begin = time.monotonic()
+    assert process.stop() == 0
+    assert time.monotonic() - begin < 5
