@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx2
 import msgspec
@@ -27,8 +26,6 @@ from mesh.local.agent.pod import PodWorker, erase
 from mesh.local.agent.processes import Process
 from mesh.local.agent.sandbox import NodeFullError, place
 from mesh.local.instance import NODE, Instance
-
-if TYPE_CHECKING:
 
 log = logging.getLogger("agent")
 MANIFESTS = Path(__file__).parents[1] / "control-plane"
