@@ -1,0 +1,34 @@
+"""The composition root: `python -m services.orders`."""
+
+from pathlib import Path
+
+import grpc.aio
+
+from services.orders.handlers import Orders, Recovery
+from services.orders.peers import Catalog, Inventory, Payments
+from services.orders.saga import Saga
+from services.orders.servicer import ERRORS, OrdersServicer
+from services.orders.store import Log
+from services.runtime import Runtime, serve
+from shop.orders.v1 import orders_pb2, orders_pb2_grpc
+
+HERE = Path(__file__).parent
+# An order that has not moved for so long is given back: well above what the mesh lets one call take.
+RECOVERY_SECONDS = 10.0
+
+
+async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
+    """Open the database and the channels, begin to recover unfinished orders, and add the servicer."""
+    database = await runtime.database(HERE / "migrations")
+    inventory, payments = Inventory(runtime.channel("inventory")), Payments(runtime.channel("payments"))
+    saga = Saga(Log(database), inventory, payments)
+    catalog = Catalog(runtime.channel("catalog"))
+    background = runtime.background()
+    background.repeat(RECOVERY_SECONDS, Recovery(database, saga).run)
+    servicer = OrdersServicer(Orders(database, catalog, saga, background))
+    orders_pb2_grpc.add_OrdersServiceServicer_to_server(servicer, server)
+    return [orders_pb2.DESCRIPTOR.services_by_name["OrdersService"].full_name]
+
+
+if __name__ == "__main__":
+    serve("orders", register, ERRORS)

@@ -1,0 +1,196 @@
+"""What an order is, how far it has come, and the rules that hold for it wherever it is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from uuid import UUID, uuid5
+
+# The largest total of one order, in cents: the most that payments takes.
+MOST_CENTS = 1_000_000 * 100
+
+
+class State(StrEnum):
+    """How far an order has come. CONFIRMED and REJECTED are final."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class Reason(StrEnum):
+    """Why an order is rejected."""
+
+    INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
+    PAYMENT_DECLINED = "PAYMENT_DECLINED"
+    DEPENDENCY_FAILED = "DEPENDENCY_FAILED"
+
+
+class Step(IntEnum):
+    """The steps of placing an order, in the order in which they are taken."""
+
+    NONE = 0
+    RESERVE = 1
+    AUTHORIZE = 2
+    CAPTURE = 3
+    COMMIT = 4
+
+
+class OrderNotFoundError(Exception):
+    """There is no such order."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__(f"there is no order {order}")
+
+
+class UnknownProductsError(Exception):
+    """The catalog does not have some of the products; `positions` are those of their wishes, from 0."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        super().__init__("some products are not in the catalog")
+        self.positions = positions
+
+
+class MixedCurrenciesError(Exception):
+    """The items' prices are in several currencies, so they have no sum."""
+
+    def __init__(self, currencies: Sequence[str]) -> None:
+        super().__init__(f"must have prices in one currency, not in {', '.join(currencies)}")
+
+
+class TotalTooLargeError(Exception):
+    """The order's total is above MOST_CENTS."""
+
+    def __init__(self) -> None:
+        super().__init__(f"must cost {MOST_CENTS // 100} units at most, all together")
+
+
+class TakenOverError(Exception):
+    """Another process has carried the order on since it was read; whoever read it must leave it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A number of pieces of one product that a customer asks for. `product` is its id, without "products/"."""
+
+    product: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """What a customer asks for, and the token of the card that pays for it. `customer` is the id alone."""
+
+    customer: str
+    wishes: tuple[Wish, ...]
+    payment_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the catalog tells of a product. The price of one piece is in cents of `currency`."""
+
+    id: str
+    display_name: str
+    price_cents: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A number of pieces of one product, at the price in cents that held when the order was placed."""
+
+    product: str
+    display_name: str
+    quantity: int
+    unit_price_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an order comes to nothing: a reason for programs, a sentence for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order and the log of its placing. It is never changed: every step makes a new value.
+
+    `step` is stored before it is begun, so it may or may not have happened; the steps before it have. `rejection` on a
+    PENDING order means that what it took is being given back. `reservation` and `payment` are the callees' resource
+    names, None until they are known. `payment_token` is kept only while the order is PENDING. `revision` counts how
+    often the order was stored: an order that stays PENDING at one revision has nobody who is at it.
+    """
+
+    id: str
+    customer: str
+    items: tuple[Item, ...]
+    currency: str
+    payment_token: str
+    create_time: datetime
+    update_time: datetime
+    state: State = State.PENDING
+    rejection: Rejection | None = None
+    step: Step = Step.RESERVE
+    reservation: str | None = None
+    payment: str | None = None
+    revision: int = 0
+
+    @property
+    def total_cents(self) -> int:
+        """The sum of every item's unit price times its quantity."""
+        return sum(item.unit_price_cents * item.quantity for item in self.items)
+
+    def request_id(self, call: str) -> str:
+        """Answer the id under which this order's `call` ("reserve", "void", …) is sent, however often it is sent."""
+        return str(uuid5(UUID(self.id), call))
+
+    def reserved(self, reservation: str) -> "Order":
+        """Note that the stock is held; the payment is authorized next."""
+        return replace(self, reservation=reservation, step=Step.AUTHORIZE)
+
+    def authorized(self, payment: str) -> "Order":
+        """Note that the money is set aside; it is captured next."""
+        return replace(self, payment=payment, step=Step.CAPTURE)
+
+    def captured(self) -> "Order":
+        """Note that the money is collected; the stock is committed next."""
+        return replace(self, step=Step.COMMIT)
+
+    def refused(self, rejection: Rejection) -> "Order":
+        """Note that the step was refused and took nothing; what those before took is to be given back."""
+        return replace(self, rejection=rejection, step=Step(self.step - 1))
+
+    def given_up(self, rejection: Rejection) -> "Order":
+        """Note that the step, which may have happened, and those before are to be undone. A first reason stays."""
+        return replace(self, rejection=self.rejection or rejection)
+
+    def confirmed(self, now: datetime) -> "Order":
+        """End the order: the stock is sold and the money is collected."""
+        return self._ended(State.CONFIRMED, None, now)
+
+    def rejected(self, now: datetime) -> "Order":
+        """End the order: everything is given back."""
+        return self._ended(State.REJECTED, self.rejection, now)
+
+    def _ended(self, state: State, rejection: Rejection | None, now: datetime) -> "Order":
+        return replace(self, state=state, rejection=rejection, payment_token="", update_time=now)
+
+
+def priced(wishes: Sequence[Wish], products: Sequence[Product]) -> tuple[tuple[Item, ...], str]:
+    """Make the items of an order and tell their currency; `products` are those of `wishes`, one for one.
+
+    Raises MixedCurrenciesError or TotalTooLargeError.
+    """
+    items = tuple(
+        Item(product.id, product.display_name, wish.quantity, product.price_cents)
+        for wish, product in zip(wishes, products, strict=True)
+    )
+    currencies = sorted({product.currency for product in products})
+    if len(currencies) > 1:
+        raise MixedCurrenciesError(currencies)
+    if sum(item.unit_price_cents * item.quantity for item in items) > MOST_CENTS:
+        raise TotalTooLargeError
+    return items, currencies[0]

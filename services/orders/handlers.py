@@ -1,0 +1,98 @@
+"""What the service does for each call, and beside the calls: place, answer, recover."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from services.orders.domain import Cart, Order, Product, TakenOverError, Wish, priced
+from services.orders.saga import Saga
+from services.orders.store import Store
+from services.runtime import Background, Database, once, recall
+from services.runtime.requests import IdentifiedRequest
+
+
+class Catalog(Protocol):
+    """What orders asks of the catalog."""
+
+    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
+        """Answer the products of `wishes`, one for one. Raises UnknownProductsError, CatalogUnavailableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Places orders, and finds them again."""
+
+    database: Database
+    catalog: Catalog
+    saga: Saga
+    background: Background
+
+    async def place(self, request: IdentifiedRequest, cart: Cart) -> Order:
+        """Make the order that `request` asks for and carry it to its end; answer it as it is now if it was made before.
+
+        Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, CatalogUnavailableError or
+        RequestIdReusedError; nothing is stored then.
+        """
+        async with self.database.read() as connection:
+            known = await recall(connection, request)
+            if known is not None:
+                return await Store(connection).order(known)
+        items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
+        now = datetime.now(UTC)
+        order = Order(str(uuid.uuid4()), cart.customer, items, currency, cart.payment_token, now, now)
+        # From here on the order is the shop's: its caller may go, it is carried on.
+        return await self.background.finish(self._carry(request, order))
+
+    async def order(self, order_id: str) -> Order:
+        """Answer one order. Raises OrderNotFoundError."""
+        async with self.database.read() as connection:
+            return await Store(connection).order(order_id)
+
+    async def orders_after(self, after: str, customer: str, limit: int) -> Sequence[Order]:
+        """Answer up to `limit` orders of a customer, the newest first, from the one that follows the id `after` on."""
+        async with self.database.read() as connection:
+            return await Store(connection).orders_after(after, customer, limit)
+
+    async def _carry(self, request: IdentifiedRequest, order: Order) -> Order:
+        async with self.database.write() as connection:
+            store = Store(connection)
+            stored = await once(connection, request, lambda: store.add(order), store.order)
+        if stored is not order:
+            return stored  # The same request, sent twice at once: the other call is at it.
+        try:
+            return await self.saga.place(order)
+        except TakenOverError:
+            return await self.order(order.id)
+
+
+class Recovery:
+    """Gives back what unfinished orders took that nobody is at any more: their process has ended, or a callee failed.
+
+    An order that has not moved from one pass to the next counts as such. Should its process be at it after all, just
+    slowly, then its next entry in the log is refused (TakenOverError), and it leaves the order alone.
+    """
+
+    def __init__(self, database: Database, saga: Saga) -> None:
+        self._database = database
+        self._saga = saga
+        self._seen: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Make one pass over the unfinished orders."""
+        async with self._database.read() as connection:
+            pending = await Store(connection).pending()
+        unmoved = pending.items() & self._seen.items()
+        self._seen = pending
+        for order_id, revision in unmoved:
+            await self._give_back(order_id, revision)
+
+    async def _give_back(self, order_id: str, revision: int) -> None:
+        async with self._database.read() as connection:
+            order = await Store(connection).order(order_id)
+        try:
+            if order.revision == revision:
+                await self._saga.give_back(order)
+        except TakenOverError:
+            pass

@@ -1,0 +1,94 @@
+"""Between the contract's messages and the domain: requests are checked and read, replies are written."""
+
+import re
+
+from google.rpc import error_details_pb2
+
+from services.orders.domain import (
+    Cart,
+    MixedCurrenciesError,
+    Order,
+    State,
+    TotalTooLargeError,
+    UnknownProductsError,
+    Wish,
+)
+from services.runtime import Check
+from services.runtime.errors import bad_request
+from services.runtime.instants import timestamp
+from services.runtime.money import from_cents
+from services.runtime.paging import Page, read_page
+from services.runtime.validation import Violation
+from shop.orders.v1 import orders_pb2 as pb
+
+MOST_ITEMS = 50
+MOST_PIECES = 1000
+LONGEST_TOKEN = 128
+CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
+
+
+def read_cart(request: pb.PlaceOrderRequest) -> Cart:
+    """Answer what is to be ordered. Raises InvalidFieldsError."""
+    with Check() as check:
+        check.request_id(request.request_id)
+        customer = check.resource("customer", request.customer, "customers", CUSTOMER_ID)
+        check.that("items", f"must have 1 to {MOST_ITEMS} items", holds=1 <= len(request.items) <= MOST_ITEMS)
+        wishes: dict[str, Wish] = {}
+        for position, item in enumerate(request.items):
+            field = f"items[{position}]"
+            product = check.resource(f"{field}.product", item.product, "products")
+            quantity = check.integer(f"{field}.quantity", item.quantity, least=1, most=MOST_PIECES)
+            check.that(f"{field}.product", "must stand in one item alone", holds=product not in wishes)
+            wishes[product] = Wish(product, quantity)
+        token = check.text("payment_token", request.payment_token, longest=LONGEST_TOKEN)
+    return Cart(customer, tuple(wishes.values()), token)
+
+
+def read_name(request: pb.GetOrderRequest) -> str:
+    """Answer the order that is asked for. Raises InvalidFieldsError."""
+    with Check() as check:
+        return check.resource("name", request.name, "orders")
+
+
+def read_list(request: pb.ListOrdersRequest) -> tuple[str, Page]:
+    """Answer the customer and the page that is asked for. Raises InvalidFieldsError."""
+    with Check() as check:
+        customer = check.resource("customer", request.customer, "customers", CUSTOMER_ID)
+        page = read_page(check, request.page_size, request.page_token, f"orders?customer={customer}")
+    return customer, page
+
+
+def write_order(order: Order) -> pb.Order:
+    """Make the message of an order. Why it is being given up is told once it has ended."""
+    rejection = order.rejection if order.state is State.REJECTED else None
+    return pb.Order(
+        name=f"orders/{order.id}",
+        customer=f"customers/{order.customer}",
+        state=pb.Order.State.Value(f"STATE_{order.state.value}"),
+        items=[
+            pb.OrderItem(
+                product=f"products/{item.product}",
+                display_name=item.display_name,
+                quantity=item.quantity,
+                unit_price=from_cents(item.unit_price_cents, order.currency),
+            )
+            for item in order.items
+        ],
+        total=from_cents(order.total_cents, order.currency),
+        rejection_reason=pb.Order.RejectionReason.Value(
+            f"REJECTION_REASON_{rejection.reason.value if rejection else 'UNSPECIFIED'}"
+        ),
+        rejection_message=rejection.message if rejection else "",
+        create_time=timestamp(order.create_time),
+        update_time=timestamp(order.update_time),
+    )
+
+
+def write_unknown_products(error: UnknownProductsError) -> list[error_details_pb2.BadRequest]:
+    """Make the details that name every item whose product is unknown."""
+    return [bad_request(Violation(f"items[{place}].product", "is not in the catalog") for place in error.positions)]
+
+
+def write_unfit_items(error: MixedCurrenciesError | TotalTooLargeError) -> list[error_details_pb2.BadRequest]:
+    """Make the details of items that cannot be one order together."""
+    return [bad_request([Violation("items", str(error))])]

@@ -1,0 +1,153 @@
+"""The services that orders calls, in the terms of its own domain: requests out, refusals and failures back."""
+
+import grpc
+import grpc.aio
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from services.orders.domain import Order, Product, Reason, Rejection, UnknownProductsError, Wish
+from services.orders.saga import PeerFailedError, RefusedError
+from services.runtime.money import from_cents, to_cents
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
+from shop.payments.v1 import payments_pb2, payments_pb2_grpc
+
+
+class CatalogUnavailableError(Exception):
+    """The catalog did not tell the prices."""
+
+    def __init__(self) -> None:
+        super().__init__("the catalog did not tell the prices; nothing was ordered")
+
+
+class Catalog:
+    """shop.catalog.v1.CatalogService."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+
+    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
+        """Answer the products of `wishes`, one for one. Raises UnknownProductsError, CatalogUnavailableError."""
+        names = [f"products/{wish.product}" for wish in wishes]
+        try:
+            reply = await self._stub.BatchGetProducts(catalog_pb2.BatchGetProductsRequest(names=names))
+        except grpc.aio.AioRpcError as error:
+            info = _info(error)
+            if info.reason != "PRODUCT_NOT_FOUND":
+                raise CatalogUnavailableError from error
+            missing = info.metadata["products"].split(",")
+            raise UnknownProductsError([place for place, name in enumerate(names) if name in missing]) from error
+        return [
+            Product(wish.product, product.display_name, to_cents(product.price), product.price.currency_code)
+            for wish, product in zip(wishes, reply.products, strict=True)
+        ]
+
+
+class Inventory:
+    """shop.inventory.v1.InventoryService, as the saga's Stock."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = inventory_pb2_grpc.InventoryServiceStub(channel)
+
+    async def reserve(self, order: Order) -> str:
+        """Hold the items back and answer the reservation. Raises RefusedError, PeerFailedError."""
+        request = inventory_pb2.ReserveStockRequest(
+            request_id=order.request_id("reserve"),
+            lines=[
+                inventory_pb2.ReservationLine(product=f"products/{item.product}", quantity=item.quantity)
+                for item in order.items
+            ],
+        )
+        try:
+            reply = await self._stub.ReserveStock(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason == "INSUFFICIENT_STOCK":
+                raise RefusedError(Rejection(Reason.INSUFFICIENT_STOCK, error.details() or "")) from error
+            raise _failure("inventory", error) from error
+        return reply.reservation.name
+
+    async def commit(self, order: Order, reservation: str) -> None:
+        """Sell what is held. Raises PeerFailedError."""
+        request_id = order.request_id("commit")
+        request = inventory_pb2.CommitReservationRequest(request_id=request_id, name=reservation)
+        try:
+            await self._stub.CommitReservation(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure("inventory", error) from error
+
+    async def release(self, order: Order, reservation: str) -> bool:
+        """Give back what is held; False if it is sold already. Raises PeerFailedError."""
+        request_id = order.request_id("release")
+        request = inventory_pb2.ReleaseReservationRequest(request_id=request_id, name=reservation)
+        try:
+            await self._stub.ReleaseReservation(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason == "RESERVATION_WRONG_STATE":
+                return False
+            raise _failure("inventory", error) from error
+        return True
+
+
+class Payments:
+    """shop.payments.v1.PaymentsService, as the saga's Payments."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = payments_pb2_grpc.PaymentsServiceStub(channel)
+
+    async def authorize(self, order: Order) -> str:
+        """Set the total aside and answer the payment. Raises RefusedError, PeerFailedError."""
+        request = payments_pb2.AuthorizePaymentRequest(
+            request_id=order.request_id("authorize"),
+            amount=from_cents(order.total_cents, order.currency),
+            payment_token=order.payment_token,
+            reference=f"orders/{order.id}",
+        )
+        try:
+            reply = await self._stub.AuthorizePayment(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason == "PAYMENT_DECLINED":
+                raise RefusedError(Rejection(Reason.PAYMENT_DECLINED, error.details() or "")) from error
+            raise _failure("payments", error) from error
+        return reply.payment.name
+
+    async def capture(self, order: Order, payment: str) -> None:
+        """Collect the money that was set aside. Raises PeerFailedError."""
+        request = payments_pb2.CapturePaymentRequest(request_id=order.request_id("capture"), name=payment)
+        try:
+            await self._stub.CapturePayment(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure("payments", error) from error
+
+    async def void(self, order: Order, payment: str) -> bool:
+        """Let the money go; False if it is collected already. Raises PeerFailedError."""
+        request = payments_pb2.VoidPaymentRequest(request_id=order.request_id("void"), name=payment)
+        try:
+            await self._stub.VoidPayment(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason == "PAYMENT_WRONG_STATE":
+                return False
+            raise _failure("payments", error) from error
+        return True
+
+    async def refund(self, order: Order, payment: str) -> None:
+        """Pay the collected money back. Raises PeerFailedError."""
+        request = payments_pb2.RefundPaymentRequest(request_id=order.request_id("refund"), name=payment)
+        try:
+            await self._stub.RefundPayment(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure("payments", error) from error
+
+
+def _info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    """Answer the ErrorInfo of an error; an empty one if it has none, as when the mesh answered for the callee."""
+    info = error_details_pb2.ErrorInfo()
+    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for detail in status.details if status is not None else ():
+        if detail.Unpack(info):
+            break
+    return info
+
+
+def _failure(service: str, error: grpc.aio.AioRpcError) -> PeerFailedError:
+    return PeerFailedError(f"{service} failed: {error.code().name}")

@@ -1,0 +1,54 @@
+"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+
+from typing import Any
+
+import grpc
+import grpc.aio
+from typing_extensions import override
+
+from services.orders import domain, messages
+from services.orders.handlers import Orders
+from services.orders.peers import CatalogUnavailableError
+from services.runtime import ErrorTable, Refusal
+from shop.orders.v1 import orders_pb2 as pb
+from shop.orders.v1 import orders_pb2_grpc
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+ERRORS = ErrorTable(
+    "orders.shop.example",
+    {
+        domain.OrderNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
+        domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
+        domain.MixedCurrenciesError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
+        domain.TotalTooLargeError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
+        CatalogUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
+    },
+)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
+    """shop.orders.v1.OrdersService."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    @override
+    async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
+        cart = messages.read_cart(request)
+        order = await self._orders.place(request, cart)
+        return pb.PlaceOrderResponse(order=messages.write_order(order))
+
+    @override
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
+        order = await self._orders.order(messages.read_name(request))
+        return pb.GetOrderResponse(order=messages.write_order(order))
+
+    @override
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
+        customer, page = messages.read_list(request)
+        orders, token = page.cut(
+            await self._orders.orders_after(page.after, customer, page.limit), key=lambda order: order.id
+        )
+        return pb.ListOrdersResponse(orders=map(messages.write_order, orders), next_page_token=token)

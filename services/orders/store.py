@@ -1,0 +1,182 @@
+"""Orders and the log of their placing in the service's database. A Store lives as long as one transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    and_,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.orders.domain import Item, Order, OrderNotFoundError, Reason, Rejection, State, Step, TakenOverError
+from services.runtime import Database
+from services.runtime.instants import Instant
+
+metadata = MetaData()
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("customer", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("payment_token", String(128), nullable=False),
+    Column("create_time", Instant, nullable=False),
+    Column("update_time", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rejection_reason", String(32)),
+    Column("rejection_message", String),
+    Column("step", String(16), nullable=False),
+    Column("reservation", String(128)),
+    Column("payment", String(128)),
+    Column("revision", Integer, nullable=False),
+    Index("orders_by_customer", "customer", "create_time", "id"),
+    Index("orders_by_state", "state", "id"),
+)
+items = Table(
+    "order_items",
+    metadata,
+    Column("order_id", String(64), ForeignKey("orders.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("product_id", String(64), nullable=False),
+    Column("display_name", String(100), nullable=False),
+    Column("quantity", Integer, CheckConstraint("quantity > 0"), nullable=False),
+    Column("unit_price_cents", BigInteger, CheckConstraint("unit_price_cents > 0"), nullable=False),
+)
+
+
+class Store:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def order(self, order_id: str) -> Order:
+        """Answer one order. Raises OrderNotFoundError."""
+        found = await self._orders(await self._connection.execute(select(orders).where(orders.c.id == order_id)))
+        if not found:
+            raise OrderNotFoundError(order_id)
+        return found[0]
+
+    async def orders_after(self, after: str, customer: str, limit: int) -> list[Order]:
+        """Answer up to `limit` orders of a customer, the newest first, from the one that follows the id `after` on."""
+        query = select(orders).where(orders.c.customer == customer)
+        if after:
+            last = orders.alias()
+            older = or_(
+                orders.c.create_time < last.c.create_time,
+                and_(orders.c.create_time == last.c.create_time, orders.c.id < last.c.id),
+            )
+            query = query.join(last, and_(last.c.id == after, older))
+        newest_first = query.order_by(orders.c.create_time.desc(), orders.c.id.desc()).limit(limit)
+        return await self._orders(await self._connection.execute(newest_first))
+
+    async def pending(self) -> dict[str, int]:
+        """Answer the revisions of all orders that have not ended, by id."""
+        query = select(orders.c.id, orders.c.revision).where(orders.c.state == State.PENDING.value)
+        return {row.id: row.revision for row in await self._connection.execute(query)}
+
+    async def add(self, order: Order) -> Order:
+        """Write a new order and answer it."""
+        await self._connection.execute(insert(orders).values(id=order.id, revision=order.revision, **_row(order)))
+        await self._connection.execute(
+            insert(items),
+            [
+                {
+                    "order_id": order.id,
+                    "position": position,
+                    "product_id": item.product,
+                    "display_name": item.display_name,
+                    "quantity": item.quantity,
+                    "unit_price_cents": item.unit_price_cents,
+                }
+                for position, item in enumerate(order.items)
+            ],
+        )
+        return order
+
+    async def put(self, order: Order) -> Order:
+        """Write how far an order has come and answer it with its new revision.
+
+        Raises TakenOverError unless the stored order is the revision that `order` was made from.
+        """
+        here = and_(orders.c.id == order.id, orders.c.revision == order.revision)
+        stored = replace(order, revision=order.revision + 1)
+        written = await self._connection.execute(
+            update(orders).where(here).values(revision=stored.revision, **_row(stored))
+        )
+        if written.rowcount != 1:
+            raise TakenOverError(order.id)
+        return stored
+
+    async def _orders(self, rows: Iterable[Row[Any]]) -> list[Order]:
+        found = list(rows)
+        of_them = select(items).where(items.c.order_id.in_([row.id for row in found])).order_by(items.c.position)
+        by_order: defaultdict[str, list[Item]] = defaultdict(list)
+        for row in await self._connection.execute(of_them):
+            item = Item(row.product_id, row.display_name, row.quantity, row.unit_price_cents)
+            by_order[row.order_id].append(item)
+        return [_order(row, by_order[row.id]) for row in found]
+
+
+class Log:
+    """The log that the saga writes: each entry is a transaction of its own, on disk before the next step is begun."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def advance(self, order: Order) -> Order:
+        """Write how far an order has come. Raises TakenOverError."""
+        async with self._database.write() as connection:
+            return await Store(connection).put(order)
+
+
+def _row(order: Order) -> Mapping[str, object]:
+    return {
+        "customer": order.customer,
+        "currency": order.currency,
+        "payment_token": order.payment_token,
+        "create_time": order.create_time,
+        "update_time": order.update_time,
+        "state": order.state.value,
+        "rejection_reason": order.rejection and order.rejection.reason.value,
+        "rejection_message": order.rejection and order.rejection.message,
+        "step": order.step.name,
+        "reservation": order.reservation,
+        "payment": order.payment,
+    }
+
+
+def _order(row: Row[Any], its_items: Sequence[Item]) -> Order:
+    rejection = Rejection(Reason(row.rejection_reason), row.rejection_message) if row.rejection_reason else None
+    return Order(
+        id=row.id,
+        customer=row.customer,
+        items=tuple(its_items),
+        currency=row.currency,
+        payment_token=row.payment_token,
+        create_time=row.create_time,
+        update_time=row.update_time,
+        state=State(row.state),
+        rejection=rejection,
+        step=Step[row.step],
+        reservation=row.reservation,
+        payment=row.payment,
+        revision=row.revision,
+    )

@@ -1,0 +1,235 @@
+"""Placing and recovering over a real database, with callees made up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.orders import store as orders_store
+from services.orders.domain import Cart, Order, Product, Reason, Rejection, State, Step, UnknownProductsError, Wish
+from services.orders.handlers import Orders, Recovery
+from services.orders.saga import INTERRUPTED, PeerFailedError, RefusedError, Saga
+from services.orders.store import Log, Store
+from services.runtime import Background, Database, background
+from services.runtime.database import open_database
+from services.runtime.requests import RequestIdReusedError
+from shop.orders.v1 import orders_pb2 as pb
+
+CART = Cart("ada", (Wish("p-1", 2),), "tok")
+MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
+
+
+class _Callees:
+    """Catalog, inventory and payments. `held` is what they hold; the other sets name the calls that do not go well."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+        self.failing: set[str] = set()
+        self.refusing: set[str] = set()
+        self.hanging: set[str] = set()
+        self.asked = 0
+        self.hangs = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
+        self.asked += 1
+        if "products" in self.refusing:
+            raise UnknownProductsError([0])
+        return [Product(wish.product, "Kettle", 4990, "EUR") for wish in wishes]
+
+    async def _call(self, name: str) -> None:
+        if name in self.hanging:
+            self.hangs.set()
+            await self.go_on.wait()
+        if name in self.failing:
+            raise PeerFailedError(f"{name} failed")
+        if name in self.refusing:
+            raise RefusedError(Rejection(Reason.PAYMENT_DECLINED, f"{name} refused"))
+
+    async def reserve(self, _: Order) -> str:
+        await self._call("reserve")
+        self.held.add("stock")
+        return "reservations/1"
+
+    async def commit(self, _: Order, _reservation: str) -> None:
+        await self._call("commit")
+        self.held.remove("stock")
+
+    async def release(self, _: Order, _reservation: str) -> bool:
+        await self._call("release")
+        self.held.discard("stock")
+        return True
+
+    async def authorize(self, _: Order) -> str:
+        await self._call("authorize")
+        self.held.add("money")
+        return "payments/1"
+
+    async def capture(self, _: Order, _payment: str) -> None:
+        await self._call("capture")
+
+    async def void(self, _: Order, _payment: str) -> bool:
+        await self._call("void")
+        self.held.discard("money")
+        return True
+
+    async def refund(self, _: Order, _payment: str) -> None:
+        await self._call("refund")
+        self.held.discard("money")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/orders.db", MIGRATIONS)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def callees() -> _Callees:
+    return _Callees()
+
+
+@pytest.fixture
+def saga(database: Database, callees: _Callees) -> Saga:
+    return Saga(Log(database), callees, callees)
+
+
+@pytest.fixture
+def orders(database: Database, callees: _Callees, saga: Saga) -> Orders:
+    return Orders(database, callees, saga, Background())
+
+
+@pytest.fixture
+def recovery(database: Database, saga: Saga) -> Recovery:
+    return Recovery(database, saga)
+
+
+def request(**fields: str) -> pb.PlaceOrderRequest:
+    return pb.PlaceOrderRequest(**{"request_id": str(uuid4()), **fields})  # type: ignore[arg-type]
+
+
+async def pending(database: Database) -> dict[str, int]:
+    async with database.read() as connection:
+        return await Store(connection).pending()
+
+
+async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) -> None:
+    placed = await orders.place(request(), CART)
+    assert placed.state is State.CONFIRMED
+    assert await orders.order(placed.id) == placed
+
+
+async def test_the_same_request_is_answered_without_asking_anybody(orders: Orders, callees: _Callees) -> None:
+    again = request()
+    first = await orders.place(again, CART)
+    assert await orders.place(again, CART) == first
+    assert callees.asked == 1
+
+
+async def test_one_request_sent_many_times_at_once_makes_one_order(orders: Orders, callees: _Callees) -> None:
+    again = request()
+    placed = await asyncio.gather(*(orders.place(again, CART) for _ in range(10)))
+    assert len({order.id for order in placed}) == 1
+    assert State.CONFIRMED in {order.state for order in placed}
+    assert callees.held == {"money"}
+
+
+async def test_a_request_id_makes_one_order_alone(orders: Orders) -> None:
+    await orders.place(request(request_id="one"), CART)
+    with pytest.raises(RequestIdReusedError):
+        await orders.place(request(request_id="one", customer="customers/eve"), CART)
+
+
+async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees: _Callees, database: Database) -> None:
+    callees.refusing = {"products"}
+    with pytest.raises(UnknownProductsError):
+        await orders.place(request(request_id="one"), CART)
+    assert await pending(database) == {}
+    callees.refusing = set()
+    assert (await orders.place(request(request_id="one"), CART)).state is State.CONFIRMED
+
+
+async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, callees: _Callees) -> None:
+    callees.hanging = {"reserve"}
+    again = request()
+    caller = asyncio.create_task(orders.place(again, CART))
+    await callees.hangs.wait()
+    caller.cancel()
+    assert (await orders.place(again, CART)).state is State.PENDING
+    callees.go_on.set()
+    await orders.background.close()
+    assert (await orders.place(again, CART)).state is State.CONFIRMED
+
+
+async def test_an_order_that_could_not_be_given_back_is_recovered(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    callees.failing = {"capture", "void"}
+    placed = await orders.place(request(), CART)
+    assert (placed.state, placed.step, callees.held) == (State.PENDING, Step.CAPTURE, {"money"})
+    for _ in range(4):
+        await recovery.run()
+    assert (await orders.order(placed.id)).state is State.PENDING
+    callees.failing = set()
+    for _ in range(3):
+        await recovery.run()
+    recovered = await orders.order(placed.id)
+    assert (recovered.state, callees.held) == (State.REJECTED, set())
+    assert recovered.rejection == Rejection(Reason.DEPENDENCY_FAILED, "capture failed")
+
+
+async def test_an_order_whose_process_ended_is_given_back(
+    orders: Orders, callees: _Callees, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callees.hanging = {"capture"}
+    again = request()
+    caller = asyncio.create_task(orders.place(again, CART))
+    await callees.hangs.wait()
+    monkeypatch.setattr(background, "FINISH_SECONDS", 0.0)
+    await orders.background.close()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await recovery.run()
+    assert callees.held == {"stock", "money"}
+    await recovery.run()
+    order = await orders.place(again, CART)
+    assert (order.state, order.rejection, callees.held) == (State.REJECTED, INTERRUPTED, set())
+
+
+async def test_a_placing_that_was_taken_over_ends_as_it_was_recovered(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    callees.hanging = {"capture"}
+    caller = asyncio.create_task(orders.place(request(), CART))
+    await callees.hangs.wait()
+    await recovery.run()
+    await recovery.run()
+    callees.go_on.set()
+    order = await caller
+    assert (order.state, order.rejection, callees.held) == (State.REJECTED, INTERRUPTED, set())
+
+
+async def test_an_order_that_moves_between_passes_is_left_alone(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    callees.hanging = {"reserve"}
+    caller = asyncio.create_task(orders.place(request(), CART))
+    await callees.hangs.wait()
+    await recovery.run()
+    callees.go_on.set()
+    assert (await caller).state is State.CONFIRMED
+    await recovery.run()
+    assert callees.held == {"money"}
+
+
+async def test_a_customers_orders_come_newest_first_page_by_page(orders: Orders) -> None:
+    placed = [await orders.place(request(), CART) for _ in range(5)]
+    await orders.place(request(), Cart("eve", CART.wishes, "tok"))
+    newest_first = [order.id for order in reversed(placed)]
+    first = await orders.orders_after("", "ada", 2)
+    rest = await orders.orders_after(first[-1].id, "ada", 10)
+    assert [order.id for order in (*first, *rest)] == newest_first
+    assert await orders.orders_after("no-such-order", "ada", 10) == []
