@@ -1,0 +1,1 @@
+"""The payments service: money that customers promise, pay and get back."""

@@ -1,0 +1,75 @@
+"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from typing_extensions import override
+
+from services.payments import domain, handlers, messages
+from services.payments.domain import State
+from services.payments.store import Store
+from services.runtime import Database, ErrorTable, Refusal, once
+from shop.payments.v1 import payments_pb2 as pb
+from shop.payments.v1 import payments_pb2_grpc
+
+ERRORS = ErrorTable(
+    "payments.shop.example",
+    {
+        domain.PaymentNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND"),
+        domain.PaymentStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_WRONG_STATE"),
+        domain.PaymentDeclinedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED"),
+    },
+)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Settling = pb.CapturePaymentRequest | pb.VoidPaymentRequest | pb.RefundPaymentRequest
+
+
+class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
+    """shop.payments.v1.PaymentsService over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def AuthorizePayment(
+        self, request: pb.AuthorizePaymentRequest, context: Context
+    ) -> pb.AuthorizePaymentResponse:
+        asked = messages.read_authorization(request)
+        payment = await self._once(request, lambda store: handlers.authorize_payment(store, asked))
+        return pb.AuthorizePaymentResponse(payment=payment)
+
+    @override
+    async def CapturePayment(self, request: pb.CapturePaymentRequest, context: Context) -> pb.CapturePaymentResponse:
+        return pb.CapturePaymentResponse(payment=await self._settle(request, State.CAPTURED))
+
+    @override
+    async def VoidPayment(self, request: pb.VoidPaymentRequest, context: Context) -> pb.VoidPaymentResponse:
+        return pb.VoidPaymentResponse(payment=await self._settle(request, State.VOIDED))
+
+    @override
+    async def RefundPayment(self, request: pb.RefundPaymentRequest, context: Context) -> pb.RefundPaymentResponse:
+        return pb.RefundPaymentResponse(payment=await self._settle(request, State.REFUNDED))
+
+    @override
+    async def GetPayment(self, request: pb.GetPaymentRequest, context: Context) -> pb.GetPaymentResponse:
+        name = messages.read_payment_name(request)
+        async with self._database.read() as connection:
+            payment = await Store(connection).payment(name)
+        return pb.GetPaymentResponse(payment=messages.write_payment(payment))
+
+    async def _settle(self, request: Settling, state: State) -> pb.Payment:
+        name = messages.read_settling(request)
+        return await self._once(request, lambda store: handlers.settle_payment(store, name, state))
+
+    async def _once(
+        self,
+        request: pb.AuthorizePaymentRequest | Settling,
+        change: Callable[[Store], Awaitable[domain.Payment]],
+    ) -> pb.Payment:
+        async with self._database.write() as connection:
+            store = Store(connection)
+            payment = await once(connection, request, lambda: change(store), store.payment)
+        return messages.write_payment(payment)

@@ -1,0 +1,66 @@
+"""The ledger of payments in the service's database. A Store lives as long as one transaction."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, String, Table, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.payments.domain import Payment, PaymentNotFoundError, State
+from services.runtime.instants import Instant
+
+metadata = MetaData()
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("cents", BigInteger, CheckConstraint("cents > 0"), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("create_time", Instant, nullable=False),
+    Column("update_time", Instant, nullable=False),
+)
+
+
+class Store:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def payment(self, payment_id: str) -> Payment:
+        """Answer one payment. Raises PaymentNotFoundError."""
+        found = await self._connection.execute(select(payments).where(payments.c.id == payment_id))
+        row = found.one_or_none()
+        if row is None:
+            raise PaymentNotFoundError(payment_id)
+        return Payment(
+            id=row.id,
+            state=State(row.state),
+            cents=row.cents,
+            currency=row.currency,
+            reference=row.reference,
+            create_time=row.create_time,
+            update_time=row.update_time,
+        )
+
+    async def add(self, payment: Payment) -> None:
+        """Write a new payment."""
+        await self._connection.execute(
+            insert(payments).values(
+                id=payment.id,
+                state=payment.state.value,
+                cents=payment.cents,
+                currency=payment.currency,
+                reference=payment.reference,
+                create_time=payment.create_time,
+                update_time=payment.update_time,
+            )
+        )
+
+    async def put_state(self, payment: Payment) -> None:
+        """Write where a payment's money has gone."""
+        await self._connection.execute(
+            update(payments)
+            .where(payments.c.id == payment.id)
+            .values(state=payment.state.value, update_time=payment.update_time)
+        )
