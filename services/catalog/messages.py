@@ -22,13 +22,13 @@ def read_names(request: pb.BatchGetProductsRequest) -> list[str]:
     """Answer the products that are asked for. Raises InvalidFieldsError."""
     with Check() as check:
         check.that("names", f"must have 1 to {MOST_NAMES} names", holds=1 <= len(request.names) <= MOST_NAMES)
-        names: list[str] = []
+        products: dict[str, None] = {}
         for position, name in enumerate(request.names):
             field = f"names[{position}]"
             product = check.resource(field, name, "products")
-            check.that(field, "must stand there once", holds=product not in names)
-            names.append(product)
-    return names
+            check.that(field, "must stand there once", holds=not product or product not in products)
+            products[product] = None
+    return list(products)
 
 
 def read_list(request: pb.ListProductsRequest) -> tuple[str, Page]:

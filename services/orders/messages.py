@@ -38,7 +38,8 @@ def read_cart(request: pb.PlaceOrderRequest) -> Cart:
             field = f"items[{position}]"
             product = check.resource(f"{field}.product", item.product, "products")
             quantity = check.integer(f"{field}.quantity", item.quantity, least=1, most=MOST_PIECES)
-            check.that(f"{field}.product", "must stand in one item alone", holds=product not in wishes)
+            alone = not product or product not in wishes
+            check.that(f"{field}.product", "must stand in one item alone", holds=alone)
             wishes[product] = Wish(product, quantity)
         token = check.text("payment_token", request.payment_token, longest=LONGEST_TOKEN)
     return Cart(customer, tuple(wishes.values()), token)
