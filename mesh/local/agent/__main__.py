@@ -99,7 +99,9 @@ class Agent:
             if uid not in self._workers:
                 self._api.spawn(self._clean_up(pod))
             self._end(uid, meta.deletionGracePeriodSeconds or 0)
-        elif uid not in self._workers and (pod.status is None or pod.status.phase not in {"Succeeded", "Failed"}):
+        elif worker := self._workers.get(uid):
+            worker.compare(pod)
+        elif pod.status is None or pod.status.phase not in {"Succeeded", "Failed"}:
             try:
                 self._workers[uid] = PodWorker(place(self._instance, pod), self._api)
             except NodeFullError as error:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import platform
+from datetime import UTC, datetime
 
 import httpx2
 from lightkube import ApiError, AsyncClient
@@ -37,9 +38,9 @@ async def keep(client: AsyncClient, instance: Instance) -> None:
     while True:
         try:
             await _register(client)
-            await _status(client, instance)
             while True:
                 await _renew(client)
+                await _status(client, instance)
                 await asyncio.sleep(HEARTBEAT)
         except httpx2.HTTPError as error:
             log.debug("no heartbeat: %s", error)
@@ -56,18 +57,13 @@ async def _register(client: AsyncClient) -> None:
 
 async def _status(client: AsyncClient, instance: Instance) -> None:
     size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(PODS)}
-    condition = {
-        "type": "Ready",
-        "status": "True",
-        "reason": "AgentReady",
-        "message": "the node agent is running",
-        "lastHeartbeatTime": now(),
-    }
+    told = {"reason": "AgentRunning", "message": "the node agent is running", "lastHeartbeatTime": now()}
+    pressures = [{"type": f"{kind}Pressure", "status": "False"} | told for kind in ("Memory", "Disk", "PID")]
     release = f"{platform.system()} {platform.release()}"
     status = {
         "capacity": size,
         "allocatable": size,
-        "conditions": [condition | {"lastTransitionTime": now()}],
+        "conditions": [{"type": "Ready", "status": "True"} | told, *pressures],
         "addresses": [{"type": "InternalIP", "address": instance.node_ip}, {"type": "Hostname", "address": NODE}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": {
@@ -87,17 +83,7 @@ async def _status(client: AsyncClient, instance: Instance) -> None:
 
 
 async def _renew(client: AsyncClient) -> None:
-    spec = {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": now().replace("Z", ".000000Z")}
-    try:
-        await client.patch(
-            Lease, NODE, {"spec": spec}, namespace="kube-node-lease", patch_type=PatchType.MERGE, field_manager=MANAGER
-        )
-    except ApiError as error:
-        if error.status.code != 404:
-            raise
-        await client.create(
-            Lease(
-                metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"),
-                spec=LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40),
-            )
-        )
+    # Created with its time: the node controller passes over a lease that once had none.
+    spec = LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40, renewTime=datetime.now(UTC))
+    lease = Lease(metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"), spec=spec)
+    await client.apply(lease, field_manager=MANAGER, force=True)

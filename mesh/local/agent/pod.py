@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 from lightkube import ApiError
 from lightkube.models.core_v1 import Container
-from lightkube.resources.core_v1 import PodStatus
+from lightkube.resources.core_v1 import Pod, PodStatus
 from lightkube.types import PatchType
 
 from mesh.local.agent import endpoints, images, processes, status, volumes
@@ -31,7 +31,9 @@ class PodWorker:
         self.terminating = False
         self._runners: dict[str, Runner] = {}
         self._initialized = False
+        self._told: bool | None = None
         self._changed = asyncio.Event()
+        self._changed.set()
         self._since: dict[str, str] = {}
         self._sidecars: list[asyncio.Task[int]] = []
         self._hooks = Hooks(
@@ -63,6 +65,13 @@ class PodWorker:
     def refresh_status(self) -> None:
         """State everything anew, for an API server that may have missed it."""
         self._changed.set()
+
+    def compare(self, pod: Pod) -> None:
+        """State it again when the API holds another readiness than was told (the node controller may have set it)."""
+        conditions = (pod.status.conditions if pod.status else None) or []
+        shown = next((c.status for c in conditions if c.type == "Ready"), None)
+        if self._told is not None and shown != str(self._told):
+            self._changed.set()
 
     async def relisten(self) -> None:
         """Derive the loopback listeners anew, after the cluster's Sidecars changed."""
@@ -145,10 +154,11 @@ class PodWorker:
 
     async def _tell(self) -> None:
         current = status.build(self.sandbox, self._runners, self._since, initialized=self._initialized)
+        ready = status.is_ready(current) and not self.terminating
         if self.sandbox.meshed:
-            ready = status.is_ready(current) and not self.terminating
             await (endpoints.publish if ready else endpoints.withdraw)(self._api.client, self.sandbox)
         patch = {"status": current}
+        self._told = status.is_ready(current)
         await self._api.client.patch(
             PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC
         )
