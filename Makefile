@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help generate lint breaking lock
+.PHONY: help up down status test tools generate lint breaking lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -15,6 +15,21 @@ $(VENV): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python tools/googleapis.py
 	@touch $@
+
+up: $(VENV) ## Start the mesh (builds its tools the first time) and place an order through it
+	@$(BIN)/mesh up
+
+down: ## End the mesh; its data stays
+	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down
+
+status: $(VENV) ## Show every Pod of the mesh with its memory
+	@$(BIN)/mesh status
+
+test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
+	@$(BIN)/pytest $(ARGS)
+
+tools: $(VENV) ## Build the mesh's tools that are missing; list all with their versions
+	@$(BIN)/mesh tools
 
 generate: $(VENV) ## Write gen/ anew from proto/
 	$(BIN)/buf generate
@@ -32,3 +47,7 @@ breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, mai
 lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
+	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
+	rm -rf .venv .googleapis .mypy_cache .pytest_cache .ruff_cache .hypothesis
