@@ -13,7 +13,6 @@ from pathlib import Path
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from services.runtime import telemetry
 from services.runtime.background import Background
@@ -24,6 +23,7 @@ from services.runtime.errors import ErrorTable
 from services.runtime.interceptor import CallInterceptor
 from services.runtime.logs import configure_logs
 from services.runtime.management import Management
+from services.runtime.reflection import add_reflection
 
 # What a request or a reply may have at most. The largest of ours, a full page of products, has a tenth of it.
 MOST_BYTES = 1024 * 1024
@@ -60,25 +60,25 @@ class Runtime:
         return background
 
 
-# Adds the service's servicers to the server and answers their full names, for health and reflection.
+# Adds the service's servicers to the server and answers their full names, for health and reflection; one that answers
+# none sees to reflection itself.
 Register = Callable[[grpc.aio.Server, Runtime], Awaitable[Iterable[str]]]
 
 
-def serve(service: str, register: Register, errors: ErrorTable, *, reflected: Iterable[str] | None = None) -> None:
+def serve(service: str, register: Register, errors: ErrorTable) -> None:
     """Run the service until SIGTERM or SIGINT; exit with 2 if its environment does not let it start.
 
-    `service` is its name in the mesh, for example "inventory". `reflected` are the services that reflection tells of,
-    if they are not those that `register` answers.
+    `service` is its name in the mesh, for example "inventory".
     """
     try:
         with suppress(asyncio.CancelledError):
-            asyncio.run(_run(service, register, errors, reflected))
+            asyncio.run(_run(service, register, errors))
     except ConfigError as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(2)
 
 
-async def _run(service: str, register: Register, errors: ErrorTable, reflected: Iterable[str] | None) -> None:
+async def _run(service: str, register: Register, errors: ErrorTable) -> None:
     settings = Settings.read(service, os.environ)
     configure_logs(service, settings.version, settings.log_level)
     _cancel_on_signal(asyncio.current_task())
@@ -103,7 +103,8 @@ async def _run(service: str, register: Register, errors: ErrorTable, reflected: 
         names = list(await register(server, Runtime(settings, closing)))
         probes = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(probes, server)
-        reflection.enable_server_reflection([*(reflected or names), reflection.SERVICE_NAME], server)
+        if names:
+            add_reflection(server, names)
         for address in settings.listen:
             _bind(server, address)
         await server.start()

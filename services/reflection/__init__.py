@@ -1,0 +1,1 @@
+"""The reflection service: tells callers outside which public services there are, and their contracts."""

@@ -1,0 +1,267 @@
+"""payments through its generated client: money moves once and whole, bad input is told and leaves no trace."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import grpc
+import pytest
+from google.type import money_pb2
+
+from shop.payments.v1 import payments_pb2 as pb
+from shop.payments.v1 import payments_pb2_grpc
+from tests.services.harness import Process, refused
+
+Stub = payments_pb2_grpc.PaymentsServiceStub
+AUTHORIZED, CAPTURED, VOIDED, REFUNDED = (
+    pb.Payment.STATE_AUTHORIZED,
+    pb.Payment.STATE_CAPTURED,
+    pb.Payment.STATE_VOIDED,
+    pb.Payment.STATE_REFUNDED,
+)
+PRICE = money_pb2.Money(currency_code="EUR", units=12, nanos=340_000_000)
+
+
+@pytest.fixture
+async def payments(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
+    async with shared("payments").channel() as channel:
+        yield Stub(channel)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def authorization(
+    request_id: str | None = None,
+    *,
+    amount: money_pb2.Money = PRICE,
+    token: str = "tok_visa",  # noqa: S107  # the simulated processor's
+    reference: str = "orders/1",
+) -> pb.AuthorizePaymentRequest:
+    return pb.AuthorizePaymentRequest(
+        request_id=new_id() if request_id is None else request_id,
+        amount=amount,
+        payment_token=token,
+        reference=reference,
+    )
+
+
+async def authorized(payments: Stub) -> str:
+    """Authorize a payment and answer its name."""
+    return (await payments.AuthorizePayment(authorization())).payment.name
+
+
+async def capture(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+    return (
+        await payments.CapturePayment(pb.CapturePaymentRequest(request_id=request_id or new_id(), name=name))
+    ).payment
+
+
+async def void(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+    return (await payments.VoidPayment(pb.VoidPaymentRequest(request_id=request_id or new_id(), name=name))).payment
+
+
+async def refund(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+    return (await payments.RefundPayment(pb.RefundPaymentRequest(request_id=request_id or new_id(), name=name))).payment
+
+
+async def get(payments: Stub, name: str) -> pb.Payment:
+    return (await payments.GetPayment(pb.GetPaymentRequest(name=name))).payment
+
+
+Settle = Callable[[Stub, str], Awaitable[pb.Payment]]
+
+
+async def test_an_authorized_payment_holds_the_amount_and_the_reference(payments: Stub) -> None:
+    made = (await payments.AuthorizePayment(authorization(reference="orders/42"))).payment
+    assert (made.state, made.amount, made.reference) == (AUTHORIZED, PRICE, "orders/42")
+    assert await get(payments, made.name) == made
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [((capture,), CAPTURED), ((void,), VOIDED), ((capture, refund), REFUNDED)],
+    ids=["captured", "voided", "refunded"],
+)
+async def test_money_moves_whole_and_asking_again_changes_nothing(
+    payments: Stub, steps: tuple[Settle, ...], state: pb.Payment.State.ValueType
+) -> None:
+    name = await authorized(payments)
+    for step in steps:
+        settled = await step(payments, name)
+    assert (settled.state, settled.amount) == (state, PRICE)
+    assert await steps[-1](payments, name) == settled
+    assert await get(payments, name) == settled
+
+
+@pytest.mark.parametrize(
+    ("before", "refused_", "state"),
+    [
+        ((), refund, "AUTHORIZED"),
+        ((capture,), void, "CAPTURED"),
+        ((void,), capture, "VOIDED"),
+        ((void,), refund, "VOIDED"),
+        ((capture, refund), capture, "REFUNDED"),
+        ((capture, refund), void, "REFUNDED"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_money_that_is_elsewhere_is_not_moved(
+    payments: Stub, before: tuple[Settle, ...], refused_: Settle, state: str
+) -> None:
+    name = await authorized(payments)
+    for step in before:
+        await step(payments, name)
+    left = await get(payments, name)
+    error = await refused(refused_(payments, name))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_WRONG_STATE")
+    assert error.metadata == {"state": state}
+    assert await get(payments, name) == left
+
+
+async def test_of_a_capture_and_a_void_at_once_one_wins(payments: Stub) -> None:
+    for _ in range(5):
+        name = await authorized(payments)
+        replies = await asyncio.gather(capture(payments, name), void(payments, name), return_exceptions=True)
+        (won,) = [reply for reply in replies if isinstance(reply, pb.Payment)]
+        assert (await get(payments, name)).state == won.state
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        ("tok_declined", "CARD_DECLINED"),
+        ("tok_expired", "CARD_EXPIRED"),
+        ("tok_insufficient_funds", "INSUFFICIENT_FUNDS"),
+        ("tok_stolen_from_a_film", "UNKNOWN_TOKEN"),
+    ],
+)
+async def test_a_declined_payment_is_an_error_that_says_why_and_may_be_tried_again(
+    payments: Stub, token: str, code: str
+) -> None:
+    request_id = new_id()
+    error = await refused(payments.AuthorizePayment(authorization(request_id, token=token)))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED")
+    assert (error.domain, error.metadata) == ("payments.shop.example", {"decline_code": code})
+    # Nothing was kept under the id.
+    assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
+
+
+async def test_a_card_with_a_limit_pays_small_amounts_alone(payments: Stub) -> None:
+    small, large = (
+        money_pb2.Money(currency_code="USD", units=100),
+        money_pb2.Money(currency_code="USD", units=100, nanos=10_000_000),
+    )
+    limited = authorization(token="tok_limited", amount=small)  # noqa: S106  # the simulated processor's
+    assert (await payments.AuthorizePayment(limited)).payment.amount == small
+    limited = authorization(token="tok_limited", amount=large)  # noqa: S106  # the same
+    assert (await refused(payments.AuthorizePayment(limited))).metadata == {"decline_code": "INSUFFICIENT_FUNDS"}
+
+
+async def test_the_same_request_makes_one_payment_however_often_it_is_sent(payments: Stub) -> None:
+    request = authorization()
+    replies = await asyncio.gather(*(payments.AuthorizePayment(request) for _ in range(10)))
+    assert len({reply.payment.name for reply in replies}) == 1
+
+
+async def test_a_capture_sent_again_after_a_refund_is_answered_with_the_payment_as_it_is(payments: Stub) -> None:
+    name, request_id = await authorized(payments), new_id()
+    await capture(payments, name, request_id)
+    await refund(payments, name)
+    assert (await capture(payments, name, request_id)).state == REFUNDED
+
+
+async def test_a_request_id_serves_one_request_alone(payments: Stub) -> None:
+    request_id = new_id()
+    name = (await payments.AuthorizePayment(authorization(request_id))).payment.name
+    other = money_pb2.Money(currency_code="EUR", units=99)
+    for call in (
+        payments.AuthorizePayment(authorization(request_id, amount=other)),
+        payments.AuthorizePayment(authorization(request_id, reference="orders/2")),
+        capture(payments, name, request_id),
+        void(payments, name, request_id),
+        refund(payments, name, request_id),
+    ):
+        error = await refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert error.fields == ["request_id"]
+    assert (await get(payments, name)).state == AUTHORIZED
+
+
+def money(units: int = 0, nanos: int = 0, currency: str = "EUR") -> money_pb2.Money:
+    return money_pb2.Money(currency_code=currency, units=units, nanos=nanos)
+
+
+@pytest.mark.parametrize(
+    ("amount", "fields"),
+    [
+        (money(), ["amount.units"]),
+        (money(-5), ["amount.units"]),
+        (money(1_000_000, 10_000_000), ["amount.units"]),
+        (money(2**63 - 1), ["amount.units"]),
+        (money(1, -10_000_000), ["amount.nanos"]),
+        (money(1, 1), ["amount.nanos"]),
+        (money(0, 2**31 - 1), ["amount.nanos"]),
+        (money(1, 1_000_000_000), ["amount.nanos"]),
+        (money(1, currency="JPY"), ["amount.currency_code"]),
+        (money(1, currency="eur"), ["amount.currency_code"]),
+        (money(1, currency=""), ["amount.currency_code"]),
+        (money(-1, 5, "XXX"), ["amount.currency_code", "amount.nanos", "amount.units"]),
+    ],
+    ids=str,
+)
+async def test_a_wrong_amount_is_told_and_nothing_is_kept(
+    payments: Stub, amount: money_pb2.Money, fields: list[str]
+) -> None:
+    request_id = new_id()
+    error = await refused(payments.AuthorizePayment(authorization(request_id, amount=amount)))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert error.fields == fields
+    assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
+
+
+async def test_the_largest_amount_is_taken(payments: Stub) -> None:
+    largest = money(1_000_000)
+    assert (await payments.AuthorizePayment(authorization(amount=largest))).payment.amount == largest
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (
+            pb.AuthorizePaymentRequest(),
+            ["request_id", "amount.currency_code", "amount.units", "payment_token"],
+        ),
+        (authorization(""), ["request_id"]),
+        (authorization("a b"), ["request_id"]),
+        (authorization("x" * 65), ["request_id"]),
+        (authorization(token=""), ["payment_token"]),
+        (authorization(token="t" * 129), ["payment_token"]),
+        (authorization(reference="r" * 129), ["reference"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else "",
+)
+async def test_every_offending_field_of_an_authorization_is_named(
+    payments: Stub, request_: pb.AuthorizePaymentRequest, fields: list[str]
+) -> None:
+    error = await refused(payments.AuthorizePayment(request_))
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+@pytest.mark.parametrize("name", ["", "payments/", "orders/1", "payments/A", "payments/a/b"])
+async def test_a_payments_name_is_checked_by_every_method(payments: Stub, name: str) -> None:
+    for call, fields in (
+        (payments.GetPayment(pb.GetPaymentRequest(name=name)), ["name"]),
+        (payments.CapturePayment(pb.CapturePaymentRequest(name=name)), ["request_id", "name"]),
+        (payments.VoidPayment(pb.VoidPaymentRequest(name=name)), ["request_id", "name"]),
+        (payments.RefundPayment(pb.RefundPaymentRequest(name=name)), ["request_id", "name"]),
+    ):
+        error = await refused(call)
+        assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+@pytest.mark.parametrize("call", [get, capture, void, refund], ids=["get", "capture", "void", "refund"])
+async def test_a_payment_that_does_not_exist_is_not_found(payments: Stub, call: Settle) -> None:
+    error = await refused(call(payments, f"payments/{new_id()}"))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND")

@@ -1,0 +1,56 @@
+"""reflection tells of the public services, and of no other."""
+
+from collections.abc import Callable
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+
+from tests.services.harness import Process
+
+
+@pytest.fixture
+def process(shared: Callable[[str], Process]) -> Process:
+    return shared("reflection")
+
+
+async def reflect(process: Process, request: ServerReflectionRequest, version: str = "v1") -> ServerReflectionResponse:
+    """Send one request and answer its reply."""
+    async with process.channel() as channel:
+        call = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            ServerReflectionRequest.SerializeToString,
+            ServerReflectionResponse.FromString,
+        )(iter([request]))
+        (reply,) = [reply async for reply in call]
+        return reply
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_the_public_services_are_listed(process: Process, version: str) -> None:
+    reply = await reflect(process, ServerReflectionRequest(list_services=""), version)
+    assert [service.name for service in reply.list_services_response.service] == [
+        "grpc.reflection.v1alpha.ServerReflection",
+        "shop.catalog.v1.CatalogService",
+        "shop.inventory.v1.InventoryService",
+        "shop.orders.v1.OrdersService",
+    ]
+
+
+@pytest.mark.parametrize(
+    "symbol", ["shop.catalog.v1.CatalogService", "shop.orders.v1.Order", "shop.inventory.v1.InventoryService.GetStock"]
+)
+async def test_a_contract_is_told_with_all_that_it_imports(process: Process, symbol: str) -> None:
+    reply = await reflect(process, ServerReflectionRequest(file_containing_symbol=symbol))
+    files = [FileDescriptorProto.FromString(data) for data in reply.file_descriptor_response.file_descriptor_proto]
+    assert files[0].package == symbol[: symbol.index(".v1.") + 3]
+    assert {imported for file in files for imported in file.dependency} < {file.name for file in files}
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["shop.payments.v1.PaymentsService", "shop.payments.v1.Payment", "shop.nothing.v1.Nobody", "grpc.health.v1.Health"],
+)
+async def test_what_is_not_public_is_not_found(process: Process, symbol: str) -> None:
+    reply = await reflect(process, ServerReflectionRequest(file_containing_symbol=symbol))
+    assert reply.error_response.error_code == 5
