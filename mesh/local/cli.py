@@ -18,7 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A real Istio mesh on this machine: no containers, no root.",
 )
-console, problems = Console(), Console(stderr=True)
+# Piped output is not cut to a terminal's width.
+console, problems = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
 Name = Annotated[
     str,
     typer.Option("--instance", "-i", envvar="MESH_INSTANCE", help="Which mesh. Each has its own addresses and folder."),
@@ -52,7 +53,7 @@ def up_(
         problems.print("\ninterrupted: ending what was started")
         down.down(mesh)
         raise typer.Exit(130) from None
-    console.print(_next_steps(mesh), highlight=False)
+    console.print(_next_steps(mesh), highlight=False, soft_wrap=True)
 
 
 @app.command("down")
@@ -87,9 +88,21 @@ def logs(context: typer.Context, workload: str, name: Name = "default") -> None:
     mesh = _existing(name)
     if workload == "agent":
         raise typer.Exit(subprocess.call(["/usr/bin/env", "tail", "-n", "200", *context.args, str(mesh.agent_log)]))
-    namespace = {"istiod": "istio-system", "ingressgateway": "istio-ingress"}.get(workload, "shop")
-    words = ["logs", "-n", namespace, f"deployment/{workload}", *context.args]
+    words = ["logs", "-n", kubectl.namespace_of(workload), f"deployment/{workload}", *context.args]
     raise typer.Exit(subprocess.call([tools.bin_dir() / "kubectl", *words], env=kubectl.environment(mesh)))
+
+
+@app.command()
+def proxy(
+    workload: str,
+    path: Annotated[str, typer.Argument(help="A path of Envoy's admin API.")] = "help",
+    name: Name = "default",
+) -> None:
+    """Ask the Envoy of a workload's first ready Pod: `mesh proxy orders clusters`, `mesh proxy orders stats`.
+
+    `mesh proxy orders config_dump | istioctl proxy-config routes --file -` reads its routes as istioctl shows them.
+    """
+    typer.echo(status.ask_proxy(_existing(name), workload, path))
 
 
 @app.command()

@@ -37,3 +37,8 @@ def run(instance: Instance, tool: str, *words: str, stdin: str | None = None, ti
     if done.returncode:
         raise MeshError(f"{tool} {' '.join(words[:3])} failed", why=(done.stderr or done.stdout).strip()[-2000:])
     return done.stdout
+
+
+def namespace_of(workload: str) -> str:
+    """Where a workload that is named without its namespace lives."""
+    return {"istiod": "istio-system", "ingressgateway": "istio-ingress"}.get(workload, "shop")

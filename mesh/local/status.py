@@ -1,6 +1,7 @@
 """`mesh status`: every Pod with its state and its memory, read from the API and from /proc."""
 
 import json
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from mesh.local import kubectl
 from mesh.local.agent import processes
 from mesh.local.down import agent_of
+from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
 MIB = 2**20
@@ -38,7 +40,9 @@ def show(instance: Instance, console: Console) -> bool:
     )["items"]
     table = Table(box=None)
     for column in ("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "ADDRESS", "RSS MiB", "PSS MiB"):
-        table.add_column(column, justify="right" if column.endswith("MiB") or column == "RESTARTS" else "left")
+        table.add_column(
+            column, no_wrap=True, justify="right" if column.endswith("MiB") or column == "RESTARTS" else "left"
+        )
     total = [0, 0]
     for item in items:
         mirrored = (item["metadata"].get("annotations") or {}).get("kubernetes.io/config.mirror")
@@ -53,6 +57,36 @@ def show(instance: Instance, console: Console) -> bool:
         soft_wrap=True,
     )
     return True
+
+
+def ask_proxy(instance: Instance, workload: str, path: str) -> str:
+    """What Envoy's admin API answers in the workload's first running Pod.
+
+    Raises:
+        MeshError: no such Pod, or no answer.
+    """
+    namespace = kubectl.namespace_of(workload)
+    words = ["get", "pods", "-n", namespace, "-o", "json", "--field-selector=status.phase=Running"]
+    items: list[dict[str, Any]] = json.loads(kubectl.run(instance, "kubectl", *words))["items"]
+    named = [
+        i
+        for i in items
+        if (i["metadata"].get("ownerReferences") or [{"name": ""}])[0]["name"].startswith(f"{workload}-")
+    ]
+    if not named:
+        raise MeshError(f"no Pod of {workload} runs in {namespace}", fix="`mesh status` lists what runs")
+    slot = int((instance.pods / named[0]["metadata"]["uid"] / "slot").read_text())
+    url = f"http://127.0.0.1:{instance.admin_port(slot)}/{path.lstrip('/')}"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+    except OSError as error:
+        raise MeshError(
+            f"the Envoy of {named[0]['metadata']['name']} gave no answer to /{path}",
+            why=str(error),
+            fix="`mesh proxy WORKLOAD help` lists the paths",
+        ) from None
 
 
 def _row(item: dict[str, Any]) -> list[str]:
