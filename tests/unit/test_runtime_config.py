@@ -1,0 +1,62 @@
+"""The environment is read once; what is wrong with it is told by the variable's name."""
+
+import logging
+
+import pytest
+
+from services.runtime.config import ConfigError, Settings
+
+
+def test_an_empty_environment_has_the_documented_defaults() -> None:
+    settings = Settings.read("catalog", {"GRPC_LISTEN": "", "GRPC_EGRESS": " "})
+    assert settings == Settings(
+        service="catalog",
+        version="dev",
+        listen=("127.0.0.1:50051",),
+        management=("127.0.0.1", 8081),
+        database_url="sqlite+aiosqlite:///data/catalog.db",
+        log_level=logging.INFO,
+        namespace="shop",
+        egress=None,
+        targets={},
+    )
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.read(
+        "orders",
+        {
+            "GRPC_LISTEN": "unix:run/app.sock, 0.0.0.0:1,[::1]:2",
+            "MANAGEMENT_LISTEN": "[::1]:9",
+            "DATABASE_URL": "sqlite+aiosqlite:///x.db",
+            "LOG_LEVEL": "debug",
+            "POD_NAMESPACE": "elsewhere",
+            "GRPC_EGRESS": "127.0.2.1:50051",
+            "CATALOG_TARGET": "127.0.0.1:50052",
+            "SERVICE_VERSION": "v1",
+        },
+    )
+    assert settings.listen == ("unix:run/app.sock", "0.0.0.0:1", "[::1]:2")
+    assert settings.management == ("::1", 9)
+    assert settings.log_level == logging.DEBUG
+    assert (settings.namespace, settings.version, settings.egress) == ("elsewhere", "v1", "127.0.2.1:50051")
+    assert settings.targets == {"CATALOG": "127.0.0.1:50052"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GRPC_LISTEN", "50051"),
+        ("GRPC_LISTEN", ":50051"),
+        ("GRPC_LISTEN", "host:-1"),
+        ("GRPC_LISTEN", "host:65536"),
+        ("GRPC_LISTEN", "unix:"),
+        ("GRPC_LISTEN", "unix:" + "ä" * 54),
+        ("MANAGEMENT_LISTEN", "unix:run/app.sock"),
+        ("MANAGEMENT_LISTEN", "host:http"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_variables_name(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{variable}: "):
+        Settings.read("catalog", {variable: value})

@@ -1,0 +1,169 @@
+"""Transactions keep all or nothing, whatever cuts them off; migrations too, and no two at once."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from services.runtime.config import ConfigError
+from services.runtime.database import Database, open_database
+
+MIGRATION = '''
+"""Make a table."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table("pairs", sa.Column("a", sa.Integer), sa.Column("b", sa.Integer, sa.CheckConstraint("b >= 0")))
+'''
+BROKEN = """
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("INSERT INTO pairs VALUES (1, 1)")
+    op.execute("CREATE TABLE half (a INTEGER)")
+    op.execute("SELECT * FROM nowhere")
+"""
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    folder = tmp_path / "100% versions"
+    folder.mkdir()
+    (folder / "0001_pairs.py").write_text(MIGRATION, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/new/folder/test.db"
+
+
+@pytest.fixture
+async def database(url: str, versions: Path) -> AsyncIterator[Database]:
+    opened = await open_database(url, versions)
+    yield opened
+    await opened.close()
+
+
+async def insert(database: Database, a: int, b: int) -> None:
+    async with database.write() as connection:
+        await connection.execute(text("INSERT INTO pairs VALUES (:a, :a)"), {"a": a})
+        await connection.execute(text("UPDATE pairs SET b = :b WHERE a = :a"), {"a": a, "b": b})
+
+
+async def rows(database: Database) -> list[tuple[int, int]]:
+    async with database.read() as connection:
+        return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM pairs ORDER BY a"))]
+
+
+async def pragma(database: Database, name: str) -> object:
+    async with database.read() as connection:
+        return await connection.scalar(text(f"PRAGMA {name}"))
+
+
+async def test_sqlite_is_set_to_keep_what_it_promised(database: Database) -> None:
+    assert await pragma(database, "journal_mode") == "wal"
+    assert await pragma(database, "synchronous") == 2  # FULL: on the disk before a commit is answered
+    assert await pragma(database, "foreign_keys") == 1
+    assert await pragma(database, "busy_timeout") == 5000
+
+
+async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
+    with pytest.raises(Exception, match="CHECK"):
+        await insert(database, 1, -1)
+    assert await rows(database) == []
+
+
+async def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
+    await insert(database, 1, 1)
+    async with database.read() as connection:
+        before = await connection.scalar(text("SELECT count(*) FROM pairs"))
+        await insert(database, 2, 2)
+        assert await connection.scalar(text("SELECT count(*) FROM pairs")) == before == 1
+    assert len(await rows(database)) == 2
+
+
+async def test_read_then_write_in_one_transaction_loses_no_update(database: Database) -> None:
+    await insert(database, 1, 0)
+
+    async def increment() -> None:
+        async with database.write() as connection:
+            b = await connection.scalar(text("SELECT b FROM pairs"))
+            await connection.execute(text("UPDATE pairs SET b = :b"), {"b": b + 1})
+
+    await asyncio.gather(*(increment() for _ in range(40)))
+    assert await rows(database) == [(1, 40)]
+
+
+async def test_writers_that_are_cancelled_at_any_moment_leave_whole_rows_and_a_database_that_works(
+    database: Database,
+) -> None:
+    chance = random.Random(7)  # noqa: S311  # moments, not secrets
+    begin = time.perf_counter()
+    await insert(database, 999, 1999)
+    duration = time.perf_counter() - begin
+
+    async def attempt(number: int) -> None:
+        writer = asyncio.create_task(insert(database, number, number + 1000))
+        await asyncio.sleep(chance.uniform(0, 5 * duration))
+        writer.cancel()
+        await asyncio.wait([writer])
+
+    for number in range(0, 150, 3):
+        await asyncio.gather(*(attempt(number + offset) for offset in range(3)))
+    await insert(database, 1000, 2000)
+    kept = await rows(database)
+    assert all(b == a + 1000 for a, b in kept)
+    assert 5 < len(kept) < 145, "too few were cancelled, or too many"
+
+
+async def test_a_database_is_opened_by_many_at_once_and_migrated_once(url: str, versions: Path) -> None:
+    databases = await asyncio.gather(*(asyncio.to_thread(asyncio.run, opened(url, versions)) for _ in range(6)))
+    assert databases == [[]] * 6
+
+
+async def opened(url: str, versions: Path) -> list[tuple[int, int]]:
+    """Open, read and close in an event loop of its own."""
+    database = await open_database(url, versions)
+    try:
+        return await rows(database)
+    finally:
+        await database.close()
+
+
+async def test_opening_again_keeps_what_is_there(url: str, versions: Path, database: Database) -> None:
+    await insert(database, 1, 2)
+    assert await opened(url, versions) == [(1, 2)]
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    url: str, versions: Path, database: Database
+) -> None:
+    (versions / "0002_broken.py").write_text(BROKEN, encoding="utf-8")
+    with pytest.raises(OperationalError, match="nowhere"):
+        await open_database(url, versions)
+    assert await rows(database) == []
+    async with database.read() as connection:
+        tables = await connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"))
+        assert list(tables) == ["alembic_version", "pairs"]
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+
+
+async def test_a_password_in_the_url_is_not_told(versions: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await open_database("nothing+at_all://user:swordfish@host/db", versions)
+    assert "swordfish" not in str(caught.value)

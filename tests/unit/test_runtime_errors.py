@@ -1,0 +1,87 @@
+"""One table decides how each exception is told; what it does not know never shows."""
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from services.runtime import ErrorTable, Refusal
+from services.runtime.errors import MOST_VIOLATIONS
+from services.runtime.requests import RequestIdReusedError
+from services.runtime.validation import InvalidFieldsError, Violation
+
+
+class GoneError(Exception):
+    """A domain's error."""
+
+    metadata = {"shelf": "7"}  # noqa: RUF012  # as a domain error has it, on the instance or here
+
+
+class LongGoneError(GoneError):
+    """A more special one, which is in no table."""
+
+
+TABLE = ErrorTable("test.shop.example", {GoneError: Refusal(grpc.StatusCode.NOT_FOUND, "GONE")})
+
+
+def info(status: status_pb2.Status) -> error_details_pb2.ErrorInfo:
+    detail = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(detail)
+    return detail
+
+
+def bad_request(status: status_pb2.Status) -> list[str]:
+    detail = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(detail)
+    return [violation.field for violation in detail.field_violations]
+
+
+@pytest.mark.parametrize("error", [GoneError("the last one is gone"), LongGoneError("the last one is gone")])
+def test_a_domain_error_is_told_with_its_text_reason_and_metadata(error: Exception) -> None:
+    status = TABLE.status(error)
+    assert (rpc_status.to_status(status).code, status.message) == (grpc.StatusCode.NOT_FOUND, "the last one is gone")
+    assert (info(status).reason, info(status).domain) == ("GONE", "test.shop.example")
+    assert dict(info(status).metadata) == {"shelf": "7"}
+
+
+def test_an_unknown_error_shows_nothing_but_an_id(caplog: pytest.LogCaptureFixture) -> None:
+    status = TABLE.status(ValueError("SELECT secret"))
+    assert rpc_status.to_status(status).code == grpc.StatusCode.INTERNAL
+    assert b"secret" not in status.SerializeToString()
+    (record,) = caplog.records
+    assert vars(record)["error_id"] == info(status).metadata["error_id"]
+    assert record.exc_info is not None
+
+
+def test_offending_fields_are_told_one_by_one_and_a_long_list_is_cut() -> None:
+    error = InvalidFieldsError([Violation(f"lines[{number}]", "must be 1 to 9") for number in range(1000)])
+    status = TABLE.status(error)
+    assert info(status).reason == "INVALID_FIELDS"
+    assert bad_request(status) == [f"lines[{number}]" for number in range(MOST_VIOLATIONS)]
+    # A status travels in headers, of which gRPC takes 8 KiB in all.
+    assert len(status.SerializeToString()) < 4096
+
+
+def test_a_request_id_that_served_another_request_is_named_as_the_offending_field() -> None:
+    status = TABLE.status(RequestIdReusedError("a"))
+    assert rpc_status.to_status(status).code == grpc.StatusCode.ALREADY_EXISTS
+    assert bad_request(status) == ["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.DEADLINE_EXCEEDED),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INTERNAL),
+        (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL),
+    ],
+)
+def test_a_peers_failure_passes_through_only_if_it_says_nothing_wrong_about_us(
+    code: grpc.StatusCode, told: grpc.StatusCode
+) -> None:
+    status = TABLE.status(grpc.aio.AioRpcError(code, details="10.0.0.7:50051 refused"))
+    assert rpc_status.to_status(status).code == told
+    assert "10.0.0.7" not in status.message
