@@ -1,0 +1,140 @@
+"""Calls through the gateway, one by one or steadily in the background, and how they ended."""
+
+import asyncio
+import csv
+import itertools
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import grpc.aio
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
+from shop.orders.v1 import orders_pb2, orders_pb2_grpc
+from tests.mesh.harness import ROOT
+
+Call = Callable[[], Awaitable[object]]
+OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
+
+
+def plenty() -> Iterator[str]:
+    """Ids of products with many pieces, over and over, so that thousands of orders empty no shelf."""
+    with OPENING_STOCK.open(newline="") as lines:
+        return itertools.cycle([row["product_id"] for row in csv.DictReader(lines) if int(row["pieces"]) >= 100])
+
+
+class Shop:
+    """The public methods, each with a request that succeeds in a healthy mesh."""
+
+    def __init__(self, channel: grpc.aio.Channel, timeout: float = 30) -> None:
+        self._catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
+        self._inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
+        self._orders = orders_pb2_grpc.OrdersServiceStub(channel)
+        self._timeout = timeout
+        self._products = plenty()
+
+    async def get_product(self) -> catalog_pb2.GetProductResponse:
+        """Read one product."""
+        return await self._catalog.GetProduct(
+            catalog_pb2.GetProductRequest(name="products/p-0001"), timeout=self._timeout
+        )
+
+    async def get_stock(self) -> inventory_pb2.GetStockResponse:
+        """Read the stock of one product."""
+        return await self._inventory.GetStock(
+            inventory_pb2.GetStockRequest(name="stocks/p-0001"), timeout=self._timeout
+        )
+
+    async def list_orders(self) -> orders_pb2.ListOrdersResponse:
+        """Read the test's own orders."""
+        return await self._orders.ListOrders(
+            orders_pb2.ListOrdersRequest(customer="customers/test"), timeout=self._timeout
+        )
+
+    async def place_order(self) -> orders_pb2.Order:
+        """Place an order over one piece; answers it CONFIRMED."""
+        request = orders_pb2.PlaceOrderRequest(
+            request_id=str(uuid.uuid4()),
+            customer="customers/test",
+            items=[orders_pb2.PlaceOrderItem(product=f"products/{next(self._products)}", quantity=1)],
+            payment_token="tok_visa",  # noqa: S106 - stands for no card
+        )
+        order = (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
+        assert order.state == orders_pb2.Order.STATE_CONFIRMED, f"{order.name}: {order.rejection_message}"
+        return order
+
+
+def method(channel: grpc.aio.Channel, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    """Answer a method by its path, for requests and responses as they are on the wire; `b""` is every empty message."""
+    return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+
+
+async def status_of(call: Awaitable[object]) -> grpc.StatusCode:
+    """Await a call and answer how it ended."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+async def ending_of(call: Awaitable[object]) -> str:
+    """Await a call and answer its status with the words that came with it, or "OK"."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return f"{error.code().name} {error.details()}"
+    return "OK"
+
+
+class SteadyCalls:
+    """Makes calls in the background for the length of a block, each kind one after the other.
+
+    Afterwards `made` counts them by kind, and `failed` tells each failure with the second at which it was seen.
+    """
+
+    def __init__(self, kinds: Mapping[str, Call], pause: float = 0.05) -> None:
+        self.made: Counter[str] = Counter()
+        self.failed: list[str] = []
+        self._kinds, self._pause = kinds, pause
+        self._began = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        self._tasks = [asyncio.create_task(self._make(kind, call)) for kind, call in self._kinds.items()]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, when the calls under way have ended."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _make(self, kind: str, call: Call) -> None:
+        while not self._stop.is_set():
+            try:
+                ending = await ending_of(call())
+            except AssertionError as error:  # an answer, but not the one that was asked for
+                ending = str(error)
+            self.made[kind] += 1
+            if ending != "OK":
+                self.failed.append(f"{time.monotonic() - self._began:.2f} s {kind}: {ending}")
+            await asyncio.sleep(self._pause)
+
+
+def steady_shop(shop: Shop) -> SteadyCalls:
+    """Every service under steady calls: reads, and orders that need all of them."""
+    kinds: dict[str, Call] = {
+        "GetProduct": shop.get_product,
+        "GetStock": shop.get_stock,
+        "ListOrders": shop.list_orders,
+        "PlaceOrder": shop.place_order,
+    }
+    return SteadyCalls(kinds)

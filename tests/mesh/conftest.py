@@ -1,0 +1,68 @@
+"""The mesh that these tests share: an instance of its own, started once for the run and removed after it.
+
+With MESH_KEEP=1 in the environment it stays, and the next run finds it (`mesh down --purge -i NAME` ends it).
+"""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.mesh.calls import Shop, status_of
+from tests.mesh.harness import ROOT, Measured, Mesh, dial, eventually, mesh_command, shell_environment
+
+NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+"""One instance per checkout, so that the runs of two checkouts do not meet."""
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Mesh]:
+    keep = bool(os.environ.get("MESH_KEEP"))
+    if not keep:
+        mesh_command("down", "--purge", "-i", NAME)
+    up = mesh_command("up", "-i", NAME)
+    assert up.returncode == 0, up.stdout
+    yield Mesh(NAME, shell_environment(NAME))
+    if not keep:
+        down = mesh_command("down", "--purge", "-i", NAME)
+        assert down.returncode == 0, down.stdout
+
+
+@pytest.fixture
+async def mesh(running: Mesh) -> Mesh:
+    """Give the mesh in good health: what an earlier test did to it is over."""
+    await running.rolled_out("istio-system")
+    await running.rolled_out("istio-ingress")
+    await running.rolled_out("shop")
+    channel = dial(running.gateway)
+    async for attempt in eventually(30):
+        with attempt:
+            assert (await status_of(Shop(channel).place_order())).name == "OK"
+    await channel.close()
+    return running
+
+
+@pytest.fixture
+async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
+    """Give the public methods through the gateway."""
+    channel = dial(mesh.gateway)
+    yield Shop(channel)
+    await channel.close()
+
+
+MEASURED = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """Note a figure; all of them stand at the end of the run's output."""
+    return request.config.stash.setdefault(MEASURED, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the figures that tests measured."""
+    if figures := config.stash.get(MEASURED, []):
+        terminalreporter.section("measured")
+        for figure in figures:
+            terminalreporter.line(figure)

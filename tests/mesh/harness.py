@@ -1,0 +1,160 @@
+"""A running mesh as its users see it: its command-line tools, its gateway, its processes."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import psutil
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+ROOT = Path(__file__).parents[2]
+MESH = str(Path(sys.executable).with_name("mesh"))
+Manifest = dict[str, Any]
+Measured = Callable[[str], None]
+"""Notes a figure, which is shown at the end of the run."""
+
+
+def eventually(within: float) -> AsyncRetrying:
+    """Try again until the assertions hold; fail with the last one's words after `within` seconds.
+
+    async for attempt in eventually(10):
+        with attempt:
+            assert …
+    """
+    failed = retry_if_exception_type(AssertionError)
+    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(0.05), retry=failed, reraise=True)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """One instance; `environment` is what `mesh env` gives a shell."""
+
+    name: str
+    environment: dict[str, str] = field(repr=False)
+
+    @property
+    def gateway(self) -> str:
+        """`host:port` of the ingress gateway."""
+        return self.environment["MESH_GATEWAY"]
+
+    @property
+    def home(self) -> Path:
+        """The instance's state folder."""
+        return Path(self.environment["MESH_HOME"])
+
+    async def run(self, *command: str, stdin: str = "", within: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run one of the mesh's tools."""
+        process = await asyncio.create_subprocess_exec(
+            *command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        async with asyncio.timeout(within):
+            output, errors = await process.communicate(stdin.encode())
+        return subprocess.CompletedProcess(command, process.returncode or 0, output.decode(), errors.decode())
+
+    async def kubectl(self, *words: str, stdin: str = "", within: float = 60) -> str:
+        """Run kubectl, which must succeed; its output."""
+        run = await self.run("kubectl", *words, stdin=stdin, within=within)
+        assert run.returncode == 0, f"kubectl {' '.join(words)}: {run.stderr}"
+        return run.stdout
+
+    async def get(self, *words: str) -> Any:  # noqa: ANN401 - JSON
+        """Ask `kubectl get` for objects."""
+        return json.loads(await self.kubectl("get", *words, "-o", "json"))
+
+    @asynccontextmanager
+    async def applied(self, *manifests: Manifest) -> AsyncIterator[None]:
+        """Apply manifests for the length of a block."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        await self.kubectl("apply", "-f", "-", stdin=text)
+        try:
+            yield
+        finally:
+            await self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+
+    async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
+        """Wait until every Deployment of the namespace has all of its Pods, and no old one is left."""
+        words = ["rollout", "status", "deployment", "-n", namespace, f"--timeout={within:.0f}s"]
+        await self.kubectl(*words, within=within + 5)
+
+    async def restarted(self, app: str, namespace: str = "shop") -> None:
+        """Restart an app's Deployment of one replica, and wait until the old Pod has left altogether."""
+        await self.kubectl("rollout", "restart", "-n", namespace, f"deployment/{app}")
+        await self.rolled_out(namespace)
+        await self.left_with(app, 1, namespace)
+
+    async def pods(self, app: str, namespace: str = "shop") -> list[Any]:
+        """Find an app's Pods, those on their way out too."""
+        label = "istio" if namespace == "istio-ingress" else "app"
+        pods: list[Any] = (await self.get("pods", "-n", namespace, "-l", f"{label}={app}"))["items"]
+        return pods
+
+    async def left_with(self, app: str, count: int, namespace: str = "shop") -> None:
+        """Wait until an app has so many Pods, and none that is still leaving."""
+        async for attempt in eventually(60):
+            with attempt:
+                assert len(await self.pods(app, namespace)) == count
+
+    async def access_log(self, pod: str, user_agent: str) -> list[dict[str, Any]]:
+        """Read what the Pod's sidecar logged of the calls that a user agent made."""
+        output = await self.kubectl("logs", "-n", "shop", pod, "-c", "istio-proxy")
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+        return [line for line in lines if user_agent in (line.get("user_agent") or "")]
+
+    async def egress(self, pod: str) -> str:
+        """`host:port` at which the Pod's app dials out through its sidecar."""
+        listener = (await self.get("sidecar", "-n", "shop", pod))["spec"]["egress"][0]
+        return f"{listener['bind']}:{listener['port']['number']}"
+
+    def processes(self, program: str, within: str = "") -> list[psutil.Process]:
+        """Find the mesh's processes of a program, all or those of the Pod whose uid is given."""
+        folder = str(self.home / "pods" / within)
+        return [process for process in _processes_in(folder) if process.name() == program]
+
+    def all_processes(self) -> set[int]:
+        """Find the ids of everything that runs in the mesh's folder."""
+        return {process.pid for process in _processes_in(str(self.home))}
+
+
+def _processes_in(folder: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            inside = process.cwd() == folder or process.cwd().startswith(f"{folder.rstrip('/')}/")
+            if inside and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+        except psutil.Error:
+            continue
+
+
+def listening(connections: Iterable[Any]) -> set[tuple[str, int]]:
+    """Tell from psutil's connections the addresses and ports at which somebody listens."""
+    return {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def mesh_command(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `mesh`; both its outputs are in `stdout`."""
+    command = [MESH, *words]
+    return subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False
+    )
+
+
+def shell_environment(name: str) -> dict[str, str]:
+    """Answer what a shell has after `eval "$(mesh env)"`."""
+    script = f'eval "$("{MESH}" env -i {name})" && env -0'
+    output = subprocess.run(["/bin/bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return dict(line.split("=", 1) for line in output.split("\0") if line)
+
+
+def dial(target: str, *, authority: str | None = None, user_agent: str | None = None) -> grpc.aio.Channel:
+    """Open a plaintext channel as any client would, perhaps under another host's name or a user agent of its own."""
+    options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
+    options += [("grpc.default_authority", authority)] if authority else []
+    options += [("grpc.primary_user_agent", user_agent)] if user_agent else []
+    return grpc.aio.insecure_channel(target, options=options)

@@ -1,0 +1,83 @@
+"""Istio resources that tests apply for a while."""
+
+from typing import Any
+
+from tests.mesh.harness import Manifest
+
+CATALOG = "catalog.shop.svc.cluster.local"
+NETWORKING = "networking.istio.io/v1"
+
+
+def at_gateway(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of a VirtualService
+    """Route calls for a host of its own at the public gateway to catalog, under a rule (fault, timeout, …).
+
+    The host keeps it apart: what the base says of all hosts goes on for everyone else.
+    """
+    route = {"route": [{"destination": {"host": CATALOG}}], "retries": {"attempts": 0}} | rule
+    metadata = {"name": host.replace(".", "-"), "namespace": "shop"}
+    spec = {"hosts": [host], "gateways": ["istio-ingress/public"], "http": [route]}
+    return {"apiVersion": NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
+
+
+def callee_fault(app: str, **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
+    """Put a fault into the proxies of the *callee*: callers see it as the service's own answer, and may retry it.
+
+    A VirtualService's fault stands in the caller's proxy, in front of its retries. Connections that are open keep the
+    filters that they began with, so the Pods have to be made anew for it to count.
+    """
+    kind = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+    router = {
+        "name": "envoy.filters.network.http_connection_manager",
+        "subFilter": {"name": "envoy.filters.http.router"},
+    }
+    patch = {
+        "applyTo": "HTTP_FILTER",
+        "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": router}}},
+        "patch": {
+            "operation": "INSERT_BEFORE",
+            "value": {"name": "envoy.filters.http.fault", "typed_config": {"@type": kind} | fault},
+        },
+    }
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": {"name": f"{app}-fault", "namespace": "shop"},
+        "spec": {"workloadSelector": {"labels": {"app": app}}, "configPatches": [patch]},
+    }
+
+
+def percent(share: int) -> dict[str, Any]:
+    """Envoy's FractionalPercent."""
+    return {"numerator": share, "denominator": "HUNDRED"}
+
+
+def stranger() -> list[Manifest]:
+    """Make a workload that the mesh knows and no policy lists; its own Sidecar lets it try catalog and payments."""
+    metadata = {"name": "stranger", "namespace": "shop"}
+    labels = {"app": "stranger"}
+    container = {
+        "name": "app",
+        "image": "grpc-mesh/services:dev",
+        "command": ["python", "-c", "import signal; signal.pause()"],
+    }
+    annotations = {"sidecar.istio.io/interceptionMode": "NONE"}
+    template = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": {"serviceAccountName": "stranger", "containers": [container], "terminationGracePeriodSeconds": 1},
+    }
+    hosts = [f"./{CATALOG}", "./payments.shop.svc.cluster.local"]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {
+            "apiVersion": NETWORKING,
+            "kind": "Sidecar",
+            "metadata": metadata,
+            "spec": {"workloadSelector": {"labels": labels}, "egress": [{"hosts": hosts}]},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        },
+    ]

@@ -1,0 +1,67 @@
+"""From outside: what the gateway offers, and that it offers nothing else."""
+
+import json
+import uuid
+
+import grpc
+import pytest
+
+from tests.mesh.calls import Shop, method, status_of
+from tests.mesh.harness import Mesh, dial
+
+PUBLIC = {
+    "shop.catalog.v1.CatalogService",
+    "shop.inventory.v1.InventoryService",
+    "shop.orders.v1.OrdersService",
+}
+NOT_PUBLIC = [
+    "/shop.inventory.v1.InventoryService/ReserveStock",
+    "/shop.inventory.v1.InventoryService/GetReservation",
+    "/shop.payments.v1.PaymentsService/AuthorizePayment",
+    "/shop.payments.v1.PaymentsService/GetPayment",
+    "/grpc.health.v1.Health/Check",
+    "/shop.catalog.v1.CatalogService/NoSuchMethod",
+]
+
+
+async def grpcurl(mesh: Mesh, *words: str) -> str:
+    run = await mesh.run("grpcurl", "-plaintext", "-max-time", "30", *words)
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
+async def test_grpcurl_lists_the_public_services(mesh: Mesh) -> None:
+    listed = set((await grpcurl(mesh, mesh.gateway, "list")).split())
+    assert {name for name in listed if name.startswith("shop.")} == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+async def test_grpcurl_describes_a_service_without_its_proto_file(mesh: Mesh, name: str) -> None:
+    assert f"{name} is a service" in await grpcurl(mesh, mesh.gateway, "describe", name)
+
+
+async def test_grpcurl_places_an_order_and_finds_it_again(mesh: Mesh) -> None:
+    request = {
+        "request_id": str(uuid.uuid4()),
+        "customer": "customers/grpcurl",
+        "items": [{"product": "products/p-0001", "quantity": 1}],
+        "payment_token": "tok_visa",
+    }
+    placed = await grpcurl(mesh, "-d", json.dumps(request), mesh.gateway, "shop.orders.v1.OrdersService/PlaceOrder")
+    order = json.loads(placed)["order"]
+    assert order["state"] == "STATE_CONFIRMED"
+    name = json.dumps({"name": order["name"]})
+    found = await grpcurl(mesh, "-d", name, mesh.gateway, "shop.orders.v1.OrdersService/GetOrder")
+    assert json.loads(found)["order"] == order
+
+
+async def test_public_methods_answer(shop: Shop) -> None:
+    assert (await shop.get_product()).product.name == "products/p-0001"
+    assert (await shop.get_stock()).stock.name == "stocks/p-0001"
+    await shop.list_orders()
+
+
+@pytest.mark.parametrize("path", NOT_PUBLIC)
+async def test_what_is_not_public_is_denied(mesh: Mesh, path: str) -> None:
+    async with dial(mesh.gateway) as channel:
+        assert await status_of(method(channel, path)(b"", timeout=10)) == grpc.StatusCode.PERMISSION_DENIED

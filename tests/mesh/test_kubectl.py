@@ -1,0 +1,59 @@
+"""kubectl shows the mesh as it would show any cluster."""
+
+import json
+import uuid
+
+import grpc
+
+from tests.mesh.calls import Shop, status_of
+from tests.mesh.harness import Mesh, dial, eventually
+
+
+async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
+    pods = (await mesh.get("pods", "-A"))["items"]
+    names = {pod["metadata"]["name"] for pod in pods}
+    for part in (
+        "etcd",
+        "kube-apiserver",
+        "istiod",
+        "ingressgateway",
+        "catalog",
+        "inventory",
+        "payments",
+        "orders",
+        "reflection",
+    ):
+        assert any(name.startswith(part) for name in names), part
+    for pod in pods:
+        statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
+        assert all(status["ready"] for status in statuses), pod["metadata"]["name"]
+
+
+async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
+    for app in ("catalog", "inventory", "payments", "orders", "reflection"):
+        (pod,) = await mesh.pods(app)
+        containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+        assert {container["name"] for container in containers} == {"app", "istio-proxy"}
+
+
+async def test_logs_shows_what_the_app_wrote(mesh: Mesh) -> None:
+    lines = (await mesh.kubectl("logs", "-n", "shop", "deployment/catalog")).splitlines()
+    assert lines
+    assert all("message" in json.loads(line) for line in lines)
+
+
+async def test_logs_shows_the_calls_that_a_sidecar_saw(mesh: Mesh) -> None:
+    (pod,) = await mesh.pods("catalog")
+    user_agent = f"test/{uuid.uuid4()}"
+    async with dial(mesh.gateway, user_agent=user_agent) as channel:
+        assert await status_of(Shop(channel).get_product()) == grpc.StatusCode.OK
+    async for attempt in eventually(15):  # Envoy writes its access log in batches
+        with attempt:
+            lines = await mesh.access_log(pod["metadata"]["name"], user_agent)
+            assert [line["path"] for line in lines] == ["/shop.catalog.v1.CatalogService/GetProduct"]
+
+
+async def test_describe_tells_a_pods_events(mesh: Mesh) -> None:
+    (pod,) = await mesh.pods("catalog")
+    described = await mesh.kubectl("describe", "pod", "-n", "shop", pod["metadata"]["name"])
+    assert "Started" in described

@@ -1,0 +1,78 @@
+"""`kill -9` of every part: what dies comes back by itself, and calls succeed again."""
+
+import asyncio
+import time
+
+import psutil
+import pytest
+
+from tests.mesh.calls import Shop, status_of, steady_shop
+from tests.mesh.harness import Measured, Mesh, eventually, mesh_command
+
+CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+
+
+async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
+    """Kill a process and wait until another one stands in its place."""
+    program = process.name()
+    process.kill()
+    async for attempt in eventually(30):
+        with attempt:
+            assert process.pid not in {p.pid for p in mesh.processes(program, within)}
+            assert mesh.processes(program, within)
+
+
+@pytest.mark.parametrize("app", ["catalog", "inventory", "payments", "orders"])
+@pytest.mark.parametrize("program", ["python", "envoy", "pilot-agent"])
+async def test_a_killed_part_of_a_pod_comes_back(
+    mesh: Mesh, shop: Shop, app: str, program: str, measured: Measured
+) -> None:
+    (pod,) = await mesh.pods(app)
+    uid = pod["metadata"]["uid"]
+    (process,) = mesh.processes(program, uid)
+    began = time.monotonic()
+    await killed(process, mesh, uid)
+    async for attempt in eventually(30):
+        with attempt:
+            assert (await status_of(shop.place_order())).name == "OK"
+    measured(f"{program} of {app}: orders go through again after {time.monotonic() - began:.1f} s")
+    await mesh.rolled_out()
+    (after,) = await mesh.pods(app)
+    assert after["metadata"]["uid"] == uid, "restarted in place, not replaced"
+
+
+@pytest.mark.parametrize("program", CONTROL_PLANE)
+async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
+    mesh: Mesh, shop: Shop, program: str, measured: Measured
+) -> None:
+    (process,) = mesh.processes(program)
+    began = time.monotonic()
+    async with steady_shop(shop) as calls:
+        await killed(process, mesh, "")
+        # The proof that all of it works again: a change goes all the way to a running Pod.
+        async for attempt in eventually(60):
+            with attempt:
+                run = await mesh.run("kubectl", "rollout", "restart", "-n", "shop", "deployment/reflection", within=30)
+                assert run.returncode == 0, run.stdout
+        await mesh.rolled_out()
+    measured(
+        f"{program}: a rollout is complete {time.monotonic() - began:.1f} s after its end; calls {dict(calls.made)}"
+    )
+    assert not calls.failed
+
+
+async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mesh: Mesh, shop: Shop) -> None:
+    (agent,) = (p for p in psutil.process_iter() if p.pid in mesh.all_processes() and "mesh.local.agent" in p.cmdline())
+    before = mesh.all_processes() - {agent.pid}
+    async with steady_shop(shop) as calls:
+        agent.kill()
+        agent.wait(5)
+        for _ in range(20):
+            await shop.place_order()
+        up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+        assert up.returncode == 0, up.stdout
+        await mesh.rolled_out()
+    assert not calls.failed
+    after = mesh.all_processes()
+    assert before < after, "what ran goes on"
+    assert len(after - before) == 1, "and nothing but the agent is new"

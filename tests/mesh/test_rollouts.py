@@ -1,0 +1,80 @@
+"""Scaling and rolling out under steady calls: none of them fails."""
+
+import uuid
+from collections import Counter
+
+from tests.mesh.calls import Shop, steady_shop
+from tests.mesh.harness import Measured, Mesh, dial, eventually
+
+DEPLOYMENTS = ["catalog", "inventory", "payments", "orders", "reflection"]
+
+
+async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
+    mesh: Mesh, shop: Shop, measured: Measured
+) -> None:
+    async with steady_shop(shop) as calls:
+        await mesh.kubectl("scale", "-n", "shop", "deployment/inventory", "--replicas=3")
+        await mesh.rolled_out()
+        names = [pod["metadata"]["name"] for pod in await mesh.pods("inventory")]
+        assert len(names) == 3
+        user_agent = f"test/{uuid.uuid4()}"
+        async with dial(mesh.gateway, user_agent=user_agent) as channel:
+            for _ in range(300):
+                await Shop(channel).get_stock()
+        shares: Counter[str] = Counter()
+        async for attempt in eventually(15):  # Envoy writes its access log in batches
+            with attempt:
+                shares = Counter({name: len(await mesh.access_log(name, user_agent)) for name in names})
+                assert shares.total() == 300
+        await mesh.kubectl("scale", "-n", "shop", "deployment/inventory", "--replicas=1")
+        await mesh.left_with("inventory", 1)
+    measured(f"300 calls over three replicas: {dict(shares)}; meanwhile {dict(calls.made)}")
+    assert min(shares.values()) > 60, shares
+    assert not calls.failed
+
+
+async def test_restarting_every_service_fails_no_call(mesh: Mesh, shop: Shop, measured: Measured) -> None:
+    async with steady_shop(shop) as calls:
+        for name in DEPLOYMENTS:
+            await mesh.restarted(name)
+    measured(f"calls during five rollouts: {dict(calls.made)}")
+    assert not calls.failed
+
+
+async def test_restarting_the_gateway_fails_no_call(mesh: Mesh, shop: Shop, measured: Measured) -> None:
+    async with steady_shop(shop) as calls:
+        await mesh.restarted("ingressgateway", "istio-ingress")
+    measured(f"calls during the gateway's rollout: {dict(calls.made)}")
+    assert not calls.failed
+
+
+async def test_restarting_istiod_fails_no_call(mesh: Mesh, shop: Shop) -> None:
+    async with steady_shop(shop) as calls:
+        await mesh.restarted("istiod", "istio-system")
+    assert not calls.failed
+
+
+async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> None:
+    before = await template(mesh)
+    await mesh.kubectl("set", "env", "-n", "shop", "deployment/reflection", "LOG_LEVEL=DEBUG")
+    await mesh.rolled_out()
+    assert await template(mesh) != before
+    await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/reflection")
+    await mesh.rolled_out()
+    assert await template(mesh) == before
+
+
+async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
+    (old,) = await mesh.pods("catalog")
+    await mesh.kubectl("delete", "pod", "-n", "shop", old["metadata"]["name"], "--wait=false")
+    async for attempt in eventually(30):
+        with attempt:
+            uids = [pod["metadata"]["uid"] for pod in await mesh.pods("catalog")]
+            assert len(uids) == 1
+            assert uids[0] != old["metadata"]["uid"]
+    await mesh.rolled_out()
+    await shop.get_product()
+
+
+async def template(mesh: Mesh) -> object:
+    return (await mesh.get("deployment", "-n", "shop", "reflection"))["spec"]["template"]["spec"]
