@@ -26,12 +26,12 @@ BLOCKS = [
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy the checkout as git sees it, with the installed tools of this one."""
+    """Copy the checkout as git sees it (times too, for make), with the installed tools of this one."""
     copy = tmp_path / "checkout"
     tracked = subprocess.check_output(["/usr/bin/env", "git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
+        shutil.copy2(ROOT / name, copy / name)
     for name in (".venv", ".googleapis"):
         (copy / name).symlink_to(ROOT / name)
     commit = "git init -q -b main && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm state"
@@ -46,8 +46,7 @@ async def test_block_does_what_it_says(block: str, mesh: Mesh, checkout: Path) -
     script = re.sub(r"^(.+?) +# → (.+)$", checked, block, flags=re.MULTILINE)
     script = script.replace("localhost:8080", mesh.gateway)
     environment = {key: value for key, value in mesh.environment.items() if not key.startswith("MAKE")}
-    # The copy's .venv is this checkout's, so make must not think it out of date.
-    environment |= {"MESH_INSTANCE": mesh.name, "MAKEFLAGS": "--old-file=.venv/.made"}
+    environment |= {"MESH_INSTANCE": mesh.name}
     words = ["/bin/bash", "-eo", "pipefail", "-c", script]
     process = await asyncio.create_subprocess_exec(
         *words, cwd=checkout, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
