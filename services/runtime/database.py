@@ -3,15 +3,14 @@
 import asyncio
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -19,6 +18,7 @@ from services.runtime.config import ConfigError
 
 # How long SQLite waits for another process's write transaction; ours last milliseconds.
 BUSY_SECONDS = 5
+DRIVER = "sqlite+aiosqlite"
 ENVIRONMENT = Path(__file__).parent / "migrations"
 
 
@@ -36,7 +36,7 @@ class Database:
         self._engine = engine
         self._writer = engine.execution_options(begin="IMMEDIATE")
         # SQLite has one writer at a time. Waiting here is fair and wakes at once; SQLite's own waiting polls.
-        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if _is_sqlite(engine.url) else nullcontext()
+        self._turn = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -47,7 +47,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that may change the database; on SQLite the only such one. Raises DatabaseBusyError."""
+        """Begin a transaction that may change the database; the only such one. Raises DatabaseBusyError."""
         with _busy():
             async with self._turn, self._writer.begin() as connection:
                 yield connection
@@ -82,21 +82,17 @@ async def open_database(url: str, versions: Path) -> Database:
 def _engine(text: str) -> AsyncEngine:
     try:
         url = make_url(text)
-        if _is_sqlite(url) and url.database in (None, "", ":memory:"):
-            raise ConfigError("DATABASE_URL: a SQLite database needs a file; one in memory would be lost")
-        options = {"connect_args": {"timeout": BUSY_SECONDS}} if _is_sqlite(url) else {}
-        engine = create_async_engine(url, **options)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        # The URL may hold a password and is therefore not repeated.
-        raise ConfigError(f"DATABASE_URL: not usable: {type(error).__name__}") from error
-    if _is_sqlite(url):
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    except (ArgumentError, ValueError) as error:
+        # The text may hold a password and is therefore not repeated.
+        raise ConfigError("DATABASE_URL: not a URL of the form sqlite+aiosqlite:///<path>") from error
+    if url.drivername != DRIVER:
+        raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {DRIVER} is")
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError("DATABASE_URL: a SQLite database needs a file; one in memory would be lost")
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
-
-
-def _is_sqlite(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite"
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: object) -> None:
@@ -133,11 +129,8 @@ def _cannot_be_used(error: DatabaseError) -> bool:
 
 @contextmanager
 def _migration_lock(url: URL) -> Iterator[None]:
-    """One process at a time, beside a SQLite file: the switch to WAL, too, fails if two processes try it at once."""
-    if not _is_sqlite(url) or url.database is None:
-        yield
-        return
-    path = Path(url.database)
+    # A file of its own, for SQLite's locks come too late: the switch to WAL fails if two processes try it at once.
+    path = Path(str(url.database))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -43,6 +43,6 @@ def configure_logs(service: str, version: str, level: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service, version))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO tells of every migration, statement or HTTP probe; that is noise next to the access log.
-    for name in ("alembic", "sqlalchemy", "aiosqlite", "aiohttp.access"):
+    # Their INFO tells of every migration and statement; that is noise next to the access log.
+    for name in ("alembic", "sqlalchemy", "aiosqlite"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

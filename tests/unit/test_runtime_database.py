@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from services.runtime.config import ConfigError
-from services.runtime.database import Database, open_database
+from services.runtime.database import Database, DatabaseBusyError, open_database
 
 MIGRATION = '''
 """Make a table."""
@@ -163,7 +164,24 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
 
 
-async def test_a_password_in_the_url_is_not_told(versions: Path) -> None:
+@pytest.mark.parametrize("url", ["postgresql://user:swordfish@host/db", "postgresql://user:swordfish@host:port/db"])
+async def test_a_password_in_the_url_is_not_told(url: str, versions: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        await open_database("nothing+at_all://user:swordfish@host/db", versions)
+        await open_database(url, versions)
     assert "swordfish" not in str(caught.value)
+
+
+async def test_another_processs_transaction_that_does_not_end_is_told_as_busy(
+    url: str, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runtime.database.BUSY_SECONDS", 0.1)
+    database = await open_database(url, versions)
+    other = sqlite3.connect(url.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusyError):
+        await insert(database, 1, 1)
+    assert await rows(database) == []
+    other.execute("ROLLBACK")
+    other.close()
+    await insert(database, 1, 1)
+    await database.close()
