@@ -1,0 +1,63 @@
+"""The contracts as the generated modules tell them."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from google.api import annotations_pb2
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from services.runtime.reflection import NAMES
+from tests.tidy.tree import ROOT
+
+GEN = ROOT / "gen"
+REFLECTION = {f"/{name}/ServerReflectionInfo" for name in NAMES}
+
+
+def files() -> Iterator[FileDescriptor]:
+    """Answer every generated file's descriptor."""
+    for path in sorted(GEN.rglob("*_pb2.py")):
+        yield importlib.import_module(".".join(path.relative_to(GEN).with_suffix("").parts)).DESCRIPTOR
+
+
+def methods() -> dict[str, MethodDescriptor]:
+    """Answer every method by its path, "/<package>.<Service>/<Method>"."""
+    return {
+        f"/{service.full_name}/{method.name}": method
+        for file in files()
+        for service in file.services_by_name.values()
+        for method in service.methods
+    }
+
+
+def reads(found: Mapping[str, MethodDescriptor]) -> set[str]:
+    """Answer the methods that the contract says have no side effects: those that the mesh may send again."""
+    return {
+        path for path, method in found.items() if method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+    }
+
+
+def public(found: Mapping[str, MethodDescriptor]) -> set[str]:
+    """Answer the methods that have an HTTP path: those that outsiders may call."""
+    rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is
+    return {path for path, method in found.items() if method.GetOptions().HasExtension(rule)}
+
+
+def service_of(path: str) -> str:
+    """Answer which of our services has the method: "catalog" for /shop.catalog.v1.CatalogService/GetProduct."""
+    return "reflection" if path in REFLECTION else path.split(".")[1]
+
+
+@cache
+def nouns() -> set[str]:
+    """Answer what the business speaks of: the contexts, and every message that is a resource (it has a name)."""
+    contexts = {file.package.split(".")[1] for file in files()}
+    resources = {
+        message.name.lower()
+        for file in files()
+        for message in file.message_types_by_name.values()
+        if "name" in message.fields_by_name and not message.name.endswith("Request")
+    }
+    return contexts | resources

@@ -1,0 +1,108 @@
+"""Who may know what, by the name of a file: domain.py the rules alone, handlers.py no wire and no table."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+
+from tests.tidy.contracts import nouns
+from tests.tidy.tree import Source, Tree, root_of
+
+WIRE = ("grpc", "grpc_status", "grpc_health", "grpc_reflection", "google", "shop")
+"""gRPC, protobuf and the generated code."""
+TABLES = ("sqlalchemy", "alembic", "aiosqlite", "sqlite3")
+
+FORBIDDEN = {
+    "handlers.py": (*WIRE, *TABLES),
+    "saga.py": (*WIRE, *TABLES),
+    "store.py": WIRE,
+    "messages.py": TABLES,
+    "servicer.py": TABLES,
+    "peers.py": TABLES,
+}
+"""File name → packages that it knows nothing of."""
+INSTEAD = {
+    "handlers.py": "messages.py speaks the wire's language, store.py the tables'",
+    "saga.py": "peers.py calls, store.py keeps",
+    "store.py": "messages.py turns what it stores into messages",
+    "messages.py": "store.py queries",
+    "servicer.py": "store.py queries",
+    "peers.py": "store.py queries",
+}
+ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
+READS_ENVIRONMENT = "services/runtime/server.py"
+SQL = "order_by"
+"""SQLAlchemy's name, and no order of a customer's."""
+
+
+def layers(tree: Tree) -> list[str]:
+    """Answer what imports or reads beyond its layer."""
+    rules = (_domain, _forbidden, _neighbours, _environment, _business)
+    return [offence for source in tree.python("services") for rule in rules for offence in rule(source)]
+
+
+def _service(source: Source) -> str:
+    """Answer the service's name: the folder below services/."""
+    return source.file.parts[1]
+
+
+def _domain(source: Source) -> Iterator[str]:
+    """domain.py imports nothing but the standard library."""
+    if source.file.name == "domain.py":
+        for name, line in source.imports.items():
+            if root_of(name) not in sys.stdlib_module_names:
+                yield f"{source.file}:{line} {name}: a domain imports the standard library alone; handlers.py joins it"
+
+
+def _forbidden(source: Source) -> Iterator[str]:
+    for name, line in source.imports.items():
+        if root_of(name) in FORBIDDEN.get(source.file.name, ()) and _service(source) != "runtime":
+            yield f"{source.file}:{line} {name}: {source.file.name} knows nothing of it; {INSTEAD[source.file.name]}"
+
+
+def _neighbours(source: Source) -> Iterator[str]:
+    """A service knows another by its contract alone, in peers.py; the runtime knows none."""
+    service = _service(source)
+    for name, line in source.imports.items():
+        package, other = (*name.split("."), "")[:2]
+        if package == "services" and other not in {service, "runtime", ""}:
+            yield f"{source.file}:{line} {name}: services meet over gRPC alone, in peers.py"
+        if package in {"mesh", "tests", "tools"}:
+            yield f"{source.file}:{line} {name}: a service runs without the mesh's tools and tests"
+        if package == "shop" and other and service == "runtime":
+            yield f"{source.file}:{line} {name}: the runtime knows no service's contract; it is given a `register`"
+        if package == "shop" and other not in {service, ""} and source.file.name != "peers.py" and service != "runtime":
+            yield f"{source.file}:{line} {name}: another service's contract is known to peers.py alone"
+
+
+def _environment(source: Source) -> Iterator[str]:
+    if str(source.file) == READS_ENVIRONMENT:
+        return
+    found = list(source.imports.items())
+    found += [(source.name(node), node.lineno) for node in source.nodes if isinstance(node, ast.Attribute)]
+    for name, line in found:
+        if name in ENVIRONMENT:
+            yield f"{source.file}:{line} {name}: `serve`, called in __main__.py, reads it; have the value given to you"
+
+
+def _business(source: Source) -> Iterator[str]:
+    """The runtime speaks of no business noun, in names or in texts; its docstrings may give examples."""
+    if _service(source) != "runtime":
+        return
+    docstrings = {id(node.value) for node in source.nodes if isinstance(node, ast.Expr)}
+    for node in source.nodes:
+        if id(node) not in docstrings and (words := _words(node) & nouns()):
+            line = getattr(node, "lineno", 0)
+            yield f"{source.file}:{line} {', '.join(sorted(words))}: the runtime knows no business; a service does"
+
+
+def _words(node: ast.AST) -> set[str]:
+    """Answer the words of a name or a text, in lower case: those of `ProductStore.by_id` are product, store, by, id."""
+    match node:
+        case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text) | ast.Constant(value=str(text)):
+            found = text
+        case ast.FunctionDef(name=text) | ast.AsyncFunctionDef(name=text) | ast.ClassDef(name=text):
+            found = text
+        case _:
+            return set()
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", found.replace(SQL, ""))}
