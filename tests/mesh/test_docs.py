@@ -14,7 +14,7 @@ import pytest
 
 from tests.mesh.harness import ROOT, Mesh
 
-DOCUMENTS = ["README.md", "mesh/local/README.md"]
+DOCUMENTS = ["README.md", "mesh/local/README.md", "mesh/istio/README.md"]
 BLOCKS = [
     pytest.param(block, id=f"{name}-{number}")
     for name in DOCUMENTS
