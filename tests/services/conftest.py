@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.harness import Process
+from tests.services.harness import Process, targets
+
+# Whom a service calls.
+CALLEES = {"orders": ("catalog", "inventory", "payments")}
 
 Start = Callable[..., Process]
+Shared = Callable[..., Process]
 
 
 @pytest.fixture
@@ -17,15 +21,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Process]]:
-    """Answer what gives each service's one process that all tests use: each leaves alone what it has not made."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Answer what gives each service's one process that all tests use: each leaves alone what it has not made.
+
+    A service that calls others is given them: orders, for example, starts those that it needs.
+    """
     processes: dict[str, Process] = {}
     starters = _starter(tmp_path_factory.mktemp("shared"))
     start = next(starters)
 
     def answer(name: str) -> Process:
         if name not in processes:
-            processes[name] = start(name)
+            processes[name] = start(name, targets(*map(answer, CALLEES.get(name, ()))))
         return processes[name]
 
     yield answer

@@ -21,6 +21,7 @@ from grpc_status import rpc_status
 from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).parent.parent.parent
+SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
 START_SECONDS = 20
 STOP_SECONDS = 20
 SOCKET = Path("run/app.sock")
@@ -38,7 +39,7 @@ def free_port() -> int:
 
 
 class Process:
-    """One service process, `python -m services.<name>` in a folder of its own; "probe" is the tests' own service."""
+    """One service process in a folder of its own: `python -m services.<name>`, or a module beside this one."""
 
     def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None) -> None:
         """Start it, without waiting."""
@@ -50,7 +51,7 @@ class Process:
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
         with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.services.probe" if name == "probe" else f"services.{name}"],
+                [sys.executable, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
                 cwd=folder,
                 env={**kept, "PYTHONPATH": str(ROOT), **settings},
                 stdout=out,
@@ -104,6 +105,11 @@ class Process:
         """End it and answer its exit code."""
         self.signal()
         return self.wait()
+
+
+def targets(*processes: Process) -> dict[str, str]:
+    """Make the environment of a service that calls these."""
+    return {f"{process.name.upper()}_TARGET": process.target for process in processes}
 
 
 async def records(process: Process, count: int = 1, **fields: object) -> list[dict[str, Any]]:

@@ -1,0 +1,219 @@
+"""orders through its generated client, with the real catalog, inventory and payments behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.services.conftest import Shared
+from tests.services.harness import refused
+from tests.services.shop import CONFIRMED, PENDING, REJECTED, Shop, cart, new_id
+
+GONE = "p-0199"  # The one product that is sold out.
+
+
+@pytest.fixture
+async def shop(shared: Shared) -> AsyncIterator[Shop]:
+    opened = Shop(shared("orders"), shared("inventory"), shared("payments"))
+    yield opened
+    await opened.close()
+
+
+def cents(order: pb.Order) -> int:
+    return order.total.units * 100 + order.total.nanos // 10_000_000
+
+
+async def test_an_order_is_confirmed_its_stock_sold_and_its_money_collected(shop: Shop) -> None:
+    before = await shop.stock("p-0031"), await shop.stock("p-0120")
+    order = await shop.place(cart(p_0031=2, p_0120=1))
+    assert order.state == CONFIRMED
+    assert order.customer == "customers/ada"
+    assert [(item.product, item.quantity) for item in order.items] == [("products/p-0031", 2), ("products/p-0120", 1)]
+    assert all(item.display_name for item in order.items)
+    prices = [item.unit_price.units * 100 + item.unit_price.nanos // 10_000_000 for item in order.items]
+    assert cents(order) == 2 * prices[0] + prices[1]
+    assert order.total.currency_code == "EUR"
+    assert (order.rejection_reason, order.rejection_message) == (0, "")
+    assert order.create_time.ToDatetime() <= order.update_time.ToDatetime()
+
+    assert await shop.stock("p-0031") == (before[0][0] - 2, before[0][1])
+    assert await shop.stock("p-0120") == (before[1][0] - 1, before[1][1])
+    assert shop.money(order.name) == ["CAPTURED"]
+    assert await shop.order(order.name) == order
+
+
+async def test_an_order_without_stock_is_rejected_and_holds_nothing(shop: Shop) -> None:
+    before = await shop.stock("p-0121")
+    order = await shop.place(cart(p_0121=1, p_0199=1))
+    assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK)
+    assert GONE in order.rejection_message
+    assert await shop.stock("p-0121") == before
+    assert shop.money(order.name) == []
+
+
+async def test_a_declined_order_is_rejected_and_gives_its_stock_back(shop: Shop) -> None:
+    before = await shop.stock("p-0122")
+    order = await shop.place(cart(token="tok_expired", p_0122=3))  # noqa: S106  # the simulated card processor's
+    assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_PAYMENT_DECLINED)
+    assert "CARD_EXPIRED" in order.rejection_message
+    assert await shop.stock("p-0122") == before
+    assert shop.money(order.name) == []
+
+
+async def test_the_same_request_is_answered_with_the_same_order(shop: Shop) -> None:
+    for request in (cart(p_0123=1), cart(p_0199=1)):
+        first = await shop.place(request)
+        after = await shop.stock("p-0123")
+        assert await shop.place(request) == first
+        assert await shop.stock("p-0123") == after
+
+
+async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
+    request_id, customer = new_id(), f"customers/{new_id()}"
+    order = await shop.place(cart(request_id, customer=customer, p_0124=1))
+    for other in (
+        cart(request_id, customer=customer, p_0124=2),
+        cart(request_id, customer=customer, token="tok_amex", p_0124=1),  # noqa: S106  # the processor's
+        cart(request_id, customer="customers/eve", p_0124=1),
+    ):
+        error = await refused(shop.stub.PlaceOrder(other))
+        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert error.fields == ["request_id"]
+    assert await shop.orders(customer) == [order]
+
+
+async def test_one_request_sent_many_times_at_once_makes_one_order(shop: Shop) -> None:
+    customer = f"customers/{new_id()}"
+    before = await shop.stock("p-0125")
+    request = cart(customer=customer, p_0125=2)
+    placed = await asyncio.gather(*(shop.place(request) for _ in range(10)))
+    assert {order.name for order in placed} == {placed[0].name}
+    assert {order.state for order in placed} <= {PENDING, CONFIRMED}
+    assert (await shop.ended(placed[0].name)).state == CONFIRMED
+    assert len(await shop.orders(customer)) == 1
+    assert await shop.stock("p-0125") == (before[0] - 2, before[1])
+    assert shop.money(placed[0].name) == ["CAPTURED"]
+
+
+async def test_many_customers_at_once_are_sold_no_more_than_there_is(shop: Shop) -> None:
+    available, reserved = await shop.stock("p-0047")
+    placed = await asyncio.gather(*(shop.place(cart(p_0047=1)) for _ in range(8)))
+    confirmed = [order for order in placed if order.state == CONFIRMED]
+    assert len(confirmed) == available == 1
+    assert {order.rejection_reason for order in placed if order.state == REJECTED} == {
+        pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
+    }
+    assert await shop.stock("p-0047") == (0, reserved)
+
+
+def twice(request: pb.PlaceOrderRequest) -> pb.PlaceOrderRequest:
+    """Ask for every item once more."""
+    request.items.extend(list(request.items))
+    return request
+
+
+def many(request: pb.PlaceOrderRequest, count: int) -> pb.PlaceOrderRequest:
+    """Ask for so many products more."""
+    request.items.extend(pb.PlaceOrderItem(product=f"products/p-{number}", quantity=1) for number in range(count))
+    return request
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        (pb.PlaceOrderRequest(), ["request_id", "customer", "items", "payment_token"]),
+        (cart("", p_0126=1), ["request_id"]),
+        (cart("x" * 65, p_0126=1), ["request_id"]),
+        (cart("no spaces", p_0126=1), ["request_id"]),
+        (cart(customer="ada", p_0126=1), ["customer"]),
+        (cart(customer="customers/" + "a" * 65, p_0126=1), ["customer"]),
+        (cart(token="", p_0126=1), ["payment_token"]),
+        (cart(token="t" * 129, p_0126=1), ["payment_token"]),
+        (cart(p_0126=0), ["items[0].quantity"]),
+        (cart(p_0126=-1), ["items[0].quantity"]),
+        (cart(p_0126=1001), ["items[0].quantity"]),
+        (cart(p_0126=1, p_0127=2**31 - 1), ["items[1].quantity"]),
+        (cart(p_0126=1, P_BAD=-(2**31)), ["items[1].product", "items[1].quantity"]),
+        (many(cart(), 51), ["items"]),
+        (twice(cart(p_0126=1)), ["items[1].product"]),
+        (cart(p_0126=1, p_9998=1, p_0127=1, p_9999=1), ["items[1].product", "items[3].product"]),
+        (cart(p_0066=1000), ["items"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else "",
+)
+async def test_every_offending_field_is_told_and_nothing_is_stored(
+    shop: Shop, bad: pb.PlaceOrderRequest, fields: list[str]
+) -> None:
+    customer = f"customers/{new_id()}"
+    if bad.customer == "customers/ada":
+        bad.customer = customer
+    before = await shop.stock("p-0126")
+    error = await refused(shop.stub.PlaceOrder(bad))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert error.domain == "orders.shop.example"
+    assert error.fields == fields
+    assert await shop.orders(customer) == []
+    assert await shop.stock("p-0126") == before
+
+
+async def test_a_refused_request_is_not_remembered(shop: Shop) -> None:
+    request_id = new_id()
+    assert (await refused(shop.stub.PlaceOrder(cart(request_id, p_9999=1)))).fields == ["items[0].product"]
+    assert (await shop.place(cart(request_id, p_0128=1))).state == CONFIRMED
+
+
+@pytest.mark.parametrize("name", ["", "orders/", "orders/A", "customers/ada", "orders/a/b", "orders/" + "a" * 65])
+async def test_an_orders_name_is_checked(shop: Shop, name: str) -> None:
+    error = await refused(shop.stub.GetOrder(pb.GetOrderRequest(name=name)))
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["name"])
+
+
+async def test_an_order_that_does_not_exist_is_not_found(shop: Shop) -> None:
+    error = await refused(shop.stub.GetOrder(pb.GetOrderRequest(name=f"orders/{new_id()}")))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
+
+
+async def test_a_customers_orders_come_newest_first_page_by_page(shop: Shop) -> None:
+    customer = f"customers/{new_id()}"
+    placed = [await shop.place(cart(customer=customer, p_0129=1)) for _ in range(5)]
+    listed: list[pb.Order] = []
+    token = ""
+    while True:
+        request = pb.ListOrdersRequest(customer=customer, page_size=2, page_token=token)
+        page = await shop.stub.ListOrders(request)
+        assert len(page.orders) <= 2
+        listed += page.orders
+        token = page.next_page_token
+        if not token:
+            break
+    assert listed == placed[::-1]
+
+
+async def test_a_page_token_is_for_its_own_customer(shop: Shop) -> None:
+    customer = f"customers/{new_id()}"
+    for _ in range(2):
+        await shop.place(cart(customer=customer, p_0130=1))
+    page = await shop.stub.ListOrders(pb.ListOrdersRequest(customer=customer, page_size=1))
+    request = pb.ListOrdersRequest(customer="customers/eve", page_token=page.next_page_token)
+    assert (await refused(shop.stub.ListOrders(request))).fields == ["page_token"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        ({}, ["customer"]),
+        ({"customer": "customers/a b"}, ["customer"]),
+        ({"customer": "customers/ada", "page_size": -1}, ["page_size"]),
+        ({"customer": "customers/ada", "page_token": "made-up"}, ["page_token"]),
+    ],
+    ids=",".join,
+)
+async def test_every_offending_field_of_a_list_is_told(shop: Shop, bad: dict[str, object], fields: list[str]) -> None:
+    error = await refused(shop.stub.ListOrders(pb.ListOrdersRequest(**bad)))  # type: ignore[arg-type]
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+async def test_a_customer_without_orders_has_an_empty_list(shop: Shop) -> None:
+    assert await shop.orders(f"customers/{new_id()}") == []

@@ -1,0 +1,153 @@
+"""orders when callers go, callees are away and processes die: every order ends, and nothing is held for naught."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.services.conftest import Shared, Start
+from tests.services.harness import SOCKET, Process, refused, targets
+from tests.services.shop import CONFIRMED, PENDING, REJECTED, Shop, cart, new_id, patiently
+
+CALLEES = ("catalog", "inventory", "payments")
+
+
+@contextmanager
+def frozen(process: Process) -> Iterator[None]:
+    """Keep a process from running: calls reach it and are not answered until it goes on."""
+    process.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def opened(orders: Process, inventory: Process, payments: Process) -> AsyncIterator[Shop]:
+    shop = Shop(orders, inventory, payments)
+    yield shop
+    await shop.close()
+
+
+async def pending(shop: Shop, customer: str, product: str, before: tuple[int, int]) -> pb.Order:
+    """Wait until the customer's order holds a piece of the product, and answer the order."""
+    async for attempt in patiently():
+        with attempt:
+            assert (await shop.stock(product))[1] > before[1]
+    (order,) = await shop.orders(customer)
+    assert order.state == PENDING
+    return order
+
+
+@pytest.fixture
+def callees(shared: Shared) -> dict[str, Process]:
+    return {name: shared(name) for name in CALLEES}
+
+
+async def test_without_a_catalog_nothing_is_stored_and_the_call_may_be_sent_again(
+    start: Start, callees: dict[str, Process], tmp_path: Path
+) -> None:
+    env = {**targets(*callees.values()), "CATALOG_TARGET": f"unix:{tmp_path / 'catalog' / SOCKET}"}
+    async with opened(start("orders", env), callees["inventory"], callees["payments"]) as shop:
+        before = await shop.stock("p-0140")
+        request = cart(p_0140=1)
+        error = await refused(shop.stub.PlaceOrder(request))
+        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE")
+        assert await shop.orders("customers/ada") == []
+        assert await shop.stock("p-0140") == before
+        start("catalog")
+        async for attempt in patiently():
+            with attempt:
+                assert (await shop.place(request)).state == CONFIRMED
+
+
+@pytest.mark.parametrize("away", ["inventory", "payments"])
+async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
+    start: Start, callees: dict[str, Process], tmp_path: Path, away: str
+) -> None:
+    """While the callee is away nobody can tell what it holds: the order stays PENDING, and nothing else is held."""
+    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": f"unix:{tmp_path / away / SOCKET}"}
+    orders = start("eager_orders", env)
+    async with opened(orders, callees["inventory"], callees["payments"]) as shop:
+        before = await shop.stock("p-0141")
+        order = await shop.place(cart(p_0141=1))
+        assert (order.state, order.rejection_reason) == (PENDING, 0)
+        assert await shop.stock("p-0141") == before
+
+        back = {**callees, away: start(away)}
+        async with opened(orders, back["inventory"], back["payments"]) as whole:
+            untouched = (await whole.stock("p-0141"))[1]
+            ended = await whole.ended(order.name)
+            assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
+            assert away in ended.rejection_message
+            assert (await whole.stock("p-0141"))[1] == untouched == 0
+            assert set(whole.money(order.name)) <= {"VOIDED"}
+        assert await shop.stock("p-0141") == before
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deadline"])
+async def test_an_order_is_carried_on_when_its_caller_goes(
+    shared: Shared, callees: dict[str, Process], how: str
+) -> None:
+    async with opened(shared("orders"), callees["inventory"], callees["payments"]) as shop:
+        before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
+        with frozen(callees["payments"]):
+            request = cart(customer=customer, p_0142=1)
+            call = shop.stub.PlaceOrder(request, timeout=1 if how == "deadline" else None)
+            order = await pending(shop, customer, "p-0142", before)
+            if how == "cancelled":
+                call.cancel()
+            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+                await call
+            assert (await shop.place(request)).state == PENDING
+        assert (await shop.ended(order.name)).state == CONFIRMED
+        assert await shop.stock("p-0142") == (before[0] - 1, before[1])
+        assert shop.money(order.name) == ["CAPTURED"]
+
+
+async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, callees: dict[str, Process]) -> None:
+    env, customer = targets(*callees.values()), f"customers/{new_id()}"
+    first = start("orders", env)
+    async with opened(first, callees["inventory"], callees["payments"]) as shop:
+        before = await shop.stock("p-0143")
+        with frozen(callees["payments"]):
+            call = shop.stub.PlaceOrder(cart(customer=customer, p_0143=1))
+            order = await pending(shop, customer, "p-0143", before)
+            call.cancel()
+            first.signal()
+            async for attempt in patiently():
+                with attempt:
+                    assert first.get("/ready") == 503
+        assert first.wait() == 0
+    async with opened(start("orders", env), callees["inventory"], callees["payments"]) as shop:
+        assert (await shop.order(order.name)).state == CONFIRMED
+        assert shop.money(order.name) == ["CAPTURED"]
+
+
+async def test_a_killed_process_gives_its_orders_back_when_it_is_started_again(
+    start: Start, callees: dict[str, Process]
+) -> None:
+    env, customer = targets(*callees.values()), f"customers/{new_id()}"
+    first = start("eager_orders", env)
+    async with opened(first, callees["inventory"], callees["payments"]) as shop:
+        before = await shop.stock("p-0144")
+        with frozen(callees["payments"]):
+            request = cart(customer=customer, p_0144=1)
+            call = shop.stub.PlaceOrder(request)
+            order = await pending(shop, customer, "p-0144", before)
+            first.signal(signal.SIGKILL)
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+            first.wait()
+    async with opened(start("eager_orders", env), callees["inventory"], callees["payments"]) as shop:
+        ended = await shop.ended(order.name)
+        assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
+        assert await shop.place(request) == ended
+        assert await shop.stock("p-0144") == before
+        assert set(shop.money(order.name)) <= {"VOIDED"}
