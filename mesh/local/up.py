@@ -25,6 +25,7 @@ from mesh.local.instance import REPOSITORY, Instance, port_in_use
 
 PATIENCE = 180
 """Seconds until a step that makes no end is called failed."""
+ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
 NODE_PORTS = {2379: "etcd", 6443: "kube-apiserver", 15012: "istiod", 10250: "the node agent"}
 
 
@@ -130,24 +131,17 @@ def _start_agent(instance: Instance) -> None:
 
 
 def _istio_manifest(instance: Instance) -> str:
-    """What istioctl generates; kept by a digest of all that goes into it."""
-    files = [REPOSITORY / "mesh/istio/install.yaml", Path(__file__).with_name("istio.yaml")]
+    """Have istioctl generate Istio's manifests (kept by a digest of what goes into them); add what is the node's."""
+    here = Path(__file__).parent
+    files = [REPOSITORY / "mesh/istio/install.yaml", here / "istio.yaml"]
     webhook = f"https://{instance.node_ip}:15017"
-    words = [word for file in files for word in ("-f", str(file))]
-    words += [
-        "--set",
-        f"values.istiodRemote.injectionURL={webhook}/inject",
-        "--set",
-        f"values.base.validationURL={webhook}/validate",
-    ]
-    digest = hashlib.sha256(
-        str([tools.bin_dir().name, *words, *(file.read_text() for file in files)]).encode()
-    ).hexdigest()[:16]
-    kept = instance.home / f"istio-{digest}.yaml"
+    values = {"istiodRemote.injectionURL": f"{webhook}/inject", "base.validationURL": f"{webhook}/validate"}
+    words = [f"--filename={file}" for file in files] + [f"--set=values.{key}={value}" for key, value in values.items()]
+    sources = [tools.bin_dir().name, *words, *(file.read_text() for file in files)]
+    kept = instance.home / f"istio-{hashlib.sha256(str(sources).encode()).hexdigest()[:16]}.yaml"
     if not kept.exists():
-        namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n---\n"
-        kept.write_text(namespace + kubectl.run(instance, "istioctl", "manifest", "generate", *words))
-    return kept.read_text()
+        kept.write_text(kubectl.run(instance, "istioctl", "manifest", "generate", *words))
+    return "\n---\n".join([ISTIO_NAMESPACE, (here / "sidecars.yaml").read_text(), kept.read_text()])
 
 
 def _overlay(instance: Instance) -> Path:

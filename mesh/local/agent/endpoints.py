@@ -3,7 +3,7 @@
 On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
 (which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
 the Pod's addresses. Its egress hosts are those of the cluster's own Sidecar that selects the Pod: the agent reads that
-one, and takes it out of istiod's hands by a revision label that istiod passes over.
+one, which istiod passes over (mesh/local/sidecars.yaml).
 """
 
 from typing import Any
@@ -20,8 +20,6 @@ from mesh.local.agent.sandbox import POD_LABEL, Sandbox
 WorkloadEntry = create_namespaced_resource("networking.istio.io", "v1", "WorkloadEntry", "workloadentries")
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
 MANAGER = "node-agent"
-CLAIM = {"istio.io/rev": MANAGER}
-"""The label on a Sidecar that the agent plays: istiod, of revision `default`, passes over it."""
 
 
 def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
@@ -77,7 +75,7 @@ async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
 
 
 async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
-    """The egress hosts of the cluster's Sidecar for this Pod (all of the namespace's without one), claiming it."""
+    """The egress hosts of the cluster's Sidecar for this Pod (all of the namespace's without one)."""
     labels = (sandbox.meta.labels or {}).items()
     chosen = ["./*"]
     best = -1
@@ -88,17 +86,9 @@ async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
         if selector.items() <= labels and len(selector) > best:
             best = len(selector)
             chosen = [host for egress in found["spec"].get("egress", []) for host in egress["hosts"]]
-            await _claim(client, found)
     return chosen
 
 
 def is_own(sidecar: GenericNamespacedResource) -> bool:
     """Whether it is one of those that `listen` writes."""
     return POD_LABEL in ((sidecar.metadata or ObjectMeta()).labels or {})
-
-
-async def _claim(client: AsyncClient, sidecar: GenericNamespacedResource) -> None:
-    meta = sidecar.metadata or ObjectMeta()
-    if (meta.labels or {}).get("istio.io/rev") != MANAGER:
-        patch = {"metadata": {"labels": CLAIM}}
-        await client.patch(Sidecar, str(meta.name), patch, namespace=meta.namespace, patch_type=PatchType.MERGE)
