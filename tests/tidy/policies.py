@@ -1,0 +1,116 @@
+"""Every method has a policy, every policy names a method: the contracts and the manifests of the mesh agree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.tidy.contracts import REFLECTION, service_of
+from tests.tidy.manifests import GATEWAY, POLICIES, WORKLOADS, allowances, callees, manifests, parsed, routes
+from tests.tidy.tree import Tree
+
+DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
+MOST_RETRIES = 2
+UNCALLED = {
+    "/shop.inventory.v1.InventoryService/GetReservation": "for an operator's questions; no service asks it",
+    "/shop.payments.v1.PaymentsService/GetPayment": "for an operator's questions; no service asks it",
+}
+"""Methods that nobody in the mesh may call → what they are for. The default, deny, refuses everybody."""
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """The paths of all methods, of those without side effects, and of those that outsiders may call."""
+
+    methods: frozenset[str]
+    reads: frozenset[str]
+    public: frozenset[str]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every path that a policy may name: reflection is nobody's contract, but a service of the mesh."""
+        return self.methods | REFLECTION
+
+
+def routed(tree: Tree, contracts: Contracts) -> Iterator[str]:
+    """Answer the methods without a row in a VirtualService, and the rows that do not fit their method."""
+    rows = list(routes(tree))
+    for path in sorted(contracts.methods - {row.path for row in rows}):
+        yield f"{path} has no row in a VirtualService: decide on its timeout and retries in {POLICIES}"
+    for row in rows:
+        told = f"{row.where}: {row.path or 'a match that is no exact path'}"
+        if row.path not in contracts.known:
+            yield f"{told} is no method"
+            continue
+        if row.host != f"{service_of(row.path)}.shop.svc.cluster.local":
+            yield f"{told} is no method of {row.host}"
+        if row.attempts is None:
+            yield f"{told} leaves its retries to the installation's default: state `attempts`"
+        elif row.attempts and row.path not in contracts.reads:
+            yield f"{told} is sent again, but its contract does not say NO_SIDE_EFFECTS: `attempts: 0`"
+        elif row.attempts > MOST_RETRIES:
+            yield f"{told} is sent again {row.attempts} times: {MOST_RETRIES} at most"
+        if row.timeout is None and row.path not in REFLECTION:
+            yield f"{told} has no `timeout`"
+
+
+def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:
+    """Answer the methods that nobody may call, and what a service's AuthorizationPolicy should not let in."""
+    rows = list(allowances(tree, app=""))
+    called = {row.path for row in rows}
+    for path in sorted(contracts.methods - called - UNCALLED.keys()):
+        yield f"{path} is in no AuthorizationPolicy: list its callers in {POLICIES}, or say in UNCALLED what it is for"
+    for path in sorted(UNCALLED.keys() & called):
+        yield f"{path} has a caller: take it out of UNCALLED"
+    for row in rows:
+        if row.path not in contracts.known:
+            yield f"{row.where} lets {row.caller} call {row.path}, which is no method"
+        elif service_of(row.path) != row.app:
+            yield f"{row.where} lets {row.caller} call {row.path}, which is no method of {row.app}"
+        if row.caller != DOOR and not row.caller.startswith(NEIGHBOUR):
+            yield f"{row.where} lets {row.caller} call {row.path}: name a ServiceAccount of the mesh"
+
+
+def agreed(tree: Tree) -> Iterator[str]:
+    """Answer where callee and caller disagree: whom a service lets in, that one's Sidecar lets out."""
+    neighbours = (row for row in allowances(tree, app="") if row.caller.startswith(NEIGHBOUR))
+    inward = {(row.caller.removeprefix(NEIGHBOUR), row.app) for row in neighbours}
+    outward = {(caller, callee) for _, caller, callee in callees(tree)}
+    for caller, callee in sorted(inward - outward):
+        yield f"{callee} lets {caller} in, but no Sidecar lets {caller} call {callee}"
+    for caller, callee in sorted(outward - inward):
+        yield f"{caller}'s Sidecar lets it call {callee}, whose AuthorizationPolicy does not let it in"
+
+
+def door(tree: Tree, contracts: Contracts) -> Iterator[str]:
+    """Answer what is public in one place and not in another: contract, gateway's page, gateway's routes, services."""
+    public = contracts.public | REFLECTION
+    places = {
+        "the gateway's AuthorizationPolicy": {row.path for row in allowances(tree, istio="")},
+        f"the VirtualServices of {GATEWAY}": {row.path for row in routes(tree) if row.gateway},
+        "what the services let the gateway call": {r.path for r in allowances(tree, app="") if r.caller == DOOR},
+    }
+    for place, found in places.items():
+        yield from (f"{path} is public by its contract, but is not in {place}" for path in sorted(public - found))
+        yield from (f"{path} is in {place}, but not public by its contract" for path in sorted(found - public))
+
+
+def ports(tree: Tree) -> Iterator[str]:
+    """Answer the ports that Istio would not know as gRPC: it looks at the name, the cluster at appProtocol."""
+    for file, service in manifests(tree, WORKLOADS, "Service"):
+        for port in service["spec"]["ports"]:
+            if (port.get("name"), port.get("appProtocol")) != ("grpc", "grpc"):
+                yield f"{file}: port {port['port']} has not the name grpc and the appProtocol grpc"
+    for file, gateway in manifests(tree, POLICIES, "Gateway"):
+        for port in (server["port"] for server in gateway["spec"]["servers"]):
+            if (port["name"], port["protocol"]) != ("grpc", "GRPC"):
+                yield f"{file}: port {port['number']} has not the name grpc and the protocol GRPC"
+
+
+def listed(tree: Tree) -> Iterator[str]:
+    """Answer the services without workload or policies, and the manifests that no kustomization applies."""
+    services = {file.parts[1] for file in tree.under("services", suffix="__main__.py")}
+    for folder in (POLICIES, WORKLOADS):
+        [kustomization] = parsed(tree.text(f"{folder}/kustomization.yaml"))
+        applied = {*kustomization["resources"], *(patch["path"] for patch in kustomization["patches"])}
+        files = {file.name for file in tree.under(folder, suffix=".yaml")} - {"kustomization.yaml"}
+        yield from (f"{folder}/{service}.yaml is missing" for service in sorted(services - {f[:-5] for f in files}))
+        yield from (f"{folder}/{name} is not in its kustomization.yaml" for name in sorted(files - applied))
