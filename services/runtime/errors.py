@@ -43,7 +43,7 @@ COMMON: Mapping[type[Exception], Refusal] = {
         grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS", lambda error: [bad_request(error.violations)]
     ),
     RequestIdReusedError: Refusal(
-        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.INVALID_ARGUMENT,
         "REQUEST_ID_REUSED",
         lambda _: [bad_request([Violation("request_id", "was used for another request")])],
     ),

@@ -153,7 +153,7 @@ async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
         inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=request_id, name=name)),
     ):
         error = await refused(call)
-        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
         assert error.fields == ["request_id"]
     assert await counts(inventory, "p-0011") == before
     assert (await inventory.GetReservation(pb.GetReservationRequest(name=name))).reservation.state == HELD

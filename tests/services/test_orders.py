@@ -79,7 +79,7 @@ async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
         cart(request_id, customer="customers/eve", p_0124=1),
     ):
         error = await refused(shop.stub.PlaceOrder(other))
-        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
         assert error.fields == ["request_id"]
     assert await shop.orders(customer) == [order]
 

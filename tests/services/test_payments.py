@@ -184,7 +184,7 @@ async def test_a_request_id_serves_one_request_alone(payments: Stub) -> None:
         refund(payments, name, request_id),
     ):
         error = await refused(call)
-        assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
         assert error.fields == ["request_id"]
     assert (await get(payments, name)).state == AUTHORIZED
 

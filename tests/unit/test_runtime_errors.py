@@ -65,7 +65,7 @@ def test_offending_fields_are_told_one_by_one_and_a_long_list_is_cut() -> None:
 
 def test_a_request_id_that_served_another_request_is_named_as_the_offending_field() -> None:
     status = TABLE.status(RequestIdReusedError("a"))
-    assert rpc_status.to_status(status).code == grpc.StatusCode.ALREADY_EXISTS
+    assert rpc_status.to_status(status).code == grpc.StatusCode.INVALID_ARGUMENT
     assert bad_request(status) == ["request_id"]
 
 

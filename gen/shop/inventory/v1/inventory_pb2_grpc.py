@@ -33,7 +33,7 @@ class InventoryServiceStub:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -80,7 +80,7 @@ class InventoryServiceServicer:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -102,7 +102,7 @@ class InventoryServiceServicer:
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or a product stands in two lines;
         FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line asks for more than is available, with a
         google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
-        name); a product that was never stocked has 0 available. ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,7 +114,7 @@ class InventoryServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,7 +126,7 @@ class InventoryServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,7 +186,7 @@ class InventoryService:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

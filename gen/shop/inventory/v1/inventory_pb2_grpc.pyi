@@ -20,7 +20,7 @@ class InventoryServiceStub:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -39,7 +39,7 @@ class InventoryServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or a product stands in two lines;
     FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line asks for more than is available, with a
     google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
-    name); a product that was never stocked has 0 available. ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     CommitReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.CommitReservationRequest, _inventory_pb2.CommitReservationResponse]
     """CommitReservation takes the held pieces out of the stock: they are sold. A reservation that is committed already
@@ -47,7 +47,7 @@ class InventoryServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
     such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-    ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReleaseReservationRequest, _inventory_pb2.ReleaseReservationResponse]
     """ReleaseReservation gives the held pieces back. A reservation that is released already stays as it is, and the call
@@ -55,7 +55,7 @@ class InventoryServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
     such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-    ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     GetReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetReservationRequest, _inventory_pb2.GetReservationResponse]
     """GetReservation answers one reservation.
@@ -72,7 +72,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -101,7 +101,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or a product stands in two lines;
         FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line asks for more than is available, with a
         google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
-        name); a product that was never stocked has 0 available. ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -115,7 +115,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -129,7 +129,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod

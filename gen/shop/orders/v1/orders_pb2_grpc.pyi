@@ -31,7 +31,7 @@ class OrdersServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
     items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-    ALREADY_EXISTS (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
     (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
     service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
     """
@@ -71,7 +71,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
         items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-        ALREADY_EXISTS (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
         (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
         service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
         """

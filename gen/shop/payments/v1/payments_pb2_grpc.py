@@ -33,7 +33,7 @@ class PaymentsServiceStub:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -80,7 +80,7 @@ class PaymentsServiceServicer:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -91,7 +91,7 @@ class PaymentsServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
         FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank refuses, with the metadata "decline_code":
-        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,7 +103,7 @@ class PaymentsServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +115,7 @@ class PaymentsServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded: a
-        captured payment is refunded instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        captured payment is refunded instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +127,7 @@ class PaymentsServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: an
-        authorized payment is voided instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        authorized payment is voided instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,7 +187,7 @@ class PaymentsService:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

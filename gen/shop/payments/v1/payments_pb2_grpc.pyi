@@ -20,7 +20,7 @@ class PaymentsServiceStub:
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -32,7 +32,7 @@ class PaymentsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
     FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank refuses, with the metadata "decline_code":
-    CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     CapturePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.CapturePaymentRequest, _payments_pb2.CapturePaymentResponse]
     """CapturePayment collects the money of an authorized payment. A payment that is captured already stays as it is, and
@@ -40,7 +40,7 @@ class PaymentsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
     payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
-    ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     VoidPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.VoidPaymentRequest, _payments_pb2.VoidPaymentResponse]
     """VoidPayment lets the money of an authorized payment go. A payment that is voided already stays as it is, and the
@@ -48,7 +48,7 @@ class PaymentsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
     payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded: a
-    captured payment is refunded instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    captured payment is refunded instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.RefundPaymentRequest, _payments_pb2.RefundPaymentResponse]
     """RefundPayment pays the money of a captured payment back. A payment that is refunded already stays as it is, and the
@@ -56,7 +56,7 @@ class PaymentsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
     payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: an
-    authorized payment is voided instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+    authorized payment is voided instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentRequest, _payments_pb2.GetPaymentResponse]
     """GetPayment answers one payment.
@@ -73,7 +73,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with ALREADY_EXISTS (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -89,7 +89,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
         FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank refuses, with the metadata "decline_code":
-        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -103,7 +103,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
-        ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -117,7 +117,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded: a
-        captured payment is refunded instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        captured payment is refunded instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +131,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
         payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: an
-        authorized payment is voided instead; ALREADY_EXISTS (REQUEST_ID_REUSED) as told above.
+        authorized payment is voided instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
