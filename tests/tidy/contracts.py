@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from services.runtime.reflection import NAMES
 from tests.tidy.tree import ROOT
 
-GEN = ROOT / "gen"
+GEN, SERVICES = ROOT / "gen", ROOT / "services"
 REFLECTION = {f"/{name}/ServerReflectionInfo" for name in NAMES}
 
 
@@ -23,13 +23,18 @@ def files() -> Iterator[FileDescriptor]:
 
 
 def methods() -> dict[str, MethodDescriptor]:
-    """Answer every method by its path, "/<package>.<Service>/<Method>"."""
-    return {
+    """Answer every method by its path, "/<package>.<Service>/<Method>".
+
+    A contract may be published before its service, for others to build on: its methods count from the day on which
+    something runs that could be called.
+    """
+    found = {
         f"/{service.full_name}/{method.name}": method
         for file in files()
         for service in file.services_by_name.values()
         for method in service.methods
     }
+    return {path: method for path, method in found.items() if (SERVICES / service_of(path) / "__main__.py").exists()}
 
 
 def reads(found: Mapping[str, MethodDescriptor]) -> set[str]:

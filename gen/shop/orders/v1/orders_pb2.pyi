@@ -41,9 +41,11 @@ class Order(_message.Message):
         """The stock is sold to the customer and the money is collected."""
         STATE_REJECTED: Order._State.ValueType  # 3
         """The order came to nothing: stock and money are given back."""
+        STATE_CANCELLED: Order._State.ValueType  # 4
+        """The order was confirmed and then undone: stock and money are given back."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """State is how far the order has come. CONFIRMED and REJECTED are final."""
+        """State is how far the order has come. REJECTED and CANCELLED are final, and so is CONFIRMED unless it is cancelled."""
 
     STATE_UNSPECIFIED: Order.State.ValueType  # 0
     """The state is not known; no stored order has it."""
@@ -53,6 +55,8 @@ class Order(_message.Message):
     """The stock is sold to the customer and the money is collected."""
     STATE_REJECTED: Order.State.ValueType  # 3
     """The order came to nothing: stock and money are given back."""
+    STATE_CANCELLED: Order.State.ValueType  # 4
+    """The order was confirmed and then undone: stock and money are given back."""
 
     class _RejectionReason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
