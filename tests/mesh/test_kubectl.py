@@ -20,6 +20,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
         "catalog",
         "inventory",
         "payments",
+        "shipping",
         "orders",
         "reflection",
     ):
@@ -30,7 +31,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
 
 
 async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
-    for app in ("catalog", "inventory", "payments", "orders", "reflection"):
+    for app in ("catalog", "inventory", "payments", "shipping", "orders", "reflection"):
         (pod,) = await mesh.pods(app)
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
         assert {container["name"] for container in containers} == {"app", "istio-proxy"}

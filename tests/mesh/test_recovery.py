@@ -22,7 +22,7 @@ async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
             assert mesh.processes(program, within)
 
 
-@pytest.mark.parametrize("app", ["catalog", "inventory", "payments", "orders"])
+@pytest.mark.parametrize("app", ["catalog", "inventory", "payments", "shipping", "orders"])
 @pytest.mark.parametrize("program", ["python", "envoy", "pilot-agent"])
 async def test_a_killed_part_of_a_pod_comes_back(
     mesh: Mesh, shop: Shop, app: str, program: str, measured: Measured

@@ -231,9 +231,9 @@ def test_a_method_that_begins_to_have_side_effects_may_not_be_sent_again(copy: P
 
 
 def test_a_new_service_needs_workload_and_policies(copy: Path) -> None:
-    (copy / "services/shipping").mkdir()
-    (copy / "services/shipping/__main__.py").write_text("")
+    (copy / "services/returns").mkdir()
+    (copy / "services/returns/__main__.py").write_text("")
     assert offences(copy) == [
-        "mesh/istio/base/shipping.yaml is missing",
-        "mesh/kubernetes/base/shipping.yaml is missing",
+        "mesh/istio/base/returns.yaml is missing",
+        "mesh/kubernetes/base/returns.yaml is missing",
     ]

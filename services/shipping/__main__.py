@@ -1,0 +1,20 @@
+"""The composition root: `python -m services.shipping`."""
+
+from pathlib import Path
+
+import grpc.aio
+
+from services.runtime import Runtime, serve
+from services.shipping.servicer import ERRORS, ShippingServicer
+from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
+
+
+async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
+    """Open the database and add the servicer."""
+    database = await runtime.database(Path(__file__).parent / "migrations")
+    shipping_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(database), server)
+    return [shipping_pb2.DESCRIPTOR.services_by_name["ShippingService"].full_name]
+
+
+if __name__ == "__main__":
+    serve("shipping", register, ERRORS)

@@ -1,0 +1,69 @@
+"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from typing_extensions import override
+
+from services.runtime import Database, ErrorTable, Refusal, once
+from services.shipping import carrier, domain, handlers, messages
+from services.shipping.store import Store
+from shop.shipping.v1 import shipping_pb2 as pb
+from shop.shipping.v1 import shipping_pb2_grpc
+
+REFUSED = grpc.StatusCode.FAILED_PRECONDITION
+ERRORS = ErrorTable(
+    "shipping.shop.example",
+    {
+        domain.ShipmentNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND"),
+        domain.RegionNotServedError: Refusal(REFUSED, "REGION_NOT_SERVED"),
+        domain.AddressUndeliverableError: Refusal(REFUSED, "ADDRESS_UNDELIVERABLE"),
+        domain.PriceChangedError: Refusal(REFUSED, "PRICE_CHANGED"),
+    },
+)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
+    """shop.shipping.v1.ShippingService over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def QuoteShipping(self, request: pb.QuoteShippingRequest, context: Context) -> pb.QuoteShippingResponse:
+        region_code, pieces, currency = messages.read_quoting(request)
+        quote = carrier.quote(region_code, pieces, currency)
+        return pb.QuoteShippingResponse(quote=messages.write_quote(quote, currency))
+
+    @override
+    async def BookShipment(self, request: pb.BookShipmentRequest, context: Context) -> pb.BookShipmentResponse:
+        asked = messages.read_booking(request)
+        shipment = await self._once(request, lambda store: handlers.book_shipment(store, asked))
+        return pb.BookShipmentResponse(shipment=shipment)
+
+    @override
+    async def CancelShipment(self, request: pb.CancelShipmentRequest, context: Context) -> pb.CancelShipmentResponse:
+        name = messages.read_cancelling(request)
+        shipment = await self._once(request, lambda store: handlers.cancel_shipment(store, name))
+        return pb.CancelShipmentResponse(shipment=shipment)
+
+    @override
+    async def GetShipment(self, request: pb.GetShipmentRequest, context: Context) -> pb.GetShipmentResponse:
+        name = messages.read_shipment_name(request)
+        async with self._database.read() as connection:
+            shipment = await Store(connection).shipment(name)
+        return pb.GetShipmentResponse(shipment=messages.write_shipment(shipment))
+
+    async def _once(
+        self,
+        request: pb.BookShipmentRequest | pb.CancelShipmentRequest,
+        change: Callable[[Store], Awaitable[domain.Shipment]],
+    ) -> pb.Shipment:
+        async with self._database.write() as connection:
+            store = Store(connection)
+            shipment = await once(connection, request, lambda: change(store), store.shipment)
+        return messages.write_shipment(shipment)

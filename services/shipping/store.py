@@ -1,0 +1,91 @@
+"""The booked shipments in the service's database. A Store lives as long as one transaction."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.instants import Instant
+from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
+
+metadata = MetaData()
+
+shipments = Table(
+    "shipments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("recipient", String(100), nullable=False),
+    # A list of texts; nothing asks for a single line.
+    Column("lines", JSON, nullable=False),
+    Column("locality", String(100), nullable=False),
+    Column("postal_code", String(16), nullable=False),
+    Column("region_code", String(2), nullable=False),
+    Column("pieces", Integer, CheckConstraint("pieces > 0"), nullable=False),
+    Column("cents", BigInteger, CheckConstraint("cents > 0"), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("create_time", Instant, nullable=False),
+    Column("update_time", Instant, nullable=False),
+)
+
+
+class Store:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def shipment(self, shipment_id: str) -> Shipment:
+        """Answer one shipment. Raises ShipmentNotFoundError."""
+        found = await self._connection.execute(select(shipments).where(shipments.c.id == shipment_id))
+        row = found.one_or_none()
+        if row is None:
+            raise ShipmentNotFoundError(shipment_id)
+        destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
+        return Shipment(
+            id=row.id,
+            state=State(row.state),
+            booking=Booking(destination, row.pieces, row.cents, row.currency, row.reference),
+            create_time=row.create_time,
+            update_time=row.update_time,
+        )
+
+    async def add(self, shipment: Shipment) -> None:
+        """Write a new shipment."""
+        booking = shipment.booking
+        await self._connection.execute(
+            insert(shipments).values(
+                id=shipment.id,
+                state=shipment.state.value,
+                recipient=booking.destination.recipient,
+                lines=list(booking.destination.lines),
+                locality=booking.destination.locality,
+                postal_code=booking.destination.postal_code,
+                region_code=booking.destination.region_code,
+                pieces=booking.pieces,
+                cents=booking.cents,
+                currency=booking.currency,
+                reference=booking.reference,
+                create_time=shipment.create_time,
+                update_time=shipment.update_time,
+            )
+        )
+
+    async def put_state(self, shipment: Shipment) -> None:
+        """Write what has become of a shipment."""
+        await self._connection.execute(
+            update(shipments)
+            .where(shipments.c.id == shipment.id)
+            .values(state=shipment.state.value, update_time=shipment.update_time)
+        )

@@ -1,0 +1,273 @@
+"""shipping through its generated client: what is quoted is booked, once; bad input is told and leaves no trace."""
+
+import asyncio
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+
+import grpc
+import pytest
+from google.type import money_pb2
+
+from shop.shipping.v1 import shipping_pb2 as pb
+from shop.shipping.v1 import shipping_pb2_grpc
+from tests.services.harness import Process, refused
+
+Stub = shipping_pb2_grpc.ShippingServiceStub
+BOOKED, CANCELLED = pb.Shipment.STATE_BOOKED, pb.Shipment.STATE_CANCELLED
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+BERLIN = pb.Address(
+    recipient="Ada Lovelace",
+    lines=["Unter den Linden 1", "2. Hof"],
+    locality="Berlin",
+    postal_code="10117",
+    region_code="DE",
+)
+PRICE = money_pb2.Money(currency_code="EUR", units=4, nanos=900_000_000)
+
+
+@pytest.fixture
+def process(shared: Callable[[str], Process]) -> Process:
+    return shared("shipping")
+
+
+@pytest.fixture
+async def shipping(process: Process) -> AsyncIterator[Stub]:
+    async with process.channel() as channel:
+        yield Stub(channel)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def address(**changed: object) -> pb.Address:
+    """Make an address in Berlin, but for some fields."""
+    made = pb.Address()
+    made.CopyFrom(BERLIN)
+    for field in changed:
+        made.ClearField(field)  # type: ignore[arg-type]
+    made.MergeFrom(pb.Address(**changed))  # type: ignore[arg-type]
+    return made
+
+
+def booking(
+    request_id: str | None = None,
+    *,
+    destination: pb.Address = BERLIN,
+    pieces: int = 2,
+    price: money_pb2.Money = PRICE,
+    reference: str = "orders/1",
+) -> pb.BookShipmentRequest:
+    return pb.BookShipmentRequest(
+        request_id=new_id() if request_id is None else request_id,
+        destination=destination,
+        pieces=pieces,
+        price=price,
+        reference=reference,
+    )
+
+
+async def quote(shipping: Stub, region_code: str = "DE", pieces: int = 2, currency_code: str = "EUR") -> pb.Quote:
+    request = pb.QuoteShippingRequest(region_code=region_code, pieces=pieces, currency_code=currency_code)
+    return (await shipping.QuoteShipping(request)).quote
+
+
+async def booked(shipping: Stub) -> str:
+    """Book a shipment and answer its name."""
+    return (await shipping.BookShipment(booking())).shipment.name
+
+
+async def cancel(shipping: Stub, name: str, request_id: str = "") -> pb.Shipment:
+    request = pb.CancelShipmentRequest(request_id=request_id or new_id(), name=name)
+    return (await shipping.CancelShipment(request)).shipment
+
+
+async def get(shipping: Stub, name: str) -> pb.Shipment:
+    return (await shipping.GetShipment(pb.GetShipmentRequest(name=name))).shipment
+
+
+def stored(process: Process) -> tuple[int, int]:
+    """Answer how many shipments and how many requests the service's own database holds."""
+    with closing(sqlite3.connect(f"file:{process.folder / 'data' / 'shipping.db'}?mode=ro", uri=True)) as database:
+        [counts] = database.execute("SELECT (SELECT count(*) FROM shipments), (SELECT count(*) FROM requests)")
+        return counts[0], counts[1]
+
+
+@pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
+@pytest.mark.parametrize(("region_code", "days"), [("DE", 3), ("FR", 5), ("US", 10)])
+async def test_what_is_quoted_can_be_booked(shipping: Stub, region_code: str, days: int, currency: str) -> None:
+    told = await quote(shipping, region_code, 21, currency)
+    assert (told.price.currency_code, told.delivery_days) == (currency, days)
+    destination = address(region_code=region_code)
+    made = (await shipping.BookShipment(booking(destination=destination, pieces=21, price=told.price))).shipment
+    assert (made.state, made.price, made.pieces, made.reference) == (BOOKED, told.price, 21, "orders/1")
+    assert made.destination == destination
+    assert await get(shipping, made.name) == made
+
+
+async def test_more_parcels_cost_more(shipping: Stub) -> None:
+    assert (await quote(shipping, pieces=20)).price == PRICE
+    assert (await quote(shipping, pieces=21)).price == money_pb2.Money(currency_code="EUR", units=9, nanos=800_000_000)
+
+
+async def test_an_address_needs_no_postal_code_and_may_be_in_any_script(shipping: Stub) -> None:
+    destination = address(recipient="Αδα", lines=["—"], locality="東京", postal_code="")
+    made = (await shipping.BookShipment(booking(destination=destination))).shipment
+    assert (await get(shipping, made.name)).destination == destination
+
+
+async def test_a_cancelled_shipment_stays_so_and_asking_again_changes_nothing(shipping: Stub) -> None:
+    name = await booked(shipping)
+    cancelled = await cancel(shipping, name)
+    assert (cancelled.state, cancelled.destination, cancelled.price) == (CANCELLED, BERLIN, PRICE)
+    assert await cancel(shipping, name) == cancelled
+    assert await get(shipping, name) == cancelled
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason", "metadata"),
+    [
+        ({"destination": address(region_code="AQ")}, "REGION_NOT_SERVED", {"region_code": "AQ"}),
+        ({"destination": address(postal_code="00000")}, "ADDRESS_UNDELIVERABLE", {}),
+        ({"price": money_pb2.Money(currency_code="EUR", units=4)}, "PRICE_CHANGED", {}),
+        ({"price": money_pb2.Money(currency_code="USD", units=4, nanos=900_000_000)}, "PRICE_CHANGED", {}),
+        ({"pieces": 21}, "PRICE_CHANGED", {}),
+    ],
+    ids=["region", "address", "price", "currency", "pieces"],
+)
+async def test_a_refused_booking_says_why_leaves_nothing_and_may_be_tried_again(
+    process: Process, shipping: Stub, bad: dict[str, object], reason: str, metadata: dict[str, str]
+) -> None:
+    request_id, before = new_id(), stored(process)
+    error = await refused(shipping.BookShipment(booking(request_id, **bad)))  # type: ignore[arg-type]
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
+    assert (error.domain, error.metadata) == ("shipping.shop.example", metadata)
+    assert BERLIN.recipient not in error.text
+    assert stored(process) == before
+    assert (await shipping.BookShipment(booking(request_id))).shipment.state == BOOKED
+
+
+async def test_a_region_that_is_not_served_has_no_quote(shipping: Stub) -> None:
+    error = await refused(quote(shipping, "AQ"))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REGION_NOT_SERVED")
+    assert error.metadata == {"region_code": "AQ"}
+
+
+async def test_the_same_request_books_one_shipment_however_often_it_is_sent(process: Process, shipping: Stub) -> None:
+    request, before = booking(), stored(process)
+    replies = await asyncio.gather(*(shipping.BookShipment(request) for _ in range(50)))
+    assert all(reply == replies[0] for reply in replies)
+    assert stored(process) == (before[0] + 1, before[1] + 1)
+
+
+async def test_a_booking_sent_again_after_it_was_cancelled_is_answered_as_it_is(shipping: Stub) -> None:
+    request = booking()
+    name = (await shipping.BookShipment(request)).shipment.name
+    cancelled = await cancel(shipping, name)
+    assert (await shipping.BookShipment(request)).shipment == cancelled
+
+
+async def test_a_request_id_serves_one_request_alone(shipping: Stub) -> None:
+    request_id = new_id()
+    name = (await shipping.BookShipment(booking(request_id))).shipment.name
+    for call in (
+        shipping.BookShipment(booking(request_id, pieces=3)),
+        shipping.BookShipment(booking(request_id, destination=address(locality="Potsdam"))),
+        shipping.BookShipment(booking(request_id, reference="orders/2")),
+        cancel(shipping, name, request_id),
+    ):
+        error = await refused(call)
+        assert (error.code, error.reason, error.fields) == (INVALID, "REQUEST_ID_REUSED", ["request_id"])
+    assert (await get(shipping, name)).state == BOOKED
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        (("", 0, ""), ["region_code", "pieces", "currency_code"]),
+        (("de", 1, "EUR"), ["region_code"]),
+        (("DEU", 1, "EUR"), ["region_code"]),
+        (("D\n", 1, "EUR"), ["region_code"]),
+        (("DE", -1, "EUR"), ["pieces"]),
+        (("DE", 50_001, "EUR"), ["pieces"]),
+        (("DE", -(2**31), "EUR"), ["pieces"]),
+        (("DE", 1, "JPY"), ["currency_code"]),
+        (("DE", 1, "eur"), ["currency_code"]),
+    ],
+    ids=str,
+)
+async def test_every_offending_field_of_a_quote_is_named(
+    shipping: Stub, bad: tuple[str, int, str], fields: list[str]
+) -> None:
+    error = await refused(quote(shipping, *bad))
+    assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        (
+            pb.BookShipmentRequest(),
+            [
+                "request_id",
+                "destination.lines",
+                "destination.recipient",
+                "destination.locality",
+                "destination.region_code",
+                "pieces",
+                "price.currency_code",
+                "price.units",
+            ],
+        ),
+        (booking(""), ["request_id"]),
+        (booking("a b"), ["request_id"]),
+        (booking("x" * 65), ["request_id"]),
+        (booking(destination=address(recipient="")), ["destination.recipient"]),
+        (booking(destination=address(recipient="r" * 101)), ["destination.recipient"]),
+        (booking(destination=address(lines=[])), ["destination.lines"]),
+        (booking(destination=address(lines=["1", "2", "3", "4"])), ["destination.lines"]),
+        (booking(destination=address(lines=["1", ""])), ["destination.lines[1]"]),
+        (booking(destination=address(lines=["l" * 101])), ["destination.lines[0]"]),
+        (booking(destination=address(locality="")), ["destination.locality"]),
+        (booking(destination=address(locality="l" * 101)), ["destination.locality"]),
+        (booking(destination=address(postal_code="1" * 17)), ["destination.postal_code"]),
+        (booking(destination=address(region_code="Germany")), ["destination.region_code"]),
+        (booking(pieces=0), ["pieces"]),
+        (booking(pieces=50_001), ["pieces"]),
+        (booking(price=money_pb2.Money(currency_code="EUR")), ["price.units"]),
+        (booking(price=money_pb2.Money(currency_code="EUR", units=-4)), ["price.units"]),
+        (booking(price=money_pb2.Money(currency_code="EUR", units=4, nanos=1)), ["price.nanos"]),
+        (booking(price=money_pb2.Money(currency_code="JPY", units=4)), ["price.currency_code"]),
+        (booking(reference="r" * 129), ["reference"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else "",
+)
+async def test_every_offending_field_of_a_booking_is_named_and_nothing_is_stored(
+    process: Process, shipping: Stub, bad: pb.BookShipmentRequest, fields: list[str]
+) -> None:
+    before = stored(process)
+    error = await refused(shipping.BookShipment(bad))
+    assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
+    assert stored(process) == before
+
+
+@pytest.mark.parametrize("name", ["", "shipments/", "orders/1", "shipments/A", "shipments/a/b"])
+async def test_a_shipments_name_is_checked_by_every_method(process: Process, shipping: Stub, name: str) -> None:
+    before = stored(process)
+    for call, fields in (
+        (shipping.GetShipment(pb.GetShipmentRequest(name=name)), ["name"]),
+        (shipping.CancelShipment(pb.CancelShipmentRequest(name=name)), ["request_id", "name"]),
+    ):
+        error = await refused(call)
+        assert (error.code, error.fields) == (INVALID, fields)
+    assert stored(process) == before
+
+
+@pytest.mark.parametrize("call", [get, cancel], ids=["get", "cancel"])
+async def test_a_shipment_that_does_not_exist_is_not_found(
+    shipping: Stub, call: Callable[[Stub, str], Awaitable[pb.Shipment]]
+) -> None:
+    error = await refused(call(shipping, f"shipments/{new_id()}"))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND")
