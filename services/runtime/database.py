@@ -1,60 +1,87 @@
-"""A service's own database: transactions, SQLite settings, migrations."""
+"""A service's own database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
-import asyncio
-import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.runtime import postgresql, sqlite
 from services.runtime.config import ConfigError
+from services.runtime.failures import DatabaseBusyError
 
-# How long SQLite waits for another process's write transaction; ours last milliseconds.
-BUSY_SECONDS = 5
-DRIVER = "sqlite+aiosqlite"
 ENVIRONMENT = Path(__file__).parent / "migrations"
 
 
-class DatabaseBusyError(Exception):
-    """No transaction could be begun in time. Nothing was changed."""
+class Kind(Protocol):
+    """What differs between databases: SQLite and PostgreSQL."""
 
-    def __init__(self) -> None:
-        super().__init__("the database is busy")
+    engine: AsyncEngine
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin a transaction that sees one state of the database."""
+
+    def write(self, *, shared: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin a transaction that may write: alone in the database, or beside others that are `shared`."""
+
+    def migrate(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin the transaction of the migrations; processes that do so at the same time take turns."""
+
+    def failure(self, error: DBAPIError) -> Exception | None:
+        """Answer what has befallen the transaction; None if one of its statements is at fault."""
+
+    def is_unusable(self, error: DBAPIError) -> bool:
+        """Answer whether the database itself, or the URL's way to it, is at fault."""
 
 
 class Database:
-    """Transactions on one database. `read` and `write` commit at the end of their block and roll back if it raises."""
+    """Transactions on one database. `read` and `write` commit at the end of their block and roll back if it raises.
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(begin="IMMEDIATE")
-        # SQLite has one writer at a time. Waiting here is fair and wakes at once; SQLite's own waiting polls.
-        self._turn = asyncio.Lock()
+    Both raise DatabaseBusyError, WriteConflictError and DatabaseUnavailableError.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that sees one state of the database. Raises DatabaseBusyError."""
-        with _busy():
-            async with self._engine.begin() as connection:
+        """Begin a transaction that sees one state of the database, and changes nothing."""
+        with self._told():
+            async with self._kind.read() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that may change the database; the only such one. Raises DatabaseBusyError."""
-        with _busy():
-            async with self._turn, self._writer.begin() as connection:
+    async def write(self, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that may change the database; the only such one, in whatever process.
+
+        A `shared` one runs beside other shared ones where the database can do so. It decides by rows that it has locked
+        (`with_for_update`, in an order that all keep to) and by names that it holds (`hold`), and by nothing else.
+        """
+        with self._told():
+            async with self._kind.write(shared=shared) as connection:
                 yield connection
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engine.dispose()
+        await self._kind.engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            raise DatabaseBusyError from error
+        except DBAPIError as error:
+            failure = self._kind.failure(error)
+            if failure is None:
+                raise
+            raise failure from error
 
 
 async def open_database(url: str, versions: Path) -> Database:
@@ -62,79 +89,36 @@ async def open_database(url: str, versions: Path) -> Database:
 
     Processes that do so at the same time take turns. Raises ConfigError if the database cannot be used.
     """
-    engine = _engine(url)
+    kind = _kind(url)
     try:
-        with _migration_lock(engine.url):
-            async with engine.execution_options(begin="IMMEDIATE").begin() as connection:
-                await connection.run_sync(_migrate, versions)
-    except (DatabaseError, OSError) as error:
-        await engine.dispose()
-        if isinstance(error, DatabaseError) and not _cannot_be_used(error):
+        async with kind.migrate() as connection:
+            await connection.run_sync(_migrate, versions)
+    except (DBAPIError, OSError) as error:
+        await kind.engine.dispose()
+        if isinstance(error, DBAPIError) and not kind.is_unusable(error):
             raise
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        raise ConfigError(f"DATABASE_URL: cannot use {engine.url.render_as_string()}: {cause}") from error
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # The query may hold secrets, as the password may.
+        told = kind.engine.url.set(query={}).render_as_string()
+        raise ConfigError(f"DATABASE_URL: cannot use {told}: {' '.join(str(cause).split())}") from error
     except BaseException:
-        await engine.dispose()
+        await kind.engine.dispose()
         raise
-    return Database(engine)
+    return Database(kind)
 
 
-def _engine(text: str) -> AsyncEngine:
+def _kind(text: str) -> Kind:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         # The text may hold a password and is therefore not repeated.
-        raise ConfigError("DATABASE_URL: not a URL of the form sqlite+aiosqlite:///<path>") from error
-    if url.drivername != DRIVER:
-        raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {DRIVER} is")
-    if url.database in (None, "", ":memory:"):
-        raise ConfigError("DATABASE_URL: a SQLite database needs a file; one in memory would be lost")
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine.sync_engine, "connect", _configure_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: DBAPIConnection, _: object) -> None:
-    # The driver's own transaction control leaves SELECT and DDL outside: _begin_sqlite takes its place.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that may write takes the lock at its start: one that read first could not wait for it any more.
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
-
-
-@contextmanager
-def _busy() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeout as error:
-        raise DatabaseBusyError from error
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-            raise DatabaseBusyError from error
-        raise
-
-
-def _cannot_be_used(error: DatabaseError) -> bool:
-    """Whether the file, its folder or its contents are at fault rather than a statement of ours."""
-    name = getattr(error.orig, "sqlite_errorname", "")
-    return name.startswith(("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_IOERR"))
-
-
-@contextmanager
-def _migration_lock(url: URL) -> Iterator[None]:
-    # A file of its own, for SQLite's locks come too late: the switch to WAL fails if two processes try it at once.
-    path = Path(str(url.database))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        raise ConfigError(f"DATABASE_URL: not a URL of the form {sqlite.DRIVER}:///<path>") from error
+    if url.drivername == sqlite.DRIVER:
+        return sqlite.SQLite(url)
+    if url.drivername == postgresql.DRIVER:
+        return postgresql.PostgreSQL(url)
+    supported = f"{sqlite.DRIVER} and {postgresql.DRIVER} are"
+    raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {supported}")
 
 
 def _migrate(connection: Connection, versions: Path) -> None:

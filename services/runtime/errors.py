@@ -15,7 +15,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from services.runtime.database import DatabaseBusyError
+from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.requests import RequestIdReusedError
 from services.runtime.validation import InvalidFieldsError, Violation
 
@@ -48,6 +48,9 @@ COMMON: Mapping[type[Exception], Refusal] = {
         lambda _: [bad_request([Violation("request_id", "was used for another request")])],
     ),
     DatabaseBusyError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_BUSY"),
+    DatabaseUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
+    # Whoever sends the request again, under the same request_id, begins from what is there now.
+    WriteConflictError: Refusal(grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
 }
 
 # A peer's failure that says nothing wrong about us passes through, so that the mesh and the caller see what it is.

@@ -13,6 +13,7 @@ from sqlalchemy import Column, LargeBinary, MetaData, String, Table, insert, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.instants import Instant
+from services.runtime.postgresql import hold
 
 # A table of its own MetaData: every service has the same one, made by the service's first migration.
 requests = Table(
@@ -63,6 +64,8 @@ async def once(
 
     Runs in the caller's write transaction. Raises RequestIdReusedError. A change that raises is not remembered.
     """
+    # The same request, sent twice at once, waits here until the first has made its effect.
+    await hold(connection, request.request_id)
     known = await recall(connection, request)
     if known is not None:
         return await find(known)

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from services.runtime.config import ConfigError
-from services.runtime.database import Database, DatabaseBusyError, open_database
+from services.runtime.database import Database, open_database
+from services.runtime.failures import DatabaseBusyError
 
 MIGRATION = '''
 """Make a table."""
@@ -174,7 +175,7 @@ async def test_a_password_in_the_url_is_not_told(url: str, versions: Path) -> No
 async def test_another_processs_transaction_that_does_not_end_is_told_as_busy(
     url: str, versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("services.runtime.sqlite.BUSY_SECONDS", 0.1)
     database = await open_database(url, versions)
     other = sqlite3.connect(url.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
