@@ -1,33 +1,67 @@
-"""Starts services for tests, and ends them."""
+"""Starts services for tests on each kind of database, and ends them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.services import databases, postgresql
+from tests.services.databases import Databases
 from tests.services.harness import Process, targets
 
 # Whom a service calls.
 CALLEES = {"orders": ("catalog", "inventory", "payments")}
 
+# Whose tests are about processes without data, and run once.
+WITHOUT_DATA = ("test_calls", "test_process", "test_reflection")
+
 Start = Callable[..., Process]
 Shared = Callable[..., Process]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Answer what starts service processes of this test's own, ready for calls unless it is told wait=False."""
-    yield from _starter(tmp_path)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that has to do with data on each kind of database."""
+    if "storage" in metafunc.fixturenames and metafunc.definition.path.stem not in WITHOUT_DATA:
+        metafunc.parametrize("storage", databases.NAMES, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def server() -> Iterator[postgresql.Server]:
+    """Start the PostgreSQL server that all tests share."""
+    programs = postgresql.programs()
+    if programs is None:
+        pytest.skip(postgresql.MISSING)
+    started = postgresql.Server(programs)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def storage(request: pytest.FixtureRequest) -> Databases:
+    """Answer where data are kept: in SQLite files, unless the test runs on another kind of database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return databases.SQLiteFiles()
+    started: postgresql.Server = request.getfixturevalue("server")
+    return started
+
+
+@pytest.fixture
+def start(tmp_path: Path, storage: Databases) -> Iterator[Start]:
+    """Answer what starts service processes of this test's own, ready for calls unless it is told wait=False.
+
+    Each has a folder and a database, both named by `at`, or else by the service; those of one `data` share it.
+    """
+    yield from _starter(tmp_path, storage)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iterator[Shared]:
     """Answer what gives each service's one process that all tests use: each leaves alone what it has not made.
 
     A service that calls others is given them: orders, for example, starts those that it needs.
     """
     processes: dict[str, Process] = {}
-    starters = _starter(tmp_path_factory.mktemp("shared"))
+    starters = _starter(tmp_path_factory.mktemp("shared"), storage)
     start = next(starters)
 
     def answer(name: str) -> Process:
@@ -39,11 +73,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     next(starters, None)
 
 
-def _starter(folder: Path) -> Iterator[Start]:
+def _starter(folder: Path, storage: Databases) -> Iterator[Start]:
     started: list[Process] = []
 
-    def start(name: str, env: dict[str, str] | None = None, *, at: str | None = None, wait: bool = True) -> Process:
-        process = Process(name, folder / (at or name), env)
+    def start(
+        name: str, env: dict[str, str] | None = None, *, at: str = "", data: str = "", wait: bool = True
+    ) -> Process:
+        url = storage.url(folder / (data or at or name), name)
+        process = Process(name, folder / (at or name), {"DATABASE_URL": url, **(env or {})})
         started.append(process)
         return process.wait_ready() if wait else process
 

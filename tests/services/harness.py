@@ -46,6 +46,7 @@ class Process:
         self.name = name
         self.folder = folder
         self.port = free_port()
+        self.database_url = (env or {}).get("DATABASE_URL", "")
         (folder / "run").mkdir(parents=True, exist_ok=True)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "GRPC_"))}
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}

@@ -1,14 +1,13 @@
 """The four services that an order goes through, and what is left in them afterwards."""
 
-import sqlite3
 import uuid
-from contextlib import closing
 
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
+from tests.services.databases import query
 from tests.services.harness import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
@@ -77,9 +76,10 @@ class Shop:
 
     def money(self, order: str) -> list[str]:
         """Answer the states of the payments that were made for an order, from the payments database itself."""
-        path = self._payments.folder / "data" / "payments.db"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            return [state for (state,) in database.execute("SELECT state FROM payments WHERE reference = ?", (order,))]
+        found = query(
+            self._payments.database_url, "SELECT state FROM payments WHERE reference = :reference", reference=order
+        )
+        return [str(state) for (state,) in found]
 
     async def ended(self, name: str) -> pb.Order:
         """Wait for the end of an order and answer it."""

@@ -168,10 +168,9 @@ async def test_a_page_token_is_for_its_own_category(catalog: Stub) -> None:
 
 
 async def test_a_second_start_leaves_the_products_as_they_are(start: Start) -> None:
-    env = {"DATABASE_URL": "sqlite+aiosqlite:///../products.db"}
-    starting = [start("catalog", env, at=f"catalog-{number}", wait=False) for number in range(2)]
+    starting = [start("catalog", at=f"catalog-{number}", data="products", wait=False) for number in range(2)]
     for process in starting:
         process.wait_ready()
         assert process.stop() == 0
-    async with start("catalog", env, at="catalog-2").channel() as channel:
+    async with start("catalog", at="catalog-2", data="products").channel() as channel:
         assert [len(page) for page in await all_pages(Stub(channel), 100)] == [100, 100]

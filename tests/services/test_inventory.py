@@ -229,8 +229,7 @@ async def test_what_does_not_exist_is_not_found(inventory: Stub) -> None:
 
 
 async def test_three_replicas_on_one_database_start_together_and_never_oversell(start: Start) -> None:
-    env = {"DATABASE_URL": "sqlite+aiosqlite:///../stock.db"}
-    replicas = [start("inventory", env, at=f"inventory-{number}", wait=False) for number in range(3)]
+    replicas = [start("inventory", at=f"inventory-{number}", data="stock", wait=False) for number in range(3)]
     for replica in replicas:
         replica.wait_ready()
     channels = [replica.channel() for replica in replicas]
