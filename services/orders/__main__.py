@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc.aio
 
 from services.orders.handlers import Orders, Recovery
-from services.orders.peers import Catalog, Inventory, Payments
+from services.orders.peers import Catalog, Inventory, Payments, Shipping
 from services.orders.saga import Saga
 from services.orders.servicer import ERRORS, OrdersServicer
 from services.orders.store import Log
@@ -21,11 +21,11 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     """Open the database and the channels, begin to recover unfinished orders, and add the servicer."""
     database = await runtime.database(HERE / "migrations")
     inventory, payments = Inventory(runtime.channel("inventory")), Payments(runtime.channel("payments"))
-    saga = Saga(Log(database), inventory, payments)
-    catalog = Catalog(runtime.channel("catalog"))
+    catalog, shipping = Catalog(runtime.channel("catalog")), Shipping(runtime.channel("shipping"))
+    saga = Saga(Log(database), inventory, payments, shipping)
     background = runtime.background()
     background.repeat(RECOVERY_SECONDS, Recovery(database, saga).run)
-    servicer = OrdersServicer(Orders(database, catalog, saga, background))
+    servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background))
     orders_pb2_grpc.add_OrdersServiceServicer_to_server(servicer, server)
     return [orders_pb2.DESCRIPTOR.services_by_name["OrdersService"].full_name]
 

@@ -24,16 +24,18 @@ class Reason(StrEnum):
     INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
     PAYMENT_DECLINED = "PAYMENT_DECLINED"
     DEPENDENCY_FAILED = "DEPENDENCY_FAILED"
+    SHIPPING_REFUSED = "SHIPPING_REFUSED"
 
 
 class Step(IntEnum):
-    """The steps of placing an order, in the order in which they are taken."""
+    """The steps of placing an order, in the order in which they are taken. BOOK is left out if nothing is shipped."""
 
     NONE = 0
     RESERVE = 1
     AUTHORIZE = 2
-    CAPTURE = 3
-    COMMIT = 4
+    BOOK = 3
+    CAPTURE = 4
+    COMMIT = 5
 
 
 class OrderNotFoundError(Exception):
@@ -49,6 +51,13 @@ class UnknownProductsError(Exception):
     def __init__(self, positions: Sequence[int]) -> None:
         super().__init__("some products are not in the catalog")
         self.positions = positions
+
+
+class RegionNotServedError(Exception):
+    """Nothing is shipped to where the order is to go."""
+
+    def __init__(self) -> None:
+        super().__init__("is not shipped to")
 
 
 class MixedCurrenciesError(Exception):
@@ -78,12 +87,32 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an order goes. `region_code` is ISO 3166-1's, two capital letters."""
+
+    recipient: str
+    lines: tuple[str, ...]
+    locality: str
+    postal_code: str
+    region_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cart:
-    """What a customer asks for, and the token of the card that pays for it. `customer` is the id alone."""
+    """What a customer asks for, the token of the card that pays for it, and where it goes; None if it is collected.
+
+    `customer` is the id alone.
+    """
 
     customer: str
     wishes: tuple[Wish, ...]
     payment_token: str
+    destination: Destination | None = None
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces all wishes have together."""
+        return sum(wish.quantity for wish in self.wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +148,10 @@ class Order:
     """An order and the log of its placing. It is never changed: every step makes a new value.
 
     `step` is stored before it is begun, so it may or may not have happened; the steps before it have. `rejection` on a
-    PENDING order means that what it took is being given back. `reservation` and `payment` are the callees' resource
-    names, None until they are known. `payment_token` is kept only while the order is PENDING. `revision` counts how
-    often the order was stored: an order that stays PENDING at one revision has nobody who is at it.
+    PENDING order means that what it took is being given back. `reservation`, `payment` and `shipment` are the callees'
+    resource names, None until they are known. `payment_token` and `destination` are kept only while the order is
+    PENDING; one without a destination is collected and has no shipment. `revision` counts how often the order was
+    stored: an order that stays PENDING at one revision has nobody who is at it.
     """
 
     id: str
@@ -131,17 +161,25 @@ class Order:
     payment_token: str
     create_time: datetime
     update_time: datetime
+    destination: Destination | None = None
+    shipping_cents: int = 0
     state: State = State.PENDING
     rejection: Rejection | None = None
     step: Step = Step.RESERVE
     reservation: str | None = None
     payment: str | None = None
+    shipment: str | None = None
     revision: int = 0
 
     @property
+    def pieces(self) -> int:
+        """How many pieces all items have together."""
+        return sum(item.quantity for item in self.items)
+
+    @property
     def total_cents(self) -> int:
-        """The sum of every item's unit price times its quantity."""
-        return sum(item.unit_price_cents * item.quantity for item in self.items)
+        """The sum of every item's unit price times its quantity, and what shipping costs."""
+        return sum(item.unit_price_cents * item.quantity for item in self.items) + self.shipping_cents
 
     def request_id(self, call: str) -> str:
         """Answer the id under which this order's `call` ("reserve", "void", …) is sent, however often it is sent."""
@@ -152,8 +190,12 @@ class Order:
         return replace(self, reservation=reservation, step=Step.AUTHORIZE)
 
     def authorized(self, payment: str) -> "Order":
-        """Note that the money is set aside; it is captured next."""
-        return replace(self, payment=payment, step=Step.CAPTURE)
+        """Note that the money is set aside; the shipment is booked next, or the money captured if there is none."""
+        return replace(self, payment=payment, step=Step.BOOK if self.destination else Step.CAPTURE)
+
+    def booked(self, shipment: str) -> "Order":
+        """Note that the shipment is booked; the money is captured next."""
+        return replace(self, shipment=shipment, step=Step.CAPTURE)
 
     def captured(self) -> "Order":
         """Note that the money is collected; the stock is committed next."""
@@ -176,13 +218,13 @@ class Order:
         return self._ended(State.REJECTED, self.rejection, now)
 
     def _ended(self, state: State, rejection: Rejection | None, now: datetime) -> "Order":
-        return replace(self, state=state, rejection=rejection, payment_token="", update_time=now)
+        return replace(self, state=state, rejection=rejection, payment_token="", destination=None, update_time=now)
 
 
 def priced(wishes: Sequence[Wish], products: Sequence[Product]) -> tuple[tuple[Item, ...], str]:
     """Make the items of an order and tell their currency; `products` are those of `wishes`, one for one.
 
-    Raises MixedCurrenciesError or TotalTooLargeError.
+    Raises MixedCurrenciesError.
     """
     items = tuple(
         Item(product.id, product.display_name, wish.quantity, product.price_cents)
@@ -191,6 +233,11 @@ def priced(wishes: Sequence[Wish], products: Sequence[Product]) -> tuple[tuple[I
     currencies = sorted({product.currency for product in products})
     if len(currencies) > 1:
         raise MixedCurrenciesError(currencies)
-    if sum(item.unit_price_cents * item.quantity for item in items) > MOST_CENTS:
-        raise TotalTooLargeError
     return items, currencies[0]
+
+
+def within_limit(order: Order) -> Order:
+    """Answer the order. Raises TotalTooLargeError if its total is above MOST_CENTS."""
+    if order.total_cents > MOST_CENTS:
+        raise TotalTooLargeError
+    return order

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.orders.domain import Cart, Order, Product, TakenOverError, Wish, priced
+from services.orders.domain import Cart, Destination, Order, Product, TakenOverError, Wish, priced, within_limit
 from services.orders.saga import Saga
 from services.orders.store import Store
 from services.runtime import Background, Database, once, recall
@@ -20,28 +20,34 @@ class Catalog(Protocol):
         """Answer the products of `wishes`, one for one. Raises UnknownProductsError, CatalogUnavailableError."""
 
 
+class Tariff(Protocol):
+    """What orders asks of shipping before there is an order."""
+
+    async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
+        """Answer what shipping costs, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """Places orders, and finds them again."""
 
     database: Database
     catalog: Catalog
+    tariff: Tariff
     saga: Saga
     background: Background
 
     async def place(self, request: IdentifiedRequest, cart: Cart) -> Order:
         """Make the order that `request` asks for and carry it to its end; answer it as it is now if it was made before.
 
-        Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, CatalogUnavailableError or
-        RequestIdReusedError; nothing is stored then.
+        Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, RegionNotServedError,
+        CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; nothing is stored then.
         """
         async with self.database.read() as connection:
             known = await recall(connection, request)
             if known is not None:
                 return await Store(connection).order(known)
-        items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
-        now = datetime.now(UTC)
-        order = Order(str(uuid.uuid4()), cart.customer, items, currency, cart.payment_token, now, now)
+        order = await self._order(cart)
         # From here on the order is the shop's: its caller may go, it is carried on.
         return await self.background.finish(self._carry(request, order))
 
@@ -54,6 +60,25 @@ class Orders:
         """Answer up to `limit` orders of a customer, the newest first, from the one that follows the id `after` on."""
         async with self.database.read() as connection:
             return await Store(connection).orders_after(after, customer, limit)
+
+    async def _order(self, cart: Cart) -> Order:
+        items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
+        to = cart.destination
+        shipping_cents = 0 if to is None else await self.tariff.quote(to, cart.pieces, currency)
+        now = datetime.now(UTC)
+        return within_limit(
+            Order(
+                id=str(uuid.uuid4()),
+                customer=cart.customer,
+                items=items,
+                currency=currency,
+                payment_token=cart.payment_token,
+                create_time=now,
+                update_time=now,
+                destination=to,
+                shipping_cents=shipping_cents,
+            )
+        )
 
     async def _carry(self, request: IdentifiedRequest, order: Order) -> Order:
         async with self.database.write() as connection:

@@ -6,8 +6,10 @@ from google.rpc import error_details_pb2
 
 from services.orders.domain import (
     Cart,
+    Destination,
     MixedCurrenciesError,
     Order,
+    RegionNotServedError,
     State,
     TotalTooLargeError,
     UnknownProductsError,
@@ -24,6 +26,10 @@ from shop.orders.v1 import orders_pb2 as pb
 MOST_ITEMS = 50
 MOST_PIECES = 1000
 LONGEST_TOKEN = 128
+MOST_LINES = 3
+LONGEST_LINE = 100
+LONGEST_POSTAL_CODE = 16
+REGION_CODE = re.compile(r"[A-Z]{2}")
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
 
 
@@ -42,7 +48,9 @@ def read_cart(request: pb.PlaceOrderRequest) -> Cart:
             check.that(f"{field}.product", "must stand in one item alone", holds=alone)
             wishes[product] = Wish(product, quantity)
         token = check.text("payment_token", request.payment_token, longest=LONGEST_TOKEN)
-    return Cart(customer, tuple(wishes.values()), token)
+        shipped = request.HasField("shipping_address")
+        destination = _read_destination(request.shipping_address, check) if shipped else None
+    return Cart(customer, tuple(wishes.values()), token, destination)
 
 
 def read_name(request: pb.GetOrderRequest) -> str:
@@ -80,6 +88,8 @@ def write_order(order: Order) -> pb.Order:
             f"REJECTION_REASON_{rejection.reason.value if rejection else 'UNSPECIFIED'}"
         ),
         rejection_message=rejection.message if rejection else "",
+        shipping_price=from_cents(order.shipping_cents, order.currency) if order.shipping_cents else None,
+        shipment=order.shipment or "",
         create_time=timestamp(order.create_time),
         update_time=timestamp(order.update_time),
     )
@@ -93,3 +103,25 @@ def write_unknown_products(error: UnknownProductsError) -> list[error_details_pb
 def write_unfit_items(error: MixedCurrenciesError | TotalTooLargeError) -> list[error_details_pb2.BadRequest]:
     """Make the details of items that cannot be one order together."""
     return [bad_request([Violation("items", str(error))])]
+
+
+def write_unserved_region(error: RegionNotServedError) -> list[error_details_pb2.BadRequest]:
+    """Make the details of an address that nothing is shipped to."""
+    return [bad_request([Violation("shipping_address.region_code", str(error))])]
+
+
+def _read_destination(message: pb.ShippingAddress, check: Check) -> Destination:
+    # The bounds are those of shipping's own contract: what passes here is not refused there as malformed.
+    field, lines = "shipping_address", tuple(message.lines)
+    check.that(f"{field}.lines", f"must have 1 to {MOST_LINES} lines", holds=1 <= len(lines) <= MOST_LINES)
+    for position, line in enumerate(lines):
+        check.text(f"{field}.lines[{position}]", line, longest=LONGEST_LINE)
+    two_letters = bool(REGION_CODE.fullmatch(message.region_code))
+    check.that(f"{field}.region_code", "must be two capital letters", holds=two_letters)
+    return Destination(
+        recipient=check.text(f"{field}.recipient", message.recipient, longest=LONGEST_LINE),
+        lines=lines,
+        locality=check.text(f"{field}.locality", message.locality, longest=LONGEST_LINE),
+        postal_code=check.text(f"{field}.postal_code", message.postal_code, shortest=0, longest=LONGEST_POSTAL_CODE),
+        region_code=message.region_code,
+    )

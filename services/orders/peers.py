@@ -5,12 +5,25 @@ import grpc.aio
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from services.orders.domain import Order, Product, Reason, Rejection, UnknownProductsError, Wish
+from services.orders.domain import (
+    Destination,
+    Order,
+    Product,
+    Reason,
+    RegionNotServedError,
+    Rejection,
+    UnknownProductsError,
+    Wish,
+)
 from services.orders.saga import PeerFailedError, RefusedError
 from services.runtime.money import from_cents, to_cents
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc
+from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
+
+# Why shipping books nothing, other than by failing.
+SHIPPING_REFUSALS = frozenset({"REGION_NOT_SERVED", "ADDRESS_UNDELIVERABLE", "PRICE_CHANGED"})
 
 
 class CatalogUnavailableError(Exception):
@@ -18,6 +31,13 @@ class CatalogUnavailableError(Exception):
 
     def __init__(self) -> None:
         super().__init__("the catalog did not tell the prices; nothing was ordered")
+
+
+class ShippingUnavailableError(Exception):
+    """Shipping did not tell what it costs."""
+
+    def __init__(self) -> None:
+        super().__init__("shipping did not tell what it costs; nothing was ordered")
 
 
 class Catalog:
@@ -136,6 +156,58 @@ class Payments:
             await self._stub.RefundPayment(request)
         except grpc.aio.AioRpcError as error:
             raise _failure("payments", error) from error
+
+
+class Shipping:
+    """shop.shipping.v1.ShippingService, as the saga's Shipping and the handlers' Tariff."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = shipping_pb2_grpc.ShippingServiceStub(channel)
+
+    async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
+        """Answer what shipping costs, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
+        request = shipping_pb2.QuoteShippingRequest(
+            region_code=destination.region_code, pieces=pieces, currency_code=currency
+        )
+        try:
+            reply = await self._stub.QuoteShipping(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason == "REGION_NOT_SERVED":
+                raise RegionNotServedError from error
+            raise ShippingUnavailableError from error
+        return to_cents(reply.quote.price)
+
+    async def book(self, order: Order) -> str:
+        """Book the order's shipment and answer it. Raises RefusedError, PeerFailedError."""
+        assert order.destination is not None  # noqa: S101  # for mypy: the saga books for no other order
+        request = shipping_pb2.BookShipmentRequest(
+            request_id=order.request_id("book"),
+            destination=shipping_pb2.Address(
+                recipient=order.destination.recipient,
+                lines=order.destination.lines,
+                locality=order.destination.locality,
+                postal_code=order.destination.postal_code,
+                region_code=order.destination.region_code,
+            ),
+            pieces=order.pieces,
+            price=from_cents(order.shipping_cents, order.currency),
+            reference=f"orders/{order.id}",
+        )
+        try:
+            reply = await self._stub.BookShipment(request)
+        except grpc.aio.AioRpcError as error:
+            if _info(error).reason in SHIPPING_REFUSALS:
+                raise RefusedError(Rejection(Reason.SHIPPING_REFUSED, error.details() or "")) from error
+            raise _failure("shipping", error) from error
+        return reply.shipment.name
+
+    async def cancel(self, order: Order, shipment: str) -> None:
+        """Take the booking back. Raises PeerFailedError."""
+        request = shipping_pb2.CancelShipmentRequest(request_id=order.request_id("cancel"), name=shipment)
+        try:
+            await self._stub.CancelShipment(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure("shipping", error) from error
 
 
 def _info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:

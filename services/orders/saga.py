@@ -65,6 +65,16 @@ class Payments(Protocol):
         """Pay the collected money back."""
 
 
+class Shipping(Protocol):
+    """What the saga asks of shipping. Every method may raise PeerFailedError."""
+
+    async def book(self, order: Order) -> str:
+        """Book the shipment at the price that the order has, and answer it. Raises RefusedError."""
+
+    async def cancel(self, order: Order, shipment: str) -> None:
+        """Take the booking back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saga:
     """Carries orders to an end, with the callees' help."""
@@ -72,6 +82,7 @@ class Saga:
     log: Log
     stock: Stock
     payments: Payments
+    shipping: Shipping
 
     async def place(self, order: Order) -> Order:
         """Carry a new order forward, as it was stored; answer as `give_back` does. Raises TakenOverError."""
@@ -80,6 +91,8 @@ class Saga:
             order = await self.log.advance(order.reserved(reservation))
             payment = await self.payments.authorize(order)
             order = await self.log.advance(order.authorized(payment))
+            if order.destination is not None:
+                order = await self.log.advance(order.booked(await self.shipping.book(order)))
             await self.payments.capture(order, payment)
             order = await self.log.advance(order.captured())
             await self.stock.commit(order, reservation)
@@ -98,9 +111,11 @@ class Saga:
         """
         order = await self.log.advance(order.given_up(INTERRUPTED))
         try:
-            # The stock first: if it is sold by now the order has come to its good end, and the money must stay.
+            # The stock first: if it is sold by now the order has come to its good end, and the rest must stay. Then the
+            # rest, the last step first.
             if not await self._return_stock(order):
                 return await self._end(order.confirmed(datetime.now(UTC)))
+            await self._return_shipment(order)
             await self._return_money(order)
         except PeerFailedError:
             logger.exception("order left unfinished", extra={"order": order.id, "step": order.step.name})
@@ -123,6 +138,15 @@ class Saga:
         except RefusedError:
             return True
         return await self.stock.release(order, reservation)
+
+    async def _return_shipment(self, order: Order) -> None:
+        if order.step < Step.BOOK or order.destination is None:
+            return
+        try:
+            shipment = order.shipment or await self.shipping.book(order)
+        except RefusedError:
+            return
+        await self.shipping.cancel(order, shipment)
 
     async def _return_money(self, order: Order) -> None:
         if order.step < Step.AUTHORIZE:

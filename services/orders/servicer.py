@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from services.orders import domain, messages
 from services.orders.handlers import Orders
-from services.orders.peers import CatalogUnavailableError
+from services.orders.peers import CatalogUnavailableError, ShippingUnavailableError
 from services.runtime import ErrorTable, Refusal
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
@@ -21,7 +21,9 @@ ERRORS = ErrorTable(
         domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
         domain.MixedCurrenciesError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
         domain.TotalTooLargeError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
+        domain.RegionNotServedError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unserved_region),
         CatalogUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
+        ShippingUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "SHIPPING_UNAVAILABLE"),
     },
 )
 

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -24,7 +25,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.domain import Item, Order, OrderNotFoundError, Reason, Rejection, State, Step, TakenOverError
+from services.orders.domain import (
+    Destination,
+    Item,
+    Order,
+    OrderNotFoundError,
+    Reason,
+    Rejection,
+    State,
+    Step,
+    TakenOverError,
+)
 from services.runtime import Database
 from services.runtime.instants import Instant
 
@@ -46,6 +57,10 @@ orders = Table(
     Column("reservation", String(128)),
     Column("payment", String(128)),
     Column("revision", Integer, nullable=False),
+    # Null once the order has ended, or if it is collected.
+    Column("destination", JSON(none_as_null=True)),
+    Column("shipping_cents", BigInteger, nullable=False, server_default="0"),
+    Column("shipment", String(128)),
     Index("orders_by_customer", "customer", "create_time", "id"),
     Index("orders_by_state", "state", "id"),
 )
@@ -160,6 +175,9 @@ def _row(order: Order) -> Mapping[str, object]:
         "step": order.step.name,
         "reservation": order.reservation,
         "payment": order.payment,
+        "destination": order.destination and asdict(order.destination),
+        "shipping_cents": order.shipping_cents,
+        "shipment": order.shipment,
     }
 
 
@@ -173,10 +191,17 @@ def _order(row: Row[Any], its_items: Sequence[Item]) -> Order:
         payment_token=row.payment_token,
         create_time=row.create_time,
         update_time=row.update_time,
+        destination=_destination(row.destination),
+        shipping_cents=row.shipping_cents,
         state=State(row.state),
         rejection=rejection,
         step=Step[row.step],
         reservation=row.reservation,
         payment=row.payment,
+        shipment=row.shipment,
         revision=row.revision,
     )
+
+
+def _destination(stored: Mapping[str, Any] | None) -> Destination | None:
+    return Destination(**{**stored, "lines": tuple(stored["lines"])}) if stored else None

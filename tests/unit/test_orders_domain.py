@@ -1,5 +1,6 @@
 """What holds for orders wherever they are kept."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.orders.domain import (
     MOST_CENTS,
+    Destination,
     Item,
     MixedCurrenciesError,
     Order,
@@ -20,6 +22,7 @@ from services.orders.domain import (
     TotalTooLargeError,
     Wish,
     priced,
+    within_limit,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,20 +50,23 @@ def test_prices_in_two_currencies_have_no_sum() -> None:
 
 
 def test_a_total_may_reach_its_limit_and_no_cent_more() -> None:
-    priced([Wish("p-1", 1)], [product("p-1", MOST_CENTS)])
+    most = order(items=(Item("p-1", "", 1, MOST_CENTS - 490),), shipping_cents=490)
+    assert within_limit(most) is most
     with pytest.raises(TotalTooLargeError):
-        priced([Wish("p-1", 1), Wish("p-2", 1)], [product("p-1", MOST_CENTS), product("p-2", 1)])
+        within_limit(replace(most, shipping_cents=491))
 
 
 def test_a_total_beyond_64_bits_is_too_large_and_does_not_wrap() -> None:
     with pytest.raises(TotalTooLargeError):
-        priced([Wish("p-1", 1000)], [product("p-1", 2**63 - 1)])
+        within_limit(order(items=(Item("p-1", "", 1000, 2**63 - 1),)))
 
 
-@given(st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 10**6)), min_size=1, max_size=50))
-def test_the_total_is_the_exact_sum(lines: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 1000), st.integers(1, 10**6)), min_size=1, max_size=50), st.integers(0, 10**6))
+def test_the_total_is_the_exact_sum_and_shipping(lines: list[tuple[int, int]], shipping: int) -> None:
     items = tuple(Item(f"p-{n}", "", quantity, cents) for n, (quantity, cents) in enumerate(lines))
-    assert order(items=items).total_cents == sum(quantity * cents for quantity, cents in lines)
+    placed = order(items=items, shipping_cents=shipping)
+    assert placed.total_cents == sum(quantity * cents for quantity, cents in lines) + shipping
+    assert placed.pieces == sum(quantity for quantity, _ in lines)
 
 
 def test_a_steps_request_id_is_the_orders_and_the_steps_own() -> None:
@@ -81,8 +87,9 @@ def test_the_first_reason_to_give_up_stays() -> None:
 
 
 @pytest.mark.parametrize("end", ["confirmed", "rejected"])
-def test_an_ended_order_forgets_the_payment_token(end: str) -> None:
+def test_an_ended_order_forgets_the_payment_token_and_the_address(end: str) -> None:
     later = datetime(2026, 1, 2, tzinfo=UTC)
-    ended: Order = getattr(order(), end)(later)
-    assert ended.payment_token == ""
+    berlin = Destination("Ada", ("Unter den Linden 1",), "Berlin", "10117", "DE")
+    ended: Order = getattr(order(destination=berlin), end)(later)
+    assert (ended.payment_token, ended.destination) == ("", None)
     assert (ended.create_time, ended.update_time) == (NOW, later)

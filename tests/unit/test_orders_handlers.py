@@ -2,13 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from services.orders import store as orders_store
-from services.orders.domain import Cart, Order, Product, Reason, Rejection, State, Step, UnknownProductsError, Wish
+from services.orders.domain import (
+    Cart,
+    Destination,
+    Order,
+    Product,
+    Reason,
+    RegionNotServedError,
+    Rejection,
+    State,
+    Step,
+    UnknownProductsError,
+    Wish,
+)
 from services.orders.handlers import Orders, Recovery
 from services.orders.saga import INTERRUPTED, PeerFailedError, RefusedError, Saga
 from services.orders.store import Log, Store
@@ -18,11 +31,13 @@ from services.runtime.requests import RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
 
 CART = Cart("ada", (Wish("p-1", 2),), "tok")
+BERLIN = Destination("Ada", ("Unter den Linden 1", "2. Hof"), "Berlin", "10117", "DE")
+SHIPPED = replace(CART, destination=BERLIN)
 MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
 
 
 class _Callees:
-    """Catalog, inventory and payments. `held` is what they hold; the other sets name the calls that do not go well."""
+    """The services that orders calls. `held` is what they hold; the other sets name the calls that do not go well."""
 
     def __init__(self) -> None:
         self.held: set[str] = set()
@@ -38,6 +53,12 @@ class _Callees:
         if "products" in self.refusing:
             raise UnknownProductsError([0])
         return [Product(wish.product, "Kettle", 4990, "EUR") for wish in wishes]
+
+    async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
+        assert (destination, pieces, currency) == (BERLIN, 2, "EUR")
+        if "quote" in self.refusing:
+            raise RegionNotServedError
+        return 490
 
     async def _call(self, name: str) -> None:
         if name in self.hanging:
@@ -79,6 +100,16 @@ class _Callees:
         await self._call("refund")
         self.held.discard("money")
 
+    async def book(self, order: Order) -> str:
+        assert order.destination == BERLIN
+        await self._call("book")
+        self.held.add("shipment")
+        return "shipments/1"
+
+    async def cancel(self, _: Order, _shipment: str) -> None:
+        await self._call("cancel")
+        self.held.discard("shipment")
+
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
@@ -94,12 +125,12 @@ def callees() -> _Callees:
 
 @pytest.fixture
 def saga(database: Database, callees: _Callees) -> Saga:
-    return Saga(Log(database), callees, callees)
+    return Saga(Log(database), callees, callees, callees)
 
 
 @pytest.fixture
 def orders(database: Database, callees: _Callees, saga: Saga) -> Orders:
-    return Orders(database, callees, saga, Background())
+    return Orders(database, callees, callees, saga, Background())
 
 
 @pytest.fixture
@@ -150,6 +181,37 @@ async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees:
     assert await pending(database) == {}
     callees.refusing = set()
     assert (await orders.place(request(request_id="one"), CART)).state is State.CONFIRMED
+
+
+async def test_a_shipped_order_costs_more_and_tells_its_shipment(orders: Orders, callees: _Callees) -> None:
+    placed = await orders.place(request(), SHIPPED)
+    assert (placed.state, placed.total_cents, placed.shipment) == (State.CONFIRMED, 2 * 4990 + 490, "shipments/1")
+    assert callees.held == {"money", "shipment"}
+    assert await orders.order(placed.id) == placed
+
+
+async def test_nothing_is_stored_if_nothing_is_shipped_there(
+    orders: Orders, callees: _Callees, database: Database
+) -> None:
+    callees.refusing = {"quote"}
+    with pytest.raises(RegionNotServedError):
+        await orders.place(request(request_id="one"), SHIPPED)
+    assert await pending(database) == {}
+    assert (await orders.place(request(request_id="one"), CART)).state is State.CONFIRMED
+
+
+async def test_an_address_is_kept_until_the_order_has_ended(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    callees.failing = {"book", "cancel"}
+    placed = await orders.place(request(), SHIPPED)
+    assert (placed.state, placed.step, callees.held) == (State.PENDING, Step.BOOK, {"money"})
+    assert (await orders.order(placed.id)).destination == BERLIN
+    callees.failing = set()
+    for _ in range(3):
+        await recovery.run()
+    recovered = await orders.order(placed.id)
+    assert (recovered.state, recovered.destination, callees.held) == (State.REJECTED, None, set())
 
 
 async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, callees: _Callees) -> None:

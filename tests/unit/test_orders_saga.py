@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.orders.domain import Item, Order, Reason, Rejection, State, Step, TakenOverError
+from services.orders.domain import Destination, Item, Order, Reason, Rejection, State, Step, TakenOverError
 from services.orders.saga import PeerFailedError, RefusedError, Saga
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "tok"  # noqa: S105  # a made-up one
+BERLIN = Destination("Ada", ("Unter den Linden 1",), "Berlin", "10117", "DE")
 BEFORE, AFTER = "before", "after"
+STEPS = ["reserve", "authorize", "book", "capture", "commit"]
 
 
 class Crash(BaseException):
@@ -21,7 +23,7 @@ class Crash(BaseException):
 
 
 class _World:
-    """Inventory, payments and the log in one: what they hold, what they were asked, and what fails when.
+    """Inventory, payments, shipping and the log in one: what they hold, what they were asked, and what fails when.
 
     `fails` maps the number of a call to a callee (the first is 0) to the moment when it fails: BEFORE or AFTER its
     effect. `crash` is the same for one call of all, those to the log included.
@@ -29,14 +31,14 @@ class _World:
 
     def __init__(self, fails: Mapping[int, str] | None = None, crash: tuple[int, str] | None = None) -> None:
         self.calls: list[str] = []
-        self.reservation = self.payment = ""
+        self.reservation = self.payment = self.shipment = ""
         self.refuses: dict[str, Rejection] = {}
         self._fails = fails or {}
         self._crash = crash
         self._stored: Order | None = None
 
     def saga(self) -> Saga:
-        return Saga(self, self, self)
+        return Saga(self, self, self, self)
 
     def asked(self) -> list[str]:
         """Answer the calls to the callees, in their order."""
@@ -103,35 +105,53 @@ class _World:
         assert payment == "payments/1"
         self._call("refund", lambda: self._settle("payment", "CAPTURED", "REFUNDED"))
 
+    async def book(self, order: Order) -> str:
+        assert order.destination == BERLIN
+        self._call("book", lambda: setattr(self, "shipment", self.shipment or "BOOKED"))
+        return "shipments/1"
+
+    async def cancel(self, _: Order, shipment: str) -> None:
+        assert shipment == "shipments/1"
+        self._call("cancel", lambda: self._settle("shipment", "BOOKED", "CANCELLED"))
+
     def _settle(self, what: str, only_from: str, to: str) -> None:
         if getattr(self, what) == only_from:
             setattr(self, what, to)
 
 
-def new_order() -> Order:
+def new_order(destination: Destination | None = BERLIN) -> Order:
     items = (Item("p-1", "Kettle", 2, 4990),)
-    return Order(str(uuid4()), "ada", items, "EUR", TOKEN, NOW, NOW)
+    return Order(str(uuid4()), "ada", items, "EUR", TOKEN, NOW, NOW, destination, 490 if destination else 0)
 
 
 def assert_whole(world: _World, order: Order, case: object = "") -> None:
-    """Assert that the order has ended, and that inventory and payments agree with it."""
-    held = (world.reservation, world.payment)
+    """Assert that the order has ended, and that inventory, payments and shipping agree with it."""
+    held = (world.reservation, world.payment, world.shipment)
     if order.state is State.CONFIRMED:
-        assert held == ("COMMITTED", "CAPTURED"), case
+        assert held == ("COMMITTED", "CAPTURED", "BOOKED" if order.shipping_cents else ""), case
         assert order.rejection is None, case
     else:
         assert order.state is State.REJECTED, case
         assert world.reservation in {"", "RELEASED"}, case
         assert world.payment in {"", "VOIDED", "REFUNDED"}, case
+        assert world.shipment in {"", "CANCELLED"}, case
         assert order.rejection is not None, case
     assert order == world.kept(), case
 
 
-async def test_an_order_is_reserved_authorized_captured_committed() -> None:
+async def test_an_order_is_reserved_authorized_booked_captured_committed() -> None:
     world = _World()
     order = await world.saga().place(new_order())
+    assert world.asked() == STEPS
+    assert (order.state, order.shipment) == (State.CONFIRMED, "shipments/1")
+    assert_whole(world, order)
+
+
+async def test_an_order_that_is_collected_has_no_shipment() -> None:
+    world = _World()
+    order = await world.saga().place(new_order(None))
     assert world.asked() == ["reserve", "authorize", "capture", "commit"]
-    assert order.state is State.CONFIRMED
+    assert (order.state, order.shipment) == (State.CONFIRMED, None)
     assert_whole(world, order)
 
 
@@ -140,6 +160,7 @@ async def test_an_order_is_reserved_authorized_captured_committed() -> None:
     [
         ("reserve", Reason.INSUFFICIENT_STOCK, []),
         ("authorize", Reason.PAYMENT_DECLINED, ["release"]),
+        ("book", Reason.SHIPPING_REFUSED, ["release", "void"]),
     ],
 )
 async def test_a_refusal_gives_back_what_was_taken_before(refused: str, reason: Reason, given_back: list[str]) -> None:
@@ -157,12 +178,13 @@ async def test_a_refusal_gives_back_what_was_taken_before(refused: str, reason: 
     [
         ("reserve", ["reserve", "release"]),
         ("authorize", ["release", "authorize", "void"]),
-        ("capture", ["release", "void"]),
-        ("commit", ["release", "void", "refund"]),
+        ("book", ["release", "book", "cancel", "void"]),
+        ("capture", ["release", "cancel", "void"]),
+        ("commit", ["release", "cancel", "void", "refund"]),
     ],
 )
 async def test_a_failed_step_is_undone_with_those_before(failed: str, moment: str, given_back: list[str]) -> None:
-    world = _World(fails={["reserve", "authorize", "capture", "commit"].index(failed): moment})
+    world = _World(fails={STEPS.index(failed): moment})
     order = await world.saga().place(new_order())
     if (failed, moment) == ("commit", AFTER):
         assert order.state is State.CONFIRMED
@@ -174,34 +196,42 @@ async def test_a_failed_step_is_undone_with_those_before(failed: str, moment: st
 
 
 async def test_an_order_that_cannot_be_given_back_stays_pending_with_its_step() -> None:
-    world = _World(fails={2: BEFORE, 3: BEFORE})
+    world = _World(fails={3: BEFORE, 4: BEFORE})
     order = await world.saga().place(new_order())
     assert world.asked()[-2:] == ["capture", "release"]
     assert (order.state, order.step) == (State.PENDING, Step.CAPTURE)
     assert order == world.kept()
 
 
-FAULTS = [*product(range(9), (BEFORE, AFTER))]
+FAULTS = [*product(range(11), (BEFORE, AFTER))]
+WAYS = pytest.mark.parametrize("destination", [BERLIN, None], ids=["shipped", "collected"])
 
 
-async def test_after_any_two_failures_recovery_leaves_nothing_between() -> None:
+@WAYS
+async def test_after_any_two_failures_recovery_leaves_nothing_between(destination: Destination | None) -> None:
     for faults in combinations(FAULTS, 2):
         world = _World(fails=dict(faults))
-        order = await world.saga().place(new_order())
+        order = await world.saga().place(new_order(destination))
         while order.state is State.PENDING:
             order = await world.saga().give_back(order)
         assert_whole(world, order, faults)
 
 
-async def test_after_a_crash_anywhere_recovery_leaves_nothing_between() -> None:
-    for crash, fault in product(product(range(18), (BEFORE, AFTER)), FAULTS):
+@WAYS
+@pytest.mark.parametrize("refused", ["", "reserve", "authorize", "book"])
+async def test_after_a_crash_anywhere_recovery_leaves_nothing_between(
+    refused: str, destination: Destination | None
+) -> None:
+    for crash, fault in product(product(range(22), (BEFORE, AFTER)), FAULTS):
         world = _World(fails=dict([fault]), crash=crash)
-        try:
-            order = await world.saga().place(world.keep(new_order()))
-        except Crash:
-            order = world.kept()
+        world.refuses[refused] = Rejection(Reason.SHIPPING_REFUSED, "no")
+        order, carry_on = world.keep(new_order(destination)), world.saga().place
         while order.state is State.PENDING:
-            order = await world.saga().give_back(order)
+            try:
+                order = await carry_on(order)
+            except Crash:
+                order = world.kept()
+            carry_on = world.saga().give_back
         assert_whole(world, order, (crash, fault))
 
 
@@ -215,7 +245,7 @@ async def test_an_order_that_was_taken_over_is_left_alone() -> None:
     assert_whole(world, recovered)
 
 
-@pytest.mark.parametrize("call", range(4))
+@pytest.mark.parametrize("call", range(5))
 async def test_a_call_that_arrives_after_it_was_undone_takes_nothing(call: int) -> None:
     """The callee hears of a step only after the step's failure was told and undone."""
     world = _World(fails={call: BEFORE})
@@ -223,6 +253,7 @@ async def test_a_call_that_arrives_after_it_was_undone_takes_nothing(call: int) 
     late = {
         "reserve": world.reserve(order),
         "authorize": world.authorize(replace(order, payment_token=TOKEN)),
+        "book": world.book(replace(order, destination=BERLIN)),
         "capture": world.capture(order, "payments/1"),
         "commit": world.commit(order, "reservations/1"),
     }

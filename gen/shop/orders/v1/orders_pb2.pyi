@@ -72,6 +72,8 @@ class Order(_message.Message):
         """The payer's bank refused the payment."""
         REJECTION_REASON_DEPENDENCY_FAILED: Order._RejectionReason.ValueType  # 3
         """A service that the order needs could not carry its step out, and the order was given up."""
+        REJECTION_REASON_SHIPPING_REFUSED: Order._RejectionReason.ValueType  # 4
+        """The carrier does not deliver to the address, or shipping costs something else than when the order was placed."""
 
     class RejectionReason(_RejectionReason, metaclass=_RejectionReasonEnumTypeWrapper):
         """RejectionReason is why an order was rejected."""
@@ -84,6 +86,8 @@ class Order(_message.Message):
     """The payer's bank refused the payment."""
     REJECTION_REASON_DEPENDENCY_FAILED: Order.RejectionReason.ValueType  # 3
     """A service that the order needs could not carry its step out, and the order was given up."""
+    REJECTION_REASON_SHIPPING_REFUSED: Order.RejectionReason.ValueType  # 4
+    """The carrier does not deliver to the address, or shipping costs something else than when the order was placed."""
 
     NAME_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
@@ -94,6 +98,8 @@ class Order(_message.Message):
     REJECTION_MESSAGE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    SHIPPING_PRICE_FIELD_NUMBER: _builtins.int
+    SHIPMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, "orders/{id}". The id is chosen by the service."""
     customer: _builtins.str
@@ -104,13 +110,17 @@ class Order(_message.Message):
     """Why the order was rejected; unspecified unless the state is REJECTED."""
     rejection_message: _builtins.str
     """The rejection in a sentence for people, naming the product or the bank's answer; empty unless the state is REJECTED."""
+    shipment: _builtins.str
+    """The shipment that was booked, "shipments/{id}"; empty if none is, or not yet. A rejected order's is cancelled."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderItem]:
         """What was ordered, in the order of the request."""
 
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """The sum of every item's unit price times its quantity; all items are in its currency."""
+        """What the order costs: the sum of every item's unit price times its quantity, and the shipping price. All of it is in
+        one currency.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -119,6 +129,10 @@ class Order(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the state last changed."""
+
+    @_builtins.property
+    def shipping_price(self) -> _money_pb2.Money:
+        """What shipping costs; unset if the order is collected at the shop."""
 
     def __init__(
         self,
@@ -132,10 +146,12 @@ class Order(_message.Message):
         rejection_message: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        shipping_price: _money_pb2.Money | None = ...,
+        shipment: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "shipping_price", b"shipping_price", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "items", b"items", "name", b"name", "rejection_message", b"rejection_message", "rejection_reason", b"rejection_reason", "state", b"state", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "items", b"items", "name", b"name", "rejection_message", b"rejection_message", "rejection_reason", b"rejection_reason", "shipment", b"shipment", "shipping_price", b"shipping_price", "state", b"state", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -204,6 +220,46 @@ class PlaceOrderItem(_message.Message):
 Global___PlaceOrderItem: _TypeAlias = PlaceOrderItem  # noqa: Y015
 
 @_typing.final
+class ShippingAddress(_message.Message):
+    """ShippingAddress is where an order goes. It is handed on to shipping, is not part of the order, and cannot be read back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    LOCALITY_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    REGION_CODE_FIELD_NUMBER: _builtins.int
+    recipient: _builtins.str
+    """Who receives the order, 1 to 100 characters."""
+    locality: _builtins.str
+    """The town or city, 1 to 100 characters."""
+    postal_code: _builtins.str
+    """The postal code as the region writes it, at most 16 characters; empty where there are none."""
+    region_code: _builtins.str
+    """The country or region: two capital letters as ISO 3166-1 has them, for example "DE"."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Street and number, and whatever else stands above the locality: 1 to 3 lines of 1 to 100 characters."""
+
+    def __init__(
+        self,
+        *,
+        recipient: _builtins.str = ...,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+        locality: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        region_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "locality", b"locality", "postal_code", b"postal_code", "recipient", b"recipient", "region_code", b"region_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShippingAddress: _TypeAlias = ShippingAddress  # noqa: Y015
+
+@_typing.final
 class PlaceOrderRequest(_message.Message):
     """PlaceOrderRequest says who buys what, and how it is paid."""
 
@@ -213,6 +269,7 @@ class PlaceOrderRequest(_message.Message):
     CUSTOMER_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     PAYMENT_TOKEN_FIELD_NUMBER: _builtins.int
+    SHIPPING_ADDRESS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:", a UUID by preference. The same
     id makes the same order, however often it is sent.
@@ -227,6 +284,12 @@ class PlaceOrderRequest(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceOrderItem]:
         """What is bought: 1 to 50 items, no product twice."""
 
+    @_builtins.property
+    def shipping_address(self) -> Global___ShippingAddress:
+        """Where the order goes. Without it nothing is shipped, and nothing charged for shipping: the customer collects the order
+        at the shop.
+        """
+
     def __init__(
         self,
         *,
@@ -234,10 +297,11 @@ class PlaceOrderRequest(_message.Message):
         customer: _builtins.str = ...,
         items: _abc.Iterable[Global___PlaceOrderItem] | None = ...,
         payment_token: _builtins.str = ...,
+        shipping_address: Global___ShippingAddress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["shipping_address", b"shipping_address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "items", b"items", "payment_token", b"payment_token", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "items", b"items", "payment_token", b"payment_token", "request_id", b"request_id", "shipping_address", b"shipping_address"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

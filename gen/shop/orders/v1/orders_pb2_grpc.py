@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class OrdersServiceStub:
-    """OrdersService takes orders and carries each to its end: stock is reserved, the payment collected, the stock sold; or
-    everything is given back and the order is rejected.
+    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
+    the stock sold; or everything is given back and the order is rejected.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -57,8 +57,8 @@ class OrdersServiceStub:
 
 
 class OrdersServiceServicer:
-    """OrdersService takes orders and carries each to its end: stock is reserved, the payment collected, the stock sold; or
-    everything is given back and the order is rejected.
+    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
+    the stock sold; or everything is given back and the order is rejected.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -73,10 +73,11 @@ class OrdersServiceServicer:
         made, and the first is answered as it is now, PENDING if it is still under way.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
-        items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
-        (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+        items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
+        above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
+        with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
+        costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
+        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,8 +130,8 @@ def add_OrdersServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrdersService:
-    """OrdersService takes orders and carries each to its end: stock is reserved, the payment collected, the stock sold; or
-    everything is given back and the order is rejected.
+    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
+    the stock sold; or everything is given back and the order is rejected.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

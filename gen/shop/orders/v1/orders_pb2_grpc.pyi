@@ -13,8 +13,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrdersServiceStub:
-    """OrdersService takes orders and carries each to its end: stock is reserved, the payment collected, the stock sold; or
-    everything is given back and the order is rejected.
+    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
+    the stock sold; or everything is given back and the order is rejected.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -30,10 +30,11 @@ class OrdersServiceStub:
     made, and the first is answered as it is now, PENDING if it is still under way.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
-    items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-    INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
-    (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-    service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+    items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
+    above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
+    with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
+    costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
+    is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """GetOrder answers one order.
@@ -49,8 +50,8 @@ class OrdersServiceStub:
     """
 
 class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
-    """OrdersService takes orders and carries each to its end: stock is reserved, the payment collected, the stock sold; or
-    everything is given back and the order is rejected.
+    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
+    the stock sold; or everything is given back and the order is rejected.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -70,10 +71,11 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         made, and the first is answered as it is now, PENDING if it is still under way.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
-        items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
-        (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+        items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
+        above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
+        with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
+        costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
+        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
         """
 
     @_abc_1.abstractmethod
