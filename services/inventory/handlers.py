@@ -11,7 +11,7 @@ from services.inventory.store import Store
 
 async def reserve_stock(store: Store, lines: Sequence[Line]) -> Reservation:
     """Hold the pieces of every line. Raises InsufficientStockError."""
-    stocks = await store.stocks(line.product for line in lines)
+    stocks = await store.stocks((line.product for line in lines), lock=True)
     await store.put_stocks(domain.hold(stocks, lines))
     now = datetime.now(UTC)
     reservation = Reservation(str(uuid.uuid4()), State.HELD, tuple(lines), now, now)
@@ -30,10 +30,10 @@ async def release_reservation(store: Store, reservation_id: str) -> Reservation:
 
 
 async def _settle(store: Store, reservation_id: str, state: State) -> Reservation:
-    before = await store.reservation(reservation_id)
+    before = await store.reservation(reservation_id, lock=True)
     after = before.settle(state, datetime.now(UTC))
     if after is not before:
-        stocks = await store.stocks(line.product for line in after.lines)
+        stocks = await store.stocks((line.product for line in after.lines), lock=True)
         move = Stock.sell if state is State.COMMITTED else Stock.give_back
         await store.put_stocks([move(stocks[line.product], line.quantity) for line in after.lines])
         await store.put_state(after)

@@ -72,7 +72,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return pb.ReleaseReservationResponse(reservation=reservation)
 
     async def _once(self, request: Write, change: Callable[[Store], Awaitable[domain.Reservation]]) -> pb.Reservation:
-        async with self._database.write() as connection:
+        async with self._database.write(shared=True) as connection:
             store = Store(connection)
             reservation = await once(connection, request, lambda: change(store), store.reservation)
         return messages.write_reservation(reservation)

@@ -63,9 +63,11 @@ class Store:
             raise StockNotFoundError(product)
         return found[product]
 
-    async def stocks(self, products: Iterable[str]) -> dict[str, Stock]:
-        """Answer the stocks of those products that have one, by product."""
-        rows = await self._connection.execute(select(stocks).where(stocks.c.product_id.in_(list(products))))
+    async def stocks(self, products: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:
+        """Answer the stocks of those products that have one, by product; `lock` them for a change."""
+        # Everybody locks in the order of the products: nobody waits for one who waits for them.
+        found = select(stocks).where(stocks.c.product_id.in_(list(products))).order_by(stocks.c.product_id)
+        rows = await self._connection.execute(found.with_for_update() if lock else found)
         return {row.product_id: Stock(row.product_id, row.available, row.reserved, row.sold) for row in rows}
 
     async def is_empty(self) -> bool:
@@ -77,16 +79,16 @@ class Store:
         await self._connection.execute(insert(stocks), [_stock_row(stock) for stock in added])
 
     async def put_stocks(self, changed: Sequence[Stock]) -> None:
-        """Write the new counts of products that have stock."""
+        """Write the new counts of products whose stock was locked."""
         await self._connection.execute(
             update(stocks).where(stocks.c.product_id == bindparam("product")),
             [{"product": row.pop("product_id"), **row} for row in map(_stock_row, changed)],
         )
 
-    async def reservation(self, reservation_id: str) -> Reservation:
-        """Answer one reservation. Raises ReservationNotFoundError."""
-        found = await self._connection.execute(select(reservations).where(reservations.c.id == reservation_id))
-        row = found.one_or_none()
+    async def reservation(self, reservation_id: str, *, lock: bool = False) -> Reservation:
+        """Answer one reservation; `lock` it for a change. Raises ReservationNotFoundError."""
+        it = select(reservations).where(reservations.c.id == reservation_id)
+        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
         if row is None:
             raise ReservationNotFoundError(reservation_id)
         of_it = select(reservation_lines).where(reservation_lines.c.reservation_id == reservation_id)

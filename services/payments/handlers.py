@@ -27,7 +27,7 @@ async def authorize_payment(store: Store, asked: Authorization) -> Payment:
 
 async def settle_payment(store: Store, payment_id: str, state: State) -> Payment:
     """Capture, void or refund the whole amount. Raises PaymentNotFoundError, PaymentStateError."""
-    before = await store.payment(payment_id)
+    before = await store.payment(payment_id, lock=True)
     after = before.become(state, datetime.now(UTC))
     if after is not before:
         await store.put_state(after)

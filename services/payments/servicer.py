@@ -69,7 +69,7 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
         request: pb.AuthorizePaymentRequest | Settling,
         change: Callable[[Store], Awaitable[domain.Payment]],
     ) -> pb.Payment:
-        async with self._database.write() as connection:
+        async with self._database.write(shared=True) as connection:
             store = Store(connection)
             payment = await once(connection, request, lambda: change(store), store.payment)
         return messages.write_payment(payment)

@@ -27,10 +27,10 @@ class Store:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def payment(self, payment_id: str) -> Payment:
-        """Answer one payment. Raises PaymentNotFoundError."""
-        found = await self._connection.execute(select(payments).where(payments.c.id == payment_id))
-        row = found.one_or_none()
+    async def payment(self, payment_id: str, *, lock: bool = False) -> Payment:
+        """Answer one payment; `lock` it for a change. Raises PaymentNotFoundError."""
+        it = select(payments).where(payments.c.id == payment_id)
+        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
         if row is None:
             raise PaymentNotFoundError(payment_id)
         return Payment(
