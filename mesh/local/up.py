@@ -22,15 +22,23 @@ from rich.console import Console
 from mesh.local import down, kubectl, pki, tools
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance, port_in_use
+from mesh.local.kafka.fetch import fetch
 
 PATIENCE = 180
 """Seconds until a step that makes no end is called failed."""
 ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
-NODE_PORTS = {2379: "etcd", 6443: "kube-apiserver", 15012: "istiod", 10250: "the node agent"}
+NODE_PORTS = {
+    2379: "etcd",
+    6443: "kube-apiserver",
+    15012: "istiod",
+    9092: "Kafka",
+    9093: "Kafka",
+    10250: "the node agent",
+}
 
 
 def up(instance: Instance, console: Console) -> None:
-    """Bring everything up and return when every Deployment is ready.
+    """Bring everything up and return when every Deployment and StatefulSet is ready.
 
     Raises:
         MeshError: what failed, why, and what to do.
@@ -42,6 +50,7 @@ def up(instance: Instance, console: Console) -> None:
             fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)",
         )
     tools.build(console)
+    fetch(console)
     with _only_one(instance):
         fresh = not down.agent_of(instance)
         if fresh:
@@ -54,7 +63,7 @@ def up(instance: Instance, console: Console) -> None:
             _apply(instance, "Istio", ["-f", "-"], console, stdin=manifest.result())
         _step(instance, console, "istiod", lambda: _rolled_out(instance, "istio-system"))
         _apply(instance, "services and policies", ["-k", str(_overlay(instance))], console)
-        for namespace in ("istio-ingress", "shop"):
+        for namespace in ("kafka", "istio-ingress", "shop"):
             _step(instance, console, namespace, partial(_rolled_out, instance, namespace))
 
 
@@ -209,17 +218,17 @@ def _ask(instance: Instance, *words: str) -> str:
 
 
 def _rolled_out(instance: Instance, namespace: str) -> bool | str:
-    answer = _ask(instance, "get", "deployments", "-n", namespace, "-o", "json")
+    answer = _ask(instance, "get", "deployments,statefulsets", "-n", namespace, "-o", "json")
     items: list[dict[str, Any]] = json.loads(answer)["items"] if answer else []
     waiting = [item["metadata"]["name"] for item in items if not _complete(item)]
     return True if items and not waiting else f"({', '.join(waiting)})"
 
 
-def _complete(deployment: dict[str, Any]) -> bool:
+def _complete(workload: dict[str, Any]) -> bool:
     """As `kubectl rollout status` sees it."""
-    status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
+    status, wanted = workload.get("status", {}), workload["spec"]["replicas"]
     counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
-    return status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and counts == [wanted] * 3
+    return status.get("observedGeneration", 0) >= workload["metadata"]["generation"] and counts == [wanted] * 3
 
 
 def _tail(path: Path) -> str:

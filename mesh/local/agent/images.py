@@ -11,6 +11,7 @@ from lightkube.models.core_v1 import Container
 
 from mesh.local import tools
 from mesh.local.agent.sandbox import Sandbox
+from mesh.local.kafka import jars
 
 GRPC_PORT = 50051
 ADMIN_DRAIN = "http://127.0.0.1:{port}/drain_listeners?inboundonly&graceful&skip_exit"
@@ -131,10 +132,17 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     return Launch(argv, facts, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
 
 
+def _kafka(_container: Container, _sandbox: Sandbox, env: dict[str, str]) -> Launch:
+    """Kafka from the tool cache, as its image's environment configures it; its storage is a folder of the Pod."""
+    argv = [sys.executable, "-m", "mesh.local.kafka", str(jars.home())]
+    return Launch(argv, {"KAFKA_LOG_DIRS": env["KAFKA_LOG_DIRS"].lstrip("/")})
+
+
 IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
     "grpc-mesh/services": _service,
     "pilot": _istiod,
     "proxyv2": _proxy,
+    "apache/kafka": _kafka,
     "grpcurl": _tool,
     "mesh-local/etcd": _tool,
     "mesh-local/kube-apiserver": _tool,
