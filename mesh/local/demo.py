@@ -26,6 +26,13 @@ def place_order(instance: Instance, console: Console) -> None:
         "customer": "customers/demo",
         "items": [{"product": "products/p-0001", "quantity": 1}],
         "payment_token": "tok_visa",
+        "shipping_address": {
+            "recipient": "Ada",
+            "lines": ["Unter den Linden 1"],
+            "locality": "Berlin",
+            "postal_code": "10117",
+            "region_code": "DE",
+        },
     }
     command = [
         str(tools.bin_dir() / "grpcurl"),
@@ -58,6 +65,6 @@ def place_order(instance: Instance, console: Console) -> None:
             fix="`mesh logs orders`",
         )
     console.print(
-        f"[green]✓[/] {order['name']} confirmed: gateway → orders → catalog, inventory, payments "
+        f"[green]✓[/] {order['name']} confirmed: gateway → orders → catalog, inventory, payments, shipping "
         f"[dim]{time.monotonic() - started:.1f} s[/]"
     )

@@ -56,12 +56,15 @@ class Shop:
         )
 
     async def place_order(self) -> orders_pb2.Order:
-        """Place an order over one piece; answers it CONFIRMED."""
+        """Place an order over one piece, which is shipped; answers it CONFIRMED."""
         request = orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
             customer="customers/test",
             items=[orders_pb2.PlaceOrderItem(product=f"products/{next(self._products)}", quantity=1)],
             payment_token="tok_visa",  # noqa: S106 - stands for no card
+            shipping_address=orders_pb2.ShippingAddress(
+                recipient="Test", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE"
+            ),
         )
         order = (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
         assert order.state == orders_pb2.Order.STATE_CONFIRMED, f"{order.name}: {order.rejection_message}"

@@ -10,10 +10,10 @@ from tests.services.databases import Databases
 from tests.services.harness import Process, targets
 
 # Whom a service calls.
-CALLEES = {"orders": ("catalog", "inventory", "payments")}
+CALLEES = {"orders": ("catalog", "inventory", "payments", "shipping")}
 
-# Whose tests are about processes without data, and run once.
-WITHOUT_DATA = ("test_calls", "test_process", "test_reflection")
+# Tests of processes without data, or of one kind of database: they run once.
+ONCE = ("test_calls", "test_postgresql", "test_process", "test_reflection")
 
 Start = Callable[..., Process]
 Shared = Callable[..., Process]
@@ -21,7 +21,7 @@ Shared = Callable[..., Process]
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that has to do with data on each kind of database."""
-    if "storage" in metafunc.fixturenames and metafunc.definition.path.stem not in WITHOUT_DATA:
+    if "storage" in metafunc.fixturenames and metafunc.definition.path.stem not in ONCE:
         metafunc.parametrize("storage", databases.NAMES, indirect=True, scope="session")
 
 

@@ -1,4 +1,4 @@
-"""The four services that an order goes through, and what is left in them afterwards."""
+"""The services that an order goes through, and what is left in them afterwards."""
 
 import uuid
 
@@ -12,6 +12,13 @@ from tests.services.harness import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
 PATIENCE_SECONDS = 20
+BERLIN = pb.ShippingAddress(
+    recipient="Ada Lovelace",
+    lines=["Unter den Linden 1", "2. Hof"],
+    locality="Berlin",
+    postal_code="10117",
+    region_code="DE",
+)
 
 
 def new_id() -> str:
@@ -28,9 +35,10 @@ def cart(
     *,
     customer: str = "customers/ada",
     token: str = "tok_visa",  # noqa: S107  # the simulated card processor's
+    to: pb.ShippingAddress | None = None,
     **pieces: int,
 ) -> pb.PlaceOrderRequest:
-    """Make a request; p_0001=2 asks for two pieces of products/p-0001."""
+    """Make a request; p_0001=2 asks for two pieces of products/p-0001, collected at the shop unless they go `to`."""
     return pb.PlaceOrderRequest(
         request_id=new_id() if request_id is None else request_id,
         customer=customer,
@@ -39,14 +47,21 @@ def cart(
             for product, quantity in pieces.items()
         ],
         payment_token=token,
+        shipping_address=to,
     )
+
+
+def elsewhere(**changed: object) -> pb.ShippingAddress:
+    """Make an address in Berlin, but for some fields."""
+    fields = {field.name: getattr(BERLIN, field.name) for field in BERLIN.DESCRIPTOR.fields}
+    return pb.ShippingAddress(**{**fields, **changed})
 
 
 class Shop:
     """A client of orders, who also looks into what stands behind it."""
 
-    def __init__(self, orders: Process, inventory: Process, payments: Process) -> None:
-        self._payments = payments
+    def __init__(self, orders: Process, inventory: Process, payments: Process, shipping: Process) -> None:
+        self._payments, self._shipping = payments, shipping
         self._channels = [orders.channel(), inventory.channel()]
         self.stub = orders_pb2_grpc.OrdersServiceStub(self._channels[0])
         self._inventory = inventory_pb2_grpc.InventoryServiceStub(self._channels[1])
@@ -76,10 +91,11 @@ class Shop:
 
     def money(self, order: str) -> list[str]:
         """Answer the states of the payments that were made for an order, from the payments database itself."""
-        found = query(
-            self._payments.database_url, "SELECT state FROM payments WHERE reference = :reference", reference=order
-        )
-        return [str(state) for (state,) in found]
+        return _states(self._payments, "payments", order)
+
+    def shipments(self, order: str) -> list[str]:
+        """Answer the states of the shipments that were booked for an order, from the shipping database itself."""
+        return _states(self._shipping, "shipments", order)
 
     async def ended(self, name: str) -> pb.Order:
         """Wait for the end of an order and answer it."""
@@ -88,3 +104,8 @@ class Shop:
                 order = await self.order(name)
                 assert order.state != PENDING
         return order
+
+
+def _states(process: Process, table: str, order: str) -> list[str]:
+    statement = f"SELECT state FROM {table} WHERE reference = :reference"  # noqa: S608  # the table is ours to name
+    return [str(state) for (state,) in query(process.database_url, statement, reference=order)]

@@ -1,4 +1,4 @@
-"""orders through its generated client, with the real catalog, inventory and payments behind it."""
+"""orders through its generated client, with the real catalog, inventory, payments and shipping behind it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,14 +9,14 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared
 from tests.services.harness import refused
-from tests.services.shop import CONFIRMED, PENDING, REJECTED, Shop, cart, new_id
+from tests.services.shop import BERLIN, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
 
 GONE = "p-0199"  # The one product that is sold out.
 
 
 @pytest.fixture
 async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    opened = Shop(shared("orders"), shared("inventory"), shared("payments"))
+    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
     yield opened
     await opened.close()
 
@@ -42,6 +42,44 @@ async def test_an_order_is_confirmed_its_stock_sold_and_its_money_collected(shop
     assert await shop.stock("p-0120") == (before[1][0] - 1, before[1][1])
     assert shop.money(order.name) == ["CAPTURED"]
     assert await shop.order(order.name) == order
+
+
+async def test_an_order_with_an_address_is_shipped_and_shipping_paid(shop: Shop) -> None:
+    order = await shop.place(cart(to=BERLIN, p_0131=2))
+    assert order.state == CONFIRMED
+    price = order.items[0].unit_price
+    shipping = order.shipping_price.units * 100 + order.shipping_price.nanos // 10_000_000
+    assert shipping == 490
+    assert cents(order) == 2 * (price.units * 100 + price.nanos // 10_000_000) + shipping
+    assert order.shipment.startswith("shipments/")
+    assert shop.shipments(order.name) == ["BOOKED"]
+    assert shop.money(order.name) == ["CAPTURED"]
+    assert await shop.order(order.name) == order
+
+
+async def test_an_order_without_an_address_is_collected(shop: Shop) -> None:
+    order = await shop.place(cart(p_0131=1))
+    assert order.state == CONFIRMED
+    assert not order.HasField("shipping_price")
+    assert order.shipment == ""
+    assert shop.shipments(order.name) == []
+
+
+async def test_an_order_that_cannot_be_delivered_is_rejected_and_gives_everything_back(shop: Shop) -> None:
+    before = await shop.stock("p-0132")
+    order = await shop.place(cart(to=elsewhere(postal_code="00000"), p_0132=1))
+    assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_SHIPPING_REFUSED)
+    assert "does not deliver" in order.rejection_message
+    assert order.shipment == ""
+    assert await shop.stock("p-0132") == before
+    assert shop.money(order.name) == ["VOIDED"]
+    assert shop.shipments(order.name) == []
+
+
+async def test_a_declined_order_is_not_shipped(shop: Shop) -> None:
+    order = await shop.place(cart(token="tok_declined", to=BERLIN, p_0132=1))  # noqa: S106  # the processor's
+    assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_PAYMENT_DECLINED)
+    assert shop.shipments(order.name) == []
 
 
 async def test_an_order_without_stock_is_rejected_and_holds_nothing(shop: Shop) -> None:
@@ -77,6 +115,7 @@ async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
         cart(request_id, customer=customer, p_0124=2),
         cart(request_id, customer=customer, token="tok_amex", p_0124=1),  # noqa: S106  # the processor's
         cart(request_id, customer="customers/eve", p_0124=1),
+        cart(request_id, customer=customer, to=BERLIN, p_0124=1),
     ):
         error = await refused(shop.stub.PlaceOrder(other))
         assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
@@ -87,7 +126,7 @@ async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
 async def test_one_request_sent_many_times_at_once_makes_one_order(shop: Shop) -> None:
     customer = f"customers/{new_id()}"
     before = await shop.stock("p-0125")
-    request = cart(customer=customer, p_0125=2)
+    request = cart(customer=customer, to=BERLIN, p_0125=2)
     placed = await asyncio.gather(*(shop.place(request) for _ in range(10)))
     assert {order.name for order in placed} == {placed[0].name}
     assert {order.state for order in placed} <= {PENDING, CONFIRMED}
@@ -95,6 +134,7 @@ async def test_one_request_sent_many_times_at_once_makes_one_order(shop: Shop) -
     assert len(await shop.orders(customer)) == 1
     assert await shop.stock("p-0125") == (before[0] - 2, before[1])
     assert shop.money(placed[0].name) == ["CAPTURED"]
+    assert shop.shipments(placed[0].name) == ["BOOKED"]
 
 
 async def test_many_customers_at_once_are_sold_no_more_than_there_is(shop: Shop) -> None:
@@ -140,6 +180,17 @@ def many(request: pb.PlaceOrderRequest, count: int) -> pb.PlaceOrderRequest:
         (twice(cart(p_0126=1)), ["items[1].product"]),
         (cart(p_0126=1, p_9998=1, p_0127=1, p_9999=1), ["items[1].product", "items[3].product"]),
         (cart(p_0066=1000), ["items"]),
+        (
+            cart(to=pb.ShippingAddress(), p_0126=1),
+            [f"shipping_address.{field}" for field in ("lines", "region_code", "recipient", "locality")],
+        ),
+        (cart(to=elsewhere(recipient="r" * 101), p_0126=1), ["shipping_address.recipient"]),
+        (cart(to=elsewhere(lines=["1", "2", "3", "4"]), p_0126=1), ["shipping_address.lines"]),
+        (cart(to=elsewhere(lines=["1", ""]), p_0126=1), ["shipping_address.lines[1]"]),
+        (cart(to=elsewhere(locality="l" * 101), p_0126=1), ["shipping_address.locality"]),
+        (cart(to=elsewhere(postal_code="1" * 17), p_0126=1), ["shipping_address.postal_code"]),
+        (cart(to=elsewhere(region_code="de"), p_0126=1), ["shipping_address.region_code"]),
+        (cart(to=elsewhere(region_code="AQ"), p_0126=1), ["shipping_address.region_code"]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )

@@ -13,9 +13,9 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.harness import SOCKET, Process, refused, targets
-from tests.services.shop import CONFIRMED, PENDING, REJECTED, Shop, cart, new_id, patiently
+from tests.services.shop import BERLIN, CONFIRMED, PENDING, REJECTED, Shop, cart, new_id, patiently
 
-CALLEES = ("catalog", "inventory", "payments")
+CALLEES = ("catalog", "inventory", "payments", "shipping")
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def frozen(process: Process) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(orders: Process, inventory: Process, payments: Process) -> AsyncIterator[Shop]:
-    shop = Shop(orders, inventory, payments)
+async def opened(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
+    shop = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
     yield shop
     await shop.close()
 
@@ -50,18 +50,19 @@ def callees(shared: Shared) -> dict[str, Process]:
     return {name: shared(name) for name in CALLEES}
 
 
-async def test_without_a_catalog_nothing_is_stored_and_the_call_may_be_sent_again(
-    start: Start, callees: dict[str, Process], tmp_path: Path
+@pytest.mark.parametrize("away", ["catalog", "shipping"])
+async def test_without_a_price_nothing_is_stored_and_the_call_may_be_sent_again(
+    start: Start, callees: dict[str, Process], tmp_path: Path, away: str
 ) -> None:
-    env = {**targets(*callees.values()), "CATALOG_TARGET": f"unix:{tmp_path / 'catalog' / SOCKET}"}
-    async with opened(start("orders", env), callees["inventory"], callees["payments"]) as shop:
+    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": f"unix:{tmp_path / away / SOCKET}"}
+    async with opened(start("orders", env), callees) as shop:
         before = await shop.stock("p-0140")
-        request = cart(p_0140=1)
+        request = cart(to=BERLIN, p_0140=1)
         error = await refused(shop.stub.PlaceOrder(request))
-        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE")
+        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, f"{away.upper()}_UNAVAILABLE")
         assert await shop.orders("customers/ada") == []
         assert await shop.stock("p-0140") == before
-        start("catalog")
+        start(away)
         async for attempt in patiently():
             with attempt:
                 assert (await shop.place(request)).state == CONFIRMED
@@ -74,14 +75,14 @@ async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
     """While the callee is away nobody can tell what it holds: the order stays PENDING, and nothing else is held."""
     env = {**targets(*callees.values()), f"{away.upper()}_TARGET": f"unix:{tmp_path / away / SOCKET}"}
     orders = start("eager_orders", env)
-    async with opened(orders, callees["inventory"], callees["payments"]) as shop:
+    async with opened(orders, callees) as shop:
         before = await shop.stock("p-0141")
         order = await shop.place(cart(p_0141=1))
         assert (order.state, order.rejection_reason) == (PENDING, 0)
         assert await shop.stock("p-0141") == before
 
         back = {**callees, away: start(away)}
-        async with opened(orders, back["inventory"], back["payments"]) as whole:
+        async with opened(orders, back) as whole:
             untouched = (await whole.stock("p-0141"))[1]
             ended = await whole.ended(order.name)
             assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
@@ -91,14 +92,39 @@ async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
         assert await shop.stock("p-0141") == before
 
 
+async def test_an_order_whose_shipping_goes_away_in_the_middle_is_given_back_once_it_can_be(
+    start: Start, callees: dict[str, Process]
+) -> None:
+    shipping, customer = start("shipping"), f"customers/{new_id()}"
+    own = {**callees, "shipping": shipping}
+    orders = start("eager_orders", targets(*own.values()))
+    async with opened(orders, own) as shop:
+        before = await shop.stock("p-0145")
+        with frozen(callees["payments"]):
+            call = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0145=1))
+            order = await pending(shop, customer, "p-0145", before)
+            shipping.stop()
+        placed = (await call).order
+        assert (placed.state, placed.shipment) == (PENDING, "")
+        assert await shop.stock("p-0145") == before
+        assert shop.money(order.name) == ["AUTHORIZED"]
+
+        start("shipping")
+        ended = await shop.ended(order.name)
+        assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
+        assert "shipping" in ended.rejection_message
+        assert shop.money(order.name) == ["VOIDED"]
+        assert set(shop.shipments(order.name)) <= {"CANCELLED"}
+
+
 @pytest.mark.parametrize("how", ["cancelled", "deadline"])
 async def test_an_order_is_carried_on_when_its_caller_goes(
     shared: Shared, callees: dict[str, Process], how: str
 ) -> None:
-    async with opened(shared("orders"), callees["inventory"], callees["payments"]) as shop:
+    async with opened(shared("orders"), callees) as shop:
         before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
         with frozen(callees["payments"]):
-            request = cart(customer=customer, p_0142=1)
+            request = cart(customer=customer, to=BERLIN, p_0142=1)
             call = shop.stub.PlaceOrder(request, timeout=1 if how == "deadline" else None)
             order = await pending(shop, customer, "p-0142", before)
             if how == "cancelled":
@@ -109,15 +135,16 @@ async def test_an_order_is_carried_on_when_its_caller_goes(
         assert (await shop.ended(order.name)).state == CONFIRMED
         assert await shop.stock("p-0142") == (before[0] - 1, before[1])
         assert shop.money(order.name) == ["CAPTURED"]
+        assert shop.shipments(order.name) == ["BOOKED"]
 
 
 async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, callees: dict[str, Process]) -> None:
     env, customer = targets(*callees.values()), f"customers/{new_id()}"
     first = start("orders", env)
-    async with opened(first, callees["inventory"], callees["payments"]) as shop:
+    async with opened(first, callees) as shop:
         before = await shop.stock("p-0143")
         with frozen(callees["payments"]):
-            call = shop.stub.PlaceOrder(cart(customer=customer, p_0143=1))
+            call = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0143=1))
             order = await pending(shop, customer, "p-0143", before)
             call.cancel()
             first.signal()
@@ -125,9 +152,10 @@ async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, 
                 with attempt:
                     assert first.get("/ready") == 503
         assert first.wait() == 0
-    async with opened(start("orders", env), callees["inventory"], callees["payments"]) as shop:
+    async with opened(start("orders", env), callees) as shop:
         assert (await shop.order(order.name)).state == CONFIRMED
         assert shop.money(order.name) == ["CAPTURED"]
+        assert shop.shipments(order.name) == ["BOOKED"]
 
 
 async def test_a_killed_process_gives_its_orders_back_when_it_is_started_again(
@@ -135,19 +163,20 @@ async def test_a_killed_process_gives_its_orders_back_when_it_is_started_again(
 ) -> None:
     env, customer = targets(*callees.values()), f"customers/{new_id()}"
     first = start("eager_orders", env)
-    async with opened(first, callees["inventory"], callees["payments"]) as shop:
+    async with opened(first, callees) as shop:
         before = await shop.stock("p-0144")
         with frozen(callees["payments"]):
-            request = cart(customer=customer, p_0144=1)
+            request = cart(customer=customer, to=BERLIN, p_0144=1)
             call = shop.stub.PlaceOrder(request)
             order = await pending(shop, customer, "p-0144", before)
             first.signal(signal.SIGKILL)
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
             first.wait()
-    async with opened(start("eager_orders", env), callees["inventory"], callees["payments"]) as shop:
+    async with opened(start("eager_orders", env), callees) as shop:
         ended = await shop.ended(order.name)
         assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
         assert await shop.place(request) == ended
         assert await shop.stock("p-0144") == before
         assert set(shop.money(order.name)) <= {"VOIDED"}
+        assert set(shop.shipments(order.name)) <= {"CANCELLED"}

@@ -1,10 +1,8 @@
 """shipping through its generated client: what is quoted is booked, once; bad input is told and leaves no trace."""
 
 import asyncio
-import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
 
 import grpc
 import pytest
@@ -12,6 +10,7 @@ from google.type import money_pb2
 
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
+from tests.services.databases import query
 from tests.services.harness import Process, refused
 
 Stub = shipping_pb2_grpc.ShippingServiceStub
@@ -44,12 +43,8 @@ def new_id() -> str:
 
 def address(**changed: object) -> pb.Address:
     """Make an address in Berlin, but for some fields."""
-    made = pb.Address()
-    made.CopyFrom(BERLIN)
-    for field in changed:
-        made.ClearField(field)  # type: ignore[arg-type]
-    made.MergeFrom(pb.Address(**changed))  # type: ignore[arg-type]
-    return made
+    fields = {field.name: getattr(BERLIN, field.name) for field in BERLIN.DESCRIPTOR.fields}
+    return pb.Address(**{**fields, **changed})
 
 
 def booking(
@@ -90,9 +85,10 @@ async def get(shipping: Stub, name: str) -> pb.Shipment:
 
 def stored(process: Process) -> tuple[int, int]:
     """Answer how many shipments and how many requests the service's own database holds."""
-    with closing(sqlite3.connect(f"file:{process.folder / 'data' / 'shipping.db'}?mode=ro", uri=True)) as database:
-        [counts] = database.execute("SELECT (SELECT count(*) FROM shipments), (SELECT count(*) FROM requests)")
-        return counts[0], counts[1]
+    counts = "SELECT (SELECT count(*) FROM shipments), (SELECT count(*) FROM requests)"
+    [row] = query(process.database_url, counts)
+    shipments, requests = (int(str(count)) for count in row)
+    return shipments, requests
 
 
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
