@@ -24,7 +24,8 @@ class SQLiteFiles:
 
 
 def query(url: str, statement: str, **parameters: object) -> list[Row[tuple[object, ...]]]:
-    """Answer what stands in a service's database, as its own role sees it."""
-    engine = create_engine(make_url(url.replace("+aiosqlite", "")), poolclass=NullPool)
+    """Carry a statement out in a service's database, as its own role, and answer its rows."""
+    engine = create_engine(make_url(url.replace("+aiosqlite", "")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        return list(connection.execute(text(statement), parameters))
+        result = connection.execute(text(statement), parameters)
+        return list(result) if result.returns_rows else []

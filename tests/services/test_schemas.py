@@ -1,4 +1,4 @@
-"""Each service's migrations make the tables that its code speaks of: neither more nor less."""
+"""Each service's migrations make the tables that its code speaks of, on every database: neither more nor less."""
 
 import importlib
 from pathlib import Path
@@ -10,15 +10,16 @@ from sqlalchemy import Connection, MetaData, inspect
 
 from services.runtime.database import open_database
 from services.runtime.requests import requests
+from tests.services.databases import Databases
 
 SERVICES = Path(__file__).parent.parent.parent / "services"
 STORES = sorted(store.parent for store in SERVICES.glob("*/store.py"))
 
 
 @pytest.mark.parametrize("folder", STORES, ids=lambda folder: str(folder.name))
-async def test_migrations_and_tables_agree(folder: Path, tmp_path: Path) -> None:
+async def test_migrations_and_tables_agree(folder: Path, storage: Databases, tmp_path: Path) -> None:
     tables: MetaData = importlib.import_module(f"services.{folder.name}.store").metadata
-    database = await open_database(f"sqlite+aiosqlite:///{tmp_path}/test.db", folder / "migrations")
+    database = await open_database(storage.url(tmp_path, folder.name), folder / "migrations")
 
     def difference(connection: Connection) -> list[object]:
         wanted = MetaData()

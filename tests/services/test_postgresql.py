@@ -1,0 +1,246 @@
+"""What is PostgreSQL's own: who may use a database, who waits for whom, and what is said when it goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import grpc
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.database import Database, open_database
+from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
+from services.runtime.postgresql import hold
+from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
+from tests.services import postgresql
+from tests.services.conftest import Start
+from tests.services.databases import query
+from tests.services.harness import refused
+from tests.services.postgresql import Server
+
+MIGRATION = """
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE numbers (id INTEGER PRIMARY KEY, value INTEGER)")
+    op.execute("INSERT INTO numbers VALUES (1, 0), (2, 0)")
+"""
+# Long enough for a transaction that does not wait to be through.
+MOMENT = 0.3
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    (folder / "0001_numbers.py").write_text(MIGRATION, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def url(server: Server, tmp_path: Path) -> str:
+    return server.url(tmp_path, "test")
+
+
+@pytest.fixture
+async def replicas(
+    url: str, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Database, Database]]:
+    """Open one database as two processes do; a lock is waited for two seconds, an idle transaction ended after one."""
+    # A deadlock is found after a second, PostgreSQL's default.
+    monkeypatch.setattr("services.runtime.postgresql.BUSY_SECONDS", 2)
+    monkeypatch.setattr("services.runtime.postgresql.IDLE_SECONDS", 1)
+    opened = await open_database(url, versions), await open_database(url, versions)
+    yield opened
+    for database in opened:
+        await database.close()
+
+
+async def increment(connection: AsyncConnection, row: int = 1) -> None:
+    """Read, decide, write; the row is locked, as a shared write has to."""
+    locked = text("SELECT value FROM numbers WHERE id = :id FOR UPDATE")
+    value = await connection.scalar(locked, {"id": row})
+    await connection.execute(text("UPDATE numbers SET value = :value WHERE id = :id"), {"id": row, "value": value + 1})
+
+
+async def write(database: Database, row: int = 1, *, shared: bool) -> None:
+    async with database.write(shared=shared) as connection:
+        await increment(connection, row)
+
+
+async def value(database: Database, row: int = 1) -> object:
+    async with database.read() as connection:
+        return await connection.scalar(text("SELECT value FROM numbers WHERE id = :id"), {"id": row})
+
+
+def login(url: str, database: str) -> None:
+    """Log in to a database as the role of another's URL."""
+    own = make_url(url)
+    psycopg.connect(host=str(own.query["host"]), user=own.username, password=own.password, dbname=database).close()
+
+
+def test_a_role_may_not_even_log_in_to_anothers_database(server: Server, tmp_path: Path) -> None:
+    one, other = server.url(tmp_path / "one", "catalog"), server.url(tmp_path / "other", "payments")
+    login(one, str(make_url(one).database))
+    for database in (str(make_url(other).database), "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            login(one, database)
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE DATABASE mine", "CREATE ROLE mine", "CREATE SCHEMA mine", "SELECT * FROM pg_authid"]
+)
+def test_a_role_has_no_right_but_to_make_tables(url: str, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        query(url, statement)
+
+
+def test_to_make_a_database_again_changes_its_password_and_keeps_the_rest(server: Server, url: str) -> None:
+    own = make_url(url)
+    query(url, "CREATE TABLE kept AS SELECT 1 AS a")
+    server.make(str(own.username), "another")
+    assert query(own.set(password="another").render_as_string(hide_password=False), "SELECT a FROM kept") == [(1,)]  # noqa: S106  # made up
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        login(url, str(own.database))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"password": "wrong"}, {"database": "postgres"}, {"query": {"host": "/nowhere"}}],
+    ids=lambda wrong: str(*wrong),
+)
+def test_a_process_that_may_not_use_its_database_says_so_in_one_line(
+    start: Start, url: str, wrong: dict[str, str]
+) -> None:
+    bad = make_url(url).set(**wrong)  # type: ignore[arg-type]  # one of its fields
+    process = start("inventory", {"DATABASE_URL": bad.render_as_string(hide_password=False)}, wait=False)
+    assert process.wait() == 2
+    assert process.errors().startswith("inventory: DATABASE_URL: cannot use postgresql+psycopg://")
+    assert process.errors().count("\n") == 1, process.errors()
+    assert str(bad.password) not in process.errors().replace("password", "")
+
+
+async def test_a_transaction_that_reads_cannot_write(replicas: tuple[Database, Database]) -> None:
+    async with replicas[0].read() as connection:
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            await increment(connection)
+
+
+async def test_shared_writes_run_beside_each_other_and_not_beside_one_that_is_alone(
+    replicas: tuple[Database, Database],
+) -> None:
+    one, other = replicas
+    async with one.write(shared=True) as connection:
+        await increment(connection, row=1)
+        await write(other, row=2, shared=True)
+        alone = asyncio.create_task(write(other, row=2, shared=False))
+        await asyncio.sleep(MOMENT)
+        assert not alone.done()
+    await alone
+    assert (await value(one, 1), await value(one, 2)) == (1, 2)
+
+
+async def test_shared_writes_that_lock_their_row_lose_no_update(replicas: tuple[Database, Database]) -> None:
+    await asyncio.gather(*(write(database, shared=True) for database in replicas for _ in range(20)))
+    assert await value(replicas[0]) == 40
+
+
+async def test_a_name_is_held_by_one_transaction_at_a_time(replicas: tuple[Database, Database]) -> None:
+    async def held(name: str) -> None:
+        async with replicas[1].write(shared=True) as connection:
+            await hold(connection, name)
+
+    async with replicas[0].write(shared=True) as connection:
+        await hold(connection, "request-1")
+        await held("request-2")
+        second = asyncio.create_task(held("request-1"))
+        await asyncio.sleep(MOMENT)
+        assert not second.done()
+    await second
+
+
+async def test_of_two_that_wait_for_each_other_one_is_told_of_the_conflict_and_the_other_is_through(
+    replicas: tuple[Database, Database],
+) -> None:
+    both = asyncio.Barrier(2)
+
+    async def write_both(database: Database, *rows: int) -> None:
+        async with database.write(shared=True) as connection:
+            await increment(connection, rows[0])
+            await both.wait()
+            await increment(connection, rows[1])
+
+    ends = await asyncio.gather(write_both(replicas[0], 1, 2), write_both(replicas[1], 2, 1), return_exceptions=True)
+    assert {type(end) for end in ends} == {WriteConflictError, type(None)}
+    assert (await value(replicas[0], 1), await value(replicas[0], 2)) == (1, 1)
+
+
+async def test_a_lock_that_is_not_had_in_time_is_told_as_busy(replicas: tuple[Database, Database]) -> None:
+    async with replicas[0].write() as connection:
+        waiting = asyncio.create_task(write(replicas[1], shared=True))
+        while not waiting.done():
+            # It must not be idle for so long that the server ends it.
+            await increment(connection)
+            await asyncio.sleep(0.1)
+        with pytest.raises(DatabaseBusyError):
+            await waiting
+
+
+async def test_a_transaction_whose_process_is_frozen_gives_its_locks_up(replicas: tuple[Database, Database]) -> None:
+    async def freeze() -> None:
+        async with replicas[0].write() as connection:
+            await increment(connection)
+            await asyncio.sleep(1 + MOMENT)
+            await write(replicas[1], shared=False)
+            await increment(connection)
+
+    with pytest.raises(DatabaseUnavailableError):
+        await freeze()
+    assert await value(replicas[0]) == 1
+    await write(replicas[0], shared=False)
+
+
+async def test_settings_in_the_url_win(url: str, versions: Path) -> None:
+    database = await open_database(f"{url}&options=-c lock_timeout=7s -c TimeZone=Asia/Tokyo", versions)
+    async with database.read() as connection:
+        assert await connection.scalar(text("SHOW lock_timeout")) == "7s"
+        assert await connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
+        assert await connection.scalar(text("SHOW TimeZone")) == "Asia/Tokyo"
+    await database.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """Start a server that no other test needs."""
+    programs = postgresql.programs()
+    if programs is None:
+        pytest.skip(postgresql.MISSING)
+    started = Server(programs)
+    yield started
+    started.close()
+
+
+async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its_restart(
+    start: Start, own_server: Server, tmp_path: Path
+) -> None:
+    process = start("inventory", {"DATABASE_URL": own_server.url(tmp_path, "inventory")})
+    async with process.channel() as channel:
+        stub = inventory_pb2_grpc.InventoryServiceStub(channel)
+        read = inventory_pb2.GetStockRequest(name="stocks/p-0001")
+        line = inventory_pb2.ReservationLine(product="products/p-0001", quantity=1)
+        reserve = inventory_pb2.ReserveStockRequest(request_id="restart", lines=[line])
+        made = await stub.ReserveStock(reserve)
+        own_server.stop()
+        for call in (stub.GetStock(read), stub.ReserveStock(reserve)):
+            error = await refused(call)
+            assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        own_server.start()
+        assert await stub.ReserveStock(reserve) == made
+        assert (await stub.GetStock(read)).stock.reserved == 1

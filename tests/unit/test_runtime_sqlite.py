@@ -1,0 +1,91 @@
+"""What is SQLite's own: its settings, its one writer; and what is said of a URL. tests/services has the rest."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from services.runtime.config import ConfigError
+from services.runtime.database import Database, open_database
+from services.runtime.failures import DatabaseBusyError
+
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table("numbers", sa.Column("a", sa.Integer))
+"""
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    (folder / "0001_numbers.py").write_text(MIGRATION, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "test.db"
+
+
+@pytest.fixture
+async def database(file: Path, versions: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    monkeypatch.setattr("services.runtime.sqlite.BUSY_SECONDS", 0.1)
+    opened = await open_database(f"sqlite+aiosqlite:///{file}", versions)
+    yield opened
+    await opened.close()
+
+
+async def pragma(database: Database, name: str) -> object:
+    async with database.read() as connection:
+        return await connection.scalar(text(f"PRAGMA {name}"))
+
+
+async def test_it_is_set_to_keep_what_it_promised(database: Database) -> None:
+    assert await pragma(database, "journal_mode") == "wal"
+    assert await pragma(database, "synchronous") == 2  # FULL: on the disk before a commit is answered
+    assert await pragma(database, "foreign_keys") == 1
+    assert await pragma(database, "busy_timeout") == 100
+
+
+async def test_another_processs_transaction_that_does_not_end_is_told_as_busy(database: Database, file: Path) -> None:
+    async def insert() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO numbers VALUES (1)"))
+
+    async def count() -> object:
+        async with database.read() as connection:
+            return await connection.scalar(text("SELECT count(*) FROM numbers"))
+
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseBusyError):
+        await insert()
+    assert await count() == 0
+    other.execute("ROLLBACK")
+    other.close()
+    await insert()
+    assert await count() == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:swordfish@host/db",
+        "postgresql://user:swordfish@host:port/db",
+        "postgresql+psycopg://user:swordfish@/db?host=/nowhere&password=swordfish",
+    ],
+)
+async def test_a_password_in_the_url_is_not_told(url: str, versions: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await open_database(url, versions)
+    assert "swordfish" not in str(caught.value)
