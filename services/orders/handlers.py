@@ -81,7 +81,7 @@ class Orders:
         )
 
     async def _carry(self, request: IdentifiedRequest, order: Order) -> Order:
-        async with self.database.write() as connection:
+        async with self.database.write(shared=True) as connection:
             store = Store(connection)
             stored = await once(connection, request, lambda: store.add(order), store.order)
         if stored is not order:

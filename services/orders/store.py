@@ -158,7 +158,8 @@ class Log:
 
     async def advance(self, order: Order) -> Order:
         """Write how far an order has come. Raises TakenOverError."""
-        async with self._database.write() as connection:
+        # Shared: an order is written by its revision, and so by one writer at a time.
+        async with self._database.write(shared=True) as connection:
             return await Store(connection).put(order)
 
 

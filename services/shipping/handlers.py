@@ -24,7 +24,7 @@ async def book_shipment(store: Store, asked: Booking) -> Shipment:
 
 async def cancel_shipment(store: Store, shipment_id: str) -> Shipment:
     """Take a booking back. Raises ShipmentNotFoundError."""
-    before = await store.shipment(shipment_id)
+    before = await store.shipment(shipment_id, lock=True)
     after = before.cancelled(datetime.now(UTC))
     if after is not before:
         await store.put_state(after)

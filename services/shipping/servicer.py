@@ -63,7 +63,7 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
         request: pb.BookShipmentRequest | pb.CancelShipmentRequest,
         change: Callable[[Store], Awaitable[domain.Shipment]],
     ) -> pb.Shipment:
-        async with self._database.write() as connection:
+        async with self._database.write(shared=True) as connection:
             store = Store(connection)
             shipment = await once(connection, request, lambda: change(store), store.shipment)
         return messages.write_shipment(shipment)

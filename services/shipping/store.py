@@ -46,10 +46,10 @@ class Store:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def shipment(self, shipment_id: str) -> Shipment:
-        """Answer one shipment. Raises ShipmentNotFoundError."""
-        found = await self._connection.execute(select(shipments).where(shipments.c.id == shipment_id))
-        row = found.one_or_none()
+    async def shipment(self, shipment_id: str, *, lock: bool = False) -> Shipment:
+        """Answer one shipment; `lock` it for a change. Raises ShipmentNotFoundError."""
+        it = select(shipments).where(shipments.c.id == shipment_id)
+        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
         if row is None:
             raise ShipmentNotFoundError(shipment_id)
         destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
