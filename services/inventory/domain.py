@@ -7,11 +7,16 @@ from enum import Enum
 
 
 class State(Enum):
-    """What has become of a reservation's pieces. COMMITTED and RELEASED are final."""
+    """What has become of a reservation's pieces. RELEASED and RETURNED are final."""
 
     HELD = "HELD"
     COMMITTED = "COMMITTED"
     RELEASED = "RELEASED"
+    RETURNED = "RETURNED"
+
+
+# Which state each can be reached from: pieces are sold or given back once, and taken back only if they were sold.
+BEFORE = {State.COMMITTED: State.HELD, State.RELEASED: State.HELD, State.RETURNED: State.COMMITTED}
 
 
 class StockNotFoundError(Exception):
@@ -29,7 +34,7 @@ class ReservationNotFoundError(Exception):
 
 
 class ReservationStateError(Exception):
-    """The reservation is settled, and not as the caller asks."""
+    """The reservation is not in the state from which it could become what the caller asks."""
 
     def __init__(self, reservation: str, state: State) -> None:
         super().__init__(f"reservation {reservation} is {state.value}")
@@ -82,6 +87,10 @@ class Stock:
         """Make pieces available again that were kept back."""
         return replace(self, available=self.available + quantity, reserved=self.reserved - quantity)
 
+    def take_back(self, quantity: int) -> "Stock":
+        """Make pieces available again that were sold."""
+        return replace(self, available=self.available + quantity, sold=self.sold - quantity)
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -94,10 +103,10 @@ class Reservation:
     update_time: datetime
 
     def settle(self, state: State, now: datetime) -> "Reservation":
-        """Become COMMITTED or RELEASED. Raises ReservationStateError unless it is HELD or is so already."""
+        """Become COMMITTED, RELEASED or RETURNED. Raises ReservationStateError unless it can be so or is so already."""
         if self.state is state:
             return self
-        if self.state is not State.HELD:
+        if BEFORE.get(state) is not self.state:
             raise ReservationStateError(self.id, self.state)
         return replace(self, state=state, update_time=now)
 

@@ -8,6 +8,9 @@ from services.inventory import domain
 from services.inventory.domain import Line, Reservation, State, Stock
 from services.inventory.store import Store
 
+# How the pieces of a reservation move when it becomes so.
+MOVES = {State.COMMITTED: Stock.sell, State.RELEASED: Stock.give_back, State.RETURNED: Stock.take_back}
+
 
 async def reserve_stock(store: Store, lines: Sequence[Line]) -> Reservation:
     """Hold the pieces of every line. Raises InsufficientStockError."""
@@ -29,13 +32,17 @@ async def release_reservation(store: Store, reservation_id: str) -> Reservation:
     return await _settle(store, reservation_id, State.RELEASED)
 
 
+async def return_reservation(store: Store, reservation_id: str) -> Reservation:
+    """Take the sold pieces back. Raises ReservationNotFoundError, ReservationStateError."""
+    return await _settle(store, reservation_id, State.RETURNED)
+
+
 async def _settle(store: Store, reservation_id: str, state: State) -> Reservation:
     before = await store.reservation(reservation_id, lock=True)
     after = before.settle(state, datetime.now(UTC))
     if after is not before:
         stocks = await store.stocks((line.product for line in after.lines), lock=True)
-        move = Stock.sell if state is State.COMMITTED else Stock.give_back
-        await store.put_stocks([move(stocks[line.product], line.quantity) for line in after.lines])
+        await store.put_stocks([MOVES[state](stocks[line.product], line.quantity) for line in after.lines])
         await store.put_state(after)
     return after
 

@@ -25,7 +25,9 @@ def read_reservation_name(request: pb.GetReservationRequest) -> str:
         return check.resource("name", request.name, "reservations")
 
 
-def read_settling(request: pb.CommitReservationRequest | pb.ReleaseReservationRequest) -> str:
+def read_settling(
+    request: pb.CommitReservationRequest | pb.ReleaseReservationRequest | pb.ReturnReservationRequest,
+) -> str:
     """Answer the reservation that is to be settled. Raises InvalidFieldsError."""
     with Check() as check:
         check.request_id(request.request_id)

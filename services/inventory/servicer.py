@@ -26,7 +26,9 @@ ERRORS = ErrorTable(
 )
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Write = pb.ReserveStockRequest | pb.CommitReservationRequest | pb.ReleaseReservationRequest
+Write = (
+    pb.ReserveStockRequest | pb.CommitReservationRequest | pb.ReleaseReservationRequest | pb.ReturnReservationRequest
+)
 
 
 class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
@@ -70,6 +72,14 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         name = messages.read_settling(request)
         reservation = await self._once(request, lambda store: handlers.release_reservation(store, name))
         return pb.ReleaseReservationResponse(reservation=reservation)
+
+    @override
+    async def ReturnReservation(
+        self, request: pb.ReturnReservationRequest, context: Context
+    ) -> pb.ReturnReservationResponse:
+        name = messages.read_settling(request)
+        reservation = await self._once(request, lambda store: handlers.return_reservation(store, name))
+        return pb.ReturnReservationResponse(reservation=reservation)
 
     async def _once(self, request: Write, change: Callable[[Store], Awaitable[domain.Reservation]]) -> pb.Reservation:
         async with self._database.write(shared=True) as connection:

@@ -13,10 +13,11 @@ from tests.services.conftest import Start
 from tests.services.harness import Process, refused
 
 Stub = inventory_pb2_grpc.InventoryServiceStub
-HELD, COMMITTED, RELEASED = (
+HELD, COMMITTED, RELEASED, RETURNED = (
     pb.Reservation.STATE_HELD,
     pb.Reservation.STATE_COMMITTED,
     pb.Reservation.STATE_RELEASED,
+    pb.Reservation.STATE_RETURNED,
 )
 
 
@@ -70,6 +71,41 @@ async def test_a_release_gives_every_piece_back(inventory: Stub) -> None:
     release = pb.ReleaseReservationRequest(request_id=new_id(), name=name)
     assert (await inventory.ReleaseReservation(release)).reservation.state == RELEASED
     assert (await counts(inventory, "p-0002"), await counts(inventory, "p-0003")) == before
+
+
+async def test_a_return_makes_what_was_sold_available_once(inventory: Stub) -> None:
+    before = await counts(inventory, "p-0015"), await counts(inventory, "p-0016")
+    name = await held(inventory, p_0015=1, p_0016=2)
+    await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    request = pb.ReturnReservationRequest(request_id=new_id(), name=name)
+    replies = await asyncio.gather(*(inventory.ReturnReservation(request) for _ in range(10)))
+    again = await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name))
+    assert {reply.reservation.state for reply in (*replies, again)} == {RETURNED}
+    assert (await counts(inventory, "p-0015"), await counts(inventory, "p-0016")) == before
+
+
+async def test_only_what_was_sold_is_returned(inventory: Stub) -> None:
+    name = await held(inventory, p_0017=1)
+    for state in ("HELD", "RELEASED"):
+        after = await counts(inventory, "p-0017")
+        error = await refused(inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name)))
+        assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE")
+        assert error.metadata == {"state": state}
+        assert await counts(inventory, "p-0017") == after
+        await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
+
+
+async def test_what_was_returned_is_neither_sold_nor_released_again(inventory: Stub) -> None:
+    name = await held(inventory, p_0017=1)
+    await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name))
+    after = await counts(inventory, "p-0017")
+    for call in (
+        inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name)),
+        inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name)),
+    ):
+        assert (await refused(call)).metadata == {"state": "RETURNED"}
+    assert await counts(inventory, "p-0017") == after
 
 
 async def test_settling_again_changes_nothing(inventory: Stub) -> None:
@@ -151,6 +187,7 @@ async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
         inventory.ReserveStock(reserve(request_id, p_0011=2)),
         inventory.CommitReservation(pb.CommitReservationRequest(request_id=request_id, name=name)),
         inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=request_id, name=name)),
+        inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=request_id, name=name)),
     ):
         error = await refused(call)
         assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
@@ -205,6 +242,7 @@ async def test_a_reservations_name_is_checked_by_every_method(inventory: Stub, n
         (inventory.GetReservation(pb.GetReservationRequest(name=name)), ["name"]),
         (inventory.CommitReservation(pb.CommitReservationRequest(name=name)), ["request_id", "name"]),
         (inventory.ReleaseReservation(pb.ReleaseReservationRequest(name=name)), ["request_id", "name"]),
+        (inventory.ReturnReservation(pb.ReturnReservationRequest(name=name)), ["request_id", "name"]),
     ):
         error = await refused(call)
         assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
@@ -221,6 +259,10 @@ async def test_what_does_not_exist_is_not_found(inventory: Stub) -> None:
         ),
         (
             inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name)),
+            "RESERVATION_NOT_FOUND",
+        ),
+        (
+            inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name)),
             "RESERVATION_NOT_FOUND",
         ),
     ):

@@ -28,7 +28,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x01\n\x05Stock\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x1c\n\tavailable\x18\x03 \x01(\x03R\tavailable\x12\x1a\n\x08reserved\x18\x04 \x01(\x03R\x08reserved:B\xea\x41?\n\x1cinventory.shop.example/Stock\x12\x10stocks/{product}*\x06stocks2\x05stock\"\xd0\x03\n\x0bReservation\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32$.shop.inventory.v1.Reservation.StateR\x05state\x12\x38\n\x05lines\x18\x03 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineR\x05lines\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"W\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03:^\xea\x41[\n\"inventory.shop.example/Reservation\x12\x1areservations/{reservation}*\x0creservations2\x0breservation\"S\n\x0fReservationLine\x12\x1e\n\x07product\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07product\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02R\x08quantity\"+\n\x0fGetStockRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"B\n\x10GetStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"z\n\x13ReserveStockRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12>\n\x05lines\x18\x02 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineB\x04\xe2\x41\x01\x02R\x05lines\"X\n\x14ReserveStockResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"Y\n\x18\x43ommitReservationRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"]\n\x19\x43ommitReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"Z\n\x19ReleaseReservationRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"^\n\x1aReleaseReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"1\n\x15GetReservationRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"Z\n\x16GetReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation2\xc6\x04\n\x10InventoryService\x12s\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=stocks/*}\x12\x64\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x03\x90\x02\x02\x12s\n\x11\x43ommitReservation\x12+.shop.inventory.v1.CommitReservationRequest\x1a,.shop.inventory.v1.CommitReservationResponse\"\x03\x90\x02\x02\x12v\n\x12ReleaseReservation\x12,.shop.inventory.v1.ReleaseReservationRequest\x1a-.shop.inventory.v1.ReleaseReservationResponse\"\x03\x90\x02\x02\x12j\n\x0eGetReservation\x12(.shop.inventory.v1.GetReservationRequest\x1a).shop.inventory.v1.GetReservationResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x01\n\x05Stock\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x1c\n\tavailable\x18\x03 \x01(\x03R\tavailable\x12\x1a\n\x08reserved\x18\x04 \x01(\x03R\x08reserved:B\xea\x41?\n\x1cinventory.shop.example/Stock\x12\x10stocks/{product}*\x06stocks2\x05stock\"\xe4\x03\n\x0bReservation\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32$.shop.inventory.v1.Reservation.StateR\x05state\x12\x38\n\x05lines\x18\x03 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineR\x05lines\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03\x12\x12\n\x0eSTATE_RETURNED\x10\x04:^\xea\x41[\n\"inventory.shop.example/Reservation\x12\x1areservations/{reservation}*\x0creservations2\x0breservation\"S\n\x0fReservationLine\x12\x1e\n\x07product\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07product\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02R\x08quantity\"+\n\x0fGetStockRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"B\n\x10GetStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"z\n\x13ReserveStockRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12>\n\x05lines\x18\x02 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineB\x04\xe2\x41\x01\x02R\x05lines\"X\n\x14ReserveStockResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"Y\n\x18\x43ommitReservationRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"]\n\x19\x43ommitReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"Z\n\x19ReleaseReservationRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"^\n\x1aReleaseReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"Y\n\x18ReturnReservationRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"]\n\x19ReturnReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"1\n\x15GetReservationRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"Z\n\x16GetReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation2\xbb\x05\n\x10InventoryService\x12s\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=stocks/*}\x12\x64\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x03\x90\x02\x02\x12s\n\x11\x43ommitReservation\x12+.shop.inventory.v1.CommitReservationRequest\x1a,.shop.inventory.v1.CommitReservationResponse\"\x03\x90\x02\x02\x12v\n\x12ReleaseReservation\x12,.shop.inventory.v1.ReleaseReservationRequest\x1a-.shop.inventory.v1.ReleaseReservationResponse\"\x03\x90\x02\x02\x12s\n\x11ReturnReservation\x12+.shop.inventory.v1.ReturnReservationRequest\x1a,.shop.inventory.v1.ReturnReservationResponse\"\x03\x90\x02\x02\x12j\n\x0eGetReservation\x12(.shop.inventory.v1.GetReservationRequest\x1a).shop.inventory.v1.GetReservationResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +61,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RETURNRESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RETURNRESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
+  _globals['_RETURNRESERVATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RETURNRESERVATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_GETRESERVATIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETRESERVATIONREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._loaded_options = None
@@ -71,36 +75,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['CommitReservation']._serialized_options = b'\220\002\002'
   _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseReservation']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseReservation']._serialized_options = b'\220\002\002'
+  _globals['_INVENTORYSERVICE'].methods_by_name['ReturnReservation']._loaded_options = None
+  _globals['_INVENTORYSERVICE'].methods_by_name['ReturnReservation']._serialized_options = b'\220\002\002'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetReservation']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['GetReservation']._serialized_options = b'\220\002\001'
   _globals['_STOCK']._serialized_start=180
   _globals['_STOCK']._serialized_end=365
   _globals['_RESERVATION']._serialized_start=368
-  _globals['_RESERVATION']._serialized_end=832
+  _globals['_RESERVATION']._serialized_end=852
   _globals['_RESERVATION_STATE']._serialized_start=649
-  _globals['_RESERVATION_STATE']._serialized_end=736
-  _globals['_RESERVATIONLINE']._serialized_start=834
-  _globals['_RESERVATIONLINE']._serialized_end=917
-  _globals['_GETSTOCKREQUEST']._serialized_start=919
-  _globals['_GETSTOCKREQUEST']._serialized_end=962
-  _globals['_GETSTOCKRESPONSE']._serialized_start=964
-  _globals['_GETSTOCKRESPONSE']._serialized_end=1030
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=1032
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=1154
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=1156
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=1244
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=1246
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1335
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=1337
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=1430
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1432
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1522
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1524
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1618
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=1620
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=1669
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1671
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1761
-  _globals['_INVENTORYSERVICE']._serialized_start=1764
-  _globals['_INVENTORYSERVICE']._serialized_end=2346
+  _globals['_RESERVATION_STATE']._serialized_end=756
+  _globals['_RESERVATIONLINE']._serialized_start=854
+  _globals['_RESERVATIONLINE']._serialized_end=937
+  _globals['_GETSTOCKREQUEST']._serialized_start=939
+  _globals['_GETSTOCKREQUEST']._serialized_end=982
+  _globals['_GETSTOCKRESPONSE']._serialized_start=984
+  _globals['_GETSTOCKRESPONSE']._serialized_end=1050
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=1052
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=1174
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=1176
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=1264
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=1266
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1355
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=1357
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=1450
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1452
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1542
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1544
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1638
+  _globals['_RETURNRESERVATIONREQUEST']._serialized_start=1640
+  _globals['_RETURNRESERVATIONREQUEST']._serialized_end=1729
+  _globals['_RETURNRESERVATIONRESPONSE']._serialized_start=1731
+  _globals['_RETURNRESERVATIONRESPONSE']._serialized_end=1824
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=1826
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=1875
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1877
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1967
+  _globals['_INVENTORYSERVICE']._serialized_start=1970
+  _globals['_INVENTORYSERVICE']._serialized_end=2669
 # @@protoc_insertion_point(module_scope)

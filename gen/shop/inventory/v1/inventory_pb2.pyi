@@ -74,9 +74,13 @@ class Reservation(_message.Message):
         """The pieces are sold and have left the stock."""
         STATE_RELEASED: Reservation._State.ValueType  # 3
         """The pieces are given back and available again."""
+        STATE_RETURNED: Reservation._State.ValueType  # 4
+        """The pieces were sold, and are taken back and available again."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """State is what has become of the held pieces. COMMITTED and RELEASED are final."""
+        """State is what has become of the held pieces. RELEASED and RETURNED are final, and so is COMMITTED unless the pieces
+        are returned.
+        """
 
     STATE_UNSPECIFIED: Reservation.State.ValueType  # 0
     """The state is not known; no stored reservation has it."""
@@ -86,6 +90,8 @@ class Reservation(_message.Message):
     """The pieces are sold and have left the stock."""
     STATE_RELEASED: Reservation.State.ValueType  # 3
     """The pieces are given back and available again."""
+    STATE_RETURNED: Reservation.State.ValueType  # 4
+    """The pieces were sold, and are taken back and available again."""
 
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -286,7 +292,7 @@ class CommitReservationResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> Global___Reservation:
-        """The reservation, COMMITTED."""
+        """The reservation, COMMITTED unless it was returned since the request was first sent."""
 
     def __init__(
         self,
@@ -350,6 +356,56 @@ class ReleaseReservationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseReservationResponse: _TypeAlias = ReleaseReservationResponse  # noqa: Y015
+
+@_typing.final
+class ReturnReservationRequest(_message.Message):
+    """ReturnReservationRequest names the reservation whose pieces are taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:"."""
+    name: _builtins.str
+    """The reservation's resource name, "reservations/{id}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnReservationRequest: _TypeAlias = ReturnReservationRequest  # noqa: Y015
+
+@_typing.final
+class ReturnReservationResponse(_message.Message):
+    """ReturnReservationResponse holds the reservation after the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reservation(self) -> Global___Reservation:
+        """The reservation, RETURNED."""
+
+    def __init__(
+        self,
+        *,
+        reservation: Global___Reservation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnReservationResponse: _TypeAlias = ReturnReservationResponse  # noqa: Y015
 
 @_typing.final
 class GetReservationRequest(_message.Message):

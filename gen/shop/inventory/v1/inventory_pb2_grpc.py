@@ -28,8 +28,8 @@ if _version_not_supported:
 class InventoryServiceStub:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Stock is conserved:
-    for every product, available + reserved + sold is what was ever put in.
+    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -65,6 +65,11 @@ class InventoryServiceStub:
                 request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationRequest.SerializeToString,
                 response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationResponse.FromString,
                 _registered_method=True)
+        self.ReturnReservation = channel.unary_unary(
+                '/shop.inventory.v1.InventoryService/ReturnReservation',
+                request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationRequest.SerializeToString,
+                response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationResponse.FromString,
+                _registered_method=True)
         self.GetReservation = channel.unary_unary(
                 '/shop.inventory.v1.InventoryService/GetReservation',
                 request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationRequest.SerializeToString,
@@ -75,8 +80,8 @@ class InventoryServiceStub:
 class InventoryServiceServicer:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Stock is conserved:
-    for every product, available + reserved + sold is what was ever put in.
+    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -113,8 +118,8 @@ class InventoryServiceServicer:
         stays as it is, and the call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,8 +130,20 @@ class InventoryServiceServicer:
         succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReturnReservation(self, request, context):
+        """ReturnReservation takes the sold pieces back into the stock: they are available again. A reservation that is
+        returned already stays as it is, and the call succeeds.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
+        committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +182,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationRequest.FromString,
                     response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationResponse.SerializeToString,
             ),
+            'ReturnReservation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReturnReservation,
+                    request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationRequest.FromString,
+                    response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationResponse.SerializeToString,
+            ),
             'GetReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReservation,
                     request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationRequest.FromString,
@@ -181,8 +203,8 @@ def add_InventoryServiceServicer_to_server(servicer, server):
 class InventoryService:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Stock is conserved:
-    for every product, available + reserved + sold is what was ever put in.
+    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -290,6 +312,33 @@ class InventoryService:
             '/shop.inventory.v1.InventoryService/ReleaseReservation',
             shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationRequest.SerializeToString,
             shop_dot_inventory_dot_v1_dot_inventory__pb2.ReleaseReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReturnReservation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.inventory.v1.InventoryService/ReturnReservation',
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationRequest.SerializeToString,
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ReturnReservationResponse.FromString,
             options,
             channel_credentials,
             insecure,

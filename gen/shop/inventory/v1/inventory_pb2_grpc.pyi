@@ -15,8 +15,8 @@ GRPC_VERSION: str
 class InventoryServiceStub:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Stock is conserved:
-    for every product, available + reserved + sold is what was ever put in.
+    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -46,16 +46,24 @@ class InventoryServiceStub:
     stays as it is, and the call succeeds.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
+    returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReleaseReservationRequest, _inventory_pb2.ReleaseReservationResponse]
     """ReleaseReservation gives the held pieces back. A reservation that is released already stays as it is, and the call
     succeeds.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
+    returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    """
+    ReturnReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReturnReservationRequest, _inventory_pb2.ReturnReservationResponse]
+    """ReturnReservation takes the sold pieces back into the stock: they are available again. A reservation that is
+    returned already stays as it is, and the call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
+    committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     GetReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetReservationRequest, _inventory_pb2.GetReservationResponse]
     """GetReservation answers one reservation.
@@ -67,8 +75,8 @@ class InventoryServiceStub:
 class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """InventoryService counts stock and keeps it for those who are about to buy.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Stock is conserved:
-    for every product, available + reserved + sold is what was ever put in.
+    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -114,8 +122,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         stays as it is, and the call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
@@ -128,8 +136,22 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
-        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        """
+
+    @_abc_1.abstractmethod
+    def ReturnReservation(
+        self,
+        request: _inventory_pb2.ReturnReservationRequest,
+        context: _aio.ServicerContext[_inventory_pb2.ReturnReservationRequest, _abc.Awaitable[_inventory_pb2.ReturnReservationResponse]],
+    ) -> _abc.Awaitable[_inventory_pb2.ReturnReservationResponse]:
+        """ReturnReservation takes the sold pieces back into the stock: they are available again. A reservation that is
+        returned already stays as it is, and the call succeeds.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+        such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
+        committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod
