@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from services.runtime.validation import Check
+from services.runtime.validation import NUL, Check
 
 DEFAULT_SIZE = 50
 MOST_SIZE = 100
@@ -59,7 +59,8 @@ def _key(token: str, query: str) -> str | None:
         mark, key = content[:MARK_BYTES], content[MARK_BYTES:].decode()
     except (binascii.Error, ValueError):
         return None
-    return key if mark == _mark(query) and key else None
+    # No key of ours has a NUL, and PostgreSQL would not compare with one.
+    return key if mark == _mark(query) and key and NUL not in key else None
 
 
 def _mark(query: str) -> bytes:

@@ -11,6 +11,7 @@ from services.runtime.money import CENT, CURRENCIES, UNIT, to_cents
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.:]{1,64}")
 RESOURCE_ID = re.compile(r"[a-z0-9-]{1,64}")
+NUL = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,9 @@ class Check:
         return value
 
     def text(self, field: str, value: str, *, longest: int, shortest: int = 1) -> str:
-        """Check a text of `shortest` to `longest` characters."""
-        self.that(field, f"must have {shortest} to {longest} characters", holds=shortest <= len(value) <= longest)
+        """Check a text of `shortest` to `longest` characters, none of them NUL: PostgreSQL does not take it."""
+        fits = shortest <= len(value) <= longest and NUL not in value
+        self.that(field, f"must have {shortest} to {longest} characters, none of them NUL", holds=fits)
         return value
 
     def integer(self, field: str, value: int, *, least: int, most: int) -> int:

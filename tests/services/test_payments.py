@@ -239,6 +239,7 @@ async def test_the_largest_amount_is_taken(payments: Stub) -> None:
         (authorization(token=""), ["payment_token"]),
         (authorization(token="t" * 129), ["payment_token"]),
         (authorization(reference="r" * 129), ["reference"]),
+        (authorization(token="\0" * 9, reference="\0"), ["payment_token", "reference"]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
