@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: who may use a database, who waits for whom, and what is said when it goes wrong."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -227,7 +228,7 @@ def own_server() -> Iterator[Server]:
     started.close()
 
 
-async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its_restart(
+async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its_crash(
     start: Start, own_server: Server, tmp_path: Path
 ) -> None:
     process = start("inventory", {"DATABASE_URL": own_server.url(tmp_path, "inventory")})
@@ -237,7 +238,7 @@ async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its
         line = inventory_pb2.ReservationLine(product="products/p-0001", quantity=1)
         reserve = inventory_pb2.ReserveStockRequest(request_id="restart", lines=[line])
         made = await stub.ReserveStock(reserve)
-        own_server.stop()
+        own_server.stop(signal.SIGQUIT)  # as a crash
         for call in (stub.GetStock(read), stub.ReserveStock(reserve)):
             error = await refused(call)
             assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")

@@ -8,6 +8,7 @@ from grpc_status import rpc_status
 
 from services.runtime import ErrorTable, Refusal
 from services.runtime.errors import MOST_VIOLATIONS
+from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.requests import RequestIdReusedError
 from services.runtime.validation import InvalidFieldsError, Violation
 
@@ -67,6 +68,21 @@ def test_a_request_id_that_served_another_request_is_named_as_the_offending_fiel
     status = TABLE.status(RequestIdReusedError("a"))
     assert rpc_status.to_status(status).code == grpc.StatusCode.INVALID_ARGUMENT
     assert bad_request(status) == ["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (DatabaseBusyError(), grpc.StatusCode.UNAVAILABLE, "DATABASE_BUSY"),
+        (DatabaseUnavailableError(), grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
+        (WriteConflictError(), grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
+    ],
+)
+def test_what_befalls_a_transaction_is_told_as_what_may_be_sent_again(
+    error: Exception, code: grpc.StatusCode, reason: str
+) -> None:
+    status = TABLE.status(error)
+    assert (rpc_status.to_status(status).code, info(status).reason) == (code, reason)
 
 
 @pytest.mark.parametrize(
