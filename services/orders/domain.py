@@ -11,11 +11,17 @@ MOST_CENTS = 1_000_000 * 100
 
 
 class State(StrEnum):
-    """How far an order has come. CONFIRMED and REJECTED are final."""
+    """How far an order has come. REJECTED and CANCELLED are final, and so is CONFIRMED unless it is cancelled."""
 
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
     REJECTED = "REJECTED"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+
+
+# The states in which somebody must carry an order on.
+UNFINISHED = (State.PENDING, State.CANCELLING)
 
 
 class Reason(StrEnum):
@@ -43,6 +49,14 @@ class OrderNotFoundError(Exception):
 
     def __init__(self, order: str) -> None:
         super().__init__(f"there is no order {order}")
+
+
+class OrderStateError(Exception):
+    """The order is not confirmed, so there is nothing to cancel, or not yet."""
+
+    def __init__(self, order: str, state: State) -> None:
+        super().__init__(f"order {order} is {state.value} and cannot be cancelled")
+        self.metadata = {"state": state.value}
 
 
 class UnknownProductsError(Exception):
@@ -151,7 +165,7 @@ class Order:
     PENDING order means that what it took is being given back. `reservation`, `payment` and `shipment` are the callees'
     resource names, None until they are known. `payment_token` and `destination` are kept only while the order is
     PENDING; one without a destination is collected and has no shipment. `revision` counts how often the order was
-    stored: an order that stays PENDING at one revision has nobody who is at it.
+    stored: an order that stays unfinished at one revision has nobody who is at it.
     """
 
     id: str
@@ -216,6 +230,18 @@ class Order:
     def rejected(self, now: datetime) -> "Order":
         """End the order: everything is given back."""
         return self._ended(State.REJECTED, self.rejection, now)
+
+    def cancelling(self, now: datetime) -> "Order":
+        """Note that the order is to be undone, unless it was before. Raises OrderStateError unless it is CONFIRMED."""
+        if self.state in {State.CANCELLING, State.CANCELLED}:
+            return self
+        if self.state is not State.CONFIRMED:
+            raise OrderStateError(self.id, self.state)
+        return replace(self, state=State.CANCELLING, update_time=now)
+
+    def cancelled(self, now: datetime) -> "Order":
+        """End the order: shipment, money and stock are taken back."""
+        return self._ended(State.CANCELLED, None, now)
 
     def _ended(self, state: State, rejection: Rejection | None, now: datetime) -> "Order":
         return replace(self, state=state, rejection=rejection, payment_token="", destination=None, update_time=now)

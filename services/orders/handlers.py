@@ -1,12 +1,12 @@
-"""What the service does for each call, and beside the calls: place, answer, recover."""
+"""What the service does for each call, and beside the calls: place, answer, cancel, recover."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.orders.domain import Cart, Destination, Order, Product, TakenOverError, Wish, priced, within_limit
+from services.orders.domain import Cart, Destination, Order, Product, State, TakenOverError, Wish, priced, within_limit
 from services.orders.saga import Saga
 from services.orders.store import Store
 from services.runtime import Background, Database, once, recall
@@ -29,7 +29,7 @@ class Tariff(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Places orders, and finds them again."""
+    """Places orders, finds them again, and cancels them."""
 
     database: Database
     catalog: Catalog
@@ -61,6 +61,19 @@ class Orders:
         async with self.database.read() as connection:
             return await Store(connection).orders_after(after, customer, limit)
 
+    async def cancel(self, request: IdentifiedRequest, order_id: str) -> Order:
+        """Undo a confirmed order, as `request` asks for; answer it as it is now if it was asked for before.
+
+        Raises OrderNotFoundError, OrderStateError or RequestIdReusedError; nothing is changed then.
+        """
+        async with self.database.write(shared=True) as connection:
+            store = Store(connection)
+            order = await once(connection, request, lambda: _cancelling(store, order_id), store.order)
+        if order.state is not State.CANCELLING:
+            return order
+        # Whoever else is at it does the same: its calls are made once, and its end is written once.
+        return await self.background.finish(self._until_taken_over(self.saga.cancel, order))
+
     async def _order(self, cart: Cart) -> Order:
         items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
         to = cart.destination
@@ -86,14 +99,25 @@ class Orders:
             stored = await once(connection, request, lambda: store.add(order), store.order)
         if stored is not order:
             return stored  # The same request, sent twice at once: the other call is at it.
+        return await self._until_taken_over(self.saga.place, order)
+
+    async def _until_taken_over(self, carry: Callable[[Order], Awaitable[Order]], order: Order) -> Order:
         try:
-            return await self.saga.place(order)
+            return await carry(order)
         except TakenOverError:
             return await self.order(order.id)
 
 
+async def _cancelling(store: Store, order_id: str) -> Order:
+    before = await store.order(order_id, lock=True)
+    after = before.cancelling(datetime.now(UTC))
+    return after if after is before else await store.put(after)
+
+
 class Recovery:
-    """Gives back what unfinished orders took that nobody is at any more: their process has ended, or a callee failed.
+    """Carries on unfinished orders that nobody is at any more: their process has ended, or a callee failed.
+
+    What pending ones took is given back, those to be cancelled are cancelled.
 
     An order that has not moved from one pass to the next counts as such. Should its process be at it after all, just
     slowly, then its next entry in the log is refused (TakenOverError), and it leaves the order alone.
@@ -107,17 +131,17 @@ class Recovery:
     async def run(self) -> None:
         """Make one pass over the unfinished orders."""
         async with self._database.read() as connection:
-            pending = await Store(connection).pending()
-        unmoved = pending.items() & self._seen.items()
-        self._seen = pending
+            unfinished = await Store(connection).unfinished()
+        unmoved = unfinished.items() & self._seen.items()
+        self._seen = unfinished
         for order_id, revision in unmoved:
-            await self._give_back(order_id, revision)
+            await self._carry_on(order_id, revision)
 
-    async def _give_back(self, order_id: str, revision: int) -> None:
+    async def _carry_on(self, order_id: str, revision: int) -> None:
         async with self._database.read() as connection:
             order = await Store(connection).order(order_id)
         try:
             if order.revision == revision:
-                await self._saga.give_back(order)
+                await self._saga.carry_on(order)
         except TakenOverError:
             pass

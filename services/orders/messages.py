@@ -59,6 +59,13 @@ def read_name(request: pb.GetOrderRequest) -> str:
         return check.resource("name", request.name, "orders")
 
 
+def read_cancelling(request: pb.CancelOrderRequest) -> str:
+    """Answer the order that is to be cancelled. Raises InvalidFieldsError."""
+    with Check() as check:
+        check.request_id(request.request_id)
+        return check.resource("name", request.name, "orders")
+
+
 def read_list(request: pb.ListOrdersRequest) -> tuple[str, Page]:
     """Answer the customer and the page that is asked for. Raises InvalidFieldsError."""
     with Check() as check:

@@ -107,6 +107,15 @@ class Inventory:
             raise _failure("inventory", error) from error
         return True
 
+    async def take_back(self, order: Order, reservation: str) -> None:
+        """Take back what is sold. Raises PeerFailedError."""
+        request_id = order.request_id("return")
+        request = inventory_pb2.ReturnReservationRequest(request_id=request_id, name=reservation)
+        try:
+            await self._stub.ReturnReservation(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure("inventory", error) from error
+
 
 class Payments:
     """shop.payments.v1.PaymentsService, as the saga's Payments."""

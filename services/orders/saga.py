@@ -1,4 +1,4 @@
-"""The placing of an order: step by step forward, or back to where nothing is held.
+"""The placing of an order: step by step forward, or back to where nothing is held. And the undoing of a placed one.
 
 Every step is in the log before it is begun, and its call carries a request id derived from the order. So whoever finds
 an unfinished order can send its calls again without doing anything twice.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from services.orders.domain import Order, Reason, Rejection, Step
+from services.orders.domain import Order, Reason, Rejection, State, Step
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ class Stock(Protocol):
 
     async def release(self, order: Order, reservation: str) -> bool:
         """Give back what is held; False, changing nothing, if it is sold already."""
+
+    async def take_back(self, order: Order, reservation: str) -> None:
+        """Take back what is sold."""
 
 
 class Payments(Protocol):
@@ -121,6 +124,28 @@ class Saga:
             logger.exception("order left unfinished", extra={"order": order.id, "step": order.step.name})
             return order
         return await self._end(order.rejected(datetime.now(UTC)))
+
+    async def cancel(self, order: Order) -> Order:
+        """Undo an order that is CANCELLING: forward alone, since nobody refuses. Raises TakenOverError.
+
+        Answers the order CANCELLED; or CANCELLING, if a callee fails: it is to be cancelled later.
+        """
+        # For mypy: a confirmed order has both.
+        assert order.payment is not None  # noqa: S101
+        assert order.reservation is not None  # noqa: S101
+        try:
+            if order.shipment is not None:
+                await self.shipping.cancel(order, order.shipment)
+            await self.payments.refund(order, order.payment)
+            await self.stock.take_back(order, order.reservation)
+        except PeerFailedError:
+            logger.exception("order left to be cancelled", extra={"order": order.id})
+            return order
+        return await self._end(order.cancelled(datetime.now(UTC)))
+
+    async def carry_on(self, order: Order) -> Order:
+        """Bring an unfinished order that nobody is at to its end, or leave it for later. Raises TakenOverError."""
+        return await (self.cancel(order) if order.state is State.CANCELLING else self.give_back(order))
 
     async def _end(self, order: Order) -> Order:
         order = await self.log.advance(order)

@@ -18,6 +18,7 @@ ERRORS = ErrorTable(
     "orders.shop.example",
     {
         domain.OrderNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
+        domain.OrderStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
         domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
         domain.MixedCurrenciesError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
         domain.TotalTooLargeError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
@@ -46,6 +47,11 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
         order = await self._orders.order(messages.read_name(request))
         return pb.GetOrderResponse(order=messages.write_order(order))
+
+    @override
+    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
+        order = await self._orders.cancel(request, messages.read_cancelling(request))
+        return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:

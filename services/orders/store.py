@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import (
+    UNFINISHED,
     Destination,
     Item,
     Order,
@@ -82,9 +83,10 @@ class Store:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def order(self, order_id: str) -> Order:
-        """Answer one order. Raises OrderNotFoundError."""
-        found = await self._orders(await self._connection.execute(select(orders).where(orders.c.id == order_id)))
+    async def order(self, order_id: str, *, lock: bool = False) -> Order:
+        """Answer one order; `lock` it for a change. Raises OrderNotFoundError."""
+        it = select(orders).where(orders.c.id == order_id)
+        found = await self._orders(await self._connection.execute(it.with_for_update() if lock else it))
         if not found:
             raise OrderNotFoundError(order_id)
         return found[0]
@@ -102,9 +104,10 @@ class Store:
         newest_first = query.order_by(orders.c.create_time.desc(), orders.c.id.desc()).limit(limit)
         return await self._orders(await self._connection.execute(newest_first))
 
-    async def pending(self) -> dict[str, int]:
-        """Answer the revisions of all orders that have not ended, by id."""
-        query = select(orders.c.id, orders.c.revision).where(orders.c.state == State.PENDING.value)
+    async def unfinished(self) -> dict[str, int]:
+        """Answer the revisions of all orders that are to be carried on, by id."""
+        states = [state.value for state in UNFINISHED]
+        query = select(orders.c.id, orders.c.revision).where(orders.c.state.in_(states))
         return {row.id: row.revision for row in await self._connection.execute(query)}
 
     async def add(self, order: Order) -> Order:

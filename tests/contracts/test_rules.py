@@ -96,6 +96,7 @@ def test_only_what_the_gateway_lets_in_has_an_http_path(checkout: Checkout) -> N
         "shop.catalog.v1.CatalogService/GetProduct",
         "shop.catalog.v1.CatalogService/ListProducts",
         "shop.inventory.v1.InventoryService/GetStock",
+        "shop.orders.v1.OrdersService/CancelOrder",
         "shop.orders.v1.OrdersService/GetOrder",
         "shop.orders.v1.OrdersService/ListOrders",
         "shop.orders.v1.OrdersService/PlaceOrder",

@@ -11,6 +11,7 @@ from tests.services.databases import query
 from tests.services.harness import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
+CANCELLING, CANCELLED = pb.Order.STATE_CANCELLING, pb.Order.STATE_CANCELLED
 PATIENCE_SECONDS = 20
 BERLIN = pb.ShippingAddress(
     recipient="Ada Lovelace",
@@ -75,6 +76,11 @@ class Shop:
         """Place an order and answer it."""
         return (await self.stub.PlaceOrder(request, timeout=timeout)).order
 
+    async def cancel(self, name: str, request_id: str | None = None) -> pb.Order:
+        """Cancel an order and answer it."""
+        request = pb.CancelOrderRequest(request_id=new_id() if request_id is None else request_id, name=name)
+        return (await self.stub.CancelOrder(request)).order
+
     async def order(self, name: str) -> pb.Order:
         """Answer an order as it is now."""
         return (await self.stub.GetOrder(pb.GetOrderRequest(name=name))).order
@@ -102,7 +108,7 @@ class Shop:
         async for attempt in patiently():
             with attempt:
                 order = await self.order(name)
-                assert order.state != PENDING
+                assert order.state not in {PENDING, CANCELLING}
         return order
 
 

@@ -9,7 +9,7 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared
 from tests.services.harness import refused
-from tests.services.shop import BERLIN, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
 
 GONE = "p-0199"  # The one product that is sold out.
 
@@ -215,15 +215,66 @@ async def test_a_refused_request_is_not_remembered(shop: Shop) -> None:
     assert (await shop.place(cart(request_id, p_0128=1))).state == CONFIRMED
 
 
+@pytest.mark.parametrize("to", [BERLIN, None], ids=["shipped", "collected"])
+async def test_a_cancelled_order_gives_everything_back(shop: Shop, to: pb.ShippingAddress | None) -> None:
+    before = await shop.stock("p-0133")
+    order = await shop.place(cart(to=to, p_0133=2))
+    cancelled = await shop.cancel(order.name)
+    assert cancelled.state == CANCELLED
+    assert (cancelled.items, cancelled.total, cancelled.shipment) == (order.items, order.total, order.shipment)
+    assert (cancelled.rejection_reason, cancelled.rejection_message) == (0, "")
+    assert await shop.stock("p-0133") == before
+    assert shop.money(order.name) == ["REFUNDED"]
+    assert shop.shipments(order.name) == (["CANCELLED"] if to else [])
+    assert await shop.cancel(order.name) == cancelled
+    assert await shop.order(order.name) == cancelled
+    assert await shop.stock("p-0133") == before
+
+
+async def test_one_cancellation_sent_many_times_at_once_gives_back_once(shop: Shop) -> None:
+    before = await shop.stock("p-0134")
+    order, request_id = await shop.place(cart(to=BERLIN, p_0134=1)), new_id()
+    replies = await asyncio.gather(*(shop.cancel(order.name, request_id) for _ in range(10)))
+    assert all(reply == replies[0] for reply in replies)
+    assert replies[0].state == CANCELLED
+    assert await shop.stock("p-0134") == before
+    assert shop.money(order.name) == ["REFUNDED"]
+
+
+async def test_a_rejected_order_is_not_cancelled(shop: Shop) -> None:
+    order = await shop.place(cart(p_0199=1))
+    error = await refused(shop.cancel(order.name))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE")
+    assert error.metadata == {"state": "REJECTED"}
+    assert await shop.order(order.name) == order
+
+
+async def test_a_cancellations_request_id_serves_it_alone(shop: Shop) -> None:
+    placing = cart(p_0135=1)
+    order, other = await shop.place(placing), await shop.place(cart(p_0135=1))
+    request_id = new_id()
+    await shop.cancel(other.name, request_id)
+    for reused in (placing.request_id, request_id):
+        error = await refused(shop.cancel(order.name, reused))
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
+    assert await shop.order(order.name) == order
+
+
 @pytest.mark.parametrize("name", ["", "orders/", "orders/A", "customers/ada", "orders/a/b", "orders/" + "a" * 65])
 async def test_an_orders_name_is_checked(shop: Shop, name: str) -> None:
-    error = await refused(shop.stub.GetOrder(pb.GetOrderRequest(name=name)))
-    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["name"])
+    for call, fields in (
+        (shop.stub.GetOrder(pb.GetOrderRequest(name=name)), ["name"]),
+        (shop.stub.CancelOrder(pb.CancelOrderRequest(name=name)), ["request_id", "name"]),
+    ):
+        error = await refused(call)
+        assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
 async def test_an_order_that_does_not_exist_is_not_found(shop: Shop) -> None:
-    error = await refused(shop.stub.GetOrder(pb.GetOrderRequest(name=f"orders/{new_id()}")))
-    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
+    name = f"orders/{new_id()}"
+    for call in (shop.stub.GetOrder(pb.GetOrderRequest(name=name)), shop.cancel(name)):
+        error = await refused(call)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
 
 
 async def test_a_customers_orders_come_newest_first_page_by_page(shop: Shop) -> None:

@@ -13,7 +13,18 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.harness import SOCKET, Process, refused, targets
-from tests.services.shop import BERLIN, CONFIRMED, PENDING, REJECTED, Shop, cart, new_id, patiently
+from tests.services.shop import (
+    BERLIN,
+    CANCELLED,
+    CANCELLING,
+    CONFIRMED,
+    PENDING,
+    REJECTED,
+    Shop,
+    cart,
+    new_id,
+    patiently,
+)
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 
@@ -115,6 +126,27 @@ async def test_an_order_whose_shipping_goes_away_in_the_middle_is_given_back_onc
         assert "shipping" in ended.rejection_message
         assert shop.money(order.name) == ["VOIDED"]
         assert set(shop.shipments(order.name)) <= {"CANCELLED"}
+
+
+async def test_a_cancellation_goes_on_when_a_callee_comes_back_and_orders_was_killed(
+    start: Start, callees: dict[str, Process]
+) -> None:
+    own = {**callees, "payments": start("payments")}
+    orders = start("eager_orders", targets(*own.values()))
+    async with opened(orders, own) as shop:
+        before = await shop.stock("p-0146")
+        order = await shop.place(cart(to=BERLIN, p_0146=1))
+        assert order.state == CONFIRMED
+        own["payments"].stop()
+        assert (await shop.cancel(order.name)).state == CANCELLING
+        assert shop.shipments(order.name) == ["CANCELLED"]
+        orders.signal(signal.SIGKILL)
+        orders.wait()
+    start("payments")
+    async with opened(start("eager_orders", targets(*own.values())), own) as shop:
+        assert (await shop.ended(order.name)).state == CANCELLED
+        assert await shop.stock("p-0146") == before
+        assert shop.money(order.name) == ["REFUNDED"]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "deadline"])

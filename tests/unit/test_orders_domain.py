@@ -14,6 +14,7 @@ from services.orders.domain import (
     Item,
     MixedCurrenciesError,
     Order,
+    OrderStateError,
     Product,
     Reason,
     Rejection,
@@ -84,6 +85,20 @@ def test_a_refused_step_is_taken_off_the_log() -> None:
 def test_the_first_reason_to_give_up_stays() -> None:
     first, second = Rejection(Reason.PAYMENT_DECLINED, "no"), Rejection(Reason.DEPENDENCY_FAILED, "gone")
     assert order().given_up(first).given_up(second).rejected(NOW).rejection == first
+
+
+def test_only_a_confirmed_order_is_cancelled_and_that_once() -> None:
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    cancelling = order().confirmed(NOW).cancelling(later)
+    assert (cancelling.state, cancelling.update_time) == (State.CANCELLING, later)
+    assert cancelling.cancelling(NOW) is cancelling
+    cancelled = cancelling.cancelled(later)
+    assert (cancelled.state, cancelled.rejection) == (State.CANCELLED, None)
+    assert cancelled.cancelling(NOW) is cancelled
+    for other in (order(), order().rejected(NOW)):
+        with pytest.raises(OrderStateError) as caught:
+            other.cancelling(later)
+        assert caught.value.metadata == {"state": other.state.value}
 
 
 @pytest.mark.parametrize("end", ["confirmed", "rejected"])

@@ -13,6 +13,8 @@ from services.orders.domain import (
     Cart,
     Destination,
     Order,
+    OrderNotFoundError,
+    OrderStateError,
     Product,
     Reason,
     RegionNotServedError,
@@ -45,6 +47,7 @@ class _Callees:
         self.refusing: set[str] = set()
         self.hanging: set[str] = set()
         self.asked = 0
+        self.returned = 0
         self.hangs = asyncio.Event()
         self.go_on = asyncio.Event()
 
@@ -82,6 +85,10 @@ class _Callees:
         await self._call("release")
         self.held.discard("stock")
         return True
+
+    async def take_back(self, _: Order, _reservation: str) -> None:
+        await self._call("take back")
+        self.returned += 1
 
     async def authorize(self, _: Order) -> str:
         await self._call("authorize")
@@ -144,7 +151,7 @@ def request(**fields: str) -> pb.PlaceOrderRequest:
 
 async def pending(database: Database) -> dict[str, int]:
     async with database.read() as connection:
-        return await Store(connection).pending()
+        return await Store(connection).unfinished()
 
 
 async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) -> None:
@@ -285,6 +292,60 @@ async def test_an_order_that_moves_between_passes_is_left_alone(
     assert (await caller).state is State.CONFIRMED
     await recovery.run()
     assert callees.held == {"money"}
+
+
+def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequest:
+    return pb.CancelOrderRequest(request_id=request_id, name=f"orders/{order.id}")
+
+
+async def test_a_confirmed_order_is_cancelled(orders: Orders, callees: _Callees) -> None:
+    placed = await orders.place(request(), SHIPPED)
+    cancelled = await orders.cancel(cancellation(placed), placed.id)
+    assert (cancelled.state, callees.held, callees.returned) == (State.CANCELLED, set(), 1)
+    assert await orders.cancel(cancellation(placed), placed.id) == cancelled
+    assert await orders.cancel(cancellation(placed, "again"), placed.id) == cancelled
+    assert await orders.order(placed.id) == cancelled
+    assert callees.returned == 1
+
+
+async def test_an_order_cancelled_many_times_at_once_is_answered_the_same(orders: Orders) -> None:
+    placed = await orders.place(request(), SHIPPED)
+    requests = [cancellation(placed, f"cancel-{number // 2}") for number in range(10)]
+    replies = await asyncio.gather(*(orders.cancel(asked, placed.id) for asked in requests))
+    assert {reply.state for reply in replies} == {State.CANCELLED}
+    assert len({reply.update_time for reply in replies}) == 1
+
+
+async def test_an_order_that_could_not_be_cancelled_at_once_is_cancelled_later(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    placed = await orders.place(request(), SHIPPED)
+    callees.failing = {"refund"}
+    cancelling = await orders.cancel(cancellation(placed), placed.id)
+    assert (cancelling.state, callees.held, callees.returned) == (State.CANCELLING, {"money"}, 0)
+    for _ in range(3):
+        await recovery.run()
+    assert (await orders.order(placed.id)).state is State.CANCELLING
+    callees.failing = set()
+    await recovery.run()
+    assert (await orders.order(placed.id)).state is State.CANCELLED
+    assert (callees.held, callees.returned) == (set(), 1)
+
+
+async def test_what_is_not_confirmed_is_not_cancelled_and_the_request_not_remembered(
+    orders: Orders, callees: _Callees, recovery: Recovery
+) -> None:
+    callees.failing = {"capture", "void"}
+    placed = await orders.place(request(), CART)
+    with pytest.raises(OrderStateError):
+        await orders.cancel(cancellation(placed), placed.id)
+    with pytest.raises(OrderNotFoundError):
+        await orders.cancel(cancellation(placed), str(uuid4()))
+    callees.failing = set()
+    for _ in range(3):
+        await recovery.run()
+    with pytest.raises(OrderStateError):
+        await orders.cancel(cancellation(placed), placed.id)
 
 
 async def test_a_customers_orders_come_newest_first_page_by_page(orders: Orders) -> None:

@@ -44,6 +44,11 @@ class _World:
         """Answer the calls to the callees, in their order."""
         return [call for call in self.calls if call != "advance"]
 
+    def upset(self, fails: tuple[int, str], crash: tuple[int, str]) -> None:
+        """Let a call fail and one crash, counted from here on."""
+        self._fails = {len(self.asked()) + fails[0]: fails[1]}
+        self._crash = (len(self.calls) + crash[0], crash[1])
+
     def keep(self, order: Order) -> Order:
         self._stored = order
         return order
@@ -87,6 +92,10 @@ class _World:
         self._call("release", lambda: self._settle("reservation", "HELD", "RELEASED"))
         return self.reservation == "RELEASED"
 
+    async def take_back(self, _: Order, reservation: str) -> None:
+        assert reservation == "reservations/1"
+        self._call("take back", lambda: self._settle("reservation", "COMMITTED", "RETURNED"))
+
     async def authorize(self, order: Order) -> str:
         assert order.payment_token == TOKEN
         self._call("authorize", lambda: setattr(self, "payment", self.payment or "AUTHORIZED"))
@@ -129,6 +138,9 @@ def assert_whole(world: _World, order: Order, case: object = "") -> None:
     held = (world.reservation, world.payment, world.shipment)
     if order.state is State.CONFIRMED:
         assert held == ("COMMITTED", "CAPTURED", "BOOKED" if order.shipping_cents else ""), case
+        assert order.rejection is None, case
+    elif order.state is State.CANCELLED:
+        assert held == ("RETURNED", "REFUNDED", "CANCELLED" if order.shipping_cents else ""), case
         assert order.rejection is None, case
     else:
         assert order.state is State.REJECTED, case
@@ -263,3 +275,36 @@ async def test_a_call_that_arrives_after_it_was_undone_takes_nothing(call: int) 
         else:
             arriving.close()
     assert_whole(world, order)
+
+
+@WAYS
+async def test_a_cancelled_order_is_undone_in_reverse(destination: Destination | None) -> None:
+    world = _World()
+    order = await confirmed_and_to_be_cancelled(world, destination)
+    before = len(world.asked())
+    cancelled = await world.saga().cancel(order)
+    assert world.asked()[before:] == [*(["cancel"] if destination else []), "refund", "take back"]
+    assert cancelled.state is State.CANCELLED
+    assert_whole(world, cancelled)
+
+
+@WAYS
+async def test_after_a_crash_and_a_failure_anywhere_a_cancelled_order_is_carried_on(
+    destination: Destination | None,
+) -> None:
+    for crash, fault in product(product(range(8), (BEFORE, AFTER)), product(range(6), (BEFORE, AFTER))):
+        world = _World()
+        order = await confirmed_and_to_be_cancelled(world, destination)
+        world.upset(fault, crash)
+        while order.state is State.CANCELLING:
+            try:
+                order = await world.saga().carry_on(order)
+            except Crash:
+                order = world.kept()
+        assert order.state is State.CANCELLED, (crash, fault)
+        assert_whole(world, order, (crash, fault))
+
+
+async def confirmed_and_to_be_cancelled(world: _World, destination: Destination | None) -> Order:
+    order = await world.saga().place(world.keep(new_order(destination)))
+    return await world.advance(order.cancelling(NOW))

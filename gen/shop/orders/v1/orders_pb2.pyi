@@ -43,6 +43,8 @@ class Order(_message.Message):
         """The order came to nothing: stock and money are given back."""
         STATE_CANCELLED: Order._State.ValueType  # 4
         """The order was confirmed and then undone: stock and money are given back."""
+        STATE_CANCELLING: Order._State.ValueType  # 5
+        """The order was confirmed and is being undone."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is how far the order has come. REJECTED and CANCELLED are final, and so is CONFIRMED unless it is cancelled."""
@@ -57,6 +59,8 @@ class Order(_message.Message):
     """The order came to nothing: stock and money are given back."""
     STATE_CANCELLED: Order.State.ValueType  # 4
     """The order was confirmed and then undone: stock and money are given back."""
+    STATE_CANCELLING: Order.State.ValueType  # 5
+    """The order was confirmed and is being undone."""
 
     class _RejectionReason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -111,7 +115,9 @@ class Order(_message.Message):
     rejection_message: _builtins.str
     """The rejection in a sentence for people, naming the product or the bank's answer; empty unless the state is REJECTED."""
     shipment: _builtins.str
-    """The shipment that was booked, "shipments/{id}"; empty if none is, or not yet. A rejected order's is cancelled."""
+    """The shipment that was booked, "shipments/{id}"; empty if none is, or not yet. It is cancelled if the order is
+    REJECTED or CANCELLED.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderItem]:
         """What was ordered, in the order of the request."""
@@ -436,3 +442,53 @@ class ListOrdersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015
+
+@_typing.final
+class CancelOrderRequest(_message.Message):
+    """CancelOrderRequest names the order to undo."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:", a UUID by preference."""
+    name: _builtins.str
+    """The order's resource name, "orders/{id}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelOrderRequest: _TypeAlias = CancelOrderRequest  # noqa: Y015
+
+@_typing.final
+class CancelOrderResponse(_message.Message):
+    """CancelOrderResponse holds the order after the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order, CANCELLED; or CANCELLING, as long as a service that it needs does not answer."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelOrderResponse: _TypeAlias = CancelOrderResponse  # noqa: Y015

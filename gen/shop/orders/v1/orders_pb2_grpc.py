@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class OrdersServiceStub:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected.
+    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -54,11 +54,16 @@ class OrdersServiceStub:
                 request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.CancelOrder = channel.unary_unary(
+                '/shop.orders.v1.OrdersService/CancelOrder',
+                request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
+                response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrdersServiceServicer:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected.
+    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -104,6 +109,21 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelOrder(self, request, context):
+        """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
+        back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
+        CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+
+        With the same request_id the order is answered as it is now; another order under that id is refused.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+        order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
+        REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrdersServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -122,6 +142,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.FromString,
                     response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.SerializeToString,
             ),
+            'CancelOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrder,
+                    request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.FromString,
+                    response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'shop.orders.v1.OrdersService', rpc_method_handlers)
@@ -132,7 +157,7 @@ def add_OrdersServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class OrdersService:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected.
+    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -209,6 +234,33 @@ class OrdersService:
             '/shop.orders.v1.OrdersService/ListOrders',
             shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
             shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.orders.v1.OrdersService/CancelOrder',
+            shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
+            shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -14,7 +14,7 @@ GRPC_VERSION: str
 
 class OrdersServiceStub:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected.
+    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -49,10 +49,21 @@ class OrdersServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
     page token was not given by this method for the same customer.
     """
+    CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
+    """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
+    back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
+    CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+
+    With the same request_id the order is answered as it is now; another order under that id is refused.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+    order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
+    REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+    """
 
 class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected.
+    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -102,6 +113,23 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
         page token was not given by this method for the same customer.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelOrder(
+        self,
+        request: _orders_pb2.CancelOrderRequest,
+        context: _aio.ServicerContext[_orders_pb2.CancelOrderRequest, _abc.Awaitable[_orders_pb2.CancelOrderResponse]],
+    ) -> _abc.Awaitable[_orders_pb2.CancelOrderResponse]:
+        """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
+        back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
+        CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+
+        With the same request_id the order is answered as it is now; another order under that id is refused.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+        order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
+        REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
         """
 
 def add_OrdersServiceServicer_to_server(servicer: OrdersServiceServicer, server: _aio.Server) -> None: ...
