@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,8 +46,10 @@ class Tree:
         return (Source(file, self.text(file)) for file in self.under(*folders, suffix=".py"))
 
     def holds(self, path: PurePosixPath) -> bool:
-        """Whether it is a file, or the folder of one."""
-        return any(file == path or path in file.parents for file in self.files)
+        """Whether it is a file, or the folder of one; `..` leads up, and `*` stands for any part of a name."""
+        wanted = PurePosixPath(normpath(path))
+        every = {known for file in self.files for known in (file, *file.parents)}
+        return any(len(known.parts) == len(wanted.parts) and known.match(str(wanted)) for known in every)
 
 
 @dataclass(frozen=True)
