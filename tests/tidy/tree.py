@@ -1,6 +1,7 @@
 """What the laws are laid against: the files of a checkout, and Python files as syntax trees with full names."""
 
 import ast
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,7 @@ class Tree:
     @classmethod
     def of_git(cls, root: Path) -> "Tree":
         """Answer what git has, or would take at the next `git add`: what it ignores is nobody's business."""
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode().split("\0")
+        listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         return cls(root, tuple(sorted(PurePosixPath(name) for name in listed if name and (root / name).is_file())))
 
     @classmethod
@@ -103,3 +103,10 @@ class Source:
 def root_of(name: str) -> str:
     """Answer the package that a full name begins with."""
     return name.split(".", 1)[0]
+
+
+def git(root: Path, *words: str) -> str:
+    """Run git in a folder, whatever repository a hook around the tests may be at; its output."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["/usr/bin/env", "git", *words]
+    return subprocess.run(command, cwd=root, env=settings, capture_output=True, check=True, text=True).stdout
