@@ -20,6 +20,7 @@ import yaml
 from rich.console import Console
 
 from mesh.local import down, kubectl, pki, tools
+from mesh.local.agent import processes
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance, port_in_use
 
@@ -43,9 +44,10 @@ def up(instance: Instance, console: Console) -> None:
         )
     tools.build(console)
     with _only_one(instance):
-        fresh = not down.agent_of(instance)
-        if fresh:
-            _check_ports(instance)
+        if not down.agent_of(instance):
+            # What an agent that died left running holds the ports already, and is taken over.
+            if not processes.of_folder(instance.pods):
+                _check_ports(instance)
             pki.ensure(instance)
             _start_agent(instance)
         with ThreadPoolExecutor(1) as background:
@@ -91,16 +93,20 @@ def _check_ports(instance: Instance) -> None:
                 if name == "the gateway"
                 else "stop that process, or use another --instance"
             )
-            raise MeshError(f"port {port} on {address} is in use, and {name} needs it", why=_holder(port), fix=fix)
+            raise MeshError(
+                f"port {port} on {address} is in use, and {name} needs it", why=_holder(address, port), fix=fix
+            )
 
 
-def _holder(port: int) -> str:
+def _holder(address: str, port: int) -> str:
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - what others may listen on
     try:
         for connection in psutil.net_connections("tcp"):
             if (
                 connection.status == psutil.CONN_LISTEN
                 and connection.laddr
                 and connection.laddr.port == port
+                and connection.laddr.ip in {address, *everywhere}
                 and connection.pid
             ):
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()}) listens there"
