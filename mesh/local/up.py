@@ -116,12 +116,12 @@ def _holder(address: str, port: int) -> str:
 
 
 def _start_agent(instance: Instance) -> None:
-    for folder in (instance.pods, instance.home / "run"):
+    for folder in (instance.agent, instance.pods, instance.home / "run"):
         folder.mkdir(exist_ok=True, mode=0o700)
     with instance.agent_log.open("ab") as output:
         subprocess.Popen(
             [sys.executable, "-m", "mesh.local.agent", instance.name],
-            cwd=instance.home,
+            cwd=instance.agent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
