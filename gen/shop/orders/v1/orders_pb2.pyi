@@ -248,7 +248,9 @@ class PlaceOrderResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order(self) -> Global___Order:
-        """The order, CONFIRMED or REJECTED, or PENDING if the request was sent again while it is still under way."""
+        """The order, CONFIRMED or REJECTED; PENDING if the request was sent again while it is still under way, or if a service
+        failed and what it holds for the order could not be given back yet.
+        """
 
     def __init__(
         self,

@@ -76,7 +76,8 @@ class OrdersServiceServicer:
         items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
         INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
         (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or
+        the order PENDING, as long as it is not known whether something is still held for it: it is rejected later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

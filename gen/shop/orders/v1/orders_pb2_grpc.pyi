@@ -33,7 +33,8 @@ class OrdersServiceStub:
     items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
     INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
     (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-    service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+    service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or
+    the order PENDING, as long as it is not known whether something is still held for it: it is rejected later.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """GetOrder answers one order.
@@ -73,7 +74,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         items, the items' prices are in several currencies, or the total is above 1,000,000 units; nothing is stored then.
         INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order with other contents. UNAVAILABLE
         (CATALOG_UNAVAILABLE) if the catalog did not tell the prices; nothing is stored, and the call may be sent again. A
-        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED.
+        service that fails after the order is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or
+        the order PENDING, as long as it is not known whether something is still held for it: it is rejected later.
         """
 
     @_abc_1.abstractmethod
