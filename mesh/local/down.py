@@ -3,6 +3,7 @@
 import fcntl
 import json
 import shutil
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,9 @@ def agent_of(instance: Instance) -> Process | None:
 
 def down(instance: Instance, *, purge: bool = False) -> bool:
     """End every process of the instance; with purge, remove its folder too. False when nothing ran."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # It takes seconds, not minutes. A second Ctrl-C would only leave the rest behind.
+        signal.signal(number, signal.SIG_IGN)
     ran = _end_up(instance)
     # Known by where it runs: one that was started a moment ago has not told its pid yet.
     recorded = agent_of(instance)
