@@ -27,6 +27,8 @@ from mesh.local.instance import REPOSITORY, Instance, port_in_use
 PATIENCE = 180
 """Seconds until a step that makes no end is called failed."""
 ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
+PASSING = ("no matches for kind", "There can be a delay", "failed calling webhook", "connection refused")
+"""What kubectl says while CRDs that were applied a moment ago are not served yet, or istiod's webhook comes up."""
 NODE_PORTS = {2379: "etcd", 6443: "kube-apiserver", 15012: "istiod", 10250: "the node agent"}
 
 
@@ -174,11 +176,7 @@ def _apply(instance: Instance, label: str, words: list[str], console: Console, s
                 kubectl.run(instance, "kubectl", "apply", "--server-side", "--force-conflicts", *words, stdin=stdin)
             break
         except MeshError as error:
-            # CRDs that were applied a moment ago are not served yet, and istiod's webhook may still be coming up.
-            passing = any(
-                text in error.why for text in ("no matches for kind", "failed calling webhook", "connection refused")
-            )
-            if not passing or time.monotonic() > ends:
+            if not any(text in error.why for text in PASSING) or time.monotonic() > ends:
                 raise
             time.sleep(0.3)
     console.print(f"[green]✓[/] {label} applied [dim]{time.monotonic() - started:.1f} s[/]")
