@@ -102,7 +102,8 @@ class Beginning:
     def __init__(self, log: Path) -> None:
         self._log = log
         with log.open("w") as output:
-            command = [MESH, "up", "-i", TWO]
+            # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
+            command = ["/usr/bin/env", "--default-signal=INT", MESH, "up", "-i", TWO]
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
 
     def reach(self, moment: str) -> None:
