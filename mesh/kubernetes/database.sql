@@ -4,10 +4,10 @@
 --   PASSWORD=… psql -X -v ON_ERROR_STOP=1 -v service=catalog -f mesh/kubernetes/database.sql postgres
 --
 -- The password comes from the environment: a command line is for everybody on the machine to see.
-\set password `echo "$PASSWORD"`
+\set given `echo "$PASSWORD"`
 
 SELECT format('CREATE ROLE %I', :'service') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
-ALTER ROLE :"service" WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'password';
+ALTER ROLE :"service" WITH LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD :'given';
 
 -- C: texts are compared byte by byte, as SQLite does it, so that lists have the same order on both; and no index depends
 -- on the version of the system's locales.

@@ -1,8 +1,9 @@
 """`mesh down`: apps first, then proxies, then the control plane; with or without a running agent."""
 
+import fcntl
 import json
-import os
 import shutil
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,32 +23,44 @@ def agent_of(instance: Instance) -> Process | None:
 
 def down(instance: Instance, *, purge: bool = False) -> bool:
     """End every process of the instance; with purge, remove its folder too. False when nothing ran."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # It takes seconds, not minutes. A second Ctrl-C would only leave the rest behind.
+        signal.signal(number, signal.SIG_IGN)
     ran = _end_up(instance)
-    agent = agent_of(instance)
-    if agent:
-        _end([agent], CONTROL_GRACE)
+    # Known by where it runs: one that was started a moment ago has not told its pid yet.
+    recorded = agent_of(instance)
+    agents = list({*processes.of_folder(instance.agent), *([recorded] if recorded else [])})
+    _end(agents, CONTROL_GRACE)
     pods = [folder for folder in instance.pods.glob("*") if folder.is_dir()]
     control = [folder for folder in pods if folder.name.startswith("static-")]
     workloads = [folder for folder in pods if folder not in control]
-    ran |= bool(agent) or any(processes.of_folder(folder) for folder in pods)
+    ran |= bool(agents) or bool(_all(pods))
     # Apps end in order, so that what they have begun is finished; proxies hold nothing worth waiting for.
     _end((process for folder in workloads for name, process in _leaders(folder) if name != "istio-proxy"), APP_GRACE)
     _end(_all(workloads), 0)
     # etcd last: the API server takes its time to end when its store has gone first.
     _end(_all(folder for folder in control if folder.name != "static-etcd"), CONTROL_GRACE)
     _end(_all(control), CONTROL_GRACE)
+    # What had been starting just then: pilot-agent its Envoy, say.
+    _end(_all(pods), 0)
     if purge:
         shutil.rmtree(instance.home, ignore_errors=True)
     return ran
 
 
 def _end_up(instance: Instance) -> bool:
-    """Stop a `mesh up` that is on its way, unless it is the caller itself."""
+    """Stop a `mesh up` that is on its way: it holds the lock, and its pid is in it."""
     try:
-        running = Process.of(int((instance.home / "up.lock").read_text()))
+        with (instance.home / "up.lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                running = Process.of(int(lock.read()))
+            else:
+                return False  # the pid in it, if any, is somebody else's by now
     except (FileNotFoundError, ValueError):
         return False
-    if not running or running.pid == os.getpid():
+    if not running:
         return False
     _end([running], 2 * APP_GRACE)
     return True

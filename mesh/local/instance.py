@@ -86,6 +86,11 @@ class Instance:
         return self.root / "etc/kubernetes/pki"
 
     @property
+    def agent(self) -> Path:
+        """The node agent's working directory."""
+        return self.home / "agent"
+
+    @property
     def agent_log(self) -> Path:
         """The node agent's log."""
         return self.home / "agent.log"

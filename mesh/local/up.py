@@ -20,6 +20,7 @@ import yaml
 from rich.console import Console
 
 from mesh.local import down, kubectl, pki, tools
+from mesh.local.agent import processes
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance, port_in_use
 from mesh.local.kafka.fetch import fetch
@@ -35,6 +36,8 @@ NODE_PORTS = {
     9093: "Kafka",
     10250: "the node agent",
 }
+PASSING = ("no matches for kind", "There can be a delay", "failed calling webhook", "connection refused")
+"""What kubectl says while CRDs that were applied a moment ago are not served yet, or istiod's webhook comes up."""
 
 
 def up(instance: Instance, console: Console) -> None:
@@ -52,9 +55,10 @@ def up(instance: Instance, console: Console) -> None:
     tools.build(console)
     fetch(console)
     with _only_one(instance):
-        fresh = not down.agent_of(instance)
-        if fresh:
-            _check_ports(instance)
+        if not down.agent_of(instance):
+            # What an agent that died left running holds the ports already, and is taken over.
+            if not processes.of_folder(instance.pods):
+                _check_ports(instance)
             pki.ensure(instance)
             _start_agent(instance)
         with ThreadPoolExecutor(1) as background:
@@ -100,16 +104,20 @@ def _check_ports(instance: Instance) -> None:
                 if name == "the gateway"
                 else "stop that process, or use another --instance"
             )
-            raise MeshError(f"port {port} on {address} is in use, and {name} needs it", why=_holder(port), fix=fix)
+            raise MeshError(
+                f"port {port} on {address} is in use, and {name} needs it", why=_holder(address, port), fix=fix
+            )
 
 
-def _holder(port: int) -> str:
+def _holder(address: str, port: int) -> str:
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - what others may listen on
     try:
         for connection in psutil.net_connections("tcp"):
             if (
                 connection.status == psutil.CONN_LISTEN
                 and connection.laddr
                 and connection.laddr.port == port
+                and connection.laddr.ip in {address, *everywhere}
                 and connection.pid
             ):
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()}) listens there"
@@ -119,12 +127,12 @@ def _holder(port: int) -> str:
 
 
 def _start_agent(instance: Instance) -> None:
-    for folder in (instance.pods, instance.home / "run"):
+    for folder in (instance.agent, instance.pods, instance.home / "run"):
         folder.mkdir(exist_ok=True, mode=0o700)
     with instance.agent_log.open("ab") as output:
         subprocess.Popen(
             [sys.executable, "-m", "mesh.local.agent", instance.name],
-            cwd=instance.home,
+            cwd=instance.agent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -177,11 +185,7 @@ def _apply(instance: Instance, label: str, words: list[str], console: Console, s
                 kubectl.run(instance, "kubectl", "apply", "--server-side", "--force-conflicts", *words, stdin=stdin)
             break
         except MeshError as error:
-            # CRDs that were applied a moment ago are not served yet, and istiod's webhook may still be coming up.
-            passing = any(
-                text in error.why for text in ("no matches for kind", "failed calling webhook", "connection refused")
-            )
-            if not passing or time.monotonic() > ends:
+            if not any(text in error.why for text in PASSING) or time.monotonic() > ends:
                 raise
             time.sleep(0.3)
     console.print(f"[green]✓[/] {label} applied [dim]{time.monotonic() - started:.1f} s[/]")

@@ -1,5 +1,6 @@
 """Istio resources that tests apply for a while."""
 
+import copy
 from typing import Any
 
 from tests.mesh.harness import Manifest
@@ -19,7 +20,7 @@ def at_gateway(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of 
     return {"apiVersion": NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
 
 
-def callee_fault(app: str, **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
+def callee_fault(labels: dict[str, str], **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
     """Put a fault into the proxies of the *callee*: callers see it as the service's own answer, and may retry it.
 
     A VirtualService's fault stands in the caller's proxy, in front of its retries. Connections that are open keep the
@@ -41,14 +42,23 @@ def callee_fault(app: str, **fault: Any) -> Manifest:  # noqa: ANN401 - a part o
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
-        "metadata": {"name": f"{app}-fault", "namespace": "shop"},
-        "spec": {"workloadSelector": {"labels": {"app": app}}, "configPatches": [patch]},
+        "metadata": {"name": "callee-fault", "namespace": "shop"},
+        "spec": {"workloadSelector": {"labels": labels}, "configPatches": [patch]},
     }
 
 
 def percent(share: int) -> dict[str, Any]:
     """Envoy's FractionalPercent."""
     return {"numerator": share, "denominator": "HUNDRED"}
+
+
+def twin(deployment: Manifest, **labels: str) -> Manifest:
+    """Make a second Deployment for the same Service, whose Pods carry labels of their own too."""
+    spec = copy.deepcopy(deployment["spec"])
+    spec["selector"]["matchLabels"] |= labels
+    spec["template"]["metadata"]["labels"] |= labels
+    metadata = {"name": f"{deployment['metadata']['name']}-twin", "namespace": deployment["metadata"]["namespace"]}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 
 def stranger() -> list[Manifest]:

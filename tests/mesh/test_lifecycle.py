@@ -1,101 +1,257 @@
-"""`mesh up` and `mesh down`, however often and in whatever order: always a clean end. On an instance of its own."""
+"""`mesh up` and `mesh down`, however often, in whatever order and whenever interrupted: always a clean end.
 
-import hashlib
+The instances of these tests live in a state folder of their own: `one`, which most tests share, and `two`, which is
+interrupted again and again, and then comes up beside `one` all the same.
+"""
+
+import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from tests.mesh.harness import MESH, ROOT, Mesh, listening, mesh_command, shell_environment
+from mesh.local import instance as instances
+from mesh.local.down import agent_of
+from mesh.local.instance import Instance
+from tests.mesh.calls import Shop
+from tests.mesh.harness import MESH, ROOT, Measured, Mesh, dial, mesh_command, shell_environment
+from tests.mesh.remains import leaks, patiently, remains
 
-NAME = f"life-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+ONE, TWO = "one", "two"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def state_home() -> Iterator[Path]:
+    """Keep these meshes apart from all others; a socket's path is short, and so must be the folder's."""
+    with tempfile.TemporaryDirectory(prefix="mesh-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESH_STATE_HOME", folder)
+        patch.delenv("MESH_INSTANCE", raising=False)
+        yield Path(folder)
+        for found in instances.all_instances():
+            mesh_command("down", "--purge", "-i", found.name)
+
+
+def found(name: str) -> Instance:
+    instance = instances.existing(name)
+    assert instance, f"there is no instance {name}"
+    return instance
+
+
+def up(name: str) -> Mesh:
+    """Bring a mesh up unless it is."""
+    instance = instances.existing(name)
+    if not instance or not agent_of(instance):
+        succeeds("up", "-i", name)
+    return Mesh(name, shell_environment(name))
+
+
+def succeeds(*words: str) -> str:
+    run = mesh_command(*words)
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
+def is_clean(instance: Instance) -> None:
+    for attempt in patiently(5):  # a socket is closed a moment after its process is gone
+        with attempt:
+            assert remains(instance) == []
 
 
 @pytest.fixture
-def clean() -> Iterator[None]:
-    """No instance before the test, and none after it."""
-    mesh_command("down", "--purge", "-i", NAME)
-    yield
-    mesh_command("down", "--purge", "-i", NAME)
+def one() -> Mesh:
+    return up(ONE)
 
 
-def beginning() -> subprocess.Popen[str]:
-    """Begin a `mesh up` and answer it when it has got as far as starting processes, but not yet to its end."""
-    up = subprocess.Popen(
-        [MESH, "up", "-i", NAME], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    waited = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(60), wait=wait_fixed(0.1))
-    waited(lambda: "etcd" in {process.name() for process in ours()})()
-    time.sleep(1)  # somewhere in the middle of what follows
-    assert up.poll() is None
-    return up
+async def order(mesh: Mesh) -> str:
+    """Place an order and answer its name."""
+    async with dial(mesh.gateway) as channel:
+        return (await Shop(channel).place_order()).name
 
 
-def ours() -> list[psutil.Process]:
-    """Whatever runs in this instance's folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if f"/{NAME}" in process.cwd() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+@pytest.mark.parametrize("command", [["status"], ["env"], ["logs", "orders"], ["proxy", "orders"]])
+def test_an_instance_that_is_not_there_is_a_users_mistake(command: list[str], state_home: Path) -> None:
+    run = mesh_command(*command, "-i", "nosuch")
+    assert run.returncode == 2
+    assert run.stdout.splitlines()[0] == "mesh: there is no mesh 'nosuch'"
+    assert "Traceback" not in run.stdout
+    assert not (state_home / "nosuch").exists()
 
 
-def nothing_left(mesh: Mesh | None = None) -> None:
-    assert not ours()
-    if mesh:
-        prefix = mesh.gateway.rsplit(".", 2)[0] + "."
-        assert not {place for place in listening(psutil.net_connections("tcp")) if place[0].startswith(prefix)}
-        assert not [path for path in mesh.home.rglob("*") if path.is_socket()]
+def test_down_of_an_instance_that_is_not_there_has_nothing_to_do() -> None:
+    assert succeeds("down", "-i", "nosuch") == "there is no mesh 'nosuch': nothing to do\n"
 
 
-@pytest.mark.usefixtures("clean")
-def test_up_twice_and_down_twice() -> None:
-    first = mesh_command("up", "-i", NAME)
-    assert first.returncode == 0, first.stdout
-    mesh = Mesh(NAME, shell_environment(NAME))
-    before = {process.pid for process in ours()}
-    again = mesh_command("up", "-i", NAME)
-    assert again.returncode == 0, again.stdout
-    assert {process.pid for process in ours()} == before, "what runs is left as it is"
-    assert mesh_command("status", "-i", NAME).returncode == 0
-    for _ in range(2):
-        down = mesh_command("down", "-i", NAME)
-        assert down.returncode == 0, down.stdout
-        nothing_left(mesh)
-    assert mesh_command("status", "-i", NAME).returncode == 1
+@pytest.mark.parametrize("name", ["a/b", "..", "n" * 80])
+def test_a_name_that_will_not_do_is_a_users_mistake(name: str, state_home: Path) -> None:
+    run = mesh_command("up", "-i", name)
+    assert run.returncode == 2
+    assert run.stdout.startswith("mesh: ")
+    assert "Traceback" not in run.stdout
+    assert not list(state_home.glob("*/instance.json"))
 
 
-@pytest.mark.usefixtures("clean")
-def test_down_in_the_middle_of_up() -> None:
-    up = beginning()
-    down = mesh_command("down", "-i", NAME)
-    assert down.returncode == 0, down.stdout
-    assert up.wait(30) != 0
-    nothing_left()
+class Beginning:
+    """A `mesh up` of `two` on its way, in a session of its own, as in a terminal."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        with log.open("w") as output:
+            # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
+            command = ["/usr/bin/env", "--default-signal=INT", MESH, "up", "-i", TWO]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+
+    def reach(self, moment: str) -> None:
+        """Wait until it runs a program of that name, or has said so."""
+        for attempt in patiently(120):
+            with attempt:
+                assert moment in self.said() or moment in _programs()
+        assert self.process.poll() is None, self.said()
+
+    def said(self) -> str:
+        """Its output so far."""
+        return self._log.read_text()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the signal goes to every process of the terminal."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
 
-@pytest.mark.usefixtures("clean")
-def test_ctrl_c_in_the_middle_of_up() -> None:
-    up = beginning()
-    up.send_signal(signal.SIGINT)
-    assert up.wait(60) == 130
-    nothing_left()
+def _programs() -> set[str]:
+    instance = instances.existing(TWO)
+    if not instance:
+        return set()
+    pids = Mesh(TWO, {"MESH_HOME": str(instance.home)}).all_processes()
+    return {process.name() for process in psutil.process_iter() if process.pid in pids}
 
 
-@pytest.mark.usefixtures("clean")
-def test_a_port_in_use_is_named_in_one_line() -> None:
-    # On all addresses: the instance's own is not known before it is made.
-    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104
-        port = taken.getsockname()[1]
-        up = mesh_command("up", "-i", NAME, "--gateway-port", str(port))
-    assert up.returncode == 2
-    assert str(port) in up.stdout
-    nothing_left()
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Callable[[str], Beginning]]:
+    """Begin a `mesh up` of `two` and answer it when it has come to a moment."""
+    begun: list[Beginning] = []
+
+    def beginning(moment: str) -> Beginning:
+        begun.append(Beginning(tmp_path / "up.log"))
+        begun[0].reach(moment)
+        return begun[0]
+
+    yield beginning
+    for left in begun:
+        left.process.kill()
+        left.process.wait()
+    mesh_command("down", "-i", TWO)
+
+
+# "python" is the node agent, which is the first to start; "envoy" a sidecar, the last.
+@pytest.mark.parametrize("moment", ["python", "etcd", "Kubernetes API ready", "istiod ready", "envoy"])
+def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Beginning], moment: str) -> None:
+    beginning = begin(moment)
+    beginning.interrupt()
+    assert beginning.process.wait(60) == 130
+    assert "Traceback" not in beginning.said()
+    is_clean(found(TWO))
+
+
+def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], Beginning]) -> None:
+    beginning = begin("istiod ready")
+    while beginning.process.poll() is None:
+        beginning.interrupt()
+        time.sleep(0.2)
+    assert beginning.process.returncode == 130
+    is_clean(found(TWO))
+
+
+@pytest.mark.parametrize("moment", ["python", "Kubernetes API ready"])
+def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Beginning], moment: str) -> None:
+    beginning = begin(moment)
+    assert succeeds("down", "-i", TWO) == "mesh 'two' ended\n"
+    assert beginning.process.wait(1) == 130
+    assert "Traceback" not in beginning.said()
+    is_clean(found(TWO))
+
+
+def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Beginning]) -> None:
+    beginning = begin("etcd")
+    run = mesh_command("up", "-i", TWO)
+    assert run.returncode == 2
+    assert run.stdout.startswith("mesh: another `mesh up` of 'two' is running\n")
+    assert f"process {beginning.process.pid}\n" in run.stdout
+
+
+@pytest.mark.parametrize(("port", "holder"), [(8080, "the gateway"), (6443, "kube-apiserver"), (2379, "etcd")])
+def test_a_port_in_use_is_named_and_nothing_is_started(port: int, holder: str) -> None:
+    instance = found(TWO)
+    host = instance.gateway.partition(":")[0] if holder == "the gateway" else instance.node_ip
+    with socket.create_server((host, port)):
+        run = mesh_command("up", "-i", TWO)
+        assert run.returncode == 2
+        assert run.stdout.splitlines()[0] == f"mesh: port {port} on {host} is in use, and {holder} needs it"
+        assert f"process {os.getpid()} " in run.stdout
+        assert "Traceback" not in run.stdout
+    assert remains(instance) == []
+
+
+def test_a_second_up_is_quick_and_changes_nothing(one: Mesh, measured: Measured) -> None:
+    before = one.all_processes()
+    began = time.monotonic()
+    succeeds("up", "-i", ONE)
+    took = time.monotonic() - began
+    measured(f"mesh up of a mesh that is up: {took:.1f} s")
+    assert took < 20
+    assert one.all_processes() == before
+
+
+def test_keys_and_tokens_are_for_their_owner_alone(one: Mesh) -> None:
+    assert one.home.stat().st_mode & 0o777 == 0o700
+    assert leaks(one.home) == []
+
+
+def test_everything_listens_on_loopback_alone(one: Mesh) -> None:
+    ours = one.all_processes()
+    addresses = {
+        connection.laddr.ip
+        for connection in psutil.net_connections("inet")
+        if connection.pid in ours and connection.laddr and connection.status in {psutil.CONN_LISTEN, psutil.CONN_NONE}
+    }
+    assert addresses
+    assert [address for address in addresses if not address.startswith("127.")] == []
+
+
+async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other(one: Mesh) -> None:
+    two, instance = up(TWO), found(TWO)
+    assert one.gateway != two.gateway
+    assert await order(one)
+    assert await order(two)
+    before = one.all_processes()
+    assert succeeds("down", "--purge", "-i", TWO) == "mesh 'two' ended; its folder is gone\n"
+    is_clean(instance)
+    assert not instance.home.exists()
+    assert one.all_processes() == before
+    assert await order(one)
+
+
+async def test_down_leaves_nothing_but_the_data(one: Mesh) -> None:
+    name = await order(one)
+    assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
+    is_clean(found(ONE))
+    assert succeeds("down", "-i", ONE) == "mesh 'one' was not running\n"
+    assert mesh_command("status", "-i", ONE).returncode == 1
+    async with dial(up(ONE).gateway) as channel:
+        assert name in {known.name for known in (await Shop(channel).list_orders()).orders}
+
+
+def test_down_without_a_node_agent_leaves_nothing(one: Mesh) -> None:
+    agent = agent_of(found(ONE))
+    assert agent
+    agent.signal(signal.SIGKILL)
+    for attempt in patiently(5):
+        with attempt:
+            assert not agent.alive()
+    assert one.all_processes(), "the rest goes on"
+    assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
+    is_clean(found(ONE))

@@ -157,7 +157,7 @@ async def test_an_order_is_carried_on_when_its_caller_goes(
         before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
         with frozen(callees["payments"]):
             request = cart(customer=customer, to=BERLIN, p_0142=1)
-            call = shop.stub.PlaceOrder(request, timeout=1 if how == "deadline" else None)
+            call = shop.stub.PlaceOrder(request, timeout=3 if how == "deadline" else None)
             order = await pending(shop, customer, "p-0142", before)
             if how == "cancelled":
                 call.cancel()

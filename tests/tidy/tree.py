@@ -1,11 +1,13 @@
 """What the laws are laid against: the files of a checkout, and Python files as syntax trees with full names."""
 
 import ast
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,8 +22,7 @@ class Tree:
     @classmethod
     def of_git(cls, root: Path) -> "Tree":
         """Answer what git has, or would take at the next `git add`: what it ignores is nobody's business."""
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode().split("\0")
+        listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         return cls(root, tuple(sorted(PurePosixPath(name) for name in listed if name and (root / name).is_file())))
 
     @classmethod
@@ -45,8 +46,10 @@ class Tree:
         return (Source(file, self.text(file)) for file in self.under(*folders, suffix=".py"))
 
     def holds(self, path: PurePosixPath) -> bool:
-        """Whether it is a file, or the folder of one."""
-        return any(file == path or path in file.parents for file in self.files)
+        """Whether it is a file, or the folder of one; `..` leads up, and `*` stands for any part of a name."""
+        wanted = PurePosixPath(normpath(path))
+        every = {known for file in self.files for known in (file, *file.parents)}
+        return any(len(known.parts) == len(wanted.parts) and known.match(str(wanted)) for known in every)
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,10 @@ class Source:
 def root_of(name: str) -> str:
     """Answer the package that a full name begins with."""
     return name.split(".", 1)[0]
+
+
+def git(root: Path, *words: str) -> str:
+    """Run git in a folder, whatever repository a hook around the tests may be at; its output."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["/usr/bin/env", "git", *words]
+    return subprocess.run(command, cwd=root, env=settings, capture_output=True, check=True, text=True).stdout

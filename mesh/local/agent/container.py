@@ -48,21 +48,26 @@ class Runner:
     ready: bool = False
     started: bool = False
     restarts: int = 0
-    state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "PodInitializing"}})
     last_state: dict[str, Any] = field(default_factory=dict)
     process: Process | None = None
+    adopted: Process | None = field(init=False)
+    """What an earlier agent started, when it still runs."""
     _launch: Launch | None = None
     _stopping: bool = False
     _up: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        """Adopt first: what is told of the container from now on is true."""
+        self.adopted = self._adopt()
+
     async def run(self, restart: str) -> int:
         """Run until the container ends for good; restart says when it does not: Always, OnFailure or Never."""
         delay = 0.0
-        adopted = self._adopt()
         while True:
             began = asyncio.get_running_loop().time()
-            code = await (self._watch(adopted) if adopted else self._start())
-            adopted = None
+            code = await (self._watch(self.adopted) if self.adopted else self._start())
+            self.adopted = None
             if self._stopping or restart == "Never" or (restart == "OnFailure" and code == 0):
                 self._set(ready=False, started=False)
                 return code
@@ -115,12 +120,11 @@ class Runner:
             self.hooks.event("Warning", "Failed", str(error))
             return 128
         self._log(self.restarts - 2).unlink(missing_ok=True)
+        saved = {"pid": self.process.pid, "started": self.process.started, "restarts": self.restarts, "since": now()}
         self._record.parent.mkdir(exist_ok=True)
-        self._record.write_text(
-            json.dumps(
-                {"pid": self.process.pid, "started": self.process.started, "restarts": self.restarts, "since": now()}
-            )
-        )
+        partial = self._record.with_suffix(".partial")
+        partial.write_text(json.dumps(saved))
+        partial.rename(self._record)
         self.hooks.event("Normal", "Started", f"started container {self.spec.name} (pid {self.process.pid})")
         return await self._watch(self.process)
 
@@ -217,7 +221,6 @@ class Runner:
                 await process.wait()
 
     def _adopt(self) -> Process | None:
-        """The process that an earlier agent started, when it still runs."""
         try:
             saved = json.loads(self._record.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -227,6 +230,8 @@ class Runner:
         self.restarts = saved["restarts"] + (not alive)
         # It served before and was not seen to fail: it counts as ready until a probe says otherwise, so calls go on.
         self.ready = self.started = alive
+        if alive:
+            self.state = {"running": {"startedAt": saved["since"]}}
         return self.process if alive else None
 
     @property

@@ -29,8 +29,6 @@ class PodWorker:
     def __init__(self, sandbox: Sandbox, api: Api, *, static: bool = False) -> None:
         self.sandbox, self._api, self._static = sandbox, api, static
         self.terminating = False
-        self._runners: dict[str, Runner] = {}
-        self._initialized = False
         self._told: bool | None = None
         self._changed = asyncio.Event()
         self._changed.set()
@@ -39,6 +37,11 @@ class PodWorker:
         self._hooks = Hooks(
             self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text)
         )
+        spec = sandbox.spec
+        containers = [*(spec.initContainers or []), *spec.containers]
+        # Made all at once: containers that an earlier agent left running are adopted before the API is told anything.
+        self._runners = {container.name: Runner(container, sandbox, self._hooks) for container in containers}
+        self._initialized = any(self._runners[container.name].adopted for container in spec.containers)
         self._tasks = [asyncio.create_task(work) for work in (self._run(), self._report(), self._refresh())]
         for task in self._tasks:
             task.add_done_callback(self._unexpected)
@@ -82,21 +85,16 @@ class PodWorker:
         restart = self.sandbox.spec.restartPolicy or "Always"
         await self._mount()
         for spec in self.sandbox.spec.initContainers or []:
-            runner = self._runner(spec)
+            runner = self._runners[spec.name]
             if spec.restartPolicy == "Always":
                 self._sidecars.append(asyncio.create_task(runner.run("Always")))
                 await runner.up()
-            elif await runner.run("Never" if restart == "Never" else "OnFailure"):
+            elif not self._initialized and await runner.run("Never" if restart == "Never" else "OnFailure"):
                 return
         self._initialized = True
-        await asyncio.gather(*(self._runner(spec).run(restart) for spec in self.sandbox.spec.containers))
-        await self._stop(
-            self.sandbox.spec.terminationGracePeriodSeconds or 30
-        )  # a Job is done: its sidecars end with it
-
-    def _runner(self, spec: Container) -> Runner:
-        self._runners[spec.name] = runner = Runner(spec, self.sandbox, self._hooks)
-        return runner
+        await asyncio.gather(*(self._runners[spec.name].run(restart) for spec in self.sandbox.spec.containers))
+        # A Job is done: its sidecars end with it.
+        await self._stop(self.sandbox.spec.terminationGracePeriodSeconds or 30)
 
     async def _mount(self) -> None:
         while True:
@@ -121,7 +119,7 @@ class PodWorker:
 
     async def _stop(self, grace: float) -> None:
         """Containers first; sidecars hear of it at once (preStop) but go when the containers are gone, last first."""
-        sidecars = [self._runners[c.name] for c in self.sandbox.sidecars if c.name in self._runners]
+        sidecars = [self._runners[c.name] for c in self.sandbox.sidecars]
         main = [runner for runner in self._runners.values() if runner not in sidecars]
         turns = [asyncio.Event() for _ in sidecars]
         waiting = [asyncio.create_task(runner.stop(grace, turn)) for runner, turn in zip(sidecars, turns, strict=True)]

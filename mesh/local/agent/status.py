@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lightkube.models.core_v1 import Container
-
 from mesh.local.agent.container import Runner, now
 from mesh.local.agent.sandbox import Sandbox
 
@@ -21,22 +19,20 @@ def phase(main: list[Runner], restart: str, *, initialized: bool) -> str:
 
 def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *, initialized: bool) -> dict[str, Any]:
     """The status patch. `since` remembers when each condition last changed, across calls."""
-    init = sandbox.spec.initContainers or []
-    main = [runners[c.name] for c in sandbox.spec.containers if c.name in runners]
+    init = [runners[spec.name] for spec in sandbox.spec.initContainers or []]
+    main = [runners[spec.name] for spec in sandbox.spec.containers]
     current = phase(main, sandbox.spec.restartPolicy or "Always", initialized=initialized)
     # Sidecars count as containers for readiness: no traffic before the proxy is there.
-    serving = [runners.get(c.name) for c in [*sandbox.spec.containers, *sandbox.sidecars]]
-    ready = initialized and current == "Running" and all(runner and runner.ready for runner in serving)
+    serving = [*main, *(runners[spec.name] for spec in sandbox.sidecars)]
+    ready = initialized and current == "Running" and all(runner.ready for runner in serving)
     truths = {"PodReadyToStartContainers": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
     conditions = []
     for kind, truth in truths.items():
-        status = str(truth)
-        if since.get(kind, "").partition("@")[0] != status:
-            since[kind] = f"{status}@{now()}"
-        entry = {"type": kind, "status": status, "lastTransitionTime": since[kind].partition("@")[2]}
-        conditions.append(
-            entry if truth else entry | {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"}
-        )
+        if since.get(kind, "").partition("@")[0] != str(truth):
+            since[kind] = f"{truth}@{now()}"
+        reason = {} if truth else {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"}
+        changed = since[kind].partition("@")[2]
+        conditions.append({"type": kind, "status": str(truth), "lastTransitionTime": changed} | reason)
     return {
         "phase": current,
         "podIP": sandbox.ip,
@@ -45,8 +41,8 @@ def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *
         "hostIPs": [{"ip": sandbox.instance.node_ip}],
         "startTime": since.setdefault("start", now()),
         "conditions": conditions,
-        "initContainerStatuses": [_container(c, runners.get(c.name)) for c in init],
-        "containerStatuses": [_container(c, runners.get(c.name)) for c in sandbox.spec.containers],
+        "initContainerStatuses": [_container(runner) for runner in init],
+        "containerStatuses": [_container(runner) for runner in main],
     }
 
 
@@ -55,20 +51,18 @@ def is_ready(status: dict[str, Any]) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
 
 
-def _container(spec: Container, runner: Runner | None) -> dict[str, Any]:
-    known = {"name": spec.name, "image": spec.image, "imageID": spec.image}
-    if not runner:
-        return known | {
-            "ready": False,
-            "restartCount": 0,
-            "started": False,
-            "state": {"waiting": {"reason": "PodInitializing"}},
-        }
+def _container(runner: Runner) -> dict[str, Any]:
+    spec = runner.spec
     done = "terminated" in runner.state and runner.state["terminated"]["exitCode"] == 0
-    identity = {"containerID": f"process://{runner.process.pid}"} if runner.process else {}
-    # A finished init container counts as ready; that is how kubectl knows it is past.
-    ready = runner.ready or (done and spec.restartPolicy != "Always")
-    counts = {"ready": ready, "restartCount": runner.restarts, "started": runner.started}
-    return (
-        known | identity | counts | {"state": runner.state, "lastState": runner.last_state if runner.restarts else {}}
-    )
+    return {
+        "name": spec.name,
+        "image": spec.image,
+        "imageID": spec.image,
+        "containerID": f"process://{runner.process.pid}" if runner.process else "",
+        # A finished init container counts as ready; that is how kubectl knows it is past.
+        "ready": runner.ready or (done and spec.restartPolicy != "Always"),
+        "started": runner.started,
+        "restartCount": runner.restarts,
+        "state": runner.state,
+        "lastState": runner.last_state if runner.restarts else {},
+    }

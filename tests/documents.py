@@ -1,0 +1,68 @@
+"""Reads the commands out of documents and runs them as they stand.
+
+A fenced block marked `sh` is one shell session. A command that ends in `# → words` must show these words. Blocks that
+are not `sh` (a cluster's, an installation's) are not run.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Services that a block started in the background may not listen yet: the reader is slower than a shell.
+PATIENT = r"""
+grpcurl() {
+  for at in $LISTENERS $(grep -oE "[0-9a-z.]+:[0-9]+" <<< "$*" | head -n 1); do
+    for _ in $(seq 200); do (exec 3<> "/dev/tcp/${at%:*}/${at#*:}") 2> /dev/null && break; sleep 0.1; done
+  done
+  command grpcurl "$@"
+}
+"""
+
+
+def blocks(*names: str) -> list[object]:
+    """Find the blocks of documents, as pytest parameters."""
+    return [
+        pytest.param(block, id=f"{name}-{number}")
+        for name in names
+        for number, block in enumerate(
+            re.findall(r"^```sh\n(.*?)^```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
+        )
+    ]
+
+
+async def run_block(block: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str]) -> None:
+    """Run a block in a folder; some words of it (addresses) are replaced by those of this test."""
+    # A command may stand on several lines: it begins where a line begins that is not indented.
+    checked = r"{ \1; } | tee /dev/stderr | grep -F -e '\2' > /dev/null"
+    script = re.sub(r"^(\S(?:.|\n[ ])+?) +# → (.+)$", checked, block, flags=re.MULTILINE)
+    for old, new in replace.items():
+        script = script.replace(old, new)
+    listeners = " ".join(re.findall(r"GRPC_LISTEN=(\S+)", script))
+    environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
+    # A file, not a pipe: what runs in the background would hold a pipe open after the shell has ended.
+    output = folder.parent / f"{folder.name}.log"
+    with output.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *["/bin/bash", "-eo", "pipefail", "-c", PATIENT + script],
+            cwd=folder,
+            env=environment | {"LISTENERS": listeners},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        async with asyncio.timeout(120):
+            code = await process.wait()
+    finally:
+        # Services that the block started in the background go with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert code == 0, output.read_text()

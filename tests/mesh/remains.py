@@ -1,0 +1,58 @@
+"""What is left of a mesh that has ended, as the machine sees it: processes, ports, sockets. And patience to wait."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from mesh.local.instance import PODS, Instance
+from tests.mesh.harness import Mesh
+
+
+def patiently(within: float) -> Retrying:
+    """Try again until the assertions hold, at most so many seconds: `eventually` for tests that are not async."""
+    failed = retry_if_exception_type(AssertionError)
+    return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.05), retry=failed, reraise=True)
+
+
+def remains(instance: Instance) -> list[str]:
+    """Answer every process, listening port and Unix socket of an instance, and the commands that speak to it."""
+    mesh = Mesh(instance.name, {"MESH_HOME": str(instance.home)})
+    processes = [f"process {pid} in {instance.home}" for pid in mesh.all_processes()]
+    return [*processes, *_commands(instance), *_ports(instance), *_sockets(instance.home)]
+
+
+def _commands(instance: Instance) -> Iterator[str]:
+    """A kubectl, say, that an ended `mesh up` had started."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("KUBECONFIG") == str(instance.kubeconfig):
+                yield f"process {process.pid}: {process.name()}"
+
+
+def _ports(instance: Instance) -> Iterator[str]:
+    admin = range(instance.admin_port(0), instance.admin_port(PODS))
+    for connection in psutil.net_connections("inet"):
+        if connection.laddr and connection.status in {psutil.CONN_LISTEN, psutil.CONN_NONE}:
+            host, port = connection.laddr
+            if host.startswith(f"{instance.prefix}.") or (host == "127.0.0.1" and port in admin):
+                yield f"port {port} on {host}"
+
+
+def _sockets(home: Path) -> Iterator[str]:
+    for connection in psutil.net_connections("unix"):
+        if str(connection.laddr).startswith(f"{home}/"):
+            yield f"socket {connection.laddr}"
+
+
+def leaks(home: Path) -> list[str]:
+    """Answer the files below a folder that hold keys or tokens, and that others than their owner may read or write."""
+    secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the beginning of every signed JWT
+    secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]
+    return [
+        f"{path} {path.stat().st_mode & 0o777:o}"
+        for path in home.rglob("*")
+        if path.is_file() and path.stat().st_mode & 0o077 and any(secret in path.read_bytes() for secret in secrets)
+    ]
