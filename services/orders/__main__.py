@@ -4,6 +4,7 @@ from pathlib import Path
 
 import grpc.aio
 
+from services.orders.events import SOURCE, Announcer
 from services.orders.handlers import Orders, Recovery
 from services.orders.peers import Catalog, Inventory, Payments, Shipping
 from services.orders.saga import Saga
@@ -22,10 +23,11 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     database = await runtime.database(HERE / "migrations")
     inventory, payments = Inventory(runtime.channel("inventory")), Payments(runtime.channel("payments"))
     catalog, shipping = Catalog(runtime.channel("catalog")), Shipping(runtime.channel("shipping"))
-    saga = Saga(Log(database), inventory, payments, shipping)
+    announce = Announcer(runtime.outbox(database, SOURCE))
+    saga = Saga(Log(database, announce), inventory, payments, shipping)
     background = runtime.background()
     background.repeat(RECOVERY_SECONDS, Recovery(database, saga).run)
-    servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background))
+    servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background, announce))
     orders_pb2_grpc.add_OrdersServiceServicer_to_server(servicer, server)
     return [orders_pb2.DESCRIPTOR.services_by_name["OrdersService"].full_name]
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.orders.domain import Cart, Destination, Order, Product, State, TakenOverError, Wish, priced, within_limit
 from services.orders.saga import Saga
-from services.orders.store import Store
+from services.orders.store import Announce, Store
 from services.runtime import Background, Database, once, recall
 from services.runtime.requests import IdentifiedRequest
 
@@ -36,6 +36,7 @@ class Orders:
     tariff: Tariff
     saga: Saga
     background: Background
+    announce: Announce
 
     async def place(self, request: IdentifiedRequest, cart: Cart) -> Order:
         """Make the order that `request` asks for and carry it to its end; answer it as it is now if it was made before.
@@ -97,6 +98,8 @@ class Orders:
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
             stored = await once(connection, request, lambda: store.add(order), store.order)
+            if stored is order:
+                await self.announce(connection, order)
         if stored is not order:
             return stored  # The same request, sent twice at once: the other call is at it.
         return await self._until_taken_over(self.saga.place, order)

@@ -1,7 +1,7 @@
 """Orders and the log of their placing in the service's database. A Store lives as long as one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -41,6 +41,9 @@ from services.runtime import Database
 from services.runtime.instants import Instant
 
 metadata = MetaData()
+
+Announce = Callable[[AsyncConnection, Order], Awaitable[None]]
+"""Tells others of an order, in the transaction that brought it to its state."""
 
 orders = Table(
     "orders",
@@ -104,6 +107,12 @@ class Store:
         newest_first = query.order_by(orders.c.create_time.desc(), orders.c.id.desc()).limit(limit)
         return await self._orders(await self._connection.execute(newest_first))
 
+    async def state(self, order_id: str) -> State:
+        """Answer the state of an order that there is."""
+        return State(
+            (await self._connection.execute(select(orders.c.state).where(orders.c.id == order_id))).scalar_one()
+        )
+
     async def unfinished(self) -> dict[str, int]:
         """Answer the revisions of all orders that are to be carried on, by id."""
         states = [state.value for state in UNFINISHED]
@@ -156,14 +165,20 @@ class Store:
 class Log:
     """The log that the saga writes: each entry is a transaction of its own, on disk before the next step is begun."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, announce: Announce) -> None:
         self._database = database
+        self._announce = announce
 
     async def advance(self, order: Order) -> Order:
-        """Write how far an order has come. Raises TakenOverError."""
+        """Write how far an order has come, and tell of it if it has come to another state. Raises TakenOverError."""
         # Shared: an order is written by its revision, and so by one writer at a time.
         async with self._database.write(shared=True) as connection:
-            return await Store(connection).put(order)
+            store = Store(connection)
+            before = await store.state(order.id)
+            stored = await store.put(order)
+            if stored.state is not before:
+                await self._announce(connection, stored)
+            return stored
 
 
 def _row(order: Order) -> Mapping[str, object]:

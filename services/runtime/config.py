@@ -8,6 +8,15 @@ from pathlib import PurePath
 LAST_PORT = 65535
 # Linux's limit of a Unix socket's path (sun_path), less the final zero byte.
 LONGEST_PATH = 107
+# What a client may be told of Kafka: KAFKA_SASL_USERNAME is librdkafka's sasl.username, and so on.
+KAFKA = (
+    "bootstrap.servers",
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.username",
+    "sasl.password",
+    "ssl.ca.location",
+)
 
 
 class ConfigError(Exception):
@@ -27,6 +36,8 @@ class Settings:
     namespace: str = "shop"
     egress: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
+    kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the client needs to find Kafka, by librdkafka's names; empty without KAFKA_BOOTSTRAP_SERVERS."""
 
     @classmethod
     def read(cls, service: str, environ: Mapping[str, str]) -> "Settings":
@@ -42,6 +53,7 @@ class Settings:
             namespace=env.get("POD_NAMESPACE", "shop"),
             egress=env.get("GRPC_EGRESS"),
             targets={name.removesuffix("_TARGET"): value for name, value in env.items() if name.endswith("_TARGET")},
+            kafka=_kafka(service, env),
         )
 
 
@@ -56,6 +68,15 @@ def _listen(value: str) -> tuple[str, ...]:
         else:
             host_port("GRPC_LISTEN", address)
     return addresses
+
+
+def _kafka(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    given = {name: f"KAFKA_{name.upper().replace('.', '_')}" for name in KAFKA}
+    found = {name: env[variable] for name, variable in given.items() if variable in env}
+    if "bootstrap.servers" not in found:
+        return {}
+    # The client connects anew by itself, for as long as it takes; librdkafka's own limit of its pauses is 10 s.
+    return {"client.id": service, "reconnect.backoff.max.ms": "1000", **found}
 
 
 def socket_path(address: str) -> PurePath | None:

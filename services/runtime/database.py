@@ -1,6 +1,6 @@
 """A service's own database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,7 @@ class Database:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
+        self._after_write: list[Callable[[], None]] = []
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -66,6 +67,12 @@ class Database:
         with self._told():
             async with self._kind.write(shared=shared) as connection:
                 yield connection
+        for call in self._after_write:
+            call()
+
+    def after_write(self, call: Callable[[], None]) -> None:
+        """Have `call` called after each commit of a `write` of this process; it must not raise."""
+        self._after_write.append(call)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -112,7 +119,8 @@ def _kind(text: str) -> Kind:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         # The text may hold a password and is therefore not repeated.
-        raise ConfigError(f"DATABASE_URL: not a URL of the form {sqlite.DRIVER}:///<path>") from error
+        forms = f"{sqlite.DRIVER}:///<path> or {postgresql.DRIVER}://<role>:<password>@<host>/<database>"
+        raise ConfigError(f"DATABASE_URL: not a URL of the form {forms}") from error
     if url.drivername == sqlite.DRIVER:
         return sqlite.SQLite(url)
     if url.drivername == postgresql.DRIVER:

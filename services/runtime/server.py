@@ -9,9 +9,11 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import grpc.aio
+from confluent_kafka import KafkaException
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services.runtime import telemetry
@@ -20,6 +22,10 @@ from services.runtime.channel import channel
 from services.runtime.config import ConfigError, Settings, host_port, socket_path
 from services.runtime.database import Database, open_database
 from services.runtime.errors import ErrorTable
+from services.runtime.events import Consumer, Handlers, Outbox
+from services.runtime.events.dead_letters import DeadLetters
+from services.runtime.events.outbox import report_outbox
+from services.runtime.events.relay import LOOK_SECONDS, Relay
 from services.runtime.interceptor import CallInterceptor
 from services.runtime.logs import configure_logs
 from services.runtime.management import Management
@@ -30,6 +36,11 @@ MOST_BYTES = 1024 * 1024
 # How long calls under way may take to end once the process is told to stop. Kubernetes gives 30 s in all, of which the
 # endpoints' leaving takes 3, background work 5 and the last spans 2.
 GRACE_SECONDS = 15.0
+# When a relay or a consumer begins anew that has failed: Kafka gives it the same records again.
+RESTART_SECONDS = 1.0
+# How often events are forgotten that cannot come again.
+FORGET_SECONDS = 3600.0
+REPLAY = "replay-dead-letters"
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +48,9 @@ logger = logging.getLogger(__name__)
 class Runtime:
     """What a service may ask of its surroundings. All of it is closed, last first, after the server has stopped."""
 
-    def __init__(self, settings: Settings, closing: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, management: Management, closing: AsyncExitStack) -> None:
         self._settings = settings
+        self._management = management
         self._closing = closing
 
     async def database(self, versions: Path) -> Database:
@@ -59,6 +71,32 @@ class Runtime:
         self._closing.push_async_callback(background.close)
         return background
 
+    def outbox(self, database: Database, source: str) -> Outbox:
+        """Open the outbox in the service's database, and publish what is written to it; without Kafka it only fills.
+
+        `source` is the ce_source of its events, for example "//inventory.example.com".
+        """
+        if self._settings.kafka:
+            relay = Relay(database, self._settings.kafka)
+            background = self.background()
+            background.repeat(RESTART_SECONDS, relay.run)
+            background.repeat(LOOK_SECONDS, relay.look)
+        else:
+            logger.warning("events wait in the outbox: KAFKA_BOOTSTRAP_SERVERS is not set")
+        self._management.report_events("outbox", partial(report_outbox, database))
+        return Outbox(source)
+
+    def consume(self, database: Database, handlers: Handlers) -> None:
+        """Have each event take its effect in the service's database, as `handlers` says; without Kafka none comes."""
+        if not self._settings.kafka:
+            logger.warning("no events come: KAFKA_BOOTSTRAP_SERVERS is not set")
+            return
+        consumer = Consumer(database, self._settings.kafka, self._settings.service, handlers)
+        background = self.background()
+        background.repeat(RESTART_SECONDS, consumer.run)
+        background.repeat(FORGET_SECONDS, consumer.forget)
+        self._management.report_events("consumer", consumer.report)
+
 
 # Adds the service's servicers to the server and answers their full names, for health and reflection; one that answers
 # none sees to reflection itself.
@@ -68,14 +106,29 @@ Register = Callable[[grpc.aio.Server, Runtime], Awaitable[Iterable[str]]]
 def serve(service: str, register: Register, errors: ErrorTable) -> None:
     """Run the service until SIGTERM or SIGINT; exit with 2 if its environment does not let it start.
 
-    `service` is its name in the mesh, for example "inventory".
+    `service` is its name in the mesh, for example "inventory". With the argument `replay-dead-letters` it only has the
+    running service's consumers take its dead letters again, and says how many those are.
     """
     try:
+        if sys.argv[1:] == [REPLAY]:
+            _replay(Settings.read(service, os.environ))
+            return
         with suppress(asyncio.CancelledError):
             asyncio.run(_run(service, register, errors))
     except ConfigError as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(2)
+
+
+def _replay(settings: Settings) -> None:
+    if not settings.kafka:
+        raise ConfigError("KAFKA_BOOTSTRAP_SERVERS: is not set")
+    try:
+        count = DeadLetters(settings.kafka, settings.service).replay()
+    except KafkaException as error:
+        sys.stderr.write(f"{settings.service}: {error.args[0]}\n")
+        sys.exit(1)
+    sys.stdout.write(f"{count} dead letters are taken again\n")
 
 
 async def _run(service: str, register: Register, errors: ErrorTable) -> None:
@@ -100,7 +153,7 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        names = list(await register(server, Runtime(settings, closing)))
+        names = list(await register(server, Runtime(settings, management, closing)))
         probes = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(probes, server)
         if names:

@@ -16,11 +16,14 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
         "etcd",
         "kube-apiserver",
         "istiod",
+        "kafka",
         "ingressgateway",
         "catalog",
         "inventory",
         "payments",
         "shipping",
+        "notifications",
+        "analytics",
         "orders",
         "reflection",
     ):
@@ -31,7 +34,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
 
 
 async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
-    for app in ("catalog", "inventory", "payments", "shipping", "orders", "reflection"):
+    for app in ("catalog", "inventory", "payments", "shipping", "orders", "notifications", "analytics", "reflection"):
         (pod,) = await mesh.pods(app)
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
         assert {container["name"] for container in containers} == {"app", "istio-proxy"}

@@ -6,7 +6,7 @@ from collections import Counter
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import Measured, Mesh, dial, eventually
 
-DEPLOYMENTS = ["catalog", "inventory", "payments", "shipping", "orders", "reflection"]
+DEPLOYMENTS = ["catalog", "inventory", "payments", "shipping", "orders", "notifications", "analytics", "reflection"]
 
 
 async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(

@@ -10,7 +10,7 @@ from tests.tidy.tree import Source, Tree, root_of
 
 WIRE = ("grpc", "grpc_status", "grpc_health", "grpc_reflection", "google", "shop")
 """gRPC, protobuf and the generated code."""
-TABLES = ("sqlalchemy", "alembic", "aiosqlite", "sqlite3")
+TABLES = ("sqlalchemy", "alembic", "aiosqlite", "psycopg", "sqlite3")
 
 FORBIDDEN = {
     "handlers.py": (*WIRE, *TABLES),
@@ -29,6 +29,8 @@ INSTEAD = {
     "servicer.py": "store.py queries",
     "peers.py": "store.py queries",
 }
+CONTRACTS = ("peers.py", "events.py")
+"""Who knows the contracts of other services: what is asked of them, and what they tell."""
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
 READS_ENVIRONMENT = "services/runtime/server.py"
 SQL = "order_by"
@@ -61,7 +63,7 @@ def _forbidden(source: Source) -> Iterator[str]:
 
 
 def _neighbours(source: Source) -> Iterator[str]:
-    """A service knows another by its contract alone, in peers.py; the runtime knows none."""
+    """A service knows another by its contract alone, in peers.py and events.py; the runtime knows none."""
     service = _service(source)
     for name, line in source.imports.items():
         package, other = (*name.split("."), "")[:2]
@@ -71,8 +73,9 @@ def _neighbours(source: Source) -> Iterator[str]:
             yield f"{source.file}:{line} {name}: a service runs without the mesh's tools and tests"
         if package == "shop" and other and service == "runtime":
             yield f"{source.file}:{line} {name}: the runtime knows no service's contract; it is given a `register`"
-        if package == "shop" and other not in {service, ""} and source.file.name != "peers.py" and service != "runtime":
-            yield f"{source.file}:{line} {name}: another service's contract is known to peers.py alone"
+        foreign = package == "shop" and other not in {service, ""} and service != "runtime"
+        if foreign and source.file.name not in CONTRACTS:
+            yield f"{source.file}:{line} {name}: another service's contract is known to peers.py and events.py alone"
 
 
 def _environment(source: Source) -> Iterator[str]:

@@ -13,6 +13,8 @@ UNCALLED = {
     "/shop.inventory.v1.InventoryService/GetReservation": "for an operator's questions; no service asks it",
     "/shop.payments.v1.PaymentsService/GetPayment": "for an operator's questions; no service asks it",
     "/shop.shipping.v1.ShippingService/GetShipment": "for an operator's questions; no service asks it",
+    "/shop.notifications.v1.NotificationsService/ListNotifications": "for an operator's questions; no service asks it",
+    "/shop.analytics.v1.AnalyticsService/GetSalesSummary": "for an operator's questions; no service asks it",
 }
 """Methods that nobody in the mesh may call → what they are for. The default, deny, refuses everybody."""
 

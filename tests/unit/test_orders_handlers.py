@@ -24,17 +24,21 @@ from services.orders.domain import (
     UnknownProductsError,
     Wish,
 )
+from services.orders.events import SOURCE, Announcer
 from services.orders.handlers import Orders, Recovery
 from services.orders.saga import INTERRUPTED, PeerFailedError, RefusedError, Saga
 from services.orders.store import Log, Store
 from services.runtime import Background, Database, background
 from services.runtime.database import open_database
+from services.runtime.events import Outbox
+from services.runtime.events.outbox import first
 from services.runtime.requests import RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
 
 CART = Cart("ada", (Wish("p-1", 2),), "tok")
 BERLIN = Destination("Ada", ("Unter den Linden 1", "2. Hof"), "Berlin", "10117", "DE")
 SHIPPED = replace(CART, destination=BERLIN)
+ANNOUNCE = Announcer(Outbox(SOURCE))
 MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
 
 
@@ -132,12 +136,12 @@ def callees() -> _Callees:
 
 @pytest.fixture
 def saga(database: Database, callees: _Callees) -> Saga:
-    return Saga(Log(database), callees, callees, callees)
+    return Saga(Log(database, ANNOUNCE), callees, callees, callees)
 
 
 @pytest.fixture
 def orders(database: Database, callees: _Callees, saga: Saga) -> Orders:
-    return Orders(database, callees, callees, saga, Background())
+    return Orders(database, callees, callees, saga, Background(), ANNOUNCE)
 
 
 @pytest.fixture
@@ -149,6 +153,13 @@ def request(**fields: str) -> pb.PlaceOrderRequest:
     return pb.PlaceOrderRequest(**{"request_id": str(uuid4()), **fields})  # type: ignore[arg-type]
 
 
+async def told(database: Database) -> list[tuple[str, str]]:
+    """Answer what the outbox holds: each event's type and key."""
+    async with database.read() as connection:
+        letters = await first(connection, 100)
+    return [(letter.headers["ce_type"].rpartition(".")[2], letter.key) for letter in letters]
+
+
 async def pending(database: Database) -> dict[str, int]:
     async with database.read() as connection:
         return await Store(connection).unfinished()
@@ -158,6 +169,23 @@ async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) 
     placed = await orders.place(request(), CART)
     assert placed.state is State.CONFIRMED
     assert await orders.order(placed.id) == placed
+
+
+async def test_an_order_tells_what_becomes_of_it(orders: Orders, callees: _Callees, database: Database) -> None:
+    again = request()
+    placed = await orders.place(again, CART)
+    await orders.place(again, CART)
+    callees.refusing = {"authorize"}
+    rejected = await orders.place(request(), CART)
+    for _ in range(2):
+        await orders.cancel(cancellation(placed), placed.id)
+    assert await told(database) == [
+        ("OrderPlaced", placed.id),
+        ("OrderConfirmed", placed.id),
+        ("OrderPlaced", rejected.id),
+        ("OrderRejected", rejected.id),
+        ("OrderCancelled", placed.id),
+    ]
 
 
 async def test_the_same_request_is_answered_without_asking_anybody(orders: Orders, callees: _Callees) -> None:

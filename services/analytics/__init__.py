@@ -1,0 +1,1 @@
+"""The analytics context: how the shop's sales go."""

@@ -1,0 +1,59 @@
+"""What the service does about the events of orders: each is counted once."""
+
+from datetime import UTC
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.analytics.domain import Line, Sale, State
+from services.analytics.store import Store
+from services.runtime.events import Event, Handlers
+from services.runtime.money import to_cents
+from shop.orders.v1 import events_pb2 as orders
+from shop.orders.v1 import orders_pb2
+
+Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
+
+
+class ForeignNameError(ValueError):
+    """A resource name in an event is none of the collection that its contract says."""
+
+
+async def count(state: State, connection: AsyncConnection, event: Event[Told]) -> None:
+    """Count what has become of an order. Raises ForeignNameError.
+
+    Each event tells the whole order, so the first one to come makes it known, whichever that is.
+    """
+    store, sale = Store(connection), read_sale(state, event.message.order)
+    known = await store.state(sale.id)
+    if known is None:
+        await store.add(sale, event.time)
+    elif state.may_follow(known):
+        await store.put_state(sale.id, state, event.time)
+
+
+def read_sale(state: State, order: orders_pb2.Order) -> Sale:
+    """Read what is counted of an order. Raises ForeignNameError."""
+    return Sale(
+        id=_id_of(order.name, "orders"),
+        state=state,
+        currency=order.total.currency_code,
+        total_cents=to_cents(order.total),
+        lines=tuple(Line(_id_of(item.product, "products"), item.display_name, item.quantity) for item in order.items),
+        place_time=order.create_time.ToDatetime(UTC),
+    )
+
+
+def _id_of(name: str, collection: str) -> str:
+    prefix, _, found = name.partition("/")
+    if prefix != collection or not found:
+        raise ForeignNameError(f"{name!r} is not of the form {collection}/{{id}}")
+    return found
+
+
+HANDLERS: Handlers = {
+    orders.OrderPlaced: partial(count, State.PLACED),
+    orders.OrderConfirmed: partial(count, State.CONFIRMED),
+    orders.OrderRejected: partial(count, State.REJECTED),
+    orders.OrderCancelled: partial(count, State.CANCELLED),
+}

@@ -1,0 +1,30 @@
+"""The contract's method: read the request, look it up, write the reply. And how errors are told."""
+
+from typing import Any
+
+import grpc.aio
+from typing_extensions import override
+
+from services.analytics import messages
+from services.analytics.store import Store
+from services.runtime import Database, ErrorTable
+from shop.analytics.v1 import analytics_pb2 as pb
+from shop.analytics.v1 import analytics_pb2_grpc
+
+ERRORS = ErrorTable("analytics.shop.example", {})
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
+    """shop.analytics.v1.AnalyticsService over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def GetSalesSummary(self, request: pb.GetSalesSummaryRequest, context: Context) -> pb.GetSalesSummaryResponse:
+        period = messages.read_period(request)
+        async with self._database.read() as connection:
+            summary = await Store(connection).summary(period)
+        return pb.GetSalesSummaryResponse(summary=messages.write_summary(summary))

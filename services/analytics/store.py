@@ -1,0 +1,134 @@
+"""What is counted, in the service's database. A Store lives as long as one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    MetaData,
+    ScalarSelect,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.analytics.domain import MOST_PRODUCTS, Line, Period, Sale, State, Summary
+from services.runtime.instants import Instant
+
+metadata = MetaData()
+
+sales = Table(
+    "sales",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_cents", BigInteger, nullable=False),
+    Column("place_time", Instant, nullable=False),
+    Column("event_time", Instant, nullable=False),
+    Index("sales_by_place_time", "place_time"),
+    Index("sales_by_event_time", "event_time"),
+)
+lines = Table(
+    "sale_lines",
+    metadata,
+    Column("sale_id", String(64), ForeignKey("sales.id"), primary_key=True),
+    Column("product_id", String(64), primary_key=True),
+    Column("display_name", String(100), nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Index("sale_lines_by_product", "product_id"),
+)
+
+
+class Store:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def state(self, sale_id: str) -> State | None:
+        """Answer what is known to have become of an order; None if it is not known."""
+        found = (await self._connection.execute(select(sales.c.state).where(sales.c.id == sale_id))).scalar()
+        return None if found is None else State(found)
+
+    async def add(self, sale: Sale, event_time: datetime) -> None:
+        """Write an order that was not known."""
+        await self._connection.execute(
+            insert(sales).values(
+                id=sale.id,
+                state=sale.state.value,
+                currency=sale.currency,
+                total_cents=sale.total_cents,
+                place_time=sale.place_time,
+                event_time=event_time,
+            )
+        )
+        for line in sale.lines:
+            await self._connection.execute(
+                insert(lines).values(
+                    sale_id=sale.id,
+                    product_id=line.product,
+                    display_name=line.display_name,
+                    quantity=line.quantity,
+                )
+            )
+
+    async def put_state(self, sale_id: str, state: State, event_time: datetime) -> None:
+        """Write what has become of an order."""
+        change = update(sales).where(sales.c.id == sale_id).values(state=state.value, event_time=event_time)
+        await self._connection.execute(change)
+
+    async def summary(self, period: Period) -> Summary:
+        """Answer the figures of a period."""
+        placed = _within(period)
+        confirmed = [*placed, sales.c.state == State.CONFIRMED.value]
+        counts = select(sales.c.state, func.count()).where(*placed).group_by(sales.c.state)
+        revenue = (
+            select(sales.c.currency, func.sum(sales.c.total_cents))
+            .where(*confirmed)
+            .group_by(sales.c.currency)
+            .order_by(sales.c.currency)
+        )
+        states: Mapping[str, int] = dict((await self._connection.execute(counts)).tuples().all())
+        return Summary(
+            counts={state: states.get(state.value, 0) for state in State},
+            revenue={currency: int(cents) for currency, cents in await self._connection.execute(revenue)},
+            top=await self._top(confirmed),
+            latest_event_time=(await self._connection.execute(select(func.max(sales.c.event_time)))).scalar(),
+        )
+
+    async def _top(self, which: Sequence[ColumnElement[bool]]) -> list[Line]:
+        pieces = func.sum(lines.c.quantity)
+        query = (
+            select(lines.c.product_id, _newest_name(lines.c.product_id), pieces)
+            .join(sales, sales.c.id == lines.c.sale_id)
+            .where(*which)
+            .group_by(lines.c.product_id)
+            .order_by(pieces.desc(), lines.c.product_id)
+            .limit(MOST_PRODUCTS)
+        )
+        return [Line(product, name, int(quantity)) for product, name, quantity in await self._connection.execute(query)]
+
+
+def _newest_name(product: ColumnElement[str]) -> ScalarSelect[str]:
+    """What the newest order of a product calls it."""
+    line, sale = lines.alias(), sales.alias()
+    names = select(line.c.display_name).join(sale, sale.c.id == line.c.sale_id).where(line.c.product_id == product)
+    return names.order_by(sale.c.place_time.desc(), sale.c.id.desc()).limit(1).scalar_subquery()
+
+
+def _within(period: Period) -> list[ColumnElement[bool]]:
+    found = []
+    if period.start is not None:
+        found.append(sales.c.place_time >= period.start)
+    if period.end is not None:
+        found.append(sales.c.place_time < period.end)
+    return found

@@ -1,0 +1,1 @@
+"""The notifications context: what customers are told about their orders."""

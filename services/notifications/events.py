@@ -1,0 +1,62 @@
+"""What the service does about the events of orders: each has its customer told once."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications.domain import Kind, Notification, Purchase, text_of
+from services.notifications.store import Store
+from services.runtime.events import Event, Handlers
+from services.runtime.money import to_cents
+from shop.orders.v1 import events_pb2 as orders
+from shop.orders.v1 import orders_pb2
+
+Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
+
+
+class ForeignNameError(ValueError):
+    """A resource name in an event is none of the collection that its contract says."""
+
+
+async def notify(kind: Kind, connection: AsyncConnection, event: Event[Told]) -> None:
+    """Tell the customer of an order what happened to it. Raises ForeignNameError."""
+    purchase = read_purchase(event.message.order)
+    await Store(connection).add(
+        Notification(
+            id=event.id,
+            customer=purchase.customer,
+            order=purchase.id,
+            kind=kind,
+            text=text_of(kind, purchase),
+            event_time=event.time,
+            create_time=datetime.now(UTC),
+        )
+    )
+
+
+def read_purchase(order: orders_pb2.Order) -> Purchase:
+    """Read what is told of an order. Raises ForeignNameError."""
+    return Purchase(
+        id=_id_of(order.name, "orders"),
+        customer=_id_of(order.customer, "customers"),
+        pieces=sum(item.quantity for item in order.items),
+        total_cents=to_cents(order.total),
+        currency=order.total.currency_code,
+        refusal=order.rejection_message,
+    )
+
+
+def _id_of(name: str, collection: str) -> str:
+    prefix, _, found = name.partition("/")
+    if prefix != collection or not found:
+        raise ForeignNameError(f"{name!r} is not of the form {collection}/{{id}}")
+    return found
+
+
+HANDLERS: Handlers = {
+    orders.OrderPlaced: partial(notify, Kind.ORDER_PLACED),
+    orders.OrderConfirmed: partial(notify, Kind.ORDER_CONFIRMED),
+    orders.OrderRejected: partial(notify, Kind.ORDER_REJECTED),
+    orders.OrderCancelled: partial(notify, Kind.ORDER_CANCELLED),
+}

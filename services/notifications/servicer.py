@@ -1,0 +1,35 @@
+"""The contract's method: read the request, look it up, write the reply. And how errors are told."""
+
+from typing import Any
+
+import grpc.aio
+from typing_extensions import override
+
+from services.notifications import messages
+from services.notifications.store import Store
+from services.runtime import Database, ErrorTable
+from shop.notifications.v1 import notifications_pb2 as pb
+from shop.notifications.v1 import notifications_pb2_grpc
+
+ERRORS = ErrorTable("notifications.shop.example", {})
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class NotificationsServicer(notifications_pb2_grpc.NotificationsServiceServicer):
+    """shop.notifications.v1.NotificationsService over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def ListNotifications(
+        self, request: pb.ListNotificationsRequest, context: Context
+    ) -> pb.ListNotificationsResponse:
+        customer, page = messages.read_list(request)
+        async with self._database.read() as connection:
+            found = await Store(connection).notifications_after(page.after, customer, page.limit)
+        shown, token = page.cut(found, key=lambda notification: notification.id)
+        return pb.ListNotificationsResponse(
+            notifications=map(messages.write_notification, shown), next_page_token=token
+        )

@@ -1,0 +1,71 @@
+"""Notifications in the service's database. A Store lives as long as one transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Column, Index, MetaData, Row, String, Table, and_, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications.domain import LONGEST_TEXT, Kind, Notification
+from services.runtime.instants import Instant
+
+metadata = MetaData()
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("customer", String(64), nullable=False),
+    Column("order_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("text", String(LONGEST_TEXT), nullable=False),
+    Column("event_time", Instant, nullable=False),
+    Column("create_time", Instant, nullable=False),
+    Index("notifications_by_customer", "customer", "event_time", "id"),
+)
+
+
+class Store:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, notification: Notification) -> None:
+        """Write a new notification."""
+        await self._connection.execute(
+            insert(notifications).values(
+                id=notification.id,
+                customer=notification.customer,
+                order_id=notification.order,
+                kind=notification.kind.value,
+                text=notification.text,
+                event_time=notification.event_time,
+                create_time=notification.create_time,
+            )
+        )
+
+    async def notifications_after(self, after: str, customer: str, limit: int) -> Sequence[Notification]:
+        """Answer up to `limit` of a customer's, the newest event first, from the one that follows the id `after` on."""
+        query = select(notifications).where(notifications.c.customer == customer)
+        if after:
+            last = notifications.alias()
+            earlier = or_(
+                notifications.c.event_time < last.c.event_time,
+                and_(notifications.c.event_time == last.c.event_time, notifications.c.id < last.c.id),
+            )
+            query = query.join(last, and_(last.c.id == after, earlier))
+        newest_first = query.order_by(notifications.c.event_time.desc(), notifications.c.id.desc()).limit(limit)
+        return [_notification(row) for row in await self._connection.execute(newest_first)]
+
+
+def _notification(row: Row[Any]) -> Notification:
+    return Notification(
+        id=row.id,
+        customer=row.customer,
+        order=row.order_id,
+        kind=Kind(row.kind),
+        text=row.text,
+        event_time=row.event_time,
+        create_time=row.create_time,
+    )

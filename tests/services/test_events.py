@@ -1,0 +1,276 @@
+"""Events through a real Kafka: nothing is lost and nothing counts twice, whoever is away, and checkout never waits."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
+from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
+from shop.orders.v1 import events_pb2
+from tests.services.conftest import Shared, Start
+from tests.services.harness import ROOT, Process, targets
+from tests.services.kafka import Broker, UnavailableError, headers_of
+from tests.services.shop import CONFIRMED, REJECTED, Shop, cart, patiently
+
+TOPIC = "shop.orders.v1.events"
+CALLEES = ("catalog", "inventory", "payments", "shipping")
+PLACED_KIND = notifications_pb2.Notification.KIND_ORDER_PLACED
+CONFIRMED_KIND = notifications_pb2.Notification.KIND_ORDER_CONFIRMED
+REJECTED_KIND = notifications_pb2.Notification.KIND_ORDER_REJECTED
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Start the Kafka that all tests share."""
+    try:
+        started = Broker(tmp_path_factory.mktemp("kafka"))
+    except UnavailableError as error:
+        pytest.skip(f"Kafka cannot be had: {error}")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def callees(shared: Shared) -> dict[str, Process]:
+    return {name: shared(name) for name in CALLEES}
+
+
+@pytest.fixture
+def orders(start: Start, broker: Broker, callees: dict[str, Process]) -> Process:
+    return start("orders", {**targets(*callees.values()), **broker.environment})
+
+
+@pytest.fixture
+async def shop(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
+    async with opened(orders, callees) as client:
+        yield client
+
+
+@asynccontextmanager
+async def opened(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
+    client = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
+    yield client
+    await client.close()
+
+
+def new_customer() -> str:
+    return f"customers/{uuid.uuid4()}"
+
+
+async def told(notifications: Process, customer: str) -> list[int]:
+    """Answer what a customer was told about, the newest first."""
+    async with notifications.channel() as channel:
+        stub = notifications_pb2_grpc.NotificationsServiceStub(channel)
+        request = notifications_pb2.ListNotificationsRequest(customer=customer, page_size=100)
+        return [found.kind for found in (await stub.ListNotifications(request)).notifications]
+
+
+async def summary(analytics: Process) -> analytics_pb2.SalesSummary:
+    """Answer the figures of all time."""
+    async with analytics.channel() as channel:
+        stub = analytics_pb2_grpc.AnalyticsServiceStub(channel)
+        return (await stub.GetSalesSummary(analytics_pb2.GetSalesSummaryRequest())).summary
+
+
+async def is_told(notifications: Process, customer: str, *kinds: int) -> None:
+    """Wait until a customer was told so, no more and no less."""
+    async for attempt in patiently():
+        with attempt:
+            assert await told(notifications, customer) == list(kinds)
+
+
+def events(process: Process) -> dict[str, Any]:
+    """Answer what the process says of its events."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/events", timeout=5) as reply:
+        found: dict[str, Any] = json.load(reply)
+        return found
+
+
+async def has_read_all(consumer: Process, broker: Broker) -> None:
+    """Wait until a consumer has nothing before it."""
+    async for attempt in patiently():
+        with attempt:
+            lag = events(consumer)["consumer"]["lag"]
+            assert any(partition.startswith(TOPIC) for partition in lag), broker.address
+            assert sum(lag.values()) == 0
+
+
+async def test_orders_are_told_to_whom_it_concerns(start: Start, broker: Broker, shop: Shop) -> None:
+    notifications, analytics = start("notifications", broker.environment), start("analytics", broker.environment)
+    customer = new_customer()
+    good = await shop.place(cart(customer=customer, p_0001=2))
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    bad = await shop.place(cart(customer=customer, token="tok_declined", p_0001=1))  # noqa: S106  # no password
+    assert (good.state, bad.state) == (CONFIRMED, REJECTED)
+    await is_told(notifications, customer, REJECTED_KIND, PLACED_KIND, CONFIRMED_KIND, PLACED_KIND)
+    async for attempt in patiently():
+        with attempt:
+            figures = await summary(analytics)
+            assert (figures.placed_orders, figures.confirmed_orders) >= (2, 1)
+            assert figures.rejected_orders >= 1
+            assert good.total.currency_code in {amount.currency_code for amount in figures.revenue}
+            assert "products/p-0001" in {line.product for line in figures.top_products}
+
+
+async def test_a_record_is_a_cloud_event_under_the_orders_key_and_in_its_trace(broker: Broker, shop: Shop) -> None:
+    order = await shop.place(cart(p_0001=1))
+    key = order.name.removeprefix("orders/").encode()
+    async for attempt in patiently():
+        with attempt:
+            mine = [record for record in broker.records(TOPIC) if record.key() == key]
+            assert len(mine) == 2
+    first, last = (headers_of(record) for record in mine)
+    assert len({record.partition() for record in mine}) == 1
+    assert (first["ce_type"], last["ce_type"]) == (b"shop.orders.v1.OrderPlaced", b"shop.orders.v1.OrderConfirmed")
+    assert first["ce_id"] != last["ce_id"]
+    assert first["ce_specversion"] == b"1.0"
+    assert first["ce_source"] == b"//orders.shop.example"
+    assert first["ce_subject"] == order.name.encode()
+    assert first["ce_time"]
+    assert first["content-type"] == b"application/protobuf"
+    assert first["traceparent"].split(b"-")[1] == last["traceparent"].split(b"-")[1]
+    assert events_pb2.OrderConfirmed.FromString(mine[1].value() or b"").order == order
+
+
+async def test_what_is_delivered_twice_counts_once(start: Start, broker: Broker, shop: Shop) -> None:
+    notifications, analytics = start("notifications", broker.environment), start("analytics", broker.environment)
+    customer = new_customer()
+    await shop.place(cart(customer=customer, p_0001=1))
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    await has_read_all(analytics, broker)
+    before = await summary(analytics)
+    again = [
+        (bytes(record.key() or b""), bytes(record.value() or b""), headers_of(record))
+        for record in broker.records(TOPIC)
+    ]
+    broker.send(TOPIC, *again)
+    for consumer in (notifications, analytics):
+        await has_read_all(consumer, broker)
+    assert await told(notifications, customer) == [CONFIRMED_KIND, PLACED_KIND]
+    assert await summary(analytics) == before
+
+
+async def test_a_consumer_that_was_killed_catches_up(start: Start, broker: Broker, shop: Shop) -> None:
+    customer = new_customer()
+    notifications = start("notifications", broker.environment)
+    await shop.place(cart(customer=customer, p_0001=1))
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    notifications.signal(signal.SIGKILL)
+    notifications.wait()
+    for _ in range(3):
+        assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
+    again = start("notifications", broker.environment)
+    await is_told(again, customer, *[CONFIRMED_KIND, PLACED_KIND] * 4)
+
+
+async def test_while_kafka_is_away_orders_go_on_and_nothing_is_lost(
+    start: Start, broker: Broker, orders: Process, shop: Shop
+) -> None:
+    customer = new_customer()
+    notifications = start("notifications", broker.environment)
+    await shop.place(cart(customer=customer, p_0001=1))
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    with broker.away():
+        began = time.monotonic()
+        for _ in range(5):
+            assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
+        assert time.monotonic() - began < 5
+        assert events(orders)["outbox"]["waiting"] == 10
+    await is_told(notifications, customer, *[CONFIRMED_KIND, PLACED_KIND] * 6)
+    async for attempt in patiently():
+        with attempt:
+            assert events(orders)["outbox"] == {"waiting": 0, "eldest": None}
+
+
+async def test_what_a_process_left_in_its_outbox_is_published_by_the_next(
+    start: Start, broker: Broker, callees: dict[str, Process]
+) -> None:
+    customer, env = new_customer(), targets(*callees.values())
+    unheard = start("orders", env, at="unheard", data="left")
+    async with opened(unheard, callees) as shop:
+        await shop.place(cart(customer=customer, p_0001=1))
+    unheard.signal(signal.SIGKILL)
+    unheard.wait()
+    notifications = start("notifications", broker.environment)
+    start("orders", {**env, **broker.environment}, at="heard", data="left")
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+
+
+async def test_two_replicas_publish_each_orders_events_in_their_sequence(
+    start: Start, broker: Broker, callees: dict[str, Process]
+) -> None:
+    env = {**targets(*callees.values()), **broker.environment}
+    replicas = [start("orders", env, at=name, data="both") for name in ("one", "two")]
+    async with opened(replicas[0], callees) as one, opened(replicas[1], callees) as two:
+        placed = await asyncio.gather(*(shop.place(cart(p_0001=1)) for _ in range(10) for shop in (one, two)))
+    keys = {order.name.removeprefix("orders/").encode() for order in placed}
+    async for attempt in patiently():
+        with attempt:
+            assert events(replicas[0])["outbox"]["waiting"] == 0
+    sequences: dict[bytes, list[bytes]] = {}
+    for record in broker.records(TOPIC):
+        if (key := bytes(record.key() or b"")) in keys:
+            sequences.setdefault(key, []).append(headers_of(record)["ce_type"].rpartition(b".")[2])
+    assert set(map(tuple, sequences.values())) == {(b"OrderPlaced", b"OrderConfirmed")}
+    assert sequences.keys() == keys
+
+
+async def test_a_record_that_is_no_event_is_put_aside_and_those_behind_it_are_taken(
+    start: Start, broker: Broker, shop: Shop
+) -> None:
+    customer = new_customer()
+    notifications = start("notifications", broker.environment)
+    mark = str(uuid.uuid4()).encode()
+    for key in (b"1", b"2", b"3", b"4", b"5", b"6"):  # some in each partition
+        broker.send(TOPIC, (key, b"\xff", {"ce_type": b"shop.orders.v1.OrderPlaced", "ce_id": mark + key}))
+    await shop.place(cart(customer=customer, p_0001=1))
+    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    async for attempt in patiently():
+        with attempt:
+            buried = [headers_of(record) for record in broker.records("notifications.dead-letters")]
+            mine = [headers for headers in buried if headers["ce_id"].startswith(mark)]
+            assert len(mine) == 6
+    assert all(headers["dead_letter_topic"] == TOPIC.encode() for headers in mine)
+    assert all(b"MalformedRecordError" in headers["dead_letter_reason"] for headers in mine)
+    assert events(notifications)["consumer"]["dead_letters"] >= 6
+
+
+async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Broker, shop: Shop) -> None:
+    customer = new_customer()
+    choosy = start("choosy_notifications", broker.environment, wait=False)
+    (choosy.folder / "refuse").touch()
+    choosy.wait_ready()
+    await shop.place(cart(customer=customer, p_0001=1))
+    async for attempt in patiently():
+        with attempt:
+            assert events(choosy)["consumer"]["dead_letters"] >= 2
+    assert await told(choosy, customer) == []
+    (choosy.folder / "refuse").unlink()
+    assert "dead letters are taken again" in replay(broker)
+    await is_told(choosy, customer, CONFIRMED_KIND, PLACED_KIND)
+
+
+def replay(broker: Broker) -> str:
+    """Have notifications take its dead letters again; answer what the command says."""
+    command = [sys.executable, "-m", "services.notifications", "replay-dead-letters"]
+    env = {**broker.environment, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_without_kafka_a_replay_says_what_is_missing() -> None:
+    command = [sys.executable, "-m", "services.notifications", "replay-dead-letters"]
+    run = subprocess.run(
+        command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 2
+    assert run.stderr == "notifications: KAFKA_BOOTSTRAP_SERVERS: is not set\n"
