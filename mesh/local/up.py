@@ -157,7 +157,10 @@ def _istio_manifest(instance: Instance) -> str:
     sources = [tools.bin_dir().name, *words, *(file.read_text() for file in files)]
     kept = instance.home / f"istio-{hashlib.sha256(str(sources).encode()).hexdigest()[:16]}.yaml"
     if not kept.exists():
-        kept.write_text(kubectl.run(instance, "istioctl", "manifest", "generate", *words))
+        # All of it or nothing: half a manifest would be kept for good.
+        unfinished = kept.with_suffix(".partial")
+        unfinished.write_text(kubectl.run(instance, "istioctl", "manifest", "generate", *words))
+        unfinished.rename(kept)
     return "\n---\n".join([ISTIO_NAMESPACE, (here / "sidecars.yaml").read_text(), kept.read_text()])
 
 

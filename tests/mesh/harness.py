@@ -89,6 +89,13 @@ class Mesh:
         await self.rolled_out(namespace)
         await self.left_with(app, 1, namespace)
 
+    async def settled(self, within: float = 40) -> None:
+        """Wait until no Pod is on its way out: a rollout is complete before its old Pods are gone."""
+        async for attempt in eventually(within):
+            with attempt:
+                pods = (await self.get("pods", "-A"))["items"]
+                assert not [pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp")]
+
     async def pods(self, app: str, namespace: str = "shop") -> list[Any]:
         """Find an app's Pods, those on their way out too."""
         label = "istio" if namespace == "istio-ingress" else "app"

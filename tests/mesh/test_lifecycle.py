@@ -209,6 +209,10 @@ def test_a_second_up_is_quick_and_changes_nothing(one: Mesh, measured: Measured)
 def test_keys_and_tokens_are_for_their_owner_alone(one: Mesh) -> None:
     assert one.home.stat().st_mode & 0o777 == 0o700
     assert leaks(one.home) == []
+    config = one.home / "kubeconfig"
+    config.chmod(0o644)
+    assert leaks(one.home) == [f"{config} 644"], "what would leak is seen"
+    config.chmod(0o600)
 
 
 def test_everything_listens_on_loopback_alone(one: Mesh) -> None:
@@ -237,6 +241,7 @@ async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other
 
 async def test_down_leaves_nothing_but_the_data(one: Mesh) -> None:
     name = await order(one)
+    assert {line.split()[0] for line in remains(found(ONE))} == {"process", "port", "socket"}, "what runs is seen"
     assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
     is_clean(found(ONE))
     assert succeeds("down", "-i", ONE) == "mesh 'one' was not running\n"
