@@ -50,6 +50,7 @@ class Consumer:
         self._handlers = {message.DESCRIPTOR.full_name: handler for message, handler in handlers.items()}
         self._types = {message.DESCRIPTOR.full_name: message for message in handlers}
         self._topics = sorted({topic_of(message) for message in handlers} | {replays_of(group)})
+        self._taken = 0
         self._applied = 0
         self._buried = 0
         self.lag: dict[str, int] = {}
@@ -57,7 +58,8 @@ class Consumer:
 
     async def report(self) -> dict[str, object]:
         """Answer what it has done since the process began, and what lies before it."""
-        return {"group": self._group, "applied": self._applied, "dead_letters": self._buried, "lag": self.lag}
+        done = {"taken": self._taken, "applied": self._applied, "dead_letters": self._buried}
+        return {"group": self._group, **done, "lag": self.lag}
 
     async def forget(self) -> None:
         """Forget the events that cannot come again."""
@@ -70,11 +72,11 @@ class Consumer:
         with ThreadPoolExecutor(1, f"kafka-{self._group}") as thread:
             async with self._client(thread) as client:
                 while True:
-                    polled = await _in(thread, client.consume, MOST_RECORDS, SLICE_SECONDS)
-                    records = [record for record in polled if _is_record(record)]
+                    records = await _in(thread, _poll, client)
                     if records:
                         await self._take(records)
                         await _in(thread, _commit, client, records)
+                        self._taken += len(records)
                     self.lag = await _in(thread, _lag, client)
                     if records:
                         extra = {"records": len(records), "lag": sum(self.lag.values())}
@@ -145,6 +147,13 @@ class Consumer:
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401  # the work's
     return await asyncio.get_running_loop().run_in_executor(thread, work, *args)
+
+
+def _poll(client: Client) -> list[Record]:
+    """Answer what has come, as soon as there is anything; nothing after SLICE_SECONDS."""
+    first = client.poll(SLICE_SECONDS)
+    polled = [] if first is None else [first, *client.consume(MOST_RECORDS - 1, 0)]
+    return [record for record in polled if _is_record(record)]
 
 
 def _is_record(record: Record) -> bool:

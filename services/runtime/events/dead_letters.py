@@ -84,7 +84,9 @@ class DeadLetters:
             at = max(partition.offset, low)
             client.assign([TopicPartition(topic, number, at)])
             while at < end:
-                records = [record for record in client.consume(MOST_RECORDS, WAIT_SECONDS) if _checked(record)]
+                records = [
+                    record for record in client.consume(min(MOST_RECORDS, end - at), WAIT_SECONDS) if _checked(record)
+                ]
                 due = [record for record in records if (record.offset() or 0) < end]
                 if not due:
                     break
