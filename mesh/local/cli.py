@@ -46,13 +46,17 @@ def up_(
     """Start the mesh, or bring a running one up to date, and place an order through it."""
     up.turn_sigterm_into_ctrl_c()
     mesh = instance.create(name, gateway_port)
+    ran_before = down.agent_of(mesh) is not None
     try:
         up.up(mesh, console)
         if order:
             demo.place_order(mesh, console)
     except KeyboardInterrupt:
-        problems.print("\ninterrupted: ending what was started")
-        down.down(mesh)
+        if ran_before:
+            problems.print("\ninterrupted; the mesh goes on running")
+        else:
+            problems.print("\ninterrupted: ending what was started")
+            down.down(mesh)
         raise typer.Exit(130) from None
     console.print(_next_steps(mesh), highlight=False, soft_wrap=True)
 

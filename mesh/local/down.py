@@ -28,8 +28,7 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
         signal.signal(number, signal.SIG_IGN)
     ran = _end_up(instance)
     # Known by where it runs: one that was started a moment ago has not told its pid yet.
-    recorded = agent_of(instance)
-    agents = list({*processes.of_folder(instance.agent), *([recorded] if recorded else [])})
+    agents = processes.of_folder(instance.agent)
     _end(agents, CONTROL_GRACE)
     pods = [folder for folder in instance.pods.glob("*") if folder.is_dir()]
     control = [folder for folder in pods if folder.name.startswith("static-")]
@@ -43,6 +42,9 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
     _end(_all(control), CONTROL_GRACE)
     # What had been starting just then: pilot-agent its Envoy, say.
     _end(_all(pods), 0)
+    for path in [*instance.home.glob("run/*"), *instance.pods.glob("*/volumes/*/*")]:
+        if path.is_socket():
+            path.unlink()
     if purge:
         shutil.rmtree(instance.home, ignore_errors=True)
     return ran
