@@ -105,12 +105,20 @@ def symbols(tree: Tree) -> Iterator[str]:
     list(generated())  # importing them fills the pool
     for document in documents(tree):
         for name in re.findall(r"\bshop\.\w+\.v\d+\.\w+(?:/\w+)?", document.text):
+            if _is_topic(tree, name):
+                continue
             try:
                 Default().FindFileContainingSymbol(name.partition("/")[0])
                 if "/" in name:
                     Default().FindMethodByName(name.replace("/", "."))
             except KeyError:
                 yield f"{document.file} names {name}, which no contract has"
+
+
+def _is_topic(tree: Tree, name: str) -> bool:
+    """Whether it names the topic of a context's events, which its events.proto tells."""
+    *package, last = name.split(".")
+    return last == "events" and tree.holds(PurePosixPath("proto", *package, "events.proto"))
 
 
 def missing(tree: Tree) -> Iterator[str]:
