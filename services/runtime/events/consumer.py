@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 from confluent_kafka import Consumer as Client
@@ -29,6 +30,10 @@ from services.runtime.events.event import Event, headers_of, read_event, read_he
 MOST_RECORDS = 100
 # How long a thread waits for records before it looks whether it is still wanted.
 SLICE_SECONDS = 0.5
+# How long it waits for Kafka's answer to a question.
+WAIT_SECONDS = 5.0
+# How often it looks how far it is behind while nothing comes.
+LAG_SECONDS = 5.0
 # How long Kafka waits for a consumer that died before another gets its partitions.
 SESSION_SECONDS = 10
 
@@ -71,13 +76,16 @@ class Consumer:
         # The client is no coroutine's: all that is asked of it is done one after the other, in one thread.
         with ThreadPoolExecutor(1, f"kafka-{self._group}") as thread:
             async with self._client(thread) as client:
+                looked = 0.0
                 while True:
                     records = await _in(thread, _poll, client)
                     if records:
                         await self._take(records)
                         await _in(thread, _commit, client, records)
                         self._taken += len(records)
-                    self.lag = await _in(thread, _lag, client)
+                    if records or monotonic() - looked > LAG_SECONDS:
+                        looked = monotonic()
+                        self.lag = await _in(thread, _lag, client)
                     if records:
                         extra = {"records": len(records), "lag": sum(self.lag.values())}
                         logger.info("records consumed", extra=extra)
@@ -172,9 +180,15 @@ def _commit(client: Client, records: Sequence[Record]) -> None:
 
 
 def _lag(client: Client) -> dict[str, int]:
+    """Answer how far each partition is behind, as of its last fetch; one of which nothing is known yet is left out."""
     found = {}
     for partition in client.position(client.assignment()):
-        _, end = client.get_watermark_offsets(partition, cached=True)
-        if partition.offset >= 0 and end >= 0:
-            found[f"{partition.topic}/{partition.partition}"] = max(end - partition.offset, 0)
+        low, end = client.get_watermark_offsets(partition, cached=True)
+        at = partition.offset
+        if at < 0 <= end:
+            # Nothing came from it since it was assigned: what counts is what was committed, by whomever.
+            [committed] = client.committed([TopicPartition(partition.topic, partition.partition)], WAIT_SECONDS)
+            at = max(committed.offset, low)
+        if end >= 0:
+            found[f"{partition.topic}/{partition.partition}"] = max(end - at, 0)
     return found

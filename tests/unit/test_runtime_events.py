@@ -1,0 +1,195 @@
+"""The outbox, its relay and the inbox, with a client of Kafka that is made up where its failures are the matter."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from google.protobuf.duration_pb2 import Duration
+from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
+
+from services.runtime import Database
+from services.runtime.database import open_database
+from services.runtime.events import Outbox, inbox, outbox, relay
+from services.runtime.events.event import MalformedRecordError, read_event, topic_of, write_headers
+
+SERVICES = Path(relay.__file__).parents[2]
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HEADERS = write_headers("1", "google.protobuf.Duration", "//here.example.com", "things/1", NOW)
+TYPES = {"google.protobuf.Duration": Duration}
+LEASE = timedelta(seconds=10)
+BOX = Outbox("//here.example.com")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """Open a database with an outbox."""
+    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/one.db", SERVICES / "orders/migrations")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def receiving(tmp_path: Path) -> AsyncIterator[Database]:
+    """Open a database with an inbox."""
+    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/two.db", SERVICES / "notifications/migrations")
+    yield opened
+    await opened.close()
+
+
+class _Producer:
+    """Takes what it is given, or fails as it is told."""
+
+    sent: list[tuple[str, str, bytes]]
+    failure: KafkaError | None
+
+    def __init__(self, _: object, **__: object) -> None:
+        self._waiting: list[Callable[[KafkaError | None, Any], None]] = []
+
+    def produce(self, topic: str, *, key: str, value: bytes, on_delivery: Callable[..., None], **_: object) -> None:
+        if self.failure is None:
+            self.sent.append((topic, key, value))
+        self._waiting.append(on_delivery)
+
+    def flush(self, _: float) -> int:
+        for delivered in self._waiting:
+            delivered(self.failure, None)
+        self._waiting.clear()
+        return 0
+
+    def purge(self, **_: object) -> None:
+        self._waiting.clear()
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> type[_Producer]:
+    _Producer.sent, _Producer.failure = [], None
+    monkeypatch.setattr(relay, "Producer", _Producer)
+    return _Producer
+
+
+async def tell(database: Database, *seconds: int) -> None:
+    """Write an event for each."""
+    async with database.write() as connection:
+        for number in seconds:
+            await BOX.add(connection, Duration(seconds=number), key="one", subject="things/one")
+
+
+async def waiting(database: Database) -> object:
+    return (await outbox.report_outbox(database))["waiting"]
+
+
+def patiently() -> AsyncRetrying:
+    return AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.01), reraise=True)
+
+
+def test_an_event_is_read_as_it_was_written() -> None:
+    event = read_event(HEADERS, Duration(seconds=7).SerializeToString(), TYPES)
+    assert event is not None
+    assert (event.id, event.type, event.time) == ("1", "google.protobuf.Duration", NOW)
+    assert (event.source, event.subject, event.message) == ("//here.example.com", "things/1", Duration(seconds=7))
+    assert topic_of(event.message) == "google.protobuf.events"
+
+
+def test_a_type_that_is_not_asked_for_is_passed_over() -> None:
+    assert read_event(HEADERS, b"\xff", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ({}, b""),
+        ({**HEADERS, "ce_id": ""}, b""),
+        ({**HEADERS, "ce_time": "yesterday"}, b""),
+        ({**HEADERS, "ce_time": "2026-01-02T03:04:05"}, b""),
+        ({name: value for name, value in HEADERS.items() if name != "ce_time"}, b""),
+        (HEADERS, b"\xff"),
+    ],
+    ids=["no headers", "no id", "no time of day", "no time zone", "no time", "no message"],
+)
+def test_a_record_that_is_no_event_is_told_apart(headers: dict[str, str], value: bytes) -> None:
+    with pytest.raises(MalformedRecordError):
+        read_event(headers, value, TYPES)
+
+
+async def test_an_event_is_there_if_its_change_is(database: Database) -> None:
+    with suppress(ZeroDivisionError):
+        async with database.write() as connection:
+            await BOX.add(connection, Duration(seconds=1), key="one", subject="things/one")
+            raise ZeroDivisionError
+    assert await waiting(database) == 0
+    await tell(database, 2)
+    assert await waiting(database) == 1
+
+
+async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
+    async def claimed(holder: str, period: timedelta = LEASE) -> bool:
+        async with database.write() as connection:
+            return await outbox.claim(connection, holder, period)
+
+    assert await claimed("one")
+    assert not await claimed("two")
+    assert await claimed("one", timedelta(0))
+    await asyncio.sleep(0.01)
+    assert await claimed("two")
+    async with database.write() as connection:
+        await outbox.release(connection, "one")
+    assert not await claimed("one")
+    async with database.write() as connection:
+        await outbox.release(connection, "two")
+    await asyncio.sleep(0.01)
+    assert await claimed("one")
+
+
+async def test_the_relay_is_woken_by_the_commit_and_keeps_the_sequence(
+    database: Database, kafka: type[_Producer]
+) -> None:
+    running = asyncio.create_task(relay.Relay(database, {}).run())
+    await tell(database, 1, 2)
+    await tell(database, 3)
+    async for attempt in patiently():
+        with attempt:
+            assert await waiting(database) == 0
+    assert [Duration.FromString(value).seconds for _, _, value in kafka.sent] == [1, 2, 3]
+    assert {(topic, key) for topic, key, _ in kafka.sent} == {("google.protobuf.events", "one")}
+    running.cancel()
+
+
+async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Producer]) -> None:
+    kafka.failure = KafkaError(KafkaError._FATAL)  # noqa: SLF001  # its public name
+    working = relay.Relay(database, {})
+    await tell(database, 1)
+    with pytest.raises(KafkaException):
+        await working.run()
+    assert await waiting(database) == 1
+    kafka.failure = None
+    await working.look()
+    again = asyncio.create_task(working.run())
+    async for attempt in patiently():
+        with attempt:
+            assert await waiting(database) == 0
+    assert len(kafka.sent) == 1
+    again.cancel()
+
+
+async def test_an_event_is_new_once_and_only_if_its_effect_stays(receiving: Database) -> None:
+    with suppress(ZeroDivisionError):
+        async with receiving.write() as connection:
+            assert await inbox.is_new(connection, "1", "t")
+            raise ZeroDivisionError
+    async with receiving.write() as connection:
+        assert await inbox.is_new(connection, "1", "t")
+        assert not await inbox.is_new(connection, "1", "t")
+        assert await inbox.is_new(connection, "2", "t")
+
+
+async def test_the_inbox_forgets_what_cannot_come_again(receiving: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with receiving.write() as connection:
+        await inbox.is_new(connection, "1", "t")
+        assert await inbox.forget(connection) == 0
+        monkeypatch.setattr(inbox, "MEMORY", timedelta(seconds=-1))
+        assert await inbox.forget(connection) == 1
