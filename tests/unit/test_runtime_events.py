@@ -116,6 +116,13 @@ def test_a_record_that_is_no_event_is_told_apart(headers: dict[str, str], value:
         read_event(headers, value, TYPES)
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it is over: the database must not be closed beneath it."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_an_event_is_there_if_its_change_is(database: Database) -> None:
     with suppress(ZeroDivisionError):
         async with database.write() as connection:
@@ -156,7 +163,7 @@ async def test_the_relay_is_woken_by_the_commit_and_keeps_the_sequence(
             assert await waiting(database) == 0
     assert [Duration.FromString(value).seconds for _, _, value in kafka.sent] == [1, 2, 3]
     assert {(topic, key) for topic, key, _ in kafka.sent} == {("google.protobuf.events", "one")}
-    running.cancel()
+    await ended(running)
 
 
 async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Producer]) -> None:
@@ -173,7 +180,7 @@ async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Pr
         with attempt:
             assert await waiting(database) == 0
     assert len(kafka.sent) == 1
-    again.cancel()
+    await ended(again)
 
 
 async def test_an_event_is_new_once_and_only_if_its_effect_stays(receiving: Database) -> None:

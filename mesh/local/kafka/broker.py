@@ -6,7 +6,8 @@ from pathlib import Path
 LOGGING = Path(__file__).parent / "log4j2.properties"
 CLUSTER = "Z3JwYy1tZXNoLWxvY2FsMQ"
 """The id of a cluster that has no other."""
-JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+# IPv4 alone: the node's addresses are IPv4, and they are shown as such.
+JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true"]
 HEAP = "-Xmx256m"
 NOT_PROPERTIES = {"KAFKA_HEAP_OPTS", "KAFKA_JVM_PERFORMANCE_OPTS", "KAFKA_OPTS"}
 
