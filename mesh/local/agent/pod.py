@@ -152,11 +152,11 @@ class PodWorker:
 
     async def _tell(self) -> None:
         current = status.build(self.sandbox, self._runners, self._since, initialized=self._initialized)
-        ready = status.is_ready(current) and not self.terminating
-        if self.sandbox.meshed:
-            await (endpoints.publish if ready else endpoints.withdraw)(self._api.client, self.sandbox)
-        patch = {"status": current}
         self._told = status.is_ready(current)
+        if self.sandbox.meshed:
+            serving = self._told and not self.terminating
+            await (endpoints.publish if serving else endpoints.withdraw)(self._api.client, self.sandbox)
+        patch = {"status": current}
         await self._api.client.patch(
             PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC
         )
