@@ -102,6 +102,12 @@ class Mesh:
         pods: list[Any] = (await self.get("pods", "-n", namespace, "-l", f"{label}={app}"))["items"]
         return pods
 
+    async def pod(self, app: str, namespace: str = "shop") -> Any:
+        """Find the one Pod of an app, as soon as those that a rollout or a scaling replaced have left."""
+        await self.left_with(app, 1, namespace)
+        (pod,) = await self.pods(app, namespace)
+        return pod
+
     async def left_with(self, app: str, count: int, namespace: str = "shop") -> None:
         """Wait until an app has so many Pods, and none that is still leaving."""
         async for attempt in eventually(60):

@@ -11,7 +11,7 @@ from tests.mesh.harness import Measured, Mesh, eventually
 
 async def events(mesh: Mesh, app: str) -> dict[str, Any]:
     """Answer what an app's management port says of its events."""
-    (pod,) = await mesh.pods(app)
+    pod = await mesh.pod(app)
     with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8081/events", timeout=5) as reply:  # noqa: ASYNC210  # local
         found: dict[str, Any] = json.load(reply)
         return found

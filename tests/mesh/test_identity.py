@@ -16,13 +16,13 @@ CATALOG, INVENTORY, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("c
 
 async def call_as(mesh: Mesh, app: str, host: str, path: str) -> grpc.StatusCode:
     """Call a method the way an app does: through the outbound listener of its sidecar, under its identity."""
-    (pod,) = await mesh.pods(app)
+    pod = await mesh.pod(app)
     async with dial(await mesh.egress(pod["metadata"]["name"]), authority=host) as channel:
         return await status_of(method(channel, path)(b"", timeout=10))
 
 
 async def test_a_sidecar_refuses_plaintext(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     reader, writer = await asyncio.open_connection(pod["status"]["podIP"], 50051)
     writer.write(HTTP2_PREFACE)
     try:
@@ -34,7 +34,7 @@ async def test_a_sidecar_refuses_plaintext(mesh: Mesh) -> None:
 
 
 async def test_a_sidecar_refuses_tls_without_a_client_certificate(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     trusting.set_alpn_protocols(["h2"])
@@ -45,13 +45,13 @@ async def test_a_sidecar_refuses_tls_without_a_client_certificate(mesh: Mesh) ->
 
 
 async def test_the_app_listens_on_no_port_but_its_management_port(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     (app,) = (p for p in mesh.processes("python", pod["metadata"]["uid"]) if "services.catalog" in p.cmdline())
     assert listening(app.net_connections("tcp")) == {(pod["status"]["podIP"], 8081)}
 
 
 async def test_the_apps_port_belongs_to_its_sidecar(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     (envoy,) = mesh.processes("envoy", pod["metadata"]["uid"])
     assert (pod["status"]["podIP"], 50051) in listening(envoy.net_connections("tcp"))
 

@@ -35,7 +35,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
 
 async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
     for app in ("catalog", "inventory", "payments", "shipping", "orders", "notifications", "analytics", "reflection"):
-        (pod,) = await mesh.pods(app)
+        pod = await mesh.pod(app)
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
         assert {container["name"] for container in containers} == {"app", "istio-proxy"}
 
@@ -47,7 +47,7 @@ async def test_logs_shows_what_the_app_wrote(mesh: Mesh) -> None:
 
 
 async def test_logs_shows_the_calls_that_a_sidecar_saw(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     user_agent = f"test/{uuid.uuid4()}"
     async with dial(mesh.gateway, user_agent=user_agent) as channel:
         assert await status_of(Shop(channel).get_product()) == grpc.StatusCode.OK
@@ -58,6 +58,6 @@ async def test_logs_shows_the_calls_that_a_sidecar_saw(mesh: Mesh) -> None:
 
 
 async def test_describe_tells_a_pods_events(mesh: Mesh) -> None:
-    (pod,) = await mesh.pods("catalog")
+    pod = await mesh.pod("catalog")
     described = await mesh.kubectl("describe", "pod", "-n", "shop", pod["metadata"]["name"])
     assert "Started" in described

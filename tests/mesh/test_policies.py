@@ -93,7 +93,7 @@ async def test_reads_are_sent_three_times_and_writes_once(mesh: Mesh, app: str, 
     user_agent = f"test/{uuid.uuid4()}"
     package = f"shop.{app}.v1.{app.capitalize()}Service"
     async with faulty(mesh, app, abort):
-        (pod,) = await mesh.pods(app)
+        pod = await mesh.pod(app)
         async with dial(mesh.gateway, user_agent=user_agent) as channel:
             for _ in range(10):
                 assert "UNAVAILABLE" in await ending_of(method(channel, f"/{package}/{name}")(b"", timeout=10))

@@ -27,7 +27,7 @@ async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
 async def test_a_killed_part_of_a_pod_comes_back(
     mesh: Mesh, shop: Shop, app: str, program: str, measured: Measured
 ) -> None:
-    (pod,) = await mesh.pods(app)
+    pod = await mesh.pod(app)
     uid = pod["metadata"]["uid"]
     (process,) = mesh.processes(program, uid)
     began = time.monotonic()
@@ -37,7 +37,7 @@ async def test_a_killed_part_of_a_pod_comes_back(
             assert (await status_of(shop.place_order())).name == "OK"
     measured(f"{program} of {app}: orders go through again after {time.monotonic() - began:.1f} s")
     await mesh.rolled_out()
-    (after,) = await mesh.pods(app)
+    after = await mesh.pod(app)
     assert after["metadata"]["uid"] == uid, "restarted in place, not replaced"
 
 

@@ -65,7 +65,7 @@ async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> Non
 
 
 async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
-    (old,) = await mesh.pods("catalog")
+    old = await mesh.pod("catalog")
     await mesh.kubectl("delete", "pod", "-n", "shop", old["metadata"]["name"], "--wait=false")
     async for attempt in eventually(30):
         with attempt:
