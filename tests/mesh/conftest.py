@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import ROOT, Measured, Mesh, dial, eventually, mesh_command, shell_environment
+from tests.mesh.harness import ROOT, Mesh, dial, eventually, mesh_command, shell_environment
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not meet."""
@@ -49,20 +49,3 @@ async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
     channel = dial(mesh.gateway)
     yield Shop(channel)
     await channel.close()
-
-
-MEASURED = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture
-def measured(request: pytest.FixtureRequest) -> Measured:
-    """Note a figure; all of them stand at the end of the run's output."""
-    return request.config.stash.setdefault(MEASURED, []).append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the figures that tests measured."""
-    if figures := config.stash.get(MEASURED, []):
-        terminalreporter.section("measured")
-        for figure in figures:
-            terminalreporter.line(figure)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,6 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 ROOT = Path(__file__).parents[2]
 MESH = str(Path(sys.executable).with_name("mesh"))
 Manifest = dict[str, Any]
-Measured = Callable[[str], None]
-"""Notes a figure, which is shown at the end of the run."""
 
 
 def eventually(within: float) -> AsyncRetrying:
@@ -102,7 +100,7 @@ class Mesh:
         pods: list[Any] = (await self.get("pods", "-n", namespace, "-l", f"{label}={app}"))["items"]
         return pods
 
-    async def pod(self, app: str, namespace: str = "shop") -> Any:
+    async def pod(self, app: str, namespace: str = "shop") -> Any:  # noqa: ANN401 - JSON
         """Find the one Pod of an app, as soon as those that a rollout or a scaling replaced have left."""
         await self.left_with(app, 1, namespace)
         (pod,) = await self.pods(app, namespace)

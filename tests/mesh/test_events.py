@@ -5,8 +5,9 @@ import signal
 import urllib.request
 from typing import Any
 
+from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import Measured, Mesh, eventually
+from tests.mesh.harness import Mesh, eventually
 
 
 async def events(mesh: Mesh, app: str) -> dict[str, Any]:

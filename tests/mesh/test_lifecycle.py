@@ -19,8 +19,9 @@ import pytest
 from mesh.local import instance as instances
 from mesh.local.down import agent_of
 from mesh.local.instance import Instance
+from tests.conftest import Measured
 from tests.mesh.calls import Shop
-from tests.mesh.harness import MESH, ROOT, Measured, Mesh, dial, mesh_command, shell_environment
+from tests.mesh.harness import MESH, ROOT, Mesh, dial, mesh_command, shell_environment
 from tests.mesh.remains import leaks, patiently, remains
 
 ONE, TWO = "one", "two"

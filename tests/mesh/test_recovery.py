@@ -6,8 +6,9 @@ import time
 import psutil
 import pytest
 
+from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of, steady_shop
-from tests.mesh.harness import Measured, Mesh, eventually, mesh_command
+from tests.mesh.harness import Mesh, eventually, mesh_command
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 

@@ -3,8 +3,9 @@
 import uuid
 from collections import Counter
 
+from tests.conftest import Measured
 from tests.mesh.calls import Shop, steady_shop
-from tests.mesh.harness import Measured, Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial, eventually
 
 DEPLOYMENTS = ["catalog", "inventory", "payments", "shipping", "orders", "notifications", "analytics", "reflection"]
 

@@ -51,7 +51,7 @@ def start(tmp_path: Path, storage: Databases) -> Iterator[Start]:
 
     Each has a folder and a database, both named by `at`, or else by the service; those of one `data` share it.
     """
-    yield from _starter(tmp_path, storage)
+    yield from starter(tmp_path, storage)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iter
     A service that calls others is given them: orders, for example, starts those that it needs.
     """
     processes: dict[str, Process] = {}
-    starters = _starter(tmp_path_factory.mktemp("shared"), storage)
+    starters = starter(tmp_path_factory.mktemp("shared"), storage)
     start = next(starters)
 
     def answer(name: str) -> Process:
@@ -73,7 +73,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iter
     next(starters, None)
 
 
-def _starter(folder: Path, storage: Databases) -> Iterator[Start]:
+def starter(folder: Path, storage: Databases) -> Iterator[Start]:
+    """Give once what starts processes below a folder; then end them."""
     started: list[Process] = []
 
     def start(

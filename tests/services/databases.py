@@ -11,12 +11,16 @@ NAMES = ("sqlite", "postgresql")
 class Databases(Protocol):
     """Gives each process of a test a database of its own."""
 
+    name: str
+
     def url(self, folder: Path, service: str) -> str:
         """Answer the URL of the database that stands for `folder`, the same one each time."""
 
 
 class SQLiteFiles:
     """Files below the folders themselves."""
+
+    name = "SQLite"
 
     def url(self, folder: Path, service: str) -> str:
         """Answer the URL of a file that need not be there yet."""

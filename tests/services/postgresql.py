@@ -31,6 +31,8 @@ def programs() -> Path | None:
 class Server:
     """A running server; the services reach it through a Unix socket, each with a role and a password of its own."""
 
+    name = "PostgreSQL"
+
     def __init__(self, programs: Path) -> None:
         """Make the server's data, and start it."""
         # Not under pytest's folders: those are its user's alone, and PostgreSQL refuses to run as root.
