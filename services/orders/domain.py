@@ -8,11 +8,23 @@ from uuid import UUID, uuid5
 
 # The largest total of one order, in cents: the most that payments takes.
 MOST_CENTS = 1_000_000 * 100
+# So often an order fails to be undone before it is parked. Recovery tries every 10 s, so this is half an hour of trying
+# at least: restarts, rollouts and most outages of a callee are over by then, and no operator need see to them.
+MOST_FAILURES = 180
 
 
-class State(StrEnum):
+class _Stored(StrEnum):
+    """What is stored by its value. One that only a newer version of this service knows is read as UNSPECIFIED."""
+
+    @classmethod
+    def _missing_(cls, _: object) -> "_Stored":
+        return cls["UNSPECIFIED"]
+
+
+class State(_Stored):
     """How far an order has come. REJECTED and CANCELLED are final, and so is CONFIRMED unless it is cancelled."""
 
+    UNSPECIFIED = "UNSPECIFIED"
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
     REJECTED = "REJECTED"
@@ -24,9 +36,10 @@ class State(StrEnum):
 UNFINISHED = (State.PENDING, State.CANCELLING)
 
 
-class Reason(StrEnum):
+class Reason(_Stored):
     """Why an order is rejected."""
 
+    UNSPECIFIED = "UNSPECIFIED"
     INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
     PAYMENT_DECLINED = "PAYMENT_DECLINED"
     DEPENDENCY_FAILED = "DEPENDENCY_FAILED"
@@ -36,12 +49,35 @@ class Reason(StrEnum):
 class Step(IntEnum):
     """The steps of placing an order, in the order in which they are taken. BOOK is left out if nothing is shipped."""
 
+    UNSPECIFIED = -1
     NONE = 0
     RESERVE = 1
     AUTHORIZE = 2
     BOOK = 3
     CAPTURE = 4
     COMMIT = 5
+
+
+class Call(_Stored):
+    """What is asked of a callee to undo an order; the first three are sent again, to learn what they did."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    RESERVE = "RESERVE"
+    AUTHORIZE = "AUTHORIZE"
+    BOOK = "BOOK"
+    RELEASE = "RELEASE"
+    CANCEL_SHIPMENT = "CANCEL_SHIPMENT"
+    VOID = "VOID"
+    REFUND = "REFUND"
+    TAKE_BACK = "TAKE_BACK"
+
+
+class Hindrance(_Stored):
+    """Why an order is parked: a callee refused a call that it should not refuse, or failed MOST_FAILURES times."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    REFUSED = "REFUSED"
+    EXHAUSTED = "EXHAUSTED"
 
 
 class OrderNotFoundError(Exception):
@@ -57,6 +93,13 @@ class OrderStateError(Exception):
     def __init__(self, order: str, state: State) -> None:
         super().__init__(f"order {order} is {state.value} and cannot be cancelled")
         self.metadata = {"state": state.value}
+
+
+class OrderNotParkedError(Exception):
+    """The order is not parked, so there is nothing to resume."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__(f"order {order} is not parked")
 
 
 class UnknownProductsError(Exception):
@@ -98,6 +141,14 @@ class Wish:
 
     product: str
     quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders a list is to hold: one customer's, or everybody's if that is empty; or the parked ones alone."""
+
+    customer: str
+    parked_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +209,15 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Parking:
+    """An order is left alone until an operator resumes it: since when, and which call stands in its way, and why."""
+
+    time: datetime
+    call: Call
+    reason: Hindrance
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order and the log of its placing. It is never changed: every step makes a new value.
 
@@ -165,7 +225,8 @@ class Order:
     PENDING order means that what it took is being given back. `reservation`, `payment` and `shipment` are the callees'
     resource names, None until they are known. `payment_token` and `destination` are kept only while the order is
     PENDING; one without a destination is collected and has no shipment. `revision` counts how often the order was
-    stored: an order that stays unfinished at one revision has nobody who is at it.
+    stored: an order that stays unfinished at one revision has nobody who is at it. `failures` counts how often it could
+    not be undone.
     """
 
     id: str
@@ -184,6 +245,8 @@ class Order:
     payment: str | None = None
     shipment: str | None = None
     revision: int = 0
+    failures: int = 0
+    parking: Parking | None = None
 
     @property
     def pieces(self) -> int:
@@ -194,6 +257,11 @@ class Order:
     def total_cents(self) -> int:
         """The sum of every item's unit price times its quantity, and what shipping costs."""
         return sum(item.unit_price_cents * item.quantity for item in self.items) + self.shipping_cents
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether this version of the service knows how the order goes on: during a rollout, a newer one may not."""
+        return self.state is not State.UNSPECIFIED and self.step is not Step.UNSPECIFIED
 
     def request_id(self, call: str) -> str:
         """Answer the id under which this order's `call` ("reserve", "void", …) is sent, however often it is sent."""
@@ -235,16 +303,31 @@ class Order:
         """Note that the order is to be undone, unless it was before. Raises OrderStateError unless it is CONFIRMED."""
         if self.state in {State.CANCELLING, State.CANCELLED}:
             return self
-        if self.state is not State.CONFIRMED:
+        if self.state is not State.CONFIRMED or not self.is_understood:
             raise OrderStateError(self.id, self.state)
-        return replace(self, state=State.CANCELLING, update_time=now)
+        return replace(self, state=State.CANCELLING, failures=0, update_time=now)
 
     def cancelled(self, now: datetime) -> "Order":
         """End the order: shipment, money and stock are taken back."""
         return self._ended(State.CANCELLED, None, now)
 
+    def failed(self, call: Call, now: datetime, *, refused: bool) -> "Order":
+        """Note that `call` failed and the order is to be undone later; parked, if it was refused or fails too often."""
+        failures = self.failures + 1
+        if not refused and failures < MOST_FAILURES:
+            return replace(self, failures=failures)
+        reason = Hindrance.REFUSED if refused else Hindrance.EXHAUSTED
+        return replace(self, failures=failures, parking=Parking(now, call, reason))
+
+    def resumed(self) -> "Order":
+        """Note that the order is to be carried on again. Raises OrderNotParkedError."""
+        if self.parking is None or not self.is_understood:
+            raise OrderNotParkedError(self.id)
+        return replace(self, failures=0, parking=None)
+
     def _ended(self, state: State, rejection: Rejection | None, now: datetime) -> "Order":
-        return replace(self, state=state, rejection=rejection, payment_token="", destination=None, update_time=now)
+        ended = replace(self, state=state, rejection=rejection, failures=0, parking=None, update_time=now)
+        return replace(ended, payment_token="", destination=None)
 
 
 def priced(wishes: Sequence[Wish], products: Sequence[Product]) -> tuple[tuple[Item, ...], str]:

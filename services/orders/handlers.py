@@ -1,16 +1,37 @@
 """What the service does for each call, and beside the calls: place, answer, cancel, recover."""
 
+import asyncio
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Protocol
 
-from services.orders.domain import Cart, Destination, Order, Product, State, TakenOverError, Wish, priced, within_limit
+from services.orders.domain import (
+    UNFINISHED,
+    Cart,
+    Destination,
+    Order,
+    Product,
+    State,
+    TakenOverError,
+    Wanted,
+    Wish,
+    priced,
+    within_limit,
+)
 from services.orders.saga import Saga
 from services.orders.store import Announce, Store
 from services.runtime import Background, Database, once, recall
 from services.runtime.requests import IdentifiedRequest
+
+# So many unfinished orders recovery looks up at once, and so many it carries on at once.
+PAGE = 500
+ABREAST = 8
+
+logger = logging.getLogger(__name__)
 
 
 class Catalog(Protocol):
@@ -57,10 +78,10 @@ class Orders:
         async with self.database.read() as connection:
             return await Store(connection).order(order_id)
 
-    async def orders_after(self, after: str, customer: str, limit: int) -> Sequence[Order]:
-        """Answer up to `limit` orders of a customer, the newest first, from the one that follows the id `after` on."""
+    async def orders_after(self, after: str, wanted: Wanted, limit: int) -> Sequence[Order]:
+        """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
         async with self.database.read() as connection:
-            return await Store(connection).orders_after(after, customer, limit)
+            return await Store(connection).orders_after(after, wanted, limit)
 
     async def cancel(self, request: IdentifiedRequest, order_id: str) -> Order:
         """Undo a confirmed order, as `request` asks for; answer it as it is now if it was asked for before.
@@ -74,6 +95,18 @@ class Orders:
             return order
         # Whoever else is at it does the same: its calls are made once, and its end is written once.
         return await self.background.finish(self._until_taken_over(self.saga.cancel, order))
+
+    async def resume(self, request: IdentifiedRequest, order_id: str) -> Order:
+        """Carry a parked order on, as `request` asks for; answer it as it is now if it was asked for before.
+
+        Raises OrderNotFoundError, OrderNotParkedError or RequestIdReusedError; nothing is changed then.
+        """
+        async with self.database.write(shared=True) as connection:
+            store = Store(connection)
+            order = await once(connection, request, lambda: _resumed(store, order_id), store.order)
+        if order.state not in UNFINISHED or order.parking is not None:
+            return order
+        return await self.background.finish(self._until_taken_over(self.saga.carry_on, order))
 
     async def _order(self, cart: Cart) -> Order:
         items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
@@ -117,10 +150,14 @@ async def _cancelling(store: Store, order_id: str) -> Order:
     return after if after is before else await store.put(after)
 
 
+async def _resumed(store: Store, order_id: str) -> Order:
+    return await store.put((await store.order(order_id, lock=True)).resumed())
+
+
 class Recovery:
     """Carries on unfinished orders that nobody is at any more: their process has ended, or a callee failed.
 
-    What pending ones took is given back, those to be cancelled are cancelled.
+    What pending ones took is given back, those to be cancelled are cancelled. Parked ones are left alone.
 
     An order that has not moved from one pass to the next counts as such. Should its process be at it after all, just
     slowly, then its next entry in the log is refused (TakenOverError), and it leaves the order alone.
@@ -133,18 +170,28 @@ class Recovery:
 
     async def run(self) -> None:
         """Make one pass over the unfinished orders."""
-        async with self._database.read() as connection:
-            unfinished = await Store(connection).unfinished()
-        unmoved = unfinished.items() & self._seen.items()
-        self._seen = unfinished
-        for order_id, revision in unmoved:
-            await self._carry_on(order_id, revision)
+        before, self._seen = self._seen, {}
+        after = ""
+        while True:
+            async with self._database.read() as connection:
+                unfinished = await Store(connection).unfinished(after, PAGE)
+            self._seen |= unfinished
+            unmoved = iter(unfinished.items() & before.items())
+            while some := list(islice(unmoved, ABREAST)):
+                await asyncio.gather(*(self._carry_on(order_id, revision) for order_id, revision in some))
+            if len(unfinished) < PAGE:
+                return
+            after = max(unfinished)
 
     async def _carry_on(self, order_id: str, revision: int) -> None:
-        async with self._database.read() as connection:
-            order = await Store(connection).order(order_id)
         try:
+            async with self._database.read() as connection:
+                order = await Store(connection).order(order_id)
             if order.revision == revision:
-                await self._saga.carry_on(order)
+                # Should it fail again, then the next pass tries again.
+                self._seen[order_id] = (await self._saga.carry_on(order)).revision
         except TakenOverError:
             pass
+        except Exception:
+            # One order's fault must not keep the others from their end.
+            logger.exception("order not recovered", extra={"order": order_id})

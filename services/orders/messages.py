@@ -9,10 +9,12 @@ from services.orders.domain import (
     Destination,
     MixedCurrenciesError,
     Order,
+    Parking,
     RegionNotServedError,
     State,
     TotalTooLargeError,
     UnknownProductsError,
+    Wanted,
     Wish,
 )
 from services.runtime import Check
@@ -30,6 +32,8 @@ MOST_LINES = 3
 LONGEST_LINE = 100
 LONGEST_POSTAL_CODE = 16
 REGION_CODE = re.compile(r"[A-Z]{2}")
+# The id that stands for every one of a collection, as AIP-159 has it; no customer's.
+EVERYBODY = "-"
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
 
 
@@ -59,19 +63,20 @@ def read_name(request: pb.GetOrderRequest) -> str:
         return check.resource("name", request.name, "orders")
 
 
-def read_cancelling(request: pb.CancelOrderRequest) -> str:
-    """Answer the order that is to be cancelled. Raises InvalidFieldsError."""
+def read_change(request: pb.CancelOrderRequest | pb.ResumeOrderRequest) -> str:
+    """Answer the order that is to be cancelled or resumed. Raises InvalidFieldsError."""
     with Check() as check:
         check.request_id(request.request_id)
         return check.resource("name", request.name, "orders")
 
 
-def read_list(request: pb.ListOrdersRequest) -> tuple[str, Page]:
-    """Answer the customer and the page that is asked for. Raises InvalidFieldsError."""
+def read_list(request: pb.ListOrdersRequest) -> tuple[Wanted, Page]:
+    """Answer which orders are asked for, and which page of them. Raises InvalidFieldsError."""
     with Check() as check:
         customer = check.resource("customer", request.customer, "customers", CUSTOMER_ID)
-        page = read_page(check, request.page_size, request.page_token, f"orders?customer={customer}")
-    return customer, page
+        query = f"orders?customer={customer}" + ("&parked" if request.parked_only else "")
+        page = read_page(check, request.page_size, request.page_token, query)
+    return Wanted("" if customer == EVERYBODY else customer, request.parked_only), page
 
 
 def write_order(order: Order) -> pb.Order:
@@ -99,6 +104,7 @@ def write_order(order: Order) -> pb.Order:
         shipment=order.shipment or "",
         create_time=timestamp(order.create_time),
         update_time=timestamp(order.update_time),
+        parking=_write_parking(order.parking) if order.parking else None,
     )
 
 
@@ -115,6 +121,14 @@ def write_unfit_items(error: MixedCurrenciesError | TotalTooLargeError) -> list[
 def write_unserved_region(error: RegionNotServedError) -> list[error_details_pb2.BadRequest]:
     """Make the details of an address that nothing is shipped to."""
     return [bad_request([Violation("shipping_address.region_code", str(error))])]
+
+
+def _write_parking(parking: Parking) -> pb.Order.Parking:
+    return pb.Order.Parking(
+        park_time=timestamp(parking.time),
+        call=pb.Order.Parking.Call.Value(f"CALL_{parking.call.value}"),
+        reason=pb.Order.Parking.Reason.Value(f"REASON_{parking.reason.value}"),
+    )
 
 
 def _read_destination(message: pb.ShippingAddress, check: Check) -> Destination:

@@ -22,6 +22,16 @@ from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
 
+# With these a callee says that a call cannot be carried out, however often it is sent.
+DEFINITE = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+    }
+)
 # Why shipping books nothing, other than by failing.
 SHIPPING_REFUSALS = frozenset({"REGION_NOT_SERVED", "ADDRESS_UNDELIVERABLE", "PRICE_CHANGED"})
 
@@ -231,4 +241,6 @@ def _info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
 
 
 def _failure(service: str, error: grpc.aio.AioRpcError) -> PeerFailedError:
-    return PeerFailedError(f"{service} failed: {error.code().name}")
+    # What the mesh answers in the callee's place has no ErrorInfo of the callee's, and says nothing about later.
+    refused = error.code() in DEFINITE and _info(error).domain == f"{service}.shop.example"
+    return PeerFailedError(f"{service} failed: {error.code().name}", refused=refused)

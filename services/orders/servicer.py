@@ -19,6 +19,7 @@ ERRORS = ErrorTable(
     {
         domain.OrderNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
         domain.OrderStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
+        domain.OrderNotParkedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
         domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
         domain.MixedCurrenciesError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
         domain.TotalTooLargeError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
@@ -50,13 +51,17 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
-        order = await self._orders.cancel(request, messages.read_cancelling(request))
+        order = await self._orders.cancel(request, messages.read_change(request))
         return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
+    async def ResumeOrder(self, request: pb.ResumeOrderRequest, context: Context) -> pb.ResumeOrderResponse:
+        order = await self._orders.resume(request, messages.read_change(request))
+        return pb.ResumeOrderResponse(order=messages.write_order(order))
+
+    @override
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
-        customer, page = messages.read_list(request)
-        orders, token = page.cut(
-            await self._orders.orders_after(page.after, customer, page.limit), key=lambda order: order.id
-        )
+        wanted, page = messages.read_list(request)
+        found = await self._orders.orders_after(page.after, wanted, page.limit)
+        orders, token = page.cut(found, key=lambda order: order.id)
         return pb.ListOrdersResponse(orders=map(messages.write_order, orders), next_page_token=token)

@@ -27,15 +27,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import (
     UNFINISHED,
+    Call,
     Destination,
+    Hindrance,
     Item,
     Order,
     OrderNotFoundError,
+    Parking,
     Reason,
     Rejection,
     State,
     Step,
     TakenOverError,
+    Wanted,
 )
 from services.runtime import Database
 from services.runtime.instants import Instant
@@ -65,7 +69,12 @@ orders = Table(
     Column("destination", JSON(none_as_null=True)),
     Column("shipping_cents", BigInteger, nullable=False, server_default="0"),
     Column("shipment", String(128)),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("park_time", Instant),
+    Column("park_call", String(32)),
+    Column("park_reason", String(32)),
     Index("orders_by_customer", "customer", "create_time", "id"),
+    Index("orders_by_time", "create_time", "id"),
     Index("orders_by_state", "state", "id"),
 )
 items = Table(
@@ -78,6 +87,7 @@ items = Table(
     Column("quantity", Integer, CheckConstraint("quantity > 0"), nullable=False),
     Column("unit_price_cents", BigInteger, CheckConstraint("unit_price_cents > 0"), nullable=False),
 )
+IS_UNFINISHED = orders.c.state.in_([state.value for state in UNFINISHED])
 
 
 class Store:
@@ -94,9 +104,13 @@ class Store:
             raise OrderNotFoundError(order_id)
         return found[0]
 
-    async def orders_after(self, after: str, customer: str, limit: int) -> list[Order]:
-        """Answer up to `limit` orders of a customer, the newest first, from the one that follows the id `after` on."""
-        query = select(orders).where(orders.c.customer == customer)
+    async def orders_after(self, after: str, wanted: Wanted, limit: int) -> list[Order]:
+        """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
+        query = select(orders)
+        if wanted.customer:
+            query = query.where(orders.c.customer == wanted.customer)
+        if wanted.parked_only:
+            query = query.where(IS_UNFINISHED, orders.c.park_time.is_not(None))
         if after:
             last = orders.alias()
             older = or_(
@@ -113,10 +127,12 @@ class Store:
             (await self._connection.execute(select(orders.c.state).where(orders.c.id == order_id))).scalar_one()
         )
 
-    async def unfinished(self) -> dict[str, int]:
-        """Answer the revisions of all orders that are to be carried on, by id."""
-        states = [state.value for state in UNFINISHED]
-        query = select(orders.c.id, orders.c.revision).where(orders.c.state.in_(states))
+    async def unfinished(self, after: str, limit: int) -> dict[str, int]:
+        """Answer the revisions of up to `limit` orders that are to be carried on, by their ids after `after`."""
+        # Others, which newer code has brought to a step that is not known here, are that code's to carry on.
+        understood = orders.c.step.in_([step.name for step in Step])
+        to_do = and_(IS_UNFINISHED, orders.c.park_time.is_(None), understood, orders.c.id > after)
+        query = select(orders.c.id, orders.c.revision).where(to_do).order_by(orders.c.id).limit(limit)
         return {row.id: row.revision for row in await self._connection.execute(query)}
 
     async def add(self, order: Order) -> Order:
@@ -197,11 +213,18 @@ def _row(order: Order) -> Mapping[str, object]:
         "destination": order.destination and asdict(order.destination),
         "shipping_cents": order.shipping_cents,
         "shipment": order.shipment,
+        "failures": order.failures,
+        "park_time": order.parking and order.parking.time,
+        "park_call": order.parking and order.parking.call.value,
+        "park_reason": order.parking and order.parking.reason.value,
     }
 
 
 def _order(row: Row[Any], its_items: Sequence[Item]) -> Order:
     rejection = Rejection(Reason(row.rejection_reason), row.rejection_message) if row.rejection_reason else None
+    state = State(row.state)
+    # Code from before there was parking brings an order to its end and leaves the mark.
+    parking = Parking(row.park_time, Call(row.park_call), Hindrance(row.park_reason)) if row.park_time else None
     return Order(
         id=row.id,
         customer=row.customer,
@@ -212,13 +235,15 @@ def _order(row: Row[Any], its_items: Sequence[Item]) -> Order:
         update_time=row.update_time,
         destination=_destination(row.destination),
         shipping_cents=row.shipping_cents,
-        state=State(row.state),
+        state=state,
         rejection=rejection,
-        step=Step[row.step],
+        step=Step.__members__.get(row.step, Step.UNSPECIFIED),
         reservation=row.reservation,
         payment=row.payment,
         shipment=row.shipment,
         revision=row.revision,
+        failures=row.failures,
+        parking=parking if state in UNFINISHED else None,
     )
 
 

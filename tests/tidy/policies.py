@@ -10,6 +10,7 @@ from tests.tidy.tree import Tree
 DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
 MOST_RETRIES = 2
 UNCALLED = {
+    "/shop.orders.v1.OrdersService/ResumeOrder": "for an operator; no service asks it",
     "/shop.inventory.v1.InventoryService/GetReservation": "for an operator's questions; no service asks it",
     "/shop.payments.v1.PaymentsService/GetPayment": "for an operator's questions; no service asks it",
     "/shop.shipping.v1.ShippingService/GetShipment": "for an operator's questions; no service asks it",

@@ -114,7 +114,7 @@ def test_contracts_and_manifests_agree(checkout: Tree, law: Law) -> None:
         ),
         pytest.param(
             ORDERS,
-            "exact: /shop.orders.v1.OrdersService/GetOrder",
+            "exact: /shop.orders.v1.OrdersService/CancelOrder",
             "exact: /shop.catalog.v1.CatalogService/GetProduct",
             "/shop.catalog.v1.CatalogService/GetProduct is no method of orders.shop.svc.cluster.local",
             id="a route to another service",

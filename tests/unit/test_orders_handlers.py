@@ -1,168 +1,30 @@
 """Placing and recovering over a real database, with callees made up."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from services.orders import store as orders_store
 from services.orders.domain import (
     Cart,
-    Destination,
     Order,
     OrderNotFoundError,
+    OrderNotParkedError,
     OrderStateError,
-    Product,
     Reason,
     RegionNotServedError,
     Rejection,
     State,
     Step,
     UnknownProductsError,
-    Wish,
+    Wanted,
 )
-from services.orders.events import SOURCE, Announcer
 from services.orders.handlers import Orders, Recovery
-from services.orders.saga import INTERRUPTED, PeerFailedError, RefusedError, Saga
-from services.orders.store import Log, Store
-from services.runtime import Background, Database, background
-from services.runtime.database import open_database
-from services.runtime.events import Outbox
-from services.runtime.events.outbox import first
+from services.orders.saga import INTERRUPTED
+from services.runtime import Database, background
 from services.runtime.requests import RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
-
-CART = Cart("ada", (Wish("p-1", 2),), "tok")
-BERLIN = Destination("Ada", ("Unter den Linden 1", "2. Hof"), "Berlin", "10117", "DE")
-SHIPPED = replace(CART, destination=BERLIN)
-ANNOUNCE = Announcer(Outbox(SOURCE))
-MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
-
-
-class _Callees:
-    """The services that orders calls. `held` is what they hold; the other sets name the calls that do not go well."""
-
-    def __init__(self) -> None:
-        self.held: set[str] = set()
-        self.failing: set[str] = set()
-        self.refusing: set[str] = set()
-        self.hanging: set[str] = set()
-        self.asked = 0
-        self.returned = 0
-        self.hangs = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
-        self.asked += 1
-        if "products" in self.refusing:
-            raise UnknownProductsError([0])
-        return [Product(wish.product, "Kettle", 4990, "EUR") for wish in wishes]
-
-    async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
-        assert (destination, pieces, currency) == (BERLIN, 2, "EUR")
-        if "quote" in self.refusing:
-            raise RegionNotServedError
-        return 490
-
-    async def _call(self, name: str) -> None:
-        if name in self.hanging:
-            self.hangs.set()
-            await self.go_on.wait()
-        if name in self.failing:
-            raise PeerFailedError(f"{name} failed")
-        if name in self.refusing:
-            raise RefusedError(Rejection(Reason.PAYMENT_DECLINED, f"{name} refused"))
-
-    async def reserve(self, _: Order) -> str:
-        await self._call("reserve")
-        self.held.add("stock")
-        return "reservations/1"
-
-    async def commit(self, _: Order, _reservation: str) -> None:
-        await self._call("commit")
-        self.held.remove("stock")
-
-    async def release(self, _: Order, _reservation: str) -> bool:
-        await self._call("release")
-        self.held.discard("stock")
-        return True
-
-    async def take_back(self, _: Order, _reservation: str) -> None:
-        await self._call("take back")
-        self.returned += 1
-
-    async def authorize(self, _: Order) -> str:
-        await self._call("authorize")
-        self.held.add("money")
-        return "payments/1"
-
-    async def capture(self, _: Order, _payment: str) -> None:
-        await self._call("capture")
-
-    async def void(self, _: Order, _payment: str) -> bool:
-        await self._call("void")
-        self.held.discard("money")
-        return True
-
-    async def refund(self, _: Order, _payment: str) -> None:
-        await self._call("refund")
-        self.held.discard("money")
-
-    async def book(self, order: Order) -> str:
-        assert order.destination == BERLIN
-        await self._call("book")
-        self.held.add("shipment")
-        return "shipments/1"
-
-    async def cancel(self, _: Order, _shipment: str) -> None:
-        await self._call("cancel")
-        self.held.discard("shipment")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/orders.db", MIGRATIONS)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def callees() -> _Callees:
-    return _Callees()
-
-
-@pytest.fixture
-def saga(database: Database, callees: _Callees) -> Saga:
-    return Saga(Log(database, ANNOUNCE), callees, callees, callees)
-
-
-@pytest.fixture
-def orders(database: Database, callees: _Callees, saga: Saga) -> Orders:
-    return Orders(database, callees, callees, saga, Background(), ANNOUNCE)
-
-
-@pytest.fixture
-def recovery(database: Database, saga: Saga) -> Recovery:
-    return Recovery(database, saga)
-
-
-def request(**fields: str) -> pb.PlaceOrderRequest:
-    return pb.PlaceOrderRequest(**{"request_id": str(uuid4()), **fields})  # type: ignore[arg-type]
-
-
-async def told(database: Database) -> list[tuple[str, str]]:
-    """Answer what the outbox holds: each event's type and key."""
-    async with database.read() as connection:
-        letters = await first(connection, 100)
-    return [(letter.headers["ce_type"].rpartition(".")[2], letter.key) for letter in letters]
-
-
-async def pending(database: Database) -> dict[str, int]:
-    async with database.read() as connection:
-        return await Store(connection).unfinished()
+from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, pending, request, told
 
 
 async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) -> None:
@@ -171,7 +33,7 @@ async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) 
     assert await orders.order(placed.id) == placed
 
 
-async def test_an_order_tells_what_becomes_of_it(orders: Orders, callees: _Callees, database: Database) -> None:
+async def test_an_order_tells_what_becomes_of_it(orders: Orders, callees: Callees, database: Database) -> None:
     again = request()
     placed = await orders.place(again, CART)
     await orders.place(again, CART)
@@ -188,14 +50,14 @@ async def test_an_order_tells_what_becomes_of_it(orders: Orders, callees: _Calle
     ]
 
 
-async def test_the_same_request_is_answered_without_asking_anybody(orders: Orders, callees: _Callees) -> None:
+async def test_the_same_request_is_answered_without_asking_anybody(orders: Orders, callees: Callees) -> None:
     again = request()
     first = await orders.place(again, CART)
     assert await orders.place(again, CART) == first
     assert callees.asked == 1
 
 
-async def test_one_request_sent_many_times_at_once_makes_one_order(orders: Orders, callees: _Callees) -> None:
+async def test_one_request_sent_many_times_at_once_makes_one_order(orders: Orders, callees: Callees) -> None:
     again = request()
     placed = await asyncio.gather(*(orders.place(again, CART) for _ in range(10)))
     assert len({order.id for order in placed}) == 1
@@ -209,7 +71,7 @@ async def test_a_request_id_makes_one_order_alone(orders: Orders) -> None:
         await orders.place(request(request_id="one", customer="customers/eve"), CART)
 
 
-async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees: _Callees, database: Database) -> None:
+async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees: Callees, database: Database) -> None:
     callees.refusing = {"products"}
     with pytest.raises(UnknownProductsError):
         await orders.place(request(request_id="one"), CART)
@@ -218,7 +80,7 @@ async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees:
     assert (await orders.place(request(request_id="one"), CART)).state is State.CONFIRMED
 
 
-async def test_a_shipped_order_costs_more_and_tells_its_shipment(orders: Orders, callees: _Callees) -> None:
+async def test_a_shipped_order_costs_more_and_tells_its_shipment(orders: Orders, callees: Callees) -> None:
     placed = await orders.place(request(), SHIPPED)
     assert (placed.state, placed.total_cents, placed.shipment) == (State.CONFIRMED, 2 * 4990 + 490, "shipments/1")
     assert callees.held == {"money", "shipment"}
@@ -226,7 +88,7 @@ async def test_a_shipped_order_costs_more_and_tells_its_shipment(orders: Orders,
 
 
 async def test_nothing_is_stored_if_nothing_is_shipped_there(
-    orders: Orders, callees: _Callees, database: Database
+    orders: Orders, callees: Callees, database: Database
 ) -> None:
     callees.refusing = {"quote"}
     with pytest.raises(RegionNotServedError):
@@ -236,11 +98,11 @@ async def test_nothing_is_stored_if_nothing_is_shipped_there(
 
 
 async def test_an_address_is_kept_until_the_order_has_ended(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.failing = {"book", "cancel"}
+    callees.failing = {"book"}
     placed = await orders.place(request(), SHIPPED)
-    assert (placed.state, placed.step, callees.held) == (State.PENDING, Step.BOOK, {"money"})
+    assert (placed.state, placed.step, callees.held) == (State.PENDING, Step.BOOK, set())
     assert (await orders.order(placed.id)).destination == BERLIN
     callees.failing = set()
     for _ in range(3):
@@ -249,7 +111,7 @@ async def test_an_address_is_kept_until_the_order_has_ended(
     assert (recovered.state, recovered.destination, callees.held) == (State.REJECTED, None, set())
 
 
-async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, callees: _Callees) -> None:
+async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, callees: Callees) -> None:
     callees.hanging = {"reserve"}
     again = request()
     caller = asyncio.create_task(orders.place(again, CART))
@@ -262,7 +124,7 @@ async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, calle
 
 
 async def test_an_order_that_could_not_be_given_back_is_recovered(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     callees.failing = {"capture", "void"}
     placed = await orders.place(request(), CART)
@@ -279,7 +141,7 @@ async def test_an_order_that_could_not_be_given_back_is_recovered(
 
 
 async def test_an_order_whose_process_ended_is_given_back(
-    orders: Orders, callees: _Callees, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+    orders: Orders, callees: Callees, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callees.hanging = {"capture"}
     again = request()
@@ -297,7 +159,7 @@ async def test_an_order_whose_process_ended_is_given_back(
 
 
 async def test_a_placing_that_was_taken_over_ends_as_it_was_recovered(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     callees.hanging = {"capture"}
     caller = asyncio.create_task(orders.place(request(), CART))
@@ -310,7 +172,7 @@ async def test_a_placing_that_was_taken_over_ends_as_it_was_recovered(
 
 
 async def test_an_order_that_moves_between_passes_is_left_alone(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     callees.hanging = {"reserve"}
     caller = asyncio.create_task(orders.place(request(), CART))
@@ -326,7 +188,7 @@ def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequ
     return pb.CancelOrderRequest(request_id=request_id, name=f"orders/{order.id}")
 
 
-async def test_a_confirmed_order_is_cancelled(orders: Orders, callees: _Callees) -> None:
+async def test_a_confirmed_order_is_cancelled(orders: Orders, callees: Callees) -> None:
     placed = await orders.place(request(), SHIPPED)
     cancelled = await orders.cancel(cancellation(placed), placed.id)
     assert (cancelled.state, callees.held, callees.returned) == (State.CANCELLED, set(), 1)
@@ -345,7 +207,7 @@ async def test_an_order_cancelled_many_times_at_once_is_answered_the_same(orders
 
 
 async def test_an_order_that_could_not_be_cancelled_at_once_is_cancelled_later(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     placed = await orders.place(request(), SHIPPED)
     callees.failing = {"refund"}
@@ -360,8 +222,35 @@ async def test_an_order_that_could_not_be_cancelled_at_once_is_cancelled_later(
     assert (callees.held, callees.returned) == (set(), 1)
 
 
+async def test_a_parked_order_is_left_alone_until_it_is_resumed(
+    orders: Orders, callees: Callees, recovery: Recovery, database: Database
+) -> None:
+    callees.failing, callees.denying = {"capture"}, {"void"}
+    placed = await orders.place(request(), CART)
+    assert placed.parking is not None
+    assert [order.id for order in await orders.orders_after("", Wanted("", parked_only=True), 10)] == [placed.id]
+    assert await pending(database) == {}
+    callees.denying = set()
+    for _ in range(3):
+        await recovery.run()
+    assert await orders.order(placed.id) == placed
+    resuming = pb.ResumeOrderRequest(request_id="resume", name=f"orders/{placed.id}")
+    resumed = await orders.resume(resuming, placed.id)
+    assert (resumed.state, resumed.parking, callees.held) == (State.REJECTED, None, set())
+    assert await orders.resume(resuming, placed.id) == resumed
+    assert await orders.orders_after("", Wanted("", parked_only=True), 10) == []
+
+
+async def test_what_is_not_parked_is_not_resumed(orders: Orders) -> None:
+    placed = await orders.place(request(), CART)
+    with pytest.raises(OrderNotParkedError):
+        await orders.resume(pb.ResumeOrderRequest(request_id="resume", name=f"orders/{placed.id}"), placed.id)
+    with pytest.raises(OrderNotFoundError):
+        await orders.resume(pb.ResumeOrderRequest(request_id="resume", name=f"orders/{uuid4()}"), str(uuid4()))
+
+
 async def test_what_is_not_confirmed_is_not_cancelled_and_the_request_not_remembered(
-    orders: Orders, callees: _Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     callees.failing = {"capture", "void"}
     placed = await orders.place(request(), CART)
@@ -378,9 +267,10 @@ async def test_what_is_not_confirmed_is_not_cancelled_and_the_request_not_rememb
 
 async def test_a_customers_orders_come_newest_first_page_by_page(orders: Orders) -> None:
     placed = [await orders.place(request(), CART) for _ in range(5)]
-    await orders.place(request(), Cart("eve", CART.wishes, "tok"))
+    other = await orders.place(request(), Cart("eve", CART.wishes, "tok"))
     newest_first = [order.id for order in reversed(placed)]
-    first = await orders.orders_after("", "ada", 2)
-    rest = await orders.orders_after(first[-1].id, "ada", 10)
+    first = await orders.orders_after("", Wanted("ada"), 2)
+    rest = await orders.orders_after(first[-1].id, Wanted("ada"), 10)
     assert [order.id for order in (*first, *rest)] == newest_first
-    assert await orders.orders_after("no-such-order", "ada", 10) == []
+    assert await orders.orders_after("no-such-order", Wanted("ada"), 10) == []
+    assert [order.id for order in await orders.orders_after("", Wanted(""), 10)] == [other.id, *newest_first]

@@ -29,15 +29,23 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xb7\x07\n\x05Order\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x1a\n\x08\x63ustomer\x18\x02 \x01(\tR\x08\x63ustomer\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x1b.shop.orders.v1.Order.StateR\x05state\x12/\n\x05items\x18\x04 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemR\x05items\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12P\n\x10rejection_reason\x18\x06 \x01(\x0e\x32%.shop.orders.v1.Order.RejectionReasonR\x0frejectionReason\x12+\n\x11rejection_message\x18\x07 \x01(\tR\x10rejectionMessage\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x39\n\x0eshipping_price\x18\n \x01(\x0b\x32\x12.google.type.MoneyR\rshippingPrice\x12\x1a\n\x08shipment\x18\x0b \x01(\tR\x08shipment\"\x85\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\"\xd2\x01\n\x0fRejectionReason\x12 \n\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\'\n#REJECTION_REASON_INSUFFICIENT_STOCK\x10\x01\x12%\n!REJECTION_REASON_PAYMENT_DECLINED\x10\x02\x12&\n\"REJECTION_REASON_DEPENDENCY_FAILED\x10\x03\x12%\n!REJECTION_REASON_SHIPPING_REFUSED\x10\x04:=\xea\x41:\n\x19orders.shop.example/Order\x12\x0eorders/{order}*\x06orders2\x05order\"\x97\x01\n\tOrderItem\x12\x18\n\x07product\x18\x01 \x01(\tR\x07product\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\"R\n\x0ePlaceOrderItem\x12\x1e\n\x07product\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07product\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02R\x08quantity\"\xc1\x01\n\x0fShippingAddress\x12%\n\trecipient\x18\x01 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\trecipient\x12\x1d\n\x05lines\x18\x02 \x03(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\x05lines\x12 \n\x08locality\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x08locality\x12\x1f\n\x0bpostal_code\x18\x04 \x01(\tR\npostalCode\x12%\n\x0bregion_code\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02R\nregionCode\"\x96\x02\n\x11PlaceOrderRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12 \n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x08\x63ustomer\x12:\n\x05items\x18\x03 \x03(\x0b\x32\x1e.shop.orders.v1.PlaceOrderItemB\x04\xe2\x41\x01\x02R\x05items\x12,\n\rpayment_token\x18\x04 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\x0cpaymentToken\x12P\n\x10shipping_address\x18\x05 \x01(\x0b\x32\x1f.shop.orders.v1.ShippingAddressB\x04\xe2\x41\x01\x01R\x0fshippingAddress\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"+\n\x0fGetOrderRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"q\n\x11ListOrdersRequest\x12 \n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x08\x63ustomer\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"S\n\x12\x43\x61ncelOrderRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order2\xdc\x03\n\rOrdersService\x12m\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\x18\x90\x02\x00\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12m\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12j\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x80\x01\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"(\x90\x02\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=orders/*}:cancel:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xc3\x0b\n\x05Order\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x1a\n\x08\x63ustomer\x18\x02 \x01(\tR\x08\x63ustomer\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x1b.shop.orders.v1.Order.StateR\x05state\x12/\n\x05items\x18\x04 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemR\x05items\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12P\n\x10rejection_reason\x18\x06 \x01(\x0e\x32%.shop.orders.v1.Order.RejectionReasonR\x0frejectionReason\x12+\n\x11rejection_message\x18\x07 \x01(\tR\x10rejectionMessage\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x39\n\x0eshipping_price\x18\n \x01(\x0b\x32\x12.google.type.MoneyR\rshippingPrice\x12\x1a\n\x08shipment\x18\x0b \x01(\tR\x08shipment\x12=\n\x07parking\x18\x0c \x01(\x0b\x32\x1d.shop.orders.v1.Order.ParkingB\x04\xe2\x41\x01\x03R\x07parking\x1a\xca\x03\n\x07Parking\x12=\n\tpark_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x08parkTime\x12<\n\x04\x63\x61ll\x18\x02 \x01(\x0e\x32\".shop.orders.v1.Order.Parking.CallB\x04\xe2\x41\x01\x03R\x04\x63\x61ll\x12\x42\n\x06reason\x18\x03 \x01(\x0e\x32$.shop.orders.v1.Order.Parking.ReasonB\x04\xe2\x41\x01\x03R\x06reason\"J\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_REFUSED\x10\x01\x12\x14\n\x10REASON_EXHAUSTED\x10\x02\"\xb1\x01\n\x04\x43\x61ll\x12\x14\n\x10\x43\x41LL_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41LL_RESERVE\x10\x01\x12\x12\n\x0e\x43\x41LL_AUTHORIZE\x10\x02\x12\r\n\tCALL_BOOK\x10\x03\x12\x10\n\x0c\x43\x41LL_RELEASE\x10\x04\x12\x18\n\x14\x43\x41LL_CANCEL_SHIPMENT\x10\x05\x12\r\n\tCALL_VOID\x10\x06\x12\x0f\n\x0b\x43\x41LL_REFUND\x10\x07\x12\x12\n\x0e\x43\x41LL_TAKE_BACK\x10\x08\"\x85\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\"\xd2\x01\n\x0fRejectionReason\x12 \n\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\'\n#REJECTION_REASON_INSUFFICIENT_STOCK\x10\x01\x12%\n!REJECTION_REASON_PAYMENT_DECLINED\x10\x02\x12&\n\"REJECTION_REASON_DEPENDENCY_FAILED\x10\x03\x12%\n!REJECTION_REASON_SHIPPING_REFUSED\x10\x04:=\xea\x41:\n\x19orders.shop.example/Order\x12\x0eorders/{order}*\x06orders2\x05order\"\x97\x01\n\tOrderItem\x12\x18\n\x07product\x18\x01 \x01(\tR\x07product\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\"R\n\x0ePlaceOrderItem\x12\x1e\n\x07product\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07product\x12 \n\x08quantity\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02R\x08quantity\"\xc1\x01\n\x0fShippingAddress\x12%\n\trecipient\x18\x01 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\trecipient\x12\x1d\n\x05lines\x18\x02 \x03(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\x05lines\x12 \n\x08locality\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x08locality\x12\x1f\n\x0bpostal_code\x18\x04 \x01(\tR\npostalCode\x12%\n\x0bregion_code\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02R\nregionCode\"\x96\x02\n\x11PlaceOrderRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12 \n\x08\x63ustomer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x08\x63ustomer\x12:\n\x05items\x18\x03 \x03(\x0b\x32\x1e.shop.orders.v1.PlaceOrderItemB\x04\xe2\x41\x01\x02R\x05items\x12,\n\rpayment_token\x18\x04 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02R\x0cpaymentToken\x12P\n\x10shipping_address\x18\x05 \x01(\x0b\x32\x1f.shop.orders.v1.ShippingAddressB\x04\xe2\x41\x01\x01R\x0fshippingAddress\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"+\n\x0fGetOrderRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"\x92\x01\n\x11ListOrdersRequest\x12 \n\x08\x63ustomer\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x08\x63ustomer\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12\x1f\n\x0bparked_only\x18\x04 \x01(\x08R\nparkedOnly\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"S\n\x12\x43\x61ncelOrderRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"S\n\x12ResumeOrderRequest\x12#\n\nrequest_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\trequestId\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"B\n\x13ResumeOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order2\xb9\x04\n\rOrdersService\x12m\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\x18\x90\x02\x00\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12m\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12j\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x80\x01\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"(\x90\x02\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=orders/*}:cancel:\x01*\x12[\n\x0bResumeOrder\x12\".shop.orders.v1.ResumeOrderRequest\x1a#.shop.orders.v1.ResumeOrderResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shop.orders.v1.orders_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORDER_PARKING'].fields_by_name['park_time']._loaded_options = None
+  _globals['_ORDER_PARKING'].fields_by_name['park_time']._serialized_options = b'\342A\001\003'
+  _globals['_ORDER_PARKING'].fields_by_name['call']._loaded_options = None
+  _globals['_ORDER_PARKING'].fields_by_name['call']._serialized_options = b'\342A\001\003'
+  _globals['_ORDER_PARKING'].fields_by_name['reason']._loaded_options = None
+  _globals['_ORDER_PARKING'].fields_by_name['reason']._serialized_options = b'\342A\001\003'
   _globals['_ORDER'].fields_by_name['name']._loaded_options = None
   _globals['_ORDER'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_ORDER'].fields_by_name['parking']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['parking']._serialized_options = b'\342A\001\003'
   _globals['_ORDER']._loaded_options = None
   _globals['_ORDER']._serialized_options = b'\352A:\n\031orders.shop.example/Order\022\016orders/{order}*\006orders2\005order'
   _globals['_PLACEORDERITEM'].fields_by_name['product']._loaded_options = None
@@ -70,6 +78,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_CANCELORDERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELORDERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
   _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\220\002\000\202\323\344\223\002\017\"\n/v1/orders:\001*'
   _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._loaded_options = None
@@ -78,34 +90,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\202\323\344\223\002\014\022\n/v1/orders'
   _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
   _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\202\323\344\223\002\037\"\032/v1/{name=orders/*}:cancel:\001*'
+  _globals['_ORDERSSERVICE'].methods_by_name['ResumeOrder']._loaded_options = None
+  _globals['_ORDERSSERVICE'].methods_by_name['ResumeOrder']._serialized_options = b'\220\002\002'
   _globals['_ORDER']._serialized_start=196
-  _globals['_ORDER']._serialized_end=1147
-  _globals['_ORDER_STATE']._serialized_start=738
-  _globals['_ORDER_STATE']._serialized_end=871
-  _globals['_ORDER_REJECTIONREASON']._serialized_start=874
-  _globals['_ORDER_REJECTIONREASON']._serialized_end=1084
-  _globals['_ORDERITEM']._serialized_start=1150
-  _globals['_ORDERITEM']._serialized_end=1301
-  _globals['_PLACEORDERITEM']._serialized_start=1303
-  _globals['_PLACEORDERITEM']._serialized_end=1385
-  _globals['_SHIPPINGADDRESS']._serialized_start=1388
-  _globals['_SHIPPINGADDRESS']._serialized_end=1581
-  _globals['_PLACEORDERREQUEST']._serialized_start=1584
-  _globals['_PLACEORDERREQUEST']._serialized_end=1862
-  _globals['_PLACEORDERRESPONSE']._serialized_start=1864
-  _globals['_PLACEORDERRESPONSE']._serialized_end=1929
-  _globals['_GETORDERREQUEST']._serialized_start=1931
-  _globals['_GETORDERREQUEST']._serialized_end=1974
-  _globals['_GETORDERRESPONSE']._serialized_start=1976
-  _globals['_GETORDERRESPONSE']._serialized_end=2039
-  _globals['_LISTORDERSREQUEST']._serialized_start=2041
-  _globals['_LISTORDERSREQUEST']._serialized_end=2154
-  _globals['_LISTORDERSRESPONSE']._serialized_start=2156
-  _globals['_LISTORDERSRESPONSE']._serialized_end=2263
-  _globals['_CANCELORDERREQUEST']._serialized_start=2265
-  _globals['_CANCELORDERREQUEST']._serialized_end=2348
-  _globals['_CANCELORDERRESPONSE']._serialized_start=2350
-  _globals['_CANCELORDERRESPONSE']._serialized_end=2416
-  _globals['_ORDERSSERVICE']._serialized_start=2419
-  _globals['_ORDERSSERVICE']._serialized_end=2895
+  _globals['_ORDER']._serialized_end=1671
+  _globals['_ORDER_PARKING']._serialized_start=801
+  _globals['_ORDER_PARKING']._serialized_end=1259
+  _globals['_ORDER_PARKING_REASON']._serialized_start=1005
+  _globals['_ORDER_PARKING_REASON']._serialized_end=1079
+  _globals['_ORDER_PARKING_CALL']._serialized_start=1082
+  _globals['_ORDER_PARKING_CALL']._serialized_end=1259
+  _globals['_ORDER_STATE']._serialized_start=1262
+  _globals['_ORDER_STATE']._serialized_end=1395
+  _globals['_ORDER_REJECTIONREASON']._serialized_start=1398
+  _globals['_ORDER_REJECTIONREASON']._serialized_end=1608
+  _globals['_ORDERITEM']._serialized_start=1674
+  _globals['_ORDERITEM']._serialized_end=1825
+  _globals['_PLACEORDERITEM']._serialized_start=1827
+  _globals['_PLACEORDERITEM']._serialized_end=1909
+  _globals['_SHIPPINGADDRESS']._serialized_start=1912
+  _globals['_SHIPPINGADDRESS']._serialized_end=2105
+  _globals['_PLACEORDERREQUEST']._serialized_start=2108
+  _globals['_PLACEORDERREQUEST']._serialized_end=2386
+  _globals['_PLACEORDERRESPONSE']._serialized_start=2388
+  _globals['_PLACEORDERRESPONSE']._serialized_end=2453
+  _globals['_GETORDERREQUEST']._serialized_start=2455
+  _globals['_GETORDERREQUEST']._serialized_end=2498
+  _globals['_GETORDERRESPONSE']._serialized_start=2500
+  _globals['_GETORDERRESPONSE']._serialized_end=2563
+  _globals['_LISTORDERSREQUEST']._serialized_start=2566
+  _globals['_LISTORDERSREQUEST']._serialized_end=2712
+  _globals['_LISTORDERSRESPONSE']._serialized_start=2714
+  _globals['_LISTORDERSRESPONSE']._serialized_end=2821
+  _globals['_CANCELORDERREQUEST']._serialized_start=2823
+  _globals['_CANCELORDERREQUEST']._serialized_end=2906
+  _globals['_CANCELORDERRESPONSE']._serialized_start=2908
+  _globals['_CANCELORDERRESPONSE']._serialized_end=2974
+  _globals['_RESUMEORDERREQUEST']._serialized_start=2976
+  _globals['_RESUMEORDERREQUEST']._serialized_end=3059
+  _globals['_RESUMEORDERRESPONSE']._serialized_start=3061
+  _globals['_RESUMEORDERRESPONSE']._serialized_end=3127
+  _globals['_ORDERSSERVICE']._serialized_start=3130
+  _globals['_ORDERSSERVICE']._serialized_end=3699
 # @@protoc_insertion_point(module_scope)

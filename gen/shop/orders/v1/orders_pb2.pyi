@@ -34,7 +34,7 @@ class Order(_message.Message):
     class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Order._State.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Order._State.ValueType  # 0
-        """The state is not known; no stored order has it."""
+        """The state is not known to this version of the service: a newer one, which is being rolled out, has written it."""
         STATE_PENDING: Order._State.ValueType  # 1
         """The order is under way: stock and money may be held, nothing is settled."""
         STATE_CONFIRMED: Order._State.ValueType  # 2
@@ -50,7 +50,7 @@ class Order(_message.Message):
         """State is how far the order has come. REJECTED and CANCELLED are final, and so is CONFIRMED unless it is cancelled."""
 
     STATE_UNSPECIFIED: Order.State.ValueType  # 0
-    """The state is not known; no stored order has it."""
+    """The state is not known to this version of the service: a newer one, which is being rolled out, has written it."""
     STATE_PENDING: Order.State.ValueType  # 1
     """The order is under way: stock and money may be held, nothing is settled."""
     STATE_CONFIRMED: Order.State.ValueType  # 2
@@ -93,6 +93,108 @@ class Order(_message.Message):
     REJECTION_REASON_SHIPPING_REFUSED: Order.RejectionReason.ValueType  # 4
     """The carrier does not deliver to the address, or shipping costs something else than when the order was placed."""
 
+    @_typing.final
+    class Parking(_message.Message):
+        """Parking tells why an unfinished order is not carried on until an operator has seen to it. Nothing is lost by it: what
+        the order holds stays held.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Reason:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Order.Parking._Reason.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            REASON_UNSPECIFIED: Order.Parking._Reason.ValueType  # 0
+            """The reason is not known to this version of the service."""
+            REASON_REFUSED: Order.Parking._Reason.ValueType  # 1
+            """A service answered the call, and refused it in a way that its contract does not foresee here."""
+            REASON_EXHAUSTED: Order.Parking._Reason.ValueType  # 2
+            """A service did not carry the call out, however often it was asked for half an hour and more."""
+
+        class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+            """Reason is why the order was parked."""
+
+        REASON_UNSPECIFIED: Order.Parking.Reason.ValueType  # 0
+        """The reason is not known to this version of the service."""
+        REASON_REFUSED: Order.Parking.Reason.ValueType  # 1
+        """A service answered the call, and refused it in a way that its contract does not foresee here."""
+        REASON_EXHAUSTED: Order.Parking.Reason.ValueType  # 2
+        """A service did not carry the call out, however often it was asked for half an hour and more."""
+
+        class _Call:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _CallEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Order.Parking._Call.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            CALL_UNSPECIFIED: Order.Parking._Call.ValueType  # 0
+            """The call is not known to this version of the service."""
+            CALL_RESERVE: Order.Parking._Call.ValueType  # 1
+            """ReserveStock of inventory, sent again to learn what the first one did."""
+            CALL_AUTHORIZE: Order.Parking._Call.ValueType  # 2
+            """AuthorizePayment of payments, sent again to learn what the first one did."""
+            CALL_BOOK: Order.Parking._Call.ValueType  # 3
+            """BookShipment of shipping, sent again to learn what the first one did."""
+            CALL_RELEASE: Order.Parking._Call.ValueType  # 4
+            """ReleaseReservation of inventory."""
+            CALL_CANCEL_SHIPMENT: Order.Parking._Call.ValueType  # 5
+            """CancelShipment of shipping."""
+            CALL_VOID: Order.Parking._Call.ValueType  # 6
+            """VoidPayment of payments."""
+            CALL_REFUND: Order.Parking._Call.ValueType  # 7
+            """RefundPayment of payments."""
+            CALL_TAKE_BACK: Order.Parking._Call.ValueType  # 8
+            """ReturnReservation of inventory."""
+
+        class Call(_Call, metaclass=_CallEnumTypeWrapper):
+            """Call is what is asked of another service while an order is being undone."""
+
+        CALL_UNSPECIFIED: Order.Parking.Call.ValueType  # 0
+        """The call is not known to this version of the service."""
+        CALL_RESERVE: Order.Parking.Call.ValueType  # 1
+        """ReserveStock of inventory, sent again to learn what the first one did."""
+        CALL_AUTHORIZE: Order.Parking.Call.ValueType  # 2
+        """AuthorizePayment of payments, sent again to learn what the first one did."""
+        CALL_BOOK: Order.Parking.Call.ValueType  # 3
+        """BookShipment of shipping, sent again to learn what the first one did."""
+        CALL_RELEASE: Order.Parking.Call.ValueType  # 4
+        """ReleaseReservation of inventory."""
+        CALL_CANCEL_SHIPMENT: Order.Parking.Call.ValueType  # 5
+        """CancelShipment of shipping."""
+        CALL_VOID: Order.Parking.Call.ValueType  # 6
+        """VoidPayment of payments."""
+        CALL_REFUND: Order.Parking.Call.ValueType  # 7
+        """RefundPayment of payments."""
+        CALL_TAKE_BACK: Order.Parking.Call.ValueType  # 8
+        """ReturnReservation of inventory."""
+
+        PARK_TIME_FIELD_NUMBER: _builtins.int
+        CALL_FIELD_NUMBER: _builtins.int
+        REASON_FIELD_NUMBER: _builtins.int
+        call: Global___Order.Parking.Call.ValueType
+        """Which call stands in its way."""
+        reason: Global___Order.Parking.Reason.ValueType
+        """Why it was parked."""
+        @_builtins.property
+        def park_time(self) -> _timestamp_pb2.Timestamp:
+            """When the order was parked."""
+
+        def __init__(
+            self,
+            *,
+            park_time: _timestamp_pb2.Timestamp | None = ...,
+            call: Global___Order.Parking.Call.ValueType = ...,
+            reason: Global___Order.Parking.Reason.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["park_time", b"park_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "park_time", b"park_time", "reason", b"reason"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -104,6 +206,7 @@ class Order(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     SHIPPING_PRICE_FIELD_NUMBER: _builtins.int
     SHIPMENT_FIELD_NUMBER: _builtins.int
+    PARKING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, "orders/{id}". The id is chosen by the service."""
     customer: _builtins.str
@@ -140,6 +243,10 @@ class Order(_message.Message):
     def shipping_price(self) -> _money_pb2.Money:
         """What shipping costs; unset if the order is collected at the shop."""
 
+    @_builtins.property
+    def parking(self) -> Global___Order.Parking:
+        """Set as long as the order, PENDING or CANCELLING, is parked: ResumeOrder takes it up again."""
+
     def __init__(
         self,
         *,
@@ -154,10 +261,11 @@ class Order(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         shipping_price: _money_pb2.Money | None = ...,
         shipment: _builtins.str = ...,
+        parking: Global___Order.Parking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "shipping_price", b"shipping_price", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "parking", b"parking", "shipping_price", b"shipping_price", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "items", b"items", "name", b"name", "rejection_message", b"rejection_message", "rejection_reason", b"rejection_reason", "shipment", b"shipment", "shipping_price", b"shipping_price", "state", b"state", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customer", b"customer", "items", b"items", "name", b"name", "parking", b"parking", "rejection_message", b"rejection_message", "rejection_reason", b"rejection_reason", "shipment", b"shipment", "shipping_price", b"shipping_price", "state", b"state", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -394,22 +502,28 @@ class ListOrdersRequest(_message.Message):
     CUSTOMER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PARKED_ONLY_FIELD_NUMBER: _builtins.int
     customer: _builtins.str
-    """Whose orders to answer, "customers/{id}"."""
+    """Whose orders to answer, "customers/{id}"; "customers/-" means every customer's."""
     page_size: _builtins.int
     """How many orders to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
     page_token: _builtins.str
-    """The next_page_token of the page before, or empty for the first page. The customer must be the one of that page."""
+    """The next_page_token of the page before, or empty for the first page. The other fields, but for the page size, must be
+    those of that page.
+    """
+    parked_only: _builtins.bool
+    """Whether to answer only the orders that are parked."""
     def __init__(
         self,
         *,
         customer: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        parked_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "page_size", b"page_size", "page_token", b"page_token", "parked_only", b"parked_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -492,3 +606,53 @@ class CancelOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelOrderResponse: _TypeAlias = CancelOrderResponse  # noqa: Y015
+
+@_typing.final
+class ResumeOrderRequest(_message.Message):
+    """ResumeOrderRequest names the order to take up again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:", a UUID by preference."""
+    name: _builtins.str
+    """The order's resource name, "orders/{id}"."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeOrderRequest: _TypeAlias = ResumeOrderRequest  # noqa: Y015
+
+@_typing.final
+class ResumeOrderResponse(_message.Message):
+    """ResumeOrderResponse holds the order after the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order: at its end; or under way, as long as a service that it needs does not answer; or parked again."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeOrderResponse: _TypeAlias = ResumeOrderResponse  # noqa: Y015

@@ -59,6 +59,11 @@ class OrdersServiceStub:
                 request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.ResumeOrder = channel.unary_unary(
+                '/shop.orders.v1.OrdersService/ResumeOrder',
+                request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderRequest.SerializeToString,
+                response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrdersServiceServicer:
@@ -100,10 +105,11 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """ListOrders answers a customer's orders page by page, the newest first. A customer without orders has an empty list.
+        """ListOrders answers a customer's orders, or every customer's, page by page, the newest first. Where there are none the
+        list is empty.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-        page token was not given by this method for the same customer.
+        page token was not given by this method for the same customer and the same choice of orders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +125,21 @@ class OrdersServiceServicer:
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
         REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeOrder(self, request, context):
+        """ResumeOrder takes a parked order up again: its mark goes, and it is carried on to its end. For an operator, who has
+        seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
+        answers: at its end, or as far as it has come.
+
+        With the same request_id the order is answered as it is now; another order under that id is refused.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+        order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
+        request_id was used for another request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,6 +167,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.FromString,
                     response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.SerializeToString,
+            ),
+            'ResumeOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeOrder,
+                    request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderRequest.FromString,
+                    response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -261,6 +287,33 @@ class OrdersService:
             '/shop.orders.v1.OrdersService/CancelOrder',
             shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
             shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.orders.v1.OrdersService/ResumeOrder',
+            shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderRequest.SerializeToString,
+            shop_dot_orders_dot_v1_dot_orders__pb2.ResumeOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,10 +44,11 @@ class OrdersServiceStub:
     if there is no such order.
     """
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
-    """ListOrders answers a customer's orders page by page, the newest first. A customer without orders has an empty list.
+    """ListOrders answers a customer's orders, or every customer's, page by page, the newest first. Where there are none the
+    list is empty.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-    page token was not given by this method for the same customer.
+    page token was not given by this method for the same customer and the same choice of orders.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
@@ -59,6 +60,17 @@ class OrdersServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
     order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
     REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+    """
+    ResumeOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ResumeOrderRequest, _orders_pb2.ResumeOrderResponse]
+    """ResumeOrder takes a parked order up again: its mark goes, and it is carried on to its end. For an operator, who has
+    seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
+    answers: at its end, or as far as it has come.
+
+    With the same request_id the order is answered as it is now; another order under that id is refused.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+    order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
+    request_id was used for another request.
     """
 
 class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -109,10 +121,11 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.ListOrdersRequest,
         context: _aio.ServicerContext[_orders_pb2.ListOrdersRequest, _abc.Awaitable[_orders_pb2.ListOrdersResponse]],
     ) -> _abc.Awaitable[_orders_pb2.ListOrdersResponse]:
-        """ListOrders answers a customer's orders page by page, the newest first. A customer without orders has an empty list.
+        """ListOrders answers a customer's orders, or every customer's, page by page, the newest first. Where there are none the
+        list is empty.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-        page token was not given by this method for the same customer.
+        page token was not given by this method for the same customer and the same choice of orders.
         """
 
     @_abc_1.abstractmethod
@@ -130,6 +143,23 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
         REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeOrder(
+        self,
+        request: _orders_pb2.ResumeOrderRequest,
+        context: _aio.ServicerContext[_orders_pb2.ResumeOrderRequest, _abc.Awaitable[_orders_pb2.ResumeOrderResponse]],
+    ) -> _abc.Awaitable[_orders_pb2.ResumeOrderResponse]:
+        """ResumeOrder takes a parked order up again: its mark goes, and it is carried on to its end. For an operator, who has
+        seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
+        answers: at its end, or as far as it has come.
+
+        With the same request_id the order is answered as it is now; another order under that id is refused.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+        order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
+        request_id was used for another request.
         """
 
 def add_OrdersServiceServicer_to_server(servicer: OrdersServiceServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,130 @@
+"""Orders that cannot be undone: they are parked where an operator sees them, and go on once they are resumed."""
+
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import pytest
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.services.conftest import Shared, Start
+from tests.services.databases import query
+from tests.services.harness import Process, records, refused, targets
+from tests.services.shop import PENDING, REJECTED, Shop, cart, new_id, patiently
+
+CALLEES = ("catalog", "inventory", "payments", "shipping")
+Parking = pb.Order.Parking
+
+
+@dataclass(frozen=True)
+class Parked:
+    """An order whose reservation inventory does not know, because the orders database has been tampered with."""
+
+    shop: Shop
+    orders: Process
+    order: pb.Order
+    reservation: str
+    stock_before: tuple[int, int]
+
+    def mend(self) -> None:
+        """Put the reservation's right name back."""
+        _set_reservation(self.orders, self.order.name, self.reservation)
+
+
+@pytest.fixture
+async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
+    callees = {name: shared(name) for name in CALLEES}
+    env, customer = targets(*callees.values()), f"customers/{new_id()}"
+    orders = start("eager_orders", env)
+    shop = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
+    before = await shop.stock("p-0147")
+    callees["payments"].signal(signal.SIGSTOP)
+    try:
+        call = shop.stub.PlaceOrder(cart(customer=customer, p_0147=1))
+        async for attempt in patiently():
+            with attempt:
+                (order,) = await shop.orders(customer)
+                reservation = _reservation(orders, order.name)
+                assert reservation
+        orders.signal(signal.SIGKILL)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
+        orders.wait()
+    finally:
+        callees["payments"].signal(signal.SIGCONT)
+    _set_reservation(orders, order.name, f"reservations/{new_id()}")
+    again = start("eager_orders", env)
+    async for attempt in patiently():
+        with attempt:
+            order = await shop.order(order.name)
+            assert order.HasField("parking")
+    yield Parked(shop, again, order, reservation, before)
+    await shop.close()
+
+
+def _reservation(orders: Process, name: str) -> str:
+    [(found,)] = query(orders.database_url, "SELECT reservation FROM orders WHERE id = :id", id=name.partition("/")[2])
+    return str(found or "")
+
+
+def _set_reservation(orders: Process, name: str, reservation: str) -> None:
+    statement = "UPDATE orders SET reservation = :reservation WHERE id = :id"
+    query(orders.database_url, statement, reservation=reservation, id=name.partition("/")[2])
+
+
+async def test_an_order_that_a_callee_does_not_know_is_parked_and_found_and_resumed(parked: Parked) -> None:
+    shop, order = parked.shop, parked.order
+    assert order.state == PENDING
+    assert (order.parking.call, order.parking.reason) == (Parking.CALL_RELEASE, Parking.REASON_REFUSED)
+    assert order.parking.park_time.ToDatetime() >= order.create_time.ToDatetime()
+    assert set(shop.money(order.name)) <= {"VOIDED"}, "the rest was given back"
+    (record,) = await records(parked.orders, level="ERROR", order=order.name.partition("/")[2])
+    assert (record["call"], record["reason"]) == ("RELEASE", "REFUSED")
+
+    request = pb.ListOrdersRequest(customer="customers/-", parked_only=True)
+    assert list((await shop.stub.ListOrders(request)).orders) == [order]
+
+    unmended = (await shop.stub.ResumeOrder(pb.ResumeOrderRequest(request_id=new_id(), name=order.name))).order
+    assert unmended.parking.park_time.ToDatetime() > order.parking.park_time.ToDatetime(), (
+        "what is wrong is wrong still"
+    )
+    parked.mend()
+    resume = pb.ResumeOrderRequest(request_id=new_id(), name=order.name)
+    resumed = (await shop.stub.ResumeOrder(resume)).order
+    assert (resumed.state, resumed.HasField("parking")) == (REJECTED, False)
+    assert resumed.rejection_reason == pb.Order.REJECTION_REASON_DEPENDENCY_FAILED
+    assert await shop.stock("p-0147") == parked.stock_before
+    assert (await shop.stub.ResumeOrder(resume)).order == resumed
+    assert list((await shop.stub.ListOrders(request)).orders) == []
+
+
+async def test_an_order_that_is_not_parked_is_not_resumed(shared: Shared) -> None:
+    shop = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    order = await shop.place(cart(p_0148=1))
+    for name, code, reason in (
+        (order.name, grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
+        (f"orders/{new_id()}", grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
+    ):
+        error = await refused(shop.stub.ResumeOrder(pb.ResumeOrderRequest(request_id=new_id(), name=name)))
+        assert (error.code, error.reason) == (code, reason)
+    error = await refused(shop.stub.ResumeOrder(pb.ResumeOrderRequest(name="ada")))
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["request_id", "name"])
+    assert await shop.order(order.name) == order
+    await shop.close()
+
+
+async def test_everybodys_orders_are_listed_and_a_page_token_fits_its_own_list_alone(shared: Shared) -> None:
+    shop = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    placed = [await shop.place(cart(customer=f"customers/{new_id()}", p_0148=1)) for _ in range(3)]
+    page = await shop.stub.ListOrders(pb.ListOrdersRequest(customer="customers/-", page_size=2))
+    assert list(page.orders) == placed[:0:-1]
+    follow = pb.ListOrdersRequest(customer="customers/-", page_size=1, page_token=page.next_page_token)
+    assert list((await shop.stub.ListOrders(follow)).orders) == placed[:1]
+    for other in (
+        pb.ListOrdersRequest(customer="customers/ada", page_token=page.next_page_token),
+        pb.ListOrdersRequest(customer="customers/-", page_token=page.next_page_token, parked_only=True),
+    ):
+        assert (await refused(shop.stub.ListOrders(other))).fields == ["page_token"]
+    await shop.close()

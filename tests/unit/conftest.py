@@ -1,0 +1,46 @@
+"""orders over a database of its own, with callees made up."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.orders import store as orders_store
+from services.orders.events import SOURCE, Announcer
+from services.orders.handlers import Orders, Recovery
+from services.orders.saga import Saga
+from services.orders.store import Log
+from services.runtime import Background, Database
+from services.runtime.database import open_database
+from services.runtime.events import Outbox
+from tests.unit.orders_callees import Callees
+
+ANNOUNCE = Announcer(Outbox(SOURCE))
+MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/orders.db", MIGRATIONS)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def callees() -> Callees:
+    return Callees()
+
+
+@pytest.fixture
+def saga(database: Database, callees: Callees) -> Saga:
+    return Saga(Log(database, ANNOUNCE), callees, callees, callees)
+
+
+@pytest.fixture
+def orders(database: Database, callees: Callees, saga: Saga) -> Orders:
+    return Orders(database, callees, callees, saga, Background(), ANNOUNCE)
+
+
+@pytest.fixture
+def recovery(database: Database, saga: Saga) -> Recovery:
+    return Recovery(database, saga)
