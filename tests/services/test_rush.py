@@ -1,0 +1,54 @@
+"""Many buyers at once, through orders and all that it calls: what there is is sold, and not a piece more."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.conftest import Measured
+from tests.services.conftest import Shared
+from tests.services.databases import Databases
+from tests.services.harness import NotYetError
+from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, patiently
+
+LAST_TEN = "p-0062"  # The one product with ten pieces.
+
+
+@pytest.fixture
+async def shop(shared: Shared) -> AsyncIterator[Shop]:
+    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield opened
+    await opened.close()
+
+
+async def bought(shop: Shop) -> pb.Order:
+    """Try to get one of the last pieces until they are gone or one is got; answer the order."""
+    request = cart(to=BERLIN, p_0062=1)
+    async for attempt in patiently():
+        with attempt:
+            order = await shop.place(request)
+            if order.rejection_reason == pb.Order.REJECTION_REASON_DEPENDENCY_FAILED:
+                request = cart(to=BERLIN, p_0062=1)
+                raise NotYetError
+    return order
+
+
+async def test_of_a_hundred_buyers_of_the_last_ten_pieces_ten_get_one(
+    shop: Shop, storage: Databases, measured: Measured
+) -> None:
+    assert await shop.stock(LAST_TEN) == (10, 0)
+    began = time.monotonic()
+    placed = await asyncio.gather(*(bought(shop) for _ in range(100)))
+    measured(f"a rush on {storage.name}: 100 orders at once ended within {time.monotonic() - began:.1f} s")
+    assert Counter(order.state for order in placed) == {CONFIRMED: 10, REJECTED: 90}
+    assert {order.rejection_reason for order in placed if order.state == REJECTED} == {
+        pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
+    }
+    assert await shop.stock(LAST_TEN) == (0, 0)
+    for order in placed:
+        sold = order.state == CONFIRMED
+        assert shop.money(order.name) == ["CAPTURED"] * sold
+        assert shop.shipments(order.name) == ["BOOKED"] * sold
