@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An order as it is counted: the total in cents of `currency`, and when it was placed."""
+    """An order as it is counted: the total in cents of `currency`, when it was placed, when it came to its state."""
 
     id: str
     state: State
@@ -48,6 +48,7 @@ class Sale:
     total_cents: int
     lines: tuple[Line, ...]
     place_time: datetime
+    event_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.money import to_cents
 from shop.orders.v1 import events_pb2 as orders
-from shop.orders.v1 import orders_pb2
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
@@ -24,16 +23,17 @@ async def count(state: State, connection: AsyncConnection, event: Event[Told]) -
 
     Each event tells the whole order, so the first one to come makes it known, whichever that is.
     """
-    store, sale = Store(connection), read_sale(state, event.message.order)
+    store, sale = Store(connection), read_sale(state, event)
     known = await store.state(sale.id)
     if known is None:
-        await store.add(sale, event.time)
+        await store.add(sale)
     elif state.may_follow(known):
-        await store.put_state(sale.id, state, event.time)
+        await store.put_state(sale)
 
 
-def read_sale(state: State, order: orders_pb2.Order) -> Sale:
+def read_sale(state: State, event: Event[Told]) -> Sale:
     """Read what is counted of an order. Raises ForeignNameError."""
+    order = event.message.order
     return Sale(
         id=_id_of(order.name, "orders"),
         state=state,
@@ -41,6 +41,7 @@ def read_sale(state: State, order: orders_pb2.Order) -> Sale:
         total_cents=to_cents(order.total),
         lines=tuple(Line(_id_of(item.product, "products"), item.display_name, item.quantity) for item in order.items),
         place_time=order.create_time.ToDatetime(UTC),
+        event_time=event.time,
     )
 
 

@@ -28,3 +28,11 @@ class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
         async with self._database.read() as connection:
             summary = await Store(connection).summary(period)
         return pb.GetSalesSummaryResponse(summary=messages.write_summary(summary))
+
+    @override
+    async def ListSales(self, request: pb.ListSalesRequest, context: Context) -> pb.ListSalesResponse:
+        page = messages.read_list(request)
+        async with self._database.read() as connection:
+            found = await Store(connection).sales_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda sale: sale.id)
+        return pb.ListSalesResponse(sales=map(messages.write_sale, shown), next_page_token=token)

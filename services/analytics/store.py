@@ -1,7 +1,8 @@
 """What is counted, in the service's database. A Store lives as long as one transaction."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
+    Row,
     ScalarSelect,
     String,
     Table,
@@ -22,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics.domain import MOST_PRODUCTS, Line, Period, Sale, State, Summary
 from services.runtime.instants import Instant
+from services.runtime.paging import newest_first
 
 metadata = MetaData()
 
@@ -59,7 +62,7 @@ class Store:
         found = (await self._connection.execute(select(sales.c.state).where(sales.c.id == sale_id))).scalar()
         return None if found is None else State(found)
 
-    async def add(self, sale: Sale, event_time: datetime) -> None:
+    async def add(self, sale: Sale) -> None:
         """Write an order that was not known."""
         await self._connection.execute(
             insert(sales).values(
@@ -68,7 +71,7 @@ class Store:
                 currency=sale.currency,
                 total_cents=sale.total_cents,
                 place_time=sale.place_time,
-                event_time=event_time,
+                event_time=sale.event_time,
             )
         )
         for line in sale.lines:
@@ -81,10 +84,19 @@ class Store:
                 )
             )
 
-    async def put_state(self, sale_id: str, state: State, event_time: datetime) -> None:
-        """Write what has become of an order."""
-        change = update(sales).where(sales.c.id == sale_id).values(state=state.value, event_time=event_time)
-        await self._connection.execute(change)
+    async def put_state(self, sale: Sale) -> None:
+        """Write what has become of an order, and when."""
+        change = update(sales).where(sales.c.id == sale.id)
+        await self._connection.execute(change.values(state=sale.state.value, event_time=sale.event_time))
+
+    async def sales_after(self, after: str, limit: int) -> Sequence[Sale]:
+        """Answer up to `limit` orders, the last placed first, from the one that follows the id `after` on."""
+        found = list(await self._connection.execute(newest_first(sales, sales.c.place_time, after, limit)))
+        of_them = select(lines).where(lines.c.sale_id.in_([row.id for row in found])).order_by(lines.c.product_id)
+        by_sale: defaultdict[str, list[Line]] = defaultdict(list)
+        for row in await self._connection.execute(of_them):
+            by_sale[row.sale_id].append(Line(row.product_id, row.display_name, row.quantity))
+        return [_sale(row, by_sale[row.id]) for row in found]
 
     async def summary(self, period: Period) -> Summary:
         """Answer the figures of a period."""
@@ -116,6 +128,18 @@ class Store:
             .limit(MOST_PRODUCTS)
         )
         return [Line(product, name, int(quantity)) for product, name, quantity in await self._connection.execute(query)]
+
+
+def _sale(row: Row[Any], its_lines: Sequence[Line]) -> Sale:
+    return Sale(
+        id=row.id,
+        state=State(row.state),
+        currency=row.currency,
+        total_cents=row.total_cents,
+        lines=tuple(its_lines),
+        place_time=row.place_time,
+        event_time=row.event_time,
+    )
 
 
 def _newest_name(product: ColumnElement[str]) -> ScalarSelect[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc.aio
 
 from services.inventory import handlers
-from services.inventory.domain import Stock
+from services.inventory.events import HANDLERS
 from services.inventory.servicer import ERRORS, InventoryServicer
 from services.inventory.store import Store
 from services.runtime import Runtime, serve
@@ -16,12 +16,13 @@ HERE = Path(__file__).parent
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database, put the first stock in, and add the servicer."""
+    """Open the database, put the first stock in, begin to consume events, and add the servicer."""
     database = await runtime.database(HERE / "migrations")
     with (HERE / "opening_stock.csv").open(newline="") as file:
-        opening = [Stock(row["product_id"], int(row["pieces"])) for row in csv.DictReader(file)]
+        opening = {row["product_id"]: int(row["pieces"]) for row in csv.DictReader(file)}
     async with database.write() as connection:
         await handlers.open_stock(Store(connection), opening)
+    runtime.consume(database, HANDLERS)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(InventoryServicer(database), server)
     return [inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name]
 

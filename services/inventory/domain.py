@@ -15,6 +15,8 @@ class State(Enum):
     RETURNED = "RETURNED"
 
 
+# So many pieces of one product are put in at most: tables count in 32 bits.
+MOST_RECEIVED = 1_000_000_000
 # Which state each can be reached from: pieces are sold or given back once, and taken back only if they were sold.
 BEFORE = {State.COMMITTED: State.HELD, State.RELEASED: State.HELD, State.RETURNED: State.COMMITTED}
 
@@ -24,6 +26,13 @@ class StockNotFoundError(Exception):
 
     def __init__(self, product: str) -> None:
         super().__init__(f"product {product} was never stocked")
+
+
+class StockTooLargeError(Exception):
+    """More pieces of a product would be put in than are counted."""
+
+    def __init__(self, product: str) -> None:
+        super().__init__(f"at most {MOST_RECEIVED} pieces of product {product} can ever be put in")
 
 
 class ReservationNotFoundError(Exception):
@@ -68,12 +77,24 @@ class InsufficientStockError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The pieces of one product. available + reserved + sold is what was ever put in."""
+    """The pieces of one product: always available + reserved + sold = received, each counted for itself."""
 
     product: str
-    available: int
+    available: int = 0
     reserved: int = 0
     sold: int = 0
+    received: int = 0
+
+    @property
+    def id(self) -> str:
+        """The id in its resource name: the product's."""
+        return self.product
+
+    def receive(self, quantity: int) -> "Stock":
+        """Put new pieces in. Raises StockTooLargeError."""
+        if self.received + quantity > MOST_RECEIVED:
+            raise StockTooLargeError(self.product)
+        return replace(self, available=self.available + quantity, received=self.received + quantity)
 
     def hold(self, quantity: int) -> "Stock":
         """Keep pieces back."""
@@ -94,11 +115,12 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Pieces that are held back for whoever made it."""
+    """Pieces that are held back for whoever made it; `reference` says for what, in their terms."""
 
     id: str
     state: State
     lines: tuple[Line, ...]
+    reference: str
     create_time: datetime
     update_time: datetime
 
@@ -109,6 +131,21 @@ class Reservation:
         if BEFORE.get(state) is not self.state:
             raise ReservationStateError(self.id, self.state)
         return replace(self, state=state, update_time=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The pieces of one product that were ordered, how many of them are sold, and how many were missed.
+
+    `event_time` is that of the newest event that is counted. Events that come out of their sequence are added up just
+    the same; so `sold` may be below zero for as long as a confirmation is missing.
+    """
+
+    product: str
+    asked: int
+    sold: int
+    missed: int
+    event_time: datetime
 
 
 def hold(stocks: Mapping[str, Stock], lines: Sequence[Line]) -> list[Stock]:

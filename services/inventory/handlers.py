@@ -1,7 +1,7 @@
 """What the service does for each call: read, let the domain decide, write. All within the caller's transaction."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from services.inventory import domain
@@ -12,12 +12,20 @@ from services.inventory.store import Store
 MOVES = {State.COMMITTED: Stock.sell, State.RELEASED: Stock.give_back, State.RETURNED: Stock.take_back}
 
 
-async def reserve_stock(store: Store, lines: Sequence[Line]) -> Reservation:
+async def receive_stock(store: Store, product: str, pieces: int) -> Stock:
+    """Put new pieces in, in a transaction that is alone: they may be the product's first. Raises StockTooLargeError."""
+    before = (await store.stocks([product])).get(product)
+    after = (before or Stock(product)).receive(pieces)
+    await (store.put_stocks if before else store.add_stocks)([after])
+    return after
+
+
+async def reserve_stock(store: Store, lines: Sequence[Line], reference: str) -> Reservation:
     """Hold the pieces of every line. Raises InsufficientStockError."""
     stocks = await store.stocks((line.product for line in lines), lock=True)
     await store.put_stocks(domain.hold(stocks, lines))
     now = datetime.now(UTC)
-    reservation = Reservation(str(uuid.uuid4()), State.HELD, tuple(lines), now, now)
+    reservation = Reservation(str(uuid.uuid4()), State.HELD, tuple(lines), reference, now, now)
     await store.add_reservation(reservation)
     return reservation
 
@@ -47,7 +55,7 @@ async def _settle(store: Store, reservation_id: str, state: State) -> Reservatio
     return after
 
 
-async def open_stock(store: Store, stocks: Iterable[Stock]) -> None:
-    """Put the first stock in, unless there is some already."""
+async def open_stock(store: Store, opening: Mapping[str, int]) -> None:
+    """Put the first pieces of each product in, unless there are some already."""
     if await store.is_empty():
-        await store.add_stocks(stocks)
+        await store.add_stocks(Stock(product).receive(pieces) for product, pieces in opening.items())

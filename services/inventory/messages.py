@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from google.rpc import error_details_pb2
 
-from services.inventory.domain import InsufficientStockError, Line, Reservation, Stock
+from services.inventory.domain import Demand, InsufficientStockError, Line, Reservation, Stock
 from services.runtime import Check
 from services.runtime.instants import timestamp
+from services.runtime.paging import Page, read_page
 from shop.inventory.v1 import inventory_pb2 as pb
 
 MOST_LINES = 50
 MOST_PIECES = 1000
+MOST_RECEIVED_AT_ONCE = 1_000_000
+LONGEST_REFERENCE = 128
 
 
 def read_stock_name(request: pb.GetStockRequest) -> str:
@@ -34,8 +37,25 @@ def read_settling(
         return check.resource("name", request.name, "reservations")
 
 
-def read_lines(request: pb.ReserveStockRequest) -> list[Line]:
-    """Answer what is to be held back. Raises InvalidFieldsError."""
+def read_page_of(
+    collection: str, request: pb.ListStocksRequest | pb.ListReservationsRequest | pb.ListDemandsRequest
+) -> Page:
+    """Answer the page of a collection that is asked for. Raises InvalidFieldsError."""
+    with Check() as check:
+        return read_page(check, request.page_size, request.page_token, collection)
+
+
+def read_receipt(request: pb.ReceiveStockRequest) -> tuple[str, int]:
+    """Answer the product and how many pieces of it come in. Raises InvalidFieldsError."""
+    with Check() as check:
+        check.request_id(request.request_id)
+        product = check.resource("name", request.name, "stocks")
+        pieces = check.integer("pieces", request.pieces, least=1, most=MOST_RECEIVED_AT_ONCE)
+    return product, pieces
+
+
+def read_reserving(request: pb.ReserveStockRequest) -> tuple[list[Line], str]:
+    """Answer what is to be held back, and what for. Raises InvalidFieldsError."""
     with Check() as check:
         check.request_id(request.request_id)
         check.that("lines", f"must have 1 to {MOST_LINES} lines", holds=1 <= len(request.lines) <= MOST_LINES)
@@ -46,7 +66,8 @@ def read_lines(request: pb.ReserveStockRequest) -> list[Line]:
             quantity = check.integer(f"{field}.quantity", line.quantity, least=1, most=MOST_PIECES)
             check.that(f"{field}.product", "must stand in one line alone", holds=product not in lines)
             lines[product] = Line(product, quantity)
-    return list(lines.values())
+        reference = check.text("reference", request.reference, shortest=0, longest=LONGEST_REFERENCE)
+    return list(lines.values()), reference
 
 
 def write_stock(stock: Stock) -> pb.Stock:
@@ -56,6 +77,20 @@ def write_stock(stock: Stock) -> pb.Stock:
         product=f"products/{stock.product}",
         available=stock.available,
         reserved=stock.reserved,
+        received=stock.received,
+        sold=stock.sold,
+    )
+
+
+def write_demand(demand: Demand) -> pb.Demand:
+    """Make the message of a demand."""
+    return pb.Demand(
+        name=f"demands/{demand.product}",
+        product=f"products/{demand.product}",
+        asked=demand.asked,
+        sold=demand.sold,
+        missed=demand.missed,
+        event_time=timestamp(demand.event_time),
     )
 
 
@@ -69,6 +104,7 @@ def write_reservation(reservation: Reservation) -> pb.Reservation:
         ],
         create_time=timestamp(reservation.create_time),
         update_time=timestamp(reservation.update_time),
+        reference=reservation.reference,
     )
 
 

@@ -17,6 +17,7 @@ ERRORS = ErrorTable(
     "inventory.shop.example",
     {
         domain.StockNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "STOCK_NOT_FOUND"),
+        domain.StockTooLargeError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "STOCK_TOO_LARGE"),
         domain.ReservationNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND"),
         domain.ReservationStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE"),
         domain.InsufficientStockError: Refusal(
@@ -45,6 +46,30 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return pb.GetStockResponse(stock=messages.write_stock(stock))
 
     @override
+    async def ListStocks(self, request: pb.ListStocksRequest, context: Context) -> pb.ListStocksResponse:
+        page = messages.read_page_of("stocks", request)
+        async with self._database.read() as connection:
+            found = await Store(connection).stocks_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda stock: stock.product)
+        return pb.ListStocksResponse(stocks=map(messages.write_stock, shown), next_page_token=token)
+
+    @override
+    async def ReceiveStock(self, request: pb.ReceiveStockRequest, context: Context) -> pb.ReceiveStockResponse:
+        product, pieces = messages.read_receipt(request)
+        async with self._database.write() as connection:
+            store = Store(connection)
+            stock = await once(connection, request, lambda: handlers.receive_stock(store, product, pieces), store.stock)
+        return pb.ReceiveStockResponse(stock=messages.write_stock(stock))
+
+    @override
+    async def ListDemands(self, request: pb.ListDemandsRequest, context: Context) -> pb.ListDemandsResponse:
+        page = messages.read_page_of("demands", request)
+        async with self._database.read() as connection:
+            found = await Store(connection).demands_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda demand: demand.product)
+        return pb.ListDemandsResponse(demands=map(messages.write_demand, shown), next_page_token=token)
+
+    @override
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
         name = messages.read_reservation_name(request)
         async with self._database.read() as connection:
@@ -52,9 +77,19 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return pb.GetReservationResponse(reservation=messages.write_reservation(reservation))
 
     @override
+    async def ListReservations(
+        self, request: pb.ListReservationsRequest, context: Context
+    ) -> pb.ListReservationsResponse:
+        page = messages.read_page_of("reservations", request)
+        async with self._database.read() as connection:
+            found = await Store(connection).reservations_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda reservation: reservation.id)
+        return pb.ListReservationsResponse(reservations=map(messages.write_reservation, shown), next_page_token=token)
+
+    @override
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Context) -> pb.ReserveStockResponse:
-        lines = messages.read_lines(request)
-        reservation = await self._once(request, lambda store: handlers.reserve_stock(store, lines))
+        lines, reference = messages.read_reserving(request)
+        reservation = await self._once(request, lambda store: handlers.reserve_stock(store, lines, reference))
         return pb.ReserveStockResponse(reservation=reservation)
 
     @override

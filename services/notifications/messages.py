@@ -9,14 +9,15 @@ from services.runtime.paging import Page, read_page
 from shop.notifications.v1 import notifications_pb2 as pb
 
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
+EVERYBODY = "-"
 
 
-def read_list(request: pb.ListNotificationsRequest) -> tuple[str, Page]:
-    """Answer the customer and the page that is asked for. Raises InvalidFieldsError."""
+def read_list(request: pb.ListNotificationsRequest) -> tuple[str | None, Page]:
+    """Answer the customer, None for all of them, and the page that is asked for. Raises InvalidFieldsError."""
     with Check() as check:
         customer = check.resource("customer", request.customer, "customers", CUSTOMER_ID)
         page = read_page(check, request.page_size, request.page_token, f"notifications?customer={customer}")
-    return customer, page
+    return None if customer == EVERYBODY else customer, page
 
 
 def write_notification(notification: Notification) -> pb.Notification:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, String, Table, and_, insert, or_, select
+from sqlalchemy import Column, Index, MetaData, Row, String, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.domain import LONGEST_TEXT, Kind, Notification
 from services.runtime.instants import Instant
+from services.runtime.paging import newest_first
 
 metadata = MetaData()
 
@@ -22,6 +23,7 @@ notifications = Table(
     Column("event_time", Instant, nullable=False),
     Column("create_time", Instant, nullable=False),
     Index("notifications_by_customer", "customer", "event_time", "id"),
+    Index("notifications_by_event_time", "event_time", "id"),
 )
 
 
@@ -45,18 +47,15 @@ class Store:
             )
         )
 
-    async def notifications_after(self, after: str, customer: str, limit: int) -> Sequence[Notification]:
-        """Answer up to `limit` of a customer's, the newest event first, from the one that follows the id `after` on."""
-        query = select(notifications).where(notifications.c.customer == customer)
-        if after:
-            last = notifications.alias()
-            earlier = or_(
-                notifications.c.event_time < last.c.event_time,
-                and_(notifications.c.event_time == last.c.event_time, notifications.c.id < last.c.id),
-            )
-            query = query.join(last, and_(last.c.id == after, earlier))
-        newest_first = query.order_by(notifications.c.event_time.desc(), notifications.c.id.desc()).limit(limit)
-        return [_notification(row) for row in await self._connection.execute(newest_first)]
+    async def notifications_after(self, after: str, customer: str | None, limit: int) -> Sequence[Notification]:
+        """Answer up to `limit` of a customer's, the newest event first, from the one that follows the id `after` on.
+
+        Without a customer, those of everybody.
+        """
+        query = newest_first(notifications, notifications.c.event_time, after, limit)
+        if customer is not None:
+            query = query.where(notifications.c.customer == customer)
+        return [_notification(row) for row in await self._connection.execute(query)]
 
 
 def _notification(row: Row[Any]) -> Notification:

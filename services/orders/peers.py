@@ -87,6 +87,7 @@ class Inventory:
                 inventory_pb2.ReservationLine(product=f"products/{item.product}", quantity=item.quantity)
                 for item in order.items
             ],
+            reference=f"orders/{order.id}",
         )
         try:
             reply = await self._stub.ReserveStock(request)

@@ -4,6 +4,7 @@ from services.payments.domain import Authorization, Payment
 from services.runtime import Check
 from services.runtime.instants import timestamp
 from services.runtime.money import from_cents
+from services.runtime.paging import Page, read_page
 from shop.payments.v1 import payments_pb2 as pb
 
 MOST_UNITS = 1_000_000
@@ -33,6 +34,12 @@ def read_payment_name(request: pb.GetPaymentRequest) -> str:
     """Answer the payment that is asked for. Raises InvalidFieldsError."""
     with Check() as check:
         return check.resource("name", request.name, "payments")
+
+
+def read_list(request: pb.ListPaymentsRequest) -> Page:
+    """Answer the page that is asked for. Raises InvalidFieldsError."""
+    with Check() as check:
+        return read_page(check, request.page_size, request.page_token, "payments")
 
 
 def write_payment(payment: Payment) -> pb.Payment:

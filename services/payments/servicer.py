@@ -60,6 +60,14 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
             payment = await Store(connection).payment(name)
         return pb.GetPaymentResponse(payment=messages.write_payment(payment))
 
+    @override
+    async def ListPayments(self, request: pb.ListPaymentsRequest, context: Context) -> pb.ListPaymentsResponse:
+        page = messages.read_list(request)
+        async with self._database.read() as connection:
+            found = await Store(connection).payments_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda payment: payment.id)
+        return pb.ListPaymentsResponse(payments=map(messages.write_payment, shown), next_page_token=token)
+
     async def _settle(self, request: Settling, state: State) -> pb.Payment:
         name = messages.read_settling(request)
         return await self._once(request, lambda store: handlers.settle_payment(store, name, state))

@@ -1,10 +1,26 @@
 """The ledger of payments in the service's database. A Store lives as long as one transaction."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, String, Table, insert, select, update
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    MetaData,
+    Row,
+    String,
+    Table,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.domain import Payment, PaymentNotFoundError, State
 from services.runtime.instants import Instant
+from services.runtime.paging import newest_first
 
 metadata = MetaData()
 
@@ -18,6 +34,7 @@ payments = Table(
     Column("reference", String(128), nullable=False),
     Column("create_time", Instant, nullable=False),
     Column("update_time", Instant, nullable=False),
+    Index("payments_by_create_time", "create_time", "id"),
 )
 
 
@@ -33,15 +50,14 @@ class Store:
         row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
         if row is None:
             raise PaymentNotFoundError(payment_id)
-        return Payment(
-            id=row.id,
-            state=State(row.state),
-            cents=row.cents,
-            currency=row.currency,
-            reference=row.reference,
-            create_time=row.create_time,
-            update_time=row.update_time,
-        )
+        return _payment(row)
+
+    async def payments_after(self, after: str, limit: int) -> Sequence[Payment]:
+        """Answer up to `limit` payments, the newest first, from the one that follows the id `after` on."""
+        return [
+            _payment(row)
+            for row in await self._connection.execute(newest_first(payments, payments.c.create_time, after, limit))
+        ]
 
     async def add(self, payment: Payment) -> None:
         """Write a new payment."""
@@ -64,3 +80,15 @@ class Store:
             .where(payments.c.id == payment.id)
             .values(state=payment.state.value, update_time=payment.update_time)
         )
+
+
+def _payment(row: Row[Any]) -> Payment:
+    return Payment(
+        id=row.id,
+        state=State(row.state),
+        cents=row.cents,
+        currency=row.currency,
+        reference=row.reference,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )

@@ -5,7 +5,9 @@ import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Select, Table, and_, or_, select
 
 from services.runtime.validation import NUL, Check
 
@@ -40,6 +42,20 @@ class Page:
         page = found[: self.size]
         token = base64.urlsafe_b64encode(_mark(self.query) + key(page[-1]).encode())
         return page, token.decode().rstrip("=")
+
+
+def newest_first(table: Table, time: Column[Any], after: str, limit: int) -> Select[Any]:
+    """Select up to `limit` rows, the newest first, from the one that follows the id `after` on.
+
+    Rows of one `time` come in the order of their ids. New rows stand before those that were shown, so a reader misses
+    and repeats none.
+    """
+    query = select(table)
+    if after:
+        last = table.alias()
+        older = or_(time < last.c[time.name], and_(time == last.c[time.name], table.c.id < last.c.id))
+        query = query.join(last, and_(last.c.id == after, older))
+    return query.order_by(time.desc(), table.c.id.desc()).limit(limit)
 
 
 def read_page(check: Check, size: int, token: str, query: str) -> Page:

@@ -5,6 +5,7 @@ import re
 from services.runtime import Check
 from services.runtime.instants import timestamp
 from services.runtime.money import CURRENCIES, from_cents
+from services.runtime.paging import Page, read_page
 from services.shipping.domain import Address, Booking, Quote, Shipment
 from shop.shipping.v1 import shipping_pb2 as pb
 
@@ -51,6 +52,12 @@ def read_shipment_name(request: pb.GetShipmentRequest) -> str:
     """Answer the shipment that is asked for. Raises InvalidFieldsError."""
     with Check() as check:
         return check.resource("name", request.name, "shipments")
+
+
+def read_list(request: pb.ListShipmentsRequest) -> Page:
+    """Answer the page that is asked for. Raises InvalidFieldsError."""
+    with Check() as check:
+        return read_page(check, request.page_size, request.page_token, "shipments")
 
 
 def write_quote(quote: Quote, currency: str) -> pb.Quote:

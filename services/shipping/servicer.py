@@ -58,6 +58,14 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
             shipment = await Store(connection).shipment(name)
         return pb.GetShipmentResponse(shipment=messages.write_shipment(shipment))
 
+    @override
+    async def ListShipments(self, request: pb.ListShipmentsRequest, context: Context) -> pb.ListShipmentsResponse:
+        page = messages.read_list(request)
+        async with self._database.read() as connection:
+            found = await Store(connection).shipments_after(page.after, page.limit)
+        shown, token = page.cut(found, key=lambda shipment: shipment.id)
+        return pb.ListShipmentsResponse(shipments=map(messages.write_shipment, shown), next_page_token=token)
+
     async def _once(
         self,
         request: pb.BookShipmentRequest | pb.CancelShipmentRequest,

@@ -1,12 +1,17 @@
 """The booked shipments in the service's database. A Store lives as long as one transaction."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     insert,
@@ -16,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.instants import Instant
+from services.runtime.paging import newest_first
 from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
 
 metadata = MetaData()
@@ -37,6 +43,7 @@ shipments = Table(
     Column("reference", String(128), nullable=False),
     Column("create_time", Instant, nullable=False),
     Column("update_time", Instant, nullable=False),
+    Index("shipments_by_create_time", "create_time", "id"),
 )
 
 
@@ -52,14 +59,14 @@ class Store:
         row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
         if row is None:
             raise ShipmentNotFoundError(shipment_id)
-        destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
-        return Shipment(
-            id=row.id,
-            state=State(row.state),
-            booking=Booking(destination, row.pieces, row.cents, row.currency, row.reference),
-            create_time=row.create_time,
-            update_time=row.update_time,
-        )
+        return _shipment(row)
+
+    async def shipments_after(self, after: str, limit: int) -> Sequence[Shipment]:
+        """Answer up to `limit` shipments, the newest first, from the one that follows the id `after` on."""
+        return [
+            _shipment(row)
+            for row in await self._connection.execute(newest_first(shipments, shipments.c.create_time, after, limit))
+        ]
 
     async def add(self, shipment: Shipment) -> None:
         """Write a new shipment."""
@@ -89,3 +96,14 @@ class Store:
             .where(shipments.c.id == shipment.id)
             .values(state=shipment.state.value, update_time=shipment.update_time)
         )
+
+
+def _shipment(row: Row[Any]) -> Shipment:
+    destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
+    return Shipment(
+        id=row.id,
+        state=State(row.state),
+        booking=Booking(destination, row.pieces, row.cents, row.currency, row.reference),
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )

@@ -8,6 +8,7 @@ import pytest
 from tests.services import databases, postgresql
 from tests.services.databases import Databases
 from tests.services.harness import Process, targets
+from tests.services.kafka import Broker, UnavailableError
 
 # Whom a service calls.
 CALLEES = {"orders": ("catalog", "inventory", "payments", "shipping")}
@@ -43,6 +44,17 @@ def storage(request: pytest.FixtureRequest) -> Databases:
         return databases.SQLiteFiles()
     started: postgresql.Server = request.getfixturevalue("server")
     return started
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Start the Kafka that all tests share."""
+    try:
+        started = Broker(tmp_path_factory.mktemp("kafka"))
+    except UnavailableError as error:
+        pytest.skip(f"Kafka cannot be had: {error}")
+    yield started
+    started.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from shop.orders.v1 import events_pb2
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.harness import ROOT, Process, targets
-from tests.services.kafka import Broker, UnavailableError, headers_of
+from tests.services.kafka import Broker, headers_of
 from tests.services.shop import CONFIRMED, REJECTED, Shop, cart, patiently
 
 TOPIC = "shop.orders.v1.events"
@@ -30,17 +30,6 @@ CALLEES = ("catalog", "inventory", "payments", "shipping")
 PLACED_KIND = notifications_pb2.Notification.KIND_ORDER_PLACED
 CONFIRMED_KIND = notifications_pb2.Notification.KIND_ORDER_CONFIRMED
 REJECTED_KIND = notifications_pb2.Notification.KIND_ORDER_REJECTED
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Start the Kafka that all tests share."""
-    try:
-        started = Broker(tmp_path_factory.mktemp("kafka"))
-    except UnavailableError as error:
-        pytest.skip(f"Kafka cannot be had: {error}")
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 from tests.services.conftest import Start
+from tests.services.databases import query
 from tests.services.harness import Process, refused
 
 Stub = inventory_pb2_grpc.InventoryServiceStub
@@ -296,3 +297,77 @@ async def test_what_was_answered_outlives_a_kill(start: Start) -> None:
     async with start("inventory").channel() as channel:
         assert await counts(Stub(channel), "p-0001") == after
         assert (await Stub(channel).ReserveStock(request)).reservation.name == name
+
+
+def receipt(name: str, pieces: int, request_id: str = "") -> pb.ReceiveStockRequest:
+    return pb.ReceiveStockRequest(request_id=request_id or new_id(), name=name, pieces=pieces)
+
+
+async def test_what_comes_in_is_available_once_however_often_it_is_sent(inventory: Stub) -> None:
+    name = f"stocks/{new_id()}"
+    first = (await inventory.ReceiveStock(receipt(name, 5, "again-" + name[7:20]))).stock
+    assert (first.available, first.received, first.reserved, first.sold) == (5, 5, 0, 0)
+    same = await asyncio.gather(*(inventory.ReceiveStock(receipt(name, 5, "again-" + name[7:20])) for _ in range(5)))
+    assert {reply.stock.received for reply in same} == {5}
+    await asyncio.gather(*(inventory.ReceiveStock(receipt(name, 1)) for _ in range(5)))
+    stock = (await inventory.GetStock(pb.GetStockRequest(name=name))).stock
+    assert (stock.available, stock.received) == (10, 10)
+
+
+async def test_a_product_is_stocked_once_however_many_begin_it(inventory: Stub) -> None:
+    name = f"stocks/{new_id()}"
+    await asyncio.gather(*(inventory.ReceiveStock(receipt(name, 2)) for _ in range(10)))
+    stock = (await inventory.GetStock(pb.GetStockRequest(name=name))).stock
+    assert (stock.available, stock.received) == (20, 20)
+
+
+async def test_received_is_what_is_available_reserved_and_sold(inventory: Stub) -> None:
+    product = new_id()
+    await inventory.ReceiveStock(receipt(f"stocks/{product}", 9))
+    names = [await held(inventory, **{product: 1}) for _ in range(5)]
+    for name in names[:3]:
+        await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
+    await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=names[0]))
+    await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=names[4]))
+    stock = (await inventory.GetStock(pb.GetStockRequest(name=f"stocks/{product}"))).stock
+    assert (stock.available, stock.reserved, stock.sold, stock.received) == (6, 1, 2, 9)
+
+
+async def test_the_first_stock_counts_as_received(inventory: Stub) -> None:
+    stock = (await inventory.GetStock(pb.GetStockRequest(name="stocks/p-0002"))).stock
+    assert stock.received == 78
+    assert stock.received == stock.available + stock.reserved + stock.sold
+
+
+async def test_no_more_comes_in_than_can_be_counted(inventory: Stub, shared: Callable[[str], Process]) -> None:
+    product = new_id()
+    await inventory.ReceiveStock(receipt(f"stocks/{product}", 1))
+    most = "UPDATE stocks SET received = 1000000000, available = 1000000000 WHERE product_id = :product"
+    query(shared("inventory").database_url, most, product=product)
+    error = await refused(inventory.ReceiveStock(receipt(f"stocks/{product}", 1)))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STOCK_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("bad", "fields"),
+    [
+        (receipt("stocks/", 1), ["name"]),
+        (receipt("stocks/p-0001", 0), ["pieces"]),
+        (receipt("stocks/p-0001", 1_000_001), ["pieces"]),
+        (pb.ReceiveStockRequest(), ["request_id", "name", "pieces"]),
+    ],
+)
+async def test_a_bad_receipt_is_refused(inventory: Stub, bad: pb.ReceiveStockRequest, fields: list[str]) -> None:
+    error = await refused(inventory.ReceiveStock(bad))
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
+
+
+async def test_a_reservation_tells_what_it_is_for(inventory: Stub) -> None:
+    request = reserve(new_id(), p_0001=1)
+    request.reference = "orders/o-1"
+    name = (await inventory.ReserveStock(request)).reservation.name
+    found = (await inventory.GetReservation(pb.GetReservationRequest(name=name))).reservation
+    assert found.reference == "orders/o-1"
+    request = reserve(new_id(), p_0001=1)
+    request.reference = "o" * 129
+    assert (await refused(inventory.ReserveStock(request))).fields == ["reference"]

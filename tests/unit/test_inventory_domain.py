@@ -26,7 +26,7 @@ lines = st.lists(
 
 
 def reservation(state: State = State.HELD) -> Reservation:
-    return Reservation("r", state, (Line("cup", 1),), NOW, NOW)
+    return Reservation("r", state, (Line("cup", 1),), "", NOW, NOW)
 
 
 def sell_and_take_back(stock: Stock, quantity: int) -> Stock:

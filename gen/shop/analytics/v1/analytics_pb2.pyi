@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
@@ -73,6 +74,91 @@ class SalesSummary(_message.Message):
 Global___SalesSummary: _TypeAlias = SalesSummary  # noqa: Y015
 
 @_typing.final
+class Sale(_message.Message):
+    """Sale is an order as it is counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Sale._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Sale._State.ValueType  # 0
+        """The state is not known; no counted order has it."""
+        STATE_PLACED: Sale._State.ValueType  # 1
+        """The order was placed; what has become of it is not known yet."""
+        STATE_CONFIRMED: Sale._State.ValueType  # 2
+        """The order is confirmed."""
+        STATE_REJECTED: Sale._State.ValueType  # 3
+        """The order was rejected."""
+        STATE_CANCELLED: Sale._State.ValueType  # 4
+        """The order was confirmed and then cancelled."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State is what has become of the order, as far as is known."""
+
+    STATE_UNSPECIFIED: Sale.State.ValueType  # 0
+    """The state is not known; no counted order has it."""
+    STATE_PLACED: Sale.State.ValueType  # 1
+    """The order was placed; what has become of it is not known yet."""
+    STATE_CONFIRMED: Sale.State.ValueType  # 2
+    """The order is confirmed."""
+    STATE_REJECTED: Sale.State.ValueType  # 3
+    """The order was rejected."""
+    STATE_CANCELLED: Sale.State.ValueType  # 4
+    """The order was confirmed and then cancelled."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    PLACE_TIME_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The resource name, "sales/{id}", where the id is the order's."""
+    order: _builtins.str
+    """The order that is counted, "orders/{id}"."""
+    state: Global___Sale.State.ValueType
+    """What has become of it."""
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What it costs, as it was placed."""
+
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProductSales]:
+        """What was ordered: one entry for each product, in the order of the products' ids."""
+
+    @_builtins.property
+    def place_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was placed."""
+
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """When that happened which brought it to its state."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        order: _builtins.str = ...,
+        state: Global___Sale.State.ValueType = ...,
+        total: _money_pb2.Money | None = ...,
+        products: _abc.Iterable[Global___ProductSales] | None = ...,
+        place_time: _timestamp_pb2.Timestamp | None = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "place_time", b"place_time", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "name", b"name", "order", b"order", "place_time", b"place_time", "products", b"products", "state", b"state", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sale: _TypeAlias = Sale  # noqa: Y015
+
+@_typing.final
 class ProductSales(_message.Message):
     """ProductSales is how many pieces of a product were sold."""
 
@@ -84,9 +170,9 @@ class ProductSales(_message.Message):
     product: _builtins.str
     """The product, "products/{id}"."""
     display_name: _builtins.str
-    """The product's name for people, as the newest order of it has it."""
+    """The product's name for people, as the newest order of it has it; of one sale, as its own order has it."""
     quantity: _builtins.int
-    """How many pieces were sold."""
+    """How many pieces were sold; of one sale, how many were ordered."""
     def __init__(
         self,
         *,
@@ -155,3 +241,57 @@ class GetSalesSummaryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSalesSummaryResponse: _TypeAlias = GetSalesSummaryResponse  # noqa: Y015
+
+@_typing.final
+class ListSalesRequest(_message.Message):
+    """ListSalesRequest says how many sales to answer at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many sales to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
+    page_token: _builtins.str
+    """The next_page_token of the page before, or empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSalesRequest: _TypeAlias = ListSalesRequest  # noqa: Y015
+
+@_typing.final
+class ListSalesResponse(_message.Message):
+    """ListSalesResponse is one page of sales."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SALES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where the next page begins. It is empty on the last page and means something to this method alone."""
+    @_builtins.property
+    def sales(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sale]:
+        """The sales of this page, the one that was placed last first."""
+
+    def __init__(
+        self,
+        *,
+        sales: _abc.Iterable[Global___Sale] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sales", b"sales"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSalesResponse: _TypeAlias = ListSalesResponse  # noqa: Y015

@@ -44,6 +44,11 @@ class AnalyticsServiceStub:
                 request_serializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryRequest.SerializeToString,
                 response_deserializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryResponse.FromString,
                 _registered_method=True)
+        self.ListSales = channel.unary_unary(
+                '/shop.analytics.v1.AnalyticsService/ListSales',
+                request_serializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesRequest.SerializeToString,
+                response_deserializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesResponse.FromString,
+                _registered_method=True)
 
 
 class AnalyticsServiceServicer:
@@ -63,6 +68,16 @@ class AnalyticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSales(self, request, context):
+        """ListSales answers the orders that are counted page by page, the one that was placed last first. An order that becomes
+        known while somebody reads may or may not be among them; no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalyticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -70,6 +85,11 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
                     servicer.GetSalesSummary,
                     request_deserializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryRequest.FromString,
                     response_serializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryResponse.SerializeToString,
+            ),
+            'ListSales': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSales,
+                    request_deserializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesRequest.FromString,
+                    response_serializer=shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -104,6 +124,33 @@ class AnalyticsService:
             '/shop.analytics.v1.AnalyticsService/GetSalesSummary',
             shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryRequest.SerializeToString,
             shop_dot_analytics_dot_v1_dot_analytics__pb2.GetSalesSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSales(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.analytics.v1.AnalyticsService/ListSales',
+            shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesRequest.SerializeToString,
+            shop_dot_analytics_dot_v1_dot_analytics__pb2.ListSalesResponse.FromString,
             options,
             channel_credentials,
             insecure,

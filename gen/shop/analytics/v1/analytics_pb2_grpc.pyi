@@ -26,6 +26,12 @@ class AnalyticsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after its start.
     """
+    ListSales: _aio.UnaryUnaryMultiCallable[_analytics_pb2.ListSalesRequest, _analytics_pb2.ListSalesResponse]
+    """ListSales answers the orders that are counted page by page, the one that was placed last first. An order that becomes
+    known while somebody reads may or may not be among them; no other is left out or comes twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+    """
 
 class AnalyticsServiceServicer(metaclass=_abc_1.ABCMeta):
     """AnalyticsService answers figures. It is read-only: the figures follow from the events of other contexts, each a moment
@@ -44,6 +50,18 @@ class AnalyticsServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetSalesSummary answers what was sold in a period. A period without orders has zeros.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after its start.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSales(
+        self,
+        request: _analytics_pb2.ListSalesRequest,
+        context: _aio.ServicerContext[_analytics_pb2.ListSalesRequest, _abc.Awaitable[_analytics_pb2.ListSalesResponse]],
+    ) -> _abc.Awaitable[_analytics_pb2.ListSalesResponse]:
+        """ListSales answers the orders that are counted page by page, the one that was placed last first. An order that becomes
+        known while somebody reads may or may not be among them; no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
         """
 
 def add_AnalyticsServiceServicer_to_server(servicer: AnalyticsServiceServicer, server: _aio.Server) -> None: ...

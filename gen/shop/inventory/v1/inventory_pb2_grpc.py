@@ -29,7 +29,9 @@ class InventoryServiceStub:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
     A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+
+    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -49,6 +51,21 @@ class InventoryServiceStub:
                 '/shop.inventory.v1.InventoryService/GetStock',
                 request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockRequest.SerializeToString,
                 response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockResponse.FromString,
+                _registered_method=True)
+        self.ListStocks = channel.unary_unary(
+                '/shop.inventory.v1.InventoryService/ListStocks',
+                request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksRequest.SerializeToString,
+                response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksResponse.FromString,
+                _registered_method=True)
+        self.ReceiveStock = channel.unary_unary(
+                '/shop.inventory.v1.InventoryService/ReceiveStock',
+                request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockRequest.SerializeToString,
+                response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockResponse.FromString,
+                _registered_method=True)
+        self.ListDemands = channel.unary_unary(
+                '/shop.inventory.v1.InventoryService/ListDemands',
+                request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsRequest.SerializeToString,
+                response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsResponse.FromString,
                 _registered_method=True)
         self.ReserveStock = channel.unary_unary(
                 '/shop.inventory.v1.InventoryService/ReserveStock',
@@ -75,13 +92,20 @@ class InventoryServiceStub:
                 request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationRequest.SerializeToString,
                 response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationResponse.FromString,
                 _registered_method=True)
+        self.ListReservations = channel.unary_unary(
+                '/shop.inventory.v1.InventoryService/ListReservations',
+                request_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsRequest.SerializeToString,
+                response_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsResponse.FromString,
+                _registered_method=True)
 
 
 class InventoryServiceServicer:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
     A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+
+    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -96,6 +120,38 @@ class InventoryServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "stocks/{product id}"; NOT_FOUND
         (STOCK_NOT_FOUND) if the product was never stocked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStocks(self, request, context):
+        """ListStocks answers the stock of every product page by page, in the order of the products' ids. A product that is
+        stocked for the first time while somebody reads may or may not be among them; no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReceiveStock(self, request, context):
+        """ReceiveStock puts pieces of a product in, as a delivery brings them. A product that was never stocked is from then on.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if
+        more than 1,000,000,000 pieces of the product would ever have been put in; INVALID_ARGUMENT (REQUEST_ID_REUSED) as
+        told above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDemands(self, request, context):
+        """ListDemands answers the demand for every product that was ever ordered page by page, in the order of the products'
+        ids. A product that is ordered for the first time while somebody reads may or may not be among them; no other is left
+        out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +215,16 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReservations(self, request, context):
+        """ListReservations answers all reservations page by page, the newest first. Reservations that are made while somebody
+        reads stand before the first page: no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InventoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +232,21 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.GetStock,
                     request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockRequest.FromString,
                     response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockResponse.SerializeToString,
+            ),
+            'ListStocks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStocks,
+                    request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksRequest.FromString,
+                    response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksResponse.SerializeToString,
+            ),
+            'ReceiveStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveStock,
+                    request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockRequest.FromString,
+                    response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockResponse.SerializeToString,
+            ),
+            'ListDemands': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDemands,
+                    request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsRequest.FromString,
+                    response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsResponse.SerializeToString,
             ),
             'ReserveStock': grpc.unary_unary_rpc_method_handler(
                     servicer.ReserveStock,
@@ -192,6 +273,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationRequest.FromString,
                     response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationResponse.SerializeToString,
             ),
+            'ListReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReservations,
+                    request_deserializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsRequest.FromString,
+                    response_serializer=shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'shop.inventory.v1.InventoryService', rpc_method_handlers)
@@ -204,7 +290,9 @@ class InventoryService:
     """InventoryService counts stock and keeps it for those who are about to buy.
 
     A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold is what was ever put in.
+    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+
+    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
 
     Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
     nothing and is answered with the resource as it is now; another method or other contents under that id are refused
@@ -231,6 +319,87 @@ class InventoryService:
             '/shop.inventory.v1.InventoryService/GetStock',
             shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockRequest.SerializeToString,
             shop_dot_inventory_dot_v1_dot_inventory__pb2.GetStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStocks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.inventory.v1.InventoryService/ListStocks',
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksRequest.SerializeToString,
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListStocksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.inventory.v1.InventoryService/ReceiveStock',
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockRequest.SerializeToString,
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ReceiveStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDemands(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.inventory.v1.InventoryService/ListDemands',
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsRequest.SerializeToString,
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListDemandsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -366,6 +535,33 @@ class InventoryService:
             '/shop.inventory.v1.InventoryService/GetReservation',
             shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationRequest.SerializeToString,
             shop_dot_inventory_dot_v1_dot_inventory__pb2.GetReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.inventory.v1.InventoryService/ListReservations',
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsRequest.SerializeToString,
+            shop_dot_inventory_dot_v1_dot_inventory__pb2.ListReservationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

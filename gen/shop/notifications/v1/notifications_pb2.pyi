@@ -111,7 +111,9 @@ class ListNotificationsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     customer: _builtins.str
-    """Whose notifications to answer, "customers/{id}"; the id has 1 to 64 letters, digits and characters of "-_."."""
+    """Whose notifications to answer, "customers/{id}"; the id has 1 to 64 letters, digits and characters of "-_.". The id
+    "-" stands for every customer.
+    """
     page_size: _builtins.int
     """How many notifications to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
     page_token: _builtins.str

@@ -55,8 +55,8 @@ class NotificationsServiceServicer:
     """
 
     def ListNotifications(self, request, context):
-        """ListNotifications answers a customer's notifications page by page, the newest first. A customer who was told nothing
-        has an empty list.
+        """ListNotifications answers a customer's notifications page by page, the newest first, or those of all customers
+        together. A customer who was told nothing has an empty list.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
         page token was not given by this method for the same customer.

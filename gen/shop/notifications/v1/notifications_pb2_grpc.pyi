@@ -22,8 +22,8 @@ class NotificationsServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
-    """ListNotifications answers a customer's notifications page by page, the newest first. A customer who was told nothing
-    has an empty list.
+    """ListNotifications answers a customer's notifications page by page, the newest first, or those of all customers
+    together. A customer who was told nothing has an empty list.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
     page token was not given by this method for the same customer.
@@ -43,8 +43,8 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ListNotificationsRequest,
         context: _aio.ServicerContext[_notifications_pb2.ListNotificationsRequest, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]],
     ) -> _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]:
-        """ListNotifications answers a customer's notifications page by page, the newest first. A customer who was told nothing
-        has an empty list.
+        """ListNotifications answers a customer's notifications page by page, the newest first, or those of all customers
+        together. A customer who was told nothing has an empty list.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
         page token was not given by this method for the same customer.

@@ -70,6 +70,11 @@ class PaymentsServiceStub:
                 request_serializer=shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentRequest.SerializeToString,
                 response_deserializer=shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentResponse.FromString,
                 _registered_method=True)
+        self.ListPayments = channel.unary_unary(
+                '/shop.payments.v1.PaymentsService/ListPayments',
+                request_serializer=shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsRequest.SerializeToString,
+                response_deserializer=shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentsServiceServicer:
@@ -143,6 +148,16 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPayments(self, request, context):
+        """ListPayments answers all payments page by page, the newest first. Payments that are made while somebody reads stand
+        before the first page: no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -170,6 +185,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.GetPayment,
                     request_deserializer=shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentRequest.FromString,
                     response_serializer=shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentResponse.SerializeToString,
+            ),
+            'ListPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPayments,
+                    request_deserializer=shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsRequest.FromString,
+                    response_serializer=shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -318,6 +338,33 @@ class PaymentsService:
             '/shop.payments.v1.PaymentsService/GetPayment',
             shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentRequest.SerializeToString,
             shop_dot_payments_dot_v1_dot_payments__pb2.GetPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.payments.v1.PaymentsService/ListPayments',
+            shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsRequest.SerializeToString,
+            shop_dot_payments_dot_v1_dot_payments__pb2.ListPaymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

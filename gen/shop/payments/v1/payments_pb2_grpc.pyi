@@ -64,6 +64,12 @@ class PaymentsServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
     (PAYMENT_NOT_FOUND) if there is no such payment.
     """
+    ListPayments: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListPaymentsRequest, _payments_pb2.ListPaymentsResponse]
+    """ListPayments answers all payments page by page, the newest first. Payments that are made while somebody reads stand
+    before the first page: no other is left out or comes twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+    """
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """PaymentsService authorizes payments and settles them, always for their whole amount.
@@ -144,6 +150,18 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
         (PAYMENT_NOT_FOUND) if there is no such payment.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPayments(
+        self,
+        request: _payments_pb2.ListPaymentsRequest,
+        context: _aio.ServicerContext[_payments_pb2.ListPaymentsRequest, _abc.Awaitable[_payments_pb2.ListPaymentsResponse]],
+    ) -> _abc.Awaitable[_payments_pb2.ListPaymentsResponse]:
+        """ListPayments answers all payments page by page, the newest first. Payments that are made while somebody reads stand
+        before the first page: no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
         """
 
 def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _aio.Server) -> None: ...

@@ -64,6 +64,11 @@ class ShippingServiceStub:
                 request_serializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentRequest.SerializeToString,
                 response_deserializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentResponse.FromString,
                 _registered_method=True)
+        self.ListShipments = channel.unary_unary(
+                '/shop.shipping.v1.ShippingService/ListShipments',
+                request_serializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsRequest.SerializeToString,
+                response_deserializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsResponse.FromString,
+                _registered_method=True)
 
 
 class ShippingServiceServicer:
@@ -123,6 +128,16 @@ class ShippingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListShipments(self, request, context):
+        """ListShipments answers all shipments page by page, the newest first. Shipments that are booked while somebody reads
+        stand before the first page: no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ShippingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +160,11 @@ def add_ShippingServiceServicer_to_server(servicer, server):
                     servicer.GetShipment,
                     request_deserializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentRequest.FromString,
                     response_serializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentResponse.SerializeToString,
+            ),
+            'ListShipments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShipments,
+                    request_deserializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsRequest.FromString,
+                    response_serializer=shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -265,6 +285,33 @@ class ShippingService:
             '/shop.shipping.v1.ShippingService/GetShipment',
             shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentRequest.SerializeToString,
             shop_dot_shipping_dot_v1_dot_shipping__pb2.GetShipmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShipments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.shipping.v1.ShippingService/ListShipments',
+            shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsRequest.SerializeToString,
+            shop_dot_shipping_dot_v1_dot_shipping__pb2.ListShipmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

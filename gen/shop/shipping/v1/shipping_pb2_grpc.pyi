@@ -54,6 +54,12 @@ class ShippingServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
     (SHIPMENT_NOT_FOUND) if there is no such shipment.
     """
+    ListShipments: _aio.UnaryUnaryMultiCallable[_shipping_pb2.ListShipmentsRequest, _shipping_pb2.ListShipmentsResponse]
+    """ListShipments answers all shipments page by page, the newest first. Shipments that are booked while somebody reads
+    stand before the first page: no other is left out or comes twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+    """
 
 class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     """ShippingService tells what a shipment costs, and books it with the carrier.
@@ -118,6 +124,18 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
         (SHIPMENT_NOT_FOUND) if there is no such shipment.
+        """
+
+    @_abc_1.abstractmethod
+    def ListShipments(
+        self,
+        request: _shipping_pb2.ListShipmentsRequest,
+        context: _aio.ServicerContext[_shipping_pb2.ListShipmentsRequest, _abc.Awaitable[_shipping_pb2.ListShipmentsResponse]],
+    ) -> _abc.Awaitable[_shipping_pb2.ListShipmentsResponse]:
+        """ListShipments answers all shipments page by page, the newest first. Shipments that are booked while somebody reads
+        stand before the first page: no other is left out or comes twice.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
         """
 
 def add_ShippingServiceServicer_to_server(servicer: ShippingServiceServicer, server: _aio.Server) -> None: ...

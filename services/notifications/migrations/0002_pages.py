@@ -1,0 +1,11 @@
+"""An index for reading everybody's notifications page by page."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add the index."""
+    op.create_index("notifications_by_event_time", "notifications", ["event_time", "id"])
