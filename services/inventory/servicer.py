@@ -1,6 +1,7 @@
 """The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -9,7 +10,7 @@ from typing_extensions import override
 
 from services.inventory import domain, handlers, messages
 from services.inventory.store import Store
-from services.runtime import Database, ErrorTable, Refusal, once
+from services.runtime import Database, ErrorTable, Refusal, reply_once
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 
@@ -58,8 +59,9 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         product, pieces = messages.read_receipt(request)
         async with self._database.write() as connection:
             store = Store(connection)
-            stock = await once(connection, request, lambda: handlers.receive_stock(store, product, pieces), store.stock)
-        return pb.ReceiveStockResponse(stock=messages.write_stock(stock))
+            receive = partial(handlers.receive_stock, store, product, pieces)
+            stock = await reply_once(connection, request, receive, store.stock, messages.write_stock)
+        return pb.ReceiveStockResponse(stock=stock)
 
     @override
     async def ListDemands(self, request: pb.ListDemandsRequest, context: Context) -> pb.ListDemandsResponse:
@@ -119,5 +121,5 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
     async def _once(self, request: Write, change: Callable[[Store], Awaitable[domain.Reservation]]) -> pb.Reservation:
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            reservation = await once(connection, request, lambda: change(store), store.reservation)
-        return messages.write_reservation(reservation)
+            write = messages.write_reservation
+            return await reply_once(connection, request, lambda: change(store), store.reservation, write)

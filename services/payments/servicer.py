@@ -10,7 +10,7 @@ from typing_extensions import override
 from services.payments import domain, handlers, messages
 from services.payments.domain import State
 from services.payments.store import Store
-from services.runtime import Database, ErrorTable, Refusal, once
+from services.runtime import Database, ErrorTable, Refusal, reply_once
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
 
@@ -79,5 +79,5 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
     ) -> pb.Payment:
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            payment = await once(connection, request, lambda: change(store), store.payment)
-        return messages.write_payment(payment)
+            write = messages.write_payment
+            return await reply_once(connection, request, lambda: change(store), store.payment, write)

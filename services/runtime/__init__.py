@@ -3,8 +3,19 @@
 from services.runtime.background import Background
 from services.runtime.database import Database
 from services.runtime.errors import ErrorTable, Refusal
-from services.runtime.requests import once, recall, remember
+from services.runtime.requests import once, recall, reply_once
 from services.runtime.server import Runtime, serve
 from services.runtime.validation import Check
 
-__all__ = ["Background", "Check", "Database", "ErrorTable", "Refusal", "Runtime", "once", "recall", "remember", "serve"]
+__all__ = [
+    "Background",
+    "Check",
+    "Database",
+    "ErrorTable",
+    "Refusal",
+    "Runtime",
+    "once",
+    "recall",
+    "reply_once",
+    "serve",
+]

@@ -30,6 +30,7 @@ from services.runtime.interceptor import CallInterceptor
 from services.runtime.logs import configure_logs
 from services.runtime.management import Management
 from services.runtime.reflection import add_reflection
+from services.runtime.requests import forget
 
 # What a request or a reply may have at most. The largest of ours, a full page of products, has a tenth of it.
 MOST_BYTES = 1024 * 1024
@@ -38,7 +39,7 @@ MOST_BYTES = 1024 * 1024
 GRACE_SECONDS = 15.0
 # When a relay or a consumer begins anew that has failed: Kafka gives it the same records again.
 RESTART_SECONDS = 1.0
-# How often events are forgotten that cannot come again.
+# How often events and requests are forgotten that cannot come again.
 FORGET_SECONDS = 3600.0
 REPLAY = "replay-dead-letters"
 
@@ -70,6 +71,10 @@ class Runtime:
         background = Background()
         self._closing.push_async_callback(background.close)
         return background
+
+    def forget_requests(self, database: Database) -> None:
+        """Keep the requests that were carried out for MEMORY (requests.py), and remove them then."""
+        self.background().repeat(FORGET_SECONDS, partial(forget, database))
 
     def outbox(self, database: Database, source: str) -> Outbox:
         """Open the outbox in the service's database, and publish what is written to it; without Kafka it only fills.

@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 from typing_extensions import override
 
-from services.runtime import Database, ErrorTable, Refusal, once
+from services.runtime import Database, ErrorTable, Refusal, reply_once
 from services.shipping import carrier, domain, handlers, messages
 from services.shipping.store import Store
 from shop.shipping.v1 import shipping_pb2 as pb
@@ -73,5 +73,5 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
     ) -> pb.Shipment:
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            shipment = await once(connection, request, lambda: change(store), store.shipment)
-        return messages.write_shipment(shipment)
+            write = messages.write_shipment
+            return await reply_once(connection, request, lambda: change(store), store.shipment, write)

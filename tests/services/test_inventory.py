@@ -166,14 +166,6 @@ async def test_the_same_request_makes_one_reservation_however_often_it_is_sent(i
     assert await counts(inventory, "p-0008") == (before[0] - 2, before[1] + 2)
 
 
-async def test_a_request_sent_again_is_answered_with_the_reservation_as_it_is_now(inventory: Stub) -> None:
-    request = reserve(new_id(), p_0009=1)
-    name = (await inventory.ReserveStock(request)).reservation.name
-    await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
-    again = (await inventory.ReserveStock(request)).reservation
-    assert (again.name, again.state) == (name, RELEASED)
-
-
 async def test_a_refused_request_is_not_remembered(inventory: Stub) -> None:
     request_id = new_id()
     assert (await refused(inventory.ReserveStock(reserve(request_id, p_0199=1)))).reason == "INSUFFICIENT_STOCK"

@@ -356,7 +356,7 @@ class ReceiveStockResponse(_message.Message):
     STOCK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stock(self) -> Global___Stock:
-        """The stock."""
+        """The stock as the pieces came in."""
 
     def __init__(
         self,
@@ -470,7 +470,7 @@ class ReserveStockResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> Global___Reservation:
-        """The reservation, HELD unless it was settled since the request was first sent."""
+        """The reservation, HELD."""
 
     def __init__(
         self,
@@ -520,7 +520,7 @@ class CommitReservationResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> Global___Reservation:
-        """The reservation, COMMITTED unless it was returned since the request was first sent."""
+        """The reservation, COMMITTED."""
 
     def __init__(
         self,

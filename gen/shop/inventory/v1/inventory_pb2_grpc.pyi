@@ -20,9 +20,11 @@ class InventoryServiceStub:
 
     What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: pieces would be put in or
+    held back once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -108,9 +110,11 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
     What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the resource as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: pieces would be put in or
+    held back once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

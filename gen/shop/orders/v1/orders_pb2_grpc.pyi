@@ -27,7 +27,7 @@ class OrdersServiceStub:
     order, once stored, is carried on without it.
 
     Only its caller may send this call again, never the network in between: with the same request_id no second order is
-    made, and the first is answered as it is now, PENDING if it is still under way.
+    made for 30 days, and the first is answered as it is now, PENDING if it is still under way.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
     items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
@@ -92,7 +92,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         order, once stored, is carried on without it.
 
         Only its caller may send this call again, never the network in between: with the same request_id no second order is
-        made, and the first is answered as it is now, PENDING if it is still under way.
+        made for 30 days, and the first is answered as it is now, PENDING if it is still under way.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
         items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is

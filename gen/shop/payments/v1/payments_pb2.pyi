@@ -151,7 +151,7 @@ class AuthorizePaymentResponse(_message.Message):
     PAYMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def payment(self) -> Global___Payment:
-        """The payment, AUTHORIZED unless it was settled since the request was first sent."""
+        """The payment, AUTHORIZED."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class CapturePaymentResponse(_message.Message):
     PAYMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def payment(self) -> Global___Payment:
-        """The payment, CAPTURED unless it was refunded since the request was first sent."""
+        """The payment, CAPTURED."""
 
     def __init__(
         self,

@@ -18,9 +18,10 @@ class PaymentsServiceStub:
     An authorization sets money aside (AUTHORIZED); it is then collected (CAPTURED) or let go (VOIDED). Collected money
     can be paid back (REFUNDED). A refused authorization is an error and leaves no payment behind.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: money would be set aside once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -77,9 +78,10 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     An authorization sets money aside (AUTHORIZED); it is then collected (CAPTURED) or let go (VOIDED). Collected money
     can be paid back (REFUNDED). A refused authorization is an error and leaves no payment behind.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the payment as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: money would be set aside once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

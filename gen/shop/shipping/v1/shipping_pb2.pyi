@@ -279,7 +279,7 @@ class BookShipmentResponse(_message.Message):
     SHIPMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shipment(self) -> Global___Shipment:
-        """The shipment, BOOKED unless it was cancelled since the request was first sent."""
+        """The shipment, BOOKED."""
 
     def __init__(
         self,

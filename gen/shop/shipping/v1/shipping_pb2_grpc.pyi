@@ -17,9 +17,10 @@ class ShippingServiceStub:
 
     A shipment is BOOKED until it is CANCELLED. A refused booking is an error and leaves no shipment behind.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the shipment as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: another shipment would be booked.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -66,9 +67,10 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A shipment is BOOKED until it is CANCELLED. A refused booking is an error and leaves no shipment behind.
 
-    Every write carries a request_id. The first success under an id is remembered: the same request sent again changes
-    nothing and is answered with the shipment as it is now; another method or other contents under that id are refused
-    with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request may be sent again and is judged anew.
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: another shipment would be booked.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
