@@ -38,11 +38,14 @@ class Settings:
     targets: Mapping[str, str] = field(default_factory=dict)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the client needs to find Kafka, by librdkafka's names; empty without KAFKA_BOOTSTRAP_SERVERS."""
+    own: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What is the service's alone: <SERVICE>_KEY_FILE of the environment is KEY_FILE here."""
 
     @classmethod
     def read(cls, service: str, environ: Mapping[str, str]) -> "Settings":
         """Read `environ`; a variable that is empty counts as not set. Raises ConfigError."""
         env = {name: value.strip() for name, value in environ.items() if value.strip()}
+        prefix = f"{service.upper().replace('-', '_')}_"
         return cls(
             service=service,
             version=env.get("SERVICE_VERSION", "dev"),
@@ -54,6 +57,7 @@ class Settings:
             egress=env.get("GRPC_EGRESS"),
             targets={name.removesuffix("_TARGET"): value for name, value in env.items() if name.endswith("_TARGET")},
             kafka=_kafka(service, env),
+            own={name.removeprefix(prefix): value for name, value in env.items() if name.startswith(prefix)},
         )
 
 

@@ -12,16 +12,19 @@ Report = Callable[[], Awaitable[Mapping[str, object]]]
 class Management:
     """Answers GET /live with 200, GET /ready with 200 while the process wants calls and 503 otherwise.
 
-    GET /events answers JSON: what waits in the outbox, and what the consumer has before it.
+    GET /events answers JSON: what waits in the outbox, and what the consumer has before it. What is published
+    is answered at further paths.
     """
 
     def __init__(self) -> None:
         self._is_ready = False
         self._events: dict[str, Report] = {}
+        self._published: dict[str, Report] = {}
         app = web.Application()
         app.router.add_get("/live", self._live)
         app.router.add_get("/ready", self._ready)
         app.router.add_get("/events", self._report)
+        app.router.add_get("/{path:.*}", self._publication)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
 
     async def start(self, host: str, port: int) -> None:
@@ -40,6 +43,10 @@ class Management:
         """Have /events answer what `report` says, under `name`."""
         self._events[name] = report
 
+    def publish(self, path: str, report: Report) -> None:
+        """Answer GET `path` from now on with what `report` says."""
+        self._published[path] = report
+
     async def stop(self) -> None:
         """Close the port."""
         await self._runner.cleanup()
@@ -52,3 +59,7 @@ class Management:
 
     async def _report(self, _: web.Request) -> web.Response:
         return web.json_response({name: await report() for name, report in self._events.items()})
+
+    async def _publication(self, request: web.Request) -> web.Response:
+        report = self._published.get(request.path)
+        return web.Response(status=404) if report is None else web.json_response(await report())

@@ -50,6 +50,8 @@ class PostgreSQL:
             pool_timeout=BUSY_SECONDS,
             # A connection that a server's restart or a firewall has cut is noticed before a transaction begins on it.
             pool_pre_ping=True,
+            # An error's text goes to the log; what callers sent does not.
+            hide_parameters=True,
         )
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # Writers that wait for their turn here hold no connection that a reader could use.

@@ -28,7 +28,7 @@ from services.runtime.events.outbox import report_outbox
 from services.runtime.events.relay import LOOK_SECONDS, Relay
 from services.runtime.interceptor import CallInterceptor
 from services.runtime.logs import configure_logs
-from services.runtime.management import Management
+from services.runtime.management import Management, Report
 from services.runtime.reflection import add_reflection
 from services.runtime.requests import forget
 
@@ -53,6 +53,14 @@ class Runtime:
         self._settings = settings
         self._management = management
         self._closing = closing
+
+    def setting(self, name: str, default: str) -> str:
+        """Answer what the environment says under <SERVICE>_<name>."""
+        return self._settings.own.get(name, default)
+
+    def publish(self, path: str, report: Report) -> None:
+        """Have the management port answer GET `path` with what `report` says, as JSON: for who speaks plain HTTP."""
+        self._management.publish(path, report)
 
     async def database(self, versions: Path) -> Database:
         """Open the service's database, brought up to date with the migrations in the folder `versions`."""

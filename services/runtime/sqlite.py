@@ -29,7 +29,12 @@ class SQLite:
         if url.database in (None, "", ":memory:"):
             raise ConfigError("DATABASE_URL: a SQLite database needs a file; one in memory would be lost")
         self._path = Path(str(url.database))
-        self.engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        self.engine = create_async_engine(
+            url,
+            connect_args={"timeout": BUSY_SECONDS},
+            # An error's text goes to the log; what callers sent does not.
+            hide_parameters=True,
+        )
         event.listen(self.engine.sync_engine, "connect", _configure)
         event.listen(self.engine.sync_engine, "begin", _begin)
         self._writer = self.engine.execution_options(begin="IMMEDIATE")

@@ -16,6 +16,8 @@ from google.protobuf.descriptor_pb2 import (
 
 MONEY = ".google.type.Money"
 MONEY_NAMES = ("amount", "cost", "fee", "price", "total")
+NOT_KEPT = ("shop.identity.v1.IdentityService/IssueToken",)
+"""Writes without a request_id: the reply is a secret, which is made anew rather than kept."""
 FLOATS = (FieldDescriptorProto.TYPE_FLOAT, FieldDescriptorProto.TYPE_DOUBLE)
 
 
@@ -55,13 +57,13 @@ def idempotency(contracts: FileDescriptorSet) -> list[str]:
 
 
 def request_ids(contracts: FileDescriptorSet) -> list[str]:
-    """Every write carries a request_id, so that it can be sent again; no read does."""
+    """Every write carries a request_id, so that it can be sent again, but for those of NOT_KEPT; no read does."""
     offences = []
     for name, method in methods(contracts).items():
         read = method.options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
         fields = messages(contracts)[method.input_type].field
         carried = any(field.name == "request_id" and field.type == field.TYPE_STRING for field in fields)
-        if carried == read:
+        if carried == (read or name in NOT_KEPT):
             offences.append(f"{name} is a {'read with' if read else 'write without'} a request_id")
     return offences
 

@@ -11,12 +11,15 @@ from tests.mesh.harness import Mesh, dial
 
 PUBLIC = {
     "shop.catalog.v1.CatalogService",
+    "shop.identity.v1.IdentityService",
     "shop.inventory.v1.InventoryService",
     "shop.orders.v1.OrdersService",
 }
 NOT_PUBLIC = [
     "/shop.inventory.v1.InventoryService/ReserveStock",
     "/shop.inventory.v1.InventoryService/GetReservation",
+    "/shop.identity.v1.IdentityService/GetUser",
+    "/shop.identity.v1.IdentityService/RotateKeys",
     "/shop.payments.v1.PaymentsService/AuthorizePayment",
     "/shop.payments.v1.PaymentsService/GetPayment",
     "/grpc.health.v1.Health/Check",

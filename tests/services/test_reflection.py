@@ -32,6 +32,7 @@ async def test_the_public_services_are_listed(process: Process, version: str) ->
     assert [service.name for service in reply.list_services_response.service] == [
         "grpc.reflection.v1alpha.ServerReflection",
         "shop.catalog.v1.CatalogService",
+        "shop.identity.v1.IdentityService",
         "shop.inventory.v1.InventoryService",
         "shop.orders.v1.OrdersService",
     ]

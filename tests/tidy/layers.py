@@ -33,8 +33,8 @@ CONTRACTS = ("peers.py", "events.py")
 """Who knows the contracts of other services: what is asked of them, and what they tell."""
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
 READS_ENVIRONMENT = "services/runtime/server.py"
-SQL = "order_by"
-"""SQLAlchemy's name, and no order of a customer's."""
+OTHERS = ("order_by", "tcp_user_timeout")
+"""SQLAlchemy's and libpq's names: no order of a customer's, and no user of ours."""
 
 
 def layers(tree: Tree) -> list[str]:
@@ -108,4 +108,6 @@ def _words(node: ast.AST) -> set[str]:
             found = text
         case _:
             return set()
-    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", found.replace(SQL, ""))}
+    for name in OTHERS:
+        found = found.replace(name, "")
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", found)}

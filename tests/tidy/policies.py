@@ -10,6 +10,11 @@ from tests.tidy.tree import Tree
 DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
 MOST_RETRIES = 2
 
+OVER_HTTP = {"/.well-known/jwks.json": "verifiers of tokens ask for the keys over plain HTTP, istiod among them"}
+"""Paths that are no method's, and that anybody may ask for → why."""
+PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
+"""Names and protocols of the Services' ports."""
+
 
 @dataclass(frozen=True)
 class Contracts:
@@ -49,7 +54,7 @@ def routed(tree: Tree, contracts: Contracts) -> Iterator[str]:
 
 def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:
     """Answer the methods that nobody may call, and what a service's AuthorizationPolicy should not let in."""
-    rows = list(allowances(tree, app=""))
+    rows = [row for row in allowances(tree, app="") if row.path not in OVER_HTTP]
     called = {row.path for row in rows}
     for path in sorted(contracts.methods - called):
         yield f"{path} is in no AuthorizationPolicy: list its callers in {POLICIES}"
@@ -87,10 +92,10 @@ def door(tree: Tree, contracts: Contracts) -> Iterator[str]:
 
 
 def ports(tree: Tree) -> Iterator[str]:
-    """Answer the ports that Istio would not know as gRPC: it looks at the name, the cluster at appProtocol."""
+    """Answer the ports whose protocol Istio would not know: it looks at the name, the cluster at appProtocol."""
     for file, service in manifests(tree, WORKLOADS, "Service"):
         for port in service["spec"]["ports"]:
-            if (port.get("name"), port.get("appProtocol")) != ("grpc", "grpc"):
+            if (port.get("name"), port.get("appProtocol")) not in PORTS:
                 yield f"{file}: port {port['port']} has not the name grpc and the appProtocol grpc"
     for file, gateway in manifests(tree, POLICIES, "Gateway"):
         for port in (server["port"] for server in gateway["spec"]["servers"]):

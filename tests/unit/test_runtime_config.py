@@ -34,10 +34,12 @@ def test_every_variable_is_read() -> None:
             "GRPC_EGRESS": "127.0.2.1:50051",
             "CATALOG_TARGET": "127.0.0.1:50052",
             "SERVICE_VERSION": "v1",
+            "ORDERS_KEY_FILE": "keys",
         },
     )
     assert settings.listen == ("unix:run/app.sock", "0.0.0.0:1", "[::1]:2")
     assert settings.management == ("::1", 9)
+    assert settings.own == {"KEY_FILE": "keys"}
     assert settings.log_level == logging.DEBUG
     assert (settings.namespace, settings.version, settings.egress) == ("elsewhere", "v1", "127.0.2.1:50051")
     assert settings.targets == {"CATALOG": "127.0.0.1:50052"}

@@ -36,11 +36,11 @@ def topic_of(message: Message | type[Message]) -> str:
     return f"{message.DESCRIPTOR.file.package}.events"
 
 
-def write_headers(identity: str, kind: str, source: str, subject: str, time: datetime) -> dict[str, str]:
+def write_headers(event_id: str, kind: str, source: str, subject: str, time: datetime) -> dict[str, str]:
     """Make the CloudEvents attributes of an event as a record's headers."""
     return {
         "ce_specversion": SPECIFICATION,
-        "ce_id": identity,
+        "ce_id": event_id,
         "ce_type": kind,
         "ce_source": source,
         "ce_subject": subject,
@@ -65,8 +65,8 @@ def read_headers(headers: Iterable[Header]) -> dict[str, str]:
 def read_event(headers: Mapping[str, str], value: bytes | None, types: Mapping[str, type[Told]]) -> Event[Told] | None:
     """Answer the event of a record; None if its type is none of `types`. Raises MalformedRecordError."""
     try:
-        kind, identity = headers["ce_type"], headers["ce_id"]
-        if not identity:
+        kind, event_id = headers["ce_type"], headers["ce_id"]
+        if not event_id:
             raise MalformedRecordError("ce_id is empty")
         if kind not in types:
             return None
@@ -78,4 +78,4 @@ def read_event(headers: Mapping[str, str], value: bytes | None, types: Mapping[s
         raise MalformedRecordError(f"the header {error} is missing") from error
     except (ValueError, DecodeError) as error:
         raise MalformedRecordError(f"{type(error).__name__}: {error}") from error
-    return Event(identity, kind, headers.get("ce_source", ""), headers.get("ce_subject", ""), time, message)
+    return Event(event_id, kind, headers.get("ce_source", ""), headers.get("ce_subject", ""), time, message)

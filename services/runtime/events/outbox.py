@@ -87,10 +87,10 @@ class Outbox:
         """
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
-        identity = str(uuid.uuid4())
+        event_id = str(uuid.uuid4())
         await connection.execute(
             insert(outbox).values(
-                id=identity,
+                id=event_id,
                 aggregatetype=topic_of(message),
                 aggregateid=key,
                 type=message.DESCRIPTOR.full_name,
@@ -101,7 +101,7 @@ class Outbox:
                 tracingspancontext=carrier.get("traceparent", ""),
             )
         )
-        return identity
+        return event_id
 
 
 async def report_outbox(database: Database) -> dict[str, object]:
