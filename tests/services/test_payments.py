@@ -165,13 +165,6 @@ async def test_the_same_request_makes_one_payment_however_often_it_is_sent(payme
     assert len({reply.payment.name for reply in replies}) == 1
 
 
-async def test_a_capture_sent_again_after_a_refund_is_answered_with_the_payment_as_it_is(payments: Stub) -> None:
-    name, request_id = await authorized(payments), new_id()
-    await capture(payments, name, request_id)
-    await refund(payments, name)
-    assert (await capture(payments, name, request_id)).state == REFUNDED
-
-
 async def test_a_request_id_serves_one_request_alone(payments: Stub) -> None:
     request_id = new_id()
     name = (await payments.AuthorizePayment(authorization(request_id))).payment.name

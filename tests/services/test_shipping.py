@@ -158,13 +158,6 @@ async def test_the_same_request_books_one_shipment_however_often_it_is_sent(proc
     assert stored(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_booking_sent_again_after_it_was_cancelled_is_answered_as_it_is(shipping: Stub) -> None:
-    request = booking()
-    name = (await shipping.BookShipment(request)).shipment.name
-    cancelled = await cancel(shipping, name)
-    assert (await shipping.BookShipment(request)).shipment == cancelled
-
-
 async def test_a_request_id_serves_one_request_alone(shipping: Stub) -> None:
     request_id = new_id()
     name = (await shipping.BookShipment(booking(request_id))).shipment.name
