@@ -4,7 +4,8 @@ Passwords are hashed and compared between transactions, never in one: that takes
 """
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.identity.domain import (
@@ -16,8 +17,8 @@ from services.identity.domain import (
 )
 from services.identity.keyring import Clock, KeyRing, Token
 from services.identity.store import Store
-from services.runtime import Database, once, recall
-from services.runtime.requests import IdentifiedRequest
+from services.runtime import Database, recall, reply_once
+from services.runtime.requests import IdentifiedRequest, Reply
 
 
 class Hashes(Protocol):
@@ -42,6 +43,23 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """How a user is to be called; with an etag, only if it is the user's."""
+
+    display_name: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A password, and the one that is to take its place."""
+
+    email: str
+    current: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Accounts:
     """Makes users, changes them, and lets them in."""
 
@@ -50,74 +68,62 @@ class Accounts:
     keys: KeyRing
     clock: Clock
 
-    async def create(self, request: IdentifiedRequest, profile: Profile, password: str) -> User:
+    async def create(
+        self, request: IdentifiedRequest, profile: Profile, password: str, write: Callable[[User], Reply]
+    ) -> Reply:
         """Make a user. Raises EmailTakenError, RequestIdReusedError."""
         hashed = await self.passwords.hash(password)
         now = self.clock()
         user = User(str(uuid.uuid4()), profile.email, profile.display_name, State.ACTIVE, 1, now, now)
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
 
-            async def add() -> User:
-                await store.add(user, hashed)
-                return user
+        async def add(store: Store) -> User:
+            await store.add(user, hashed)
+            return user
 
-            return await once(connection, request, add, store.user)
+        return await self._once(request, add, write)
 
     async def user(self, user_id: str) -> User:
         """Answer one user. Raises UserNotFoundError."""
         async with self.database.read() as connection:
             return await Store(connection).user(user_id)
 
-    async def rename(self, request: IdentifiedRequest, user_id: str, display_name: str, etag: str) -> User:
+    async def rename(
+        self, request: IdentifiedRequest, user_id: str, new: Naming, write: Callable[[User], Reply]
+    ) -> Reply:
         """Give a user another display name. Raises UserNotFoundError, EtagMismatchError, RequestIdReusedError."""
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
 
-            async def change() -> User:
-                return await _put(
-                    store, (await store.user(user_id, lock=True)).renamed(display_name, etag, self.clock())
-                )
+        async def change(store: Store) -> User:
+            user = await store.user(user_id, lock=True)
+            return await _put(store, user.renamed(new.display_name, new.etag, self.clock()))
 
-            return await once(connection, request, change, store.user)
+        return await self._once(request, change, write)
 
-    async def disable(self, request: IdentifiedRequest, user_id: str) -> User:
+    async def disable(self, request: IdentifiedRequest, user_id: str, write: Callable[[User], Reply]) -> Reply:
         """Bar a user from new tokens. Raises UserNotFoundError, RequestIdReusedError."""
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
 
-            async def change() -> User:
-                return await _put(store, (await store.user(user_id, lock=True)).disabled(self.clock()))
+        async def change(store: Store) -> User:
+            user = await store.user(user_id, lock=True)
+            return await _put(store, user.disabled(self.clock()))
 
-            return await once(connection, request, change, store.user)
+        return await self._once(request, change, write)
 
-    async def change_password(self, request: IdentifiedRequest, email: str, current: str, new: str) -> User:
+    async def change_password(self, request: IdentifiedRequest, asked: Change, write: Callable[[User], Reply]) -> Reply:
         """Replace the password of whoever knows it.
 
         Raises InvalidCredentialsError, TooManyAttemptsError, UserDisabledError, RequestIdReusedError.
         """
-        # Once it is carried out the current password is no longer that, be it before this call or during it.
-        if (user := await self._known(request)) is not None:
-            return user
-        try:
-            proof = await self._prove(email, current)
-        except InvalidCredentialsError:
-            if (user := await self._known(request)) is not None:
-                return user
-            raise
-        hashed = await self.passwords.hash(new)
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
+        proof = await self._prove_anew(request, asked.email, asked.current)
+        hashed = await self.passwords.hash(asked.new) if proof else ""
 
-            async def change() -> User:
-                user, current_hash = await self._let_in(store, proof)
-                if current_hash != proof.hashed:
-                    # Another one changed it in the meantime.
-                    raise InvalidCredentialsError
-                await store.put_hash(user.id, hashed)
-                return await _put(store, user.with_other_password(self.clock()))
+        async def change(store: Store) -> User:
+            found = await self._let_in(store, proof) if proof else None
+            if found is None or proof is None or found[1] != proof.hashed:
+                # Another one changed it in the meantime.
+                raise InvalidCredentialsError
+            await store.put_hash(found[0].id, hashed)
+            return await _put(store, found[0].with_other_password(self.clock()))
 
-            return await once(connection, request, change, store.user)
+        return await self._once(request, change, write)
 
     async def log_in(self, email: str, password: str) -> Token:
         """Give an access token to whoever knows the password.
@@ -138,10 +144,28 @@ class Accounts:
         async with self.database.write(shared=True) as connection:
             await Store(connection).forget(self.clock())
 
-    async def _known(self, request: IdentifiedRequest) -> User | None:
+    async def _once(
+        self, request: IdentifiedRequest, change: Callable[[Store], Awaitable[User]], write: Callable[[User], Reply]
+    ) -> Reply:
+        async with self.database.write(shared=True) as connection:
+            store = Store(connection)
+            return await reply_once(connection, request, lambda: change(store), store.user, write)
+
+    async def _is_known(self, request: IdentifiedRequest) -> bool:
         async with self.database.read() as connection:
-            known = await recall(connection, request)
-            return None if known is None else await Store(connection).user(known)
+            return await recall(connection, request) is not None
+
+    async def _prove_anew(self, request: IdentifiedRequest, email: str, password: str) -> Proof | None:
+        """Prove who sends the request; None if it was carried out, for then the password is no longer the same."""
+        if await self._is_known(request):
+            return None
+        try:
+            return await self._prove(email, password)
+        except InvalidCredentialsError:
+            # The same request, sent at once, may have been carried out in between.
+            if await self._is_known(request):
+                return None
+            raise
 
     async def _prove(self, email: str, password: str) -> Proof:
         async with self.database.write(shared=True) as connection:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +17,8 @@ from services.identity.domain import ROLES, User
 from services.identity.rotation import KeyState, SigningKey
 from services.identity.store import KeyStore
 from services.identity.vault import Vault
-from services.runtime import Database, once
-from services.runtime.requests import IdentifiedRequest
+from services.runtime import Database, reply_once
+from services.runtime.requests import IdentifiedRequest, Reply
 
 ALGORITHM = "RS256"
 BITS, EXPONENT = 2048, 65537
@@ -39,6 +39,14 @@ class Token:
 
     text: str
     expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation led to: the key that was made for it, and all that are shown, the newest first."""
+
+    id: str
+    keys: Sequence[SigningKey]
 
 
 class KeyRing:
@@ -77,23 +85,21 @@ class KeyRing:
         async with self._database.read() as connection:
             return rotation.shown(await KeyStore(connection).keys(), self._clock())
 
-    async def rotate(self, request: IdentifiedRequest) -> list[SigningKey]:
+    async def rotate(self, request: IdentifiedRequest, write: Callable[[Rotation], Reply]) -> Reply:
         """Have the next key sign, once for each request. Raises NextKeyTooNewError, RequestIdReusedError."""
         new = await asyncio.to_thread(self._make)
         async with self._database.write() as connection:
             store = KeyStore(connection)
 
-            async def change() -> SigningKey:
+            async def change() -> Rotation:
                 before = await store.keys()
-                after = rotation.rotated(before, self._clock(), new)
-                await store.replace(before, after)
-                return new
+                await store.replace(before, rotation.rotated(before, self._clock(), new))
+                return await find(new.id)
 
-            async def find(_: str) -> SigningKey:
-                return new
+            async def find(key_id: str) -> Rotation:
+                return Rotation(key_id, rotation.shown(await store.keys(), self._clock()))
 
-            await once(connection, request, change, find)
-            return rotation.shown(await store.keys(), self._clock())
+            return await reply_once(connection, request, change, find, write)
 
     async def _turned(self) -> bool:
         """Do what is due, and answer whether anything was."""

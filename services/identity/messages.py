@@ -7,7 +7,8 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from services.identity.domain import Profile, User
-from services.identity.keyring import ALGORITHM, Token
+from services.identity.handlers import Change, Naming
+from services.identity.keyring import ALGORITHM, Rotation, Token
 from services.identity.rotation import SigningKey
 from services.runtime import Check
 from services.runtime.instants import timestamp
@@ -50,15 +51,15 @@ def read_user_name(request: pb.GetUserRequest) -> str:
         return check.resource("name", request.name, "users")
 
 
-def read_updating(request: pb.UpdateUserRequest) -> tuple[str, str, str]:
-    """Answer the user, the new display name, and the etag or "". Raises InvalidFieldsError."""
+def read_updating(request: pb.UpdateUserRequest) -> tuple[str, Naming]:
+    """Answer the user, and what the user is to be called. Raises InvalidFieldsError."""
     with Check() as check:
         check.request_id(request.request_id)
         user_id = check.resource("user.name", request.user.name, "users")
         name = check.text("user.display_name", request.user.display_name, longest=LONGEST_NAME)
         others = set(request.update_mask.paths) - {DISPLAY_NAME}
         check.that("update_mask", f"must name {DISPLAY_NAME} alone, or nothing", holds=not others)
-    return user_id, name, request.user.etag
+    return user_id, Naming(name, request.user.etag)
 
 
 def read_disabling(request: pb.DisableUserRequest) -> str:
@@ -68,14 +69,14 @@ def read_disabling(request: pb.DisableUserRequest) -> str:
         return check.resource("name", request.name, "users")
 
 
-def read_changing(request: pb.ChangePasswordRequest) -> str:
-    """Answer the e-mail address of whose password is to be changed. Raises InvalidFieldsError."""
+def read_changing(request: pb.ChangePasswordRequest) -> Change:
+    """Answer whose password is to be changed, and to what. Raises InvalidFieldsError."""
     with Check() as check:
         check.request_id(request.request_id)
         email = _read_email("email", request.email, check)
         check.text("current_password", request.current_password, longest=LONGEST_PASSWORD)
         check.text("new_password", request.new_password, shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD)
-    return email
+    return Change(email, request.current_password, request.new_password)
 
 
 def read_login(request: pb.IssueTokenRequest) -> str:
@@ -123,6 +124,11 @@ def write_signing_key(key: SigningKey) -> pb.SigningKey:
         create_time=timestamp(key.create_time),
         update_time=timestamp(key.update_time),
     )
+
+
+def write_rotation(rotation: Rotation) -> pb.RotateKeysResponse:
+    """Make the reply to RotateKeys."""
+    return pb.RotateKeysResponse(keys=map(write_signing_key, rotation.keys))
 
 
 def _read_email(field: str, value: str, check: Check) -> str:

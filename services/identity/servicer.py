@@ -45,8 +45,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
         profile = messages.read_creating(request)
         marked = messages.without_secrets(request, self._mark)
-        user = await self._accounts.create(marked, profile, request.password)
-        return pb.CreateUserResponse(user=messages.write_user(user))
+        user = await self._accounts.create(marked, profile, request.password, messages.write_user)
+        return pb.CreateUserResponse(user=user)
 
     @override
     async def GetUser(self, request: pb.GetUserRequest, context: Context) -> pb.GetUserResponse:
@@ -55,20 +55,20 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> pb.UpdateUserResponse:
-        user = await self._accounts.rename(request, *messages.read_updating(request))
-        return pb.UpdateUserResponse(user=messages.write_user(user))
+        user_id, naming = messages.read_updating(request)
+        return pb.UpdateUserResponse(user=await self._accounts.rename(request, user_id, naming, messages.write_user))
 
     @override
     async def DisableUser(self, request: pb.DisableUserRequest, context: Context) -> pb.DisableUserResponse:
-        user = await self._accounts.disable(request, messages.read_disabling(request))
-        return pb.DisableUserResponse(user=messages.write_user(user))
+        user_id = messages.read_disabling(request)
+        return pb.DisableUserResponse(user=await self._accounts.disable(request, user_id, messages.write_user))
 
     @override
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:
-        email = messages.read_changing(request)
+        asked = messages.read_changing(request)
         marked = messages.without_secrets(request, self._mark)
-        user = await self._accounts.change_password(marked, email, request.current_password, request.new_password)
-        return pb.ChangePasswordResponse(user=messages.write_user(user))
+        user = await self._accounts.change_password(marked, asked, messages.write_user)
+        return pb.ChangePasswordResponse(user=user)
 
     @override
     async def IssueToken(self, request: pb.IssueTokenRequest, context: Context) -> pb.IssueTokenResponse:
@@ -82,8 +82,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     @override
     async def RotateKeys(self, request: pb.RotateKeysRequest, context: Context) -> pb.RotateKeysResponse:
         messages.read_rotating(request)
-        keys = await self._keys.rotate(request)
-        return pb.RotateKeysResponse(keys=map(messages.write_signing_key, keys))
+        return await self._keys.rotate(request, messages.write_rotation)
 
     async def jwks(self) -> Mapping[str, object]:
         """Answer what GetJwks does, as JSON: for those who ask over HTTP."""

@@ -28,6 +28,7 @@ FOOTPRINTS = {
     "inventory": "SELECT (SELECT count(*) FROM reservations), sum(available), sum(reserved), sum(sold) FROM stocks",
     "payments": "SELECT count(*), sum(cents) FROM payments",
     "shipping": "SELECT count(*), sum(pieces) FROM shipments",
+    "identity": "SELECT count(*), sum(revision) FROM users",
     "orders": "SELECT count(*), (SELECT count(*) FROM outbox) FROM orders",
 }
 # Path → what changes what such a request has made: the method and its request.

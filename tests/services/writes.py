@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import money_pb2
 
+from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
@@ -16,8 +17,9 @@ from tests.services.harness import Process
 from tests.services.shop import cart, new_id
 from tests.tidy.contracts import methods, service_of
 
-INVENTORY, PAYMENTS, SHIPPING, ORDERS = (
-    f"/shop.{name}.v1.{name.capitalize()}Service/" for name in ("inventory", "payments", "shipping", "orders")
+INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
+    f"/shop.{name}.v1.{name.capitalize()}Service/"
+    for name in ("inventory", "payments", "shipping", "orders", "identity")
 )
 EUROS = money_pb2.Money(currency_code="EUR", units=20)
 
@@ -122,6 +124,24 @@ async def cancelling_order(caller: Caller) -> Message:
     return orders_pb2.CancelOrderRequest(request_id=new_id(), name=placed)
 
 
+async def creating_user(_: Caller) -> Message:
+    user = identity_pb2.User(email=f"{new_id()}@shop.example", display_name="Ada")
+    return identity_pb2.CreateUserRequest(request_id=new_id(), user=user, password=new_id())
+
+
+async def user(caller: Caller) -> str:
+    return str((await caller.reply(f"{IDENTITY}CreateUser", await creating_user(caller))).user.name)
+
+
+async def updating_user(caller: Caller) -> Message:
+    renamed = identity_pb2.User(name=await user(caller), display_name="Countess")
+    return identity_pb2.UpdateUserRequest(request_id=new_id(), user=renamed)
+
+
+async def disabling_user(caller: Caller) -> Message:
+    return identity_pb2.DisableUserRequest(request_id=new_id(), name=await user(caller))
+
+
 WRITES: dict[str, Request] = {
     f"{INVENTORY}ReceiveStock": receiving,
     f"{INVENTORY}ReserveStock": reserving,
@@ -136,8 +156,15 @@ WRITES: dict[str, Request] = {
     f"{SHIPPING}CancelShipment": cancelling_shipment,
     f"{ORDERS}PlaceOrder": placing,
     f"{ORDERS}CancelOrder": cancelling_order,
+    f"{IDENTITY}CreateUser": creating_user,
+    f"{IDENTITY}UpdateUser": updating_user,
+    f"{IDENTITY}DisableUser": disabling_user,
 }
 """Path → what makes a new request for it, which nobody has sent yet."""
 
-ELSEWHERE = {f"{ORDERS}ResumeOrder": "test_orders_parking.py: it needs an order that got stuck"}
+ELSEWHERE = {
+    f"{ORDERS}ResumeOrder": "test_orders_parking.py: it needs an order that got stuck",
+    f"{IDENTITY}ChangePassword": "test_identity.py: fifty at once are more than an e-mail address may be tried",
+    f"{IDENTITY}RotateKeys": "test_identity_keys.py: a new key has to become an hour old",
+}
 """Writes that are shown elsewhere → where, and why."""
