@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +21,10 @@ Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
 
 
-def plenty() -> Iterator[str]:
-    """Ids of products with many pieces, over and over, so that thousands of orders empty no shelf."""
+def plenty() -> list[str]:
+    """Answer the names of products with many pieces: spread over them, thousands of orders empty no shelf."""
     with OPENING_STOCK.open(newline="") as lines:
-        return itertools.cycle([row["product_id"] for row in csv.DictReader(lines) if int(row["pieces"]) >= 100])
+        return [f"products/{row['product_id']}" for row in csv.DictReader(lines) if int(row["pieces"]) >= 100]
 
 
 class Shop:
@@ -35,7 +35,7 @@ class Shop:
         self._inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
         self._orders = orders_pb2_grpc.OrdersServiceStub(channel)
         self._timeout = timeout
-        self._products = plenty()
+        self._products = itertools.cycle(plenty())
 
     async def get_product(self) -> catalog_pb2.GetProductResponse:
         """Read one product."""
@@ -55,18 +55,42 @@ class Shop:
             orders_pb2.ListOrdersRequest(customer="customers/test"), timeout=self._timeout
         )
 
-    async def place_order(self) -> orders_pb2.Order:
-        """Place an order over one piece, which is shipped; answers it CONFIRMED."""
-        request = orders_pb2.PlaceOrderRequest(
+    def wish(self, customer: str = "customers/test") -> orders_pb2.PlaceOrderRequest:
+        """Make a request for one piece, which is shipped."""
+        return orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
-            customer="customers/test",
-            items=[orders_pb2.PlaceOrderItem(product=f"products/{next(self._products)}", quantity=1)],
+            customer=customer,
+            items=[orders_pb2.PlaceOrderItem(product=next(self._products), quantity=1)],
             payment_token="tok_visa",  # noqa: S106 - stands for no card
             shipping_address=orders_pb2.ShippingAddress(
                 recipient="Test", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE"
             ),
         )
-        order = (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
+
+    async def place(self, request: orders_pb2.PlaceOrderRequest) -> orders_pb2.Order:
+        """Place an order and answer it, however it has ended."""
+        return (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
+
+    async def orders(self, customer: str) -> list[orders_pb2.Order]:
+        """Read all orders of a customer, page by page."""
+        found: list[orders_pb2.Order] = []
+        token = ""
+        while True:
+            request = orders_pb2.ListOrdersRequest(customer=customer, page_size=100, page_token=token)
+            page = await self._orders.ListOrders(request, timeout=self._timeout)
+            found += page.orders
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def stock(self, product: str) -> inventory_pb2.Stock:
+        """Read the stock of a product, whose name is given."""
+        name = product.replace("products/", "stocks/")
+        return (await self._inventory.GetStock(inventory_pb2.GetStockRequest(name=name), timeout=self._timeout)).stock
+
+    async def place_order(self) -> orders_pb2.Order:
+        """Place an order over one piece, which is shipped; answers it CONFIRMED."""
+        order = await self.place(self.wish())
         assert order.state == orders_pb2.Order.STATE_CONFIRMED, f"{order.name}: {order.rejection_message}"
         return order
 

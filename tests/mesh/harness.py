@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -117,6 +118,13 @@ class Mesh:
         output = await self.kubectl("logs", "-n", "shop", pod, "-c", "istio-proxy")
         lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
         return [line for line in lines if user_agent in (line.get("user_agent") or "")]
+
+    async def events(self, app: str) -> dict[str, Any]:
+        """Ask an app's management port what it says of its events."""
+        pod = await self.pod(app)
+        with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8081/events", timeout=5) as reply:  # noqa: ASYNC210  # local
+            found: dict[str, Any] = json.load(reply)
+            return found
 
     async def egress(self, pod: str) -> str:
         """`host:port` at which the Pod's app dials out through its sidecar."""
