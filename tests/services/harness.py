@@ -86,6 +86,12 @@ class Process:
         except OSError:
             return 0
 
+    def events(self) -> dict[str, Any]:
+        """Answer what it says of its events."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/events", timeout=5) as reply:
+            found: dict[str, Any] = json.load(reply)
+            return found
+
     def log(self) -> list[dict[str, Any]]:
         """Answer the records it has written so far."""
         return [json.loads(line) for line in (self.folder / "out.log").read_text(encoding="utf-8").splitlines()]

@@ -19,6 +19,7 @@ from tests.services.harness import free_port
 START_SECONDS = 60
 STOP_SECONDS = 30
 READ_SECONDS = 10.0
+LEAVE_SECONDS = 20
 
 
 class UnavailableError(Exception):
@@ -97,6 +98,13 @@ class Broker:
         for key, value, headers in records:
             producer.produce(topic, key=key, value=value, headers=[*headers.items()])
         assert producer.flush(READ_SECONDS) == 0
+
+    @retry(stop=stop_after_delay(LEAVE_SECONDS), wait=wait_fixed(0.5), retry=retry_if_exception_type(KafkaException))
+    def rewind(self, group: str) -> None:
+        """Have a consumer group, once its last member has left, begin at the beginning again."""
+        client = AdminClient({"bootstrap.servers": self.address})
+        if group in {found.group_id for found in client.list_consumer_groups().result().valid}:
+            client.delete_consumer_groups([group])[group].result()
 
     @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.1), retry=retry_if_exception_type(KafkaException))
     def _wait(self) -> None:

@@ -1,17 +1,14 @@
 """Events through a real Kafka: nothing is lost and nothing counts twice, whoever is away, and checkout never waits."""
 
 import asyncio
-import json
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -84,18 +81,11 @@ async def is_told(notifications: Process, customer: str, *kinds: int) -> None:
             assert await told(notifications, customer) == list(kinds)
 
 
-def events(process: Process) -> dict[str, Any]:
-    """Answer what the process says of its events."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/events", timeout=5) as reply:
-        found: dict[str, Any] = json.load(reply)
-        return found
-
-
 async def has_taken(consumer: Process, records: int) -> None:
     """Wait until a consumer has read so many records, and has none before it."""
     async for attempt in patiently():
         with attempt:
-            report = events(consumer)["consumer"]
+            report = consumer.events()["consumer"]
             assert report["taken"] >= records
             assert sum(report["lag"].values()) == 0
 
@@ -149,7 +139,7 @@ async def test_what_is_delivered_twice_counts_once(start: Start, broker: Broker,
         with attempt:
             before = await summary(analytics, order)
             assert (before.placed_orders, before.confirmed_orders) == (1, 1)
-    taken = {consumer: events(consumer)["consumer"]["taken"] for consumer in (notifications, analytics)}
+    taken = {consumer: consumer.events()["consumer"]["taken"] for consumer in (notifications, analytics)}
     again = [
         (key, bytes(record.value() or b""), headers_of(record))
         for record in broker.records(TOPIC)
@@ -191,11 +181,11 @@ async def test_while_kafka_is_away_orders_go_on_and_nothing_is_lost(
         for _ in range(5):
             assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
         assert time.monotonic() - began < 5
-        assert events(orders)["outbox"]["waiting"] == 10
+        assert orders.events()["outbox"]["waiting"] == 10
     await is_told(notifications, customer, *[CONFIRMED_KIND, PLACED_KIND] * 6)
     async for attempt in patiently():
         with attempt:
-            assert events(orders)["outbox"] == {"waiting": 0, "eldest": None}
+            assert orders.events()["outbox"] == {"waiting": 0, "eldest": None}
 
 
 async def test_what_a_process_left_in_its_outbox_is_published_by_the_next(
@@ -222,7 +212,7 @@ async def test_two_replicas_publish_each_orders_events_in_their_sequence(
     keys = {order.name.removeprefix("orders/").encode() for order in placed}
     async for attempt in patiently():
         with attempt:
-            assert events(replicas[0])["outbox"]["waiting"] == 0
+            assert replicas[0].events()["outbox"]["waiting"] == 0
     sequences: dict[bytes, list[bytes]] = {}
     for record in broker.records(TOPIC):
         if (key := bytes(record.key() or b"")) in keys:
@@ -248,7 +238,7 @@ async def test_a_record_that_is_no_event_is_put_aside_and_those_behind_it_are_ta
             assert len(mine) == 6
     assert all(headers["dead_letter_topic"] == TOPIC.encode() for headers in mine)
     assert all(b"MalformedRecordError" in headers["dead_letter_reason"] for headers in mine)
-    assert events(notifications)["consumer"]["dead_letters"] >= 6
+    assert notifications.events()["consumer"]["dead_letters"] >= 6
 
 
 async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Broker, shop: Shop) -> None:
@@ -259,7 +249,7 @@ async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Brok
     await shop.place(cart(customer=customer, p_0001=1))
     async for attempt in patiently():
         with attempt:
-            assert events(choosy)["consumer"]["dead_letters"] >= 2
+            assert choosy.events()["consumer"]["dead_letters"] >= 2
     assert await told(choosy, customer) == []
     (choosy.folder / "refuse").unlink()
     assert "dead letters are taken again" in replay(broker)
