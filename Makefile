@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status test tools generate lint breaking lock clean
+.PHONY: help up down status ledger resume call test tools generate lint breaking lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -24,6 +24,15 @@ down: ## End the mesh; its data stays
 
 status: $(VENV) ## Show every Pod of the mesh with its memory
 	@$(BIN)/mesh status
+
+ledger: $(VENV) ## Prove that the books of all services balance, or name every row that offends
+	@$(BIN)/python tools/operator_job.py ledger
+
+resume: $(VENV) ## Carry a parked order on: ORDER=orders/<id>
+	@$(BIN)/python tools/operator_job.py resume "$(ORDER)"
+
+call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
+	@$(BIN)/python tools/operator_job.py call "$(METHOD)" '$(or $(JSON),{})'
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest $(ARGS)

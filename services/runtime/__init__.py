@@ -4,7 +4,7 @@ from services.runtime.background import Background
 from services.runtime.database import Database
 from services.runtime.errors import ErrorTable, Refusal
 from services.runtime.requests import once, recall, reply_once
-from services.runtime.server import Runtime, serve
+from services.runtime.server import Runtime, perform, serve
 from services.runtime.validation import Check
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Refusal",
     "Runtime",
     "once",
+    "perform",
     "recall",
     "reply_once",
     "serve",

@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 from confluent_kafka import KafkaException
@@ -74,6 +75,11 @@ class Runtime:
         self._closing.push_async_callback(opened.close)
         return opened
 
+    @property
+    def kafka(self) -> Mapping[str, str]:
+        """What a client needs to find Kafka, by librdkafka's names; empty if there is none."""
+        return self._settings.kafka
+
     def background(self) -> Background:
         """Make what runs work beside the calls. Ask for it last: it ends before what was opened earlier is closed."""
         background = Background()
@@ -133,6 +139,29 @@ def serve(service: str, register: Register, errors: ErrorTable) -> None:
         sys.exit(2)
 
 
+def perform(name: str, job: Callable[[Runtime], Awaitable[int]]) -> None:
+    """Do a job and exit with the code that it answers; with 2 if its environment does not let it begin.
+
+    It listens nowhere, and writes no log beside what it says itself.
+    """
+    try:
+        code = asyncio.run(_perform(Settings.read(name, os.environ), job))
+    except ConfigError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        code = 2
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        code = 130
+    sys.exit(code)
+
+
+async def _perform(settings: Settings, job: Callable[[Runtime], Awaitable[int]]) -> int:
+    _cancel_on_signal(asyncio.current_task())
+    async with AsyncExitStack() as closing:
+        tracing = telemetry.Telemetry(settings.service, settings.version, os.environ)
+        closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
+        return await job(Runtime(settings, Management(), closing))
+
+
 def _replay(settings: Settings) -> None:
     if not settings.kafka:
         raise ConfigError("KAFKA_BOOTSTRAP_SERVERS: is not set")
@@ -184,7 +213,7 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
         await asyncio.Event().wait()
 
 
-def _cancel_on_signal(task: asyncio.Task[None] | None) -> None:
+def _cancel_on_signal(task: asyncio.Task[Any] | None) -> None:
     """SIGTERM and SIGINT end `task` as a cancellation, once; whatever it holds open is then closed in order."""
     assert task is not None  # noqa: S101  # for mypy: a coroutine under asyncio.run has a task
 

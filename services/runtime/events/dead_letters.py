@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
+from services.runtime.events.archive import partitions
 from services.runtime.events.event import Header, headers_of
 
 # What is added to a dead letter, and taken off again.
@@ -40,6 +41,20 @@ class DeadLetters:
     async def bury(self, refused: Sequence[tuple[Message, Exception]]) -> None:
         """Put records aside, each with where it came from and why it is here. Raises KafkaException."""
         await asyncio.to_thread(self._bury, refused)
+
+    def count(self) -> int:
+        """Answer how many lie there that nobody had the group take again. Blocks. Raises KafkaException."""
+        topic = dead_letters_of(self._group)
+        client = Consumer({**self._settings, "group.id": topic, "enable.auto.commit": False})
+        try:
+            found = 0
+            for number in partitions(client, topic):
+                [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
+                low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
+                found += end - max(partition.offset, low)
+            return found
+        finally:
+            client.close()
 
     def replay(self) -> int:
         """Have the group take its dead letters again, those that lie there now; answer how many. Blocks.
@@ -75,9 +90,8 @@ class DeadLetters:
 
     def _carry(self, client: Consumer) -> int:
         topic = dead_letters_of(self._group)
-        known = client.list_topics(topic, WAIT_SECONDS).topics[topic].partitions
         count = 0
-        for number in known:
+        for number in partitions(client, topic):
             # One partition after the other, assigned by hand: whoever replays is alone at it.
             [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
             low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
