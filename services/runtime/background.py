@@ -58,11 +58,16 @@ async def _without_deadline(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def _repeated(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # for mypy: a coroutine that runs has a task
     while True:
         try:
             await work()
         except Exception:
             logger.exception("background work failed")
+        # What fails while it is being cancelled, a client that is closed for example, ends with that failure instead.
+        if task.cancelling():
+            return
         await asyncio.sleep(seconds)
 
 

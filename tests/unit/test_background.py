@@ -82,3 +82,19 @@ async def test_repeated_work_survives_its_failures_and_ends_with_the_process() -
     left = turns.qsize()
     await asyncio.sleep(0.01)
     assert turns.qsize() == left
+
+
+async def test_repeated_work_ends_with_the_process_though_it_fails_on_its_way_out() -> None:
+    background, begun = Background(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("in place of the cancellation")
+
+    background.repeat(0.001, work)
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await background.close()
