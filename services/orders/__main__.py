@@ -5,8 +5,10 @@ from pathlib import Path
 import grpc.aio
 
 from services.orders.events import SOURCE, Announcer
-from services.orders.handlers import Orders, Recovery
+from services.orders.handlers import Orders
+from services.orders.news import News
 from services.orders.peers import Catalog, Inventory, Payments, Shipping
+from services.orders.recovery import Recovery
 from services.orders.saga import Saga
 from services.orders.servicer import ERRORS, OrdersServicer
 from services.orders.store import Log
@@ -16,6 +18,8 @@ from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 HERE = Path(__file__).parent
 # An order that has not moved for so long is given back: well above what the mesh lets one call take.
 RECOVERY_SECONDS = 10.0
+# How soon those who wait for an order hear of what another process has written.
+LOOK_SECONDS = 0.5
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
@@ -25,10 +29,12 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     catalog, shipping = Catalog(runtime.channel("catalog")), Shipping(runtime.channel("shipping"))
     runtime.forget_requests(database)
     announce = Announcer(runtime.outbox(database, SOURCE))
-    saga = Saga(Log(database, announce), inventory, payments, shipping)
+    news = News(database)
+    saga = Saga(Log(database, announce, news.tell), inventory, payments, shipping)
     background = runtime.background()
     background.repeat(RECOVERY_SECONDS, Recovery(database, saga).run)
-    servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background, announce))
+    background.repeat(LOOK_SECONDS, news.look)
+    servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background, announce, news))
     orders_pb2_grpc.add_OrdersServiceServicer_to_server(servicer, server)
     return [orders_pb2.DESCRIPTOR.services_by_name["OrdersService"].full_name]
 

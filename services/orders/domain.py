@@ -259,6 +259,16 @@ class Order:
         return sum(item.unit_price_cents * item.quantity for item in self.items) + self.shipping_cents
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the order is carried no further."""
+        return self.state in {State.CONFIRMED, State.REJECTED, State.CANCELLED}
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody is at the order now: it has ended, or could not be undone and is left for later."""
+        return self.has_ended or self.failures > 0
+
+    @property
     def is_understood(self) -> bool:
         """Whether this version of the service knows how the order goes on: during a rollout, a newer one may not."""
         return self.state is not State.UNSPECIFIED and self.step is not Step.UNSPECIFIED

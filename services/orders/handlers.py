@@ -1,37 +1,37 @@
-"""What the service does for each call, and beside the calls: place, answer, cancel, recover."""
+"""What the service does for each call: place, answer, watch, cancel, resume."""
 
-import asyncio
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from functools import partial
 from typing import Protocol
 
 from services.orders.domain import (
-    UNFINISHED,
     Cart,
     Destination,
     Order,
     Product,
-    State,
     TakenOverError,
     Wanted,
     Wish,
     priced,
     within_limit,
 )
+from services.orders.news import Follower, News
 from services.orders.saga import Saga
 from services.orders.store import Announce, Store
 from services.runtime import Background, Database, once, recall
+from services.runtime.deadline import before_deadline
 from services.runtime.requests import IdentifiedRequest
 
-# So many unfinished orders recovery looks up at once, and so many it carries on at once.
-PAGE = 500
-ABREAST = 8
+# So long a call waits for its order's end, if its own deadline does not come first. With what comes before, that is
+# less than a stopping process gives the calls under way: each gets its answer.
+MOST_SECONDS = 8.0
 
-logger = logging.getLogger(__name__)
+Change = Callable[[Store], Awaitable[Order]]
+Carry = Callable[[Order], Awaitable[Order]]
 
 
 class Catalog(Protocol):
@@ -58,20 +58,20 @@ class Orders:
     saga: Saga
     background: Background
     announce: Announce
+    news: News
 
     async def place(self, request: IdentifiedRequest, cart: Cart) -> Order:
-        """Make the order that `request` asks for and carry it to its end; answer it as it is now if it was made before.
+        """Make the order that `request` asks for, unless that was made before; answer it at its end, or in time.
 
         Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, RegionNotServedError,
         CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; nothing is stored then.
         """
         async with self.database.read() as connection:
             known = await recall(connection, request)
-            if known is not None:
-                return await Store(connection).order(known)
-        order = await self._order(cart)
-        # From here on the order is the shop's: its caller may go, it is carried on.
-        return await self.background.finish(self._carry(request, order))
+        if known is None:
+            order = await self._order(cart)
+            known = await self._begin(request, lambda store: store.add(order, self.announce), self.saga.place)
+        return await self._settled(known)
 
     async def order(self, order_id: str) -> Order:
         """Answer one order. Raises OrderNotFoundError."""
@@ -83,30 +83,36 @@ class Orders:
         async with self.database.read() as connection:
             return await Store(connection).orders_after(after, wanted, limit)
 
+    async def watch(self, order_id: str, seen: int | None) -> AsyncIterator[Order]:
+        """Answer the order, unless it is at the revision `seen`, and then each change until it has ended.
+
+        Raises OrderNotFoundError.
+        """
+        with self.news.follow(order_id) as follower:
+            follower.tell(await self.order(order_id))
+            while True:
+                order = await follower.moved()
+                if order.revision != seen:
+                    yield order
+                if order.has_ended:
+                    return
+
     async def cancel(self, request: IdentifiedRequest, order_id: str) -> Order:
-        """Undo a confirmed order, as `request` asks for; answer it as it is now if it was asked for before.
+        """Undo a confirmed order, as `request` asks for; answer it at its end, or in time.
 
         Raises OrderNotFoundError, OrderStateError or RequestIdReusedError; nothing is changed then.
         """
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
-            order = await once(connection, request, lambda: _cancelling(store, order_id), store.order)
-        if order.state is not State.CANCELLING:
-            return order
+        change = partial(_changed, order_id, lambda order: order.cancelling(datetime.now(UTC)))
         # Whoever else is at it does the same: its calls are made once, and its end is written once.
-        return await self.background.finish(self._until_taken_over(self.saga.cancel, order))
+        return await self._settled(await self._begin(request, change, self.saga.cancel))
 
     async def resume(self, request: IdentifiedRequest, order_id: str) -> Order:
-        """Carry a parked order on, as `request` asks for; answer it as it is now if it was asked for before.
+        """Carry a parked order on, as `request` asks for; answer it at its end, or in time.
 
         Raises OrderNotFoundError, OrderNotParkedError or RequestIdReusedError; nothing is changed then.
         """
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
-            order = await once(connection, request, lambda: _resumed(store, order_id), store.order)
-        if order.state not in UNFINISHED or order.parking is not None:
-            return order
-        return await self.background.finish(self._until_taken_over(self.saga.carry_on, order))
+        change = partial(_changed, order_id, lambda order: order.resumed())
+        return await self._settled(await self._begin(request, change, self.saga.carry_on))
 
     async def _order(self, cart: Cart) -> Order:
         items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
@@ -127,71 +133,50 @@ class Orders:
             )
         )
 
-    async def _carry(self, request: IdentifiedRequest, order: Order) -> Order:
+    async def _begin(self, request: IdentifiedRequest, change: Change, carry: Carry) -> str:
+        """Make a change, once for equal requests, and begin to carry the order on; answer its id.
+
+        From the change on the order is the shop's: its caller may go, it is carried on.
+        """
+        return await self.background.finish(self._once(request, change, carry))
+
+    async def _once(self, request: IdentifiedRequest, change: Change, carry: Carry) -> str:
+        changed: list[Order] = []
+
+        async def change_now() -> Order:
+            changed.append(await change(store))
+            return changed[0]
+
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
-            stored = await once(connection, request, lambda: store.add(order), store.order)
-            if stored is order:
-                await self.announce(connection, order)
-        if stored is not order:
-            return stored  # The same request, sent twice at once: the other call is at it.
-        return await self._until_taken_over(self.saga.place, order)
+            order = await once(connection, request, change_now, store.order)
+        # The same request, sent twice at once, changes nothing: the other call is at it.
+        for begun in changed:
+            self.news.tell(begun)
+            if not begun.has_ended:
+                self.background.begin(_until_taken_over(carry, begun))
+        return order.id
 
-    async def _until_taken_over(self, carry: Callable[[Order], Awaitable[Order]], order: Order) -> Order:
-        try:
-            return await carry(order)
-        except TakenOverError:
-            return await self.order(order.id)
+    async def _settled(self, order_id: str) -> Order:
+        """Answer the order as soon as nobody is at it any more, in whatever process; as it is when time is up."""
+        with self.news.follow(order_id) as follower:
+            order = await self.order(order_id)
+            follower.tell(order)
+            await before_deadline(_rest(follower), MOST_SECONDS)
+            return follower.newest or order
 
 
-async def _cancelling(store: Store, order_id: str) -> Order:
+async def _rest(follower: Follower) -> None:
+    while not (await follower.moved()).is_at_rest:
+        pass
+
+
+async def _until_taken_over(carry: Carry, order: Order) -> None:
+    with suppress(TakenOverError):
+        await carry(order)
+
+
+async def _changed(order_id: str, change: Callable[[Order], Order], store: Store) -> Order:
     before = await store.order(order_id, lock=True)
-    after = before.cancelling(datetime.now(UTC))
+    after = change(before)
     return after if after is before else await store.put(after)
-
-
-async def _resumed(store: Store, order_id: str) -> Order:
-    return await store.put((await store.order(order_id, lock=True)).resumed())
-
-
-class Recovery:
-    """Carries on unfinished orders that nobody is at any more: their process has ended, or a callee failed.
-
-    What pending ones took is given back, those to be cancelled are cancelled. Parked ones are left alone.
-
-    An order that has not moved from one pass to the next counts as such. Should its process be at it after all, just
-    slowly, then its next entry in the log is refused (TakenOverError), and it leaves the order alone.
-    """
-
-    def __init__(self, database: Database, saga: Saga) -> None:
-        self._database = database
-        self._saga = saga
-        self._seen: dict[str, int] = {}
-
-    async def run(self) -> None:
-        """Make one pass over the unfinished orders."""
-        before, self._seen = self._seen, {}
-        after = ""
-        while True:
-            async with self._database.read() as connection:
-                unfinished = await Store(connection).unfinished(after, PAGE)
-            self._seen |= unfinished
-            unmoved = iter(unfinished.items() & before.items())
-            while some := list(islice(unmoved, ABREAST)):
-                await asyncio.gather(*(self._carry_on(order_id, revision) for order_id, revision in some))
-            if len(unfinished) < PAGE:
-                return
-            after = max(unfinished)
-
-    async def _carry_on(self, order_id: str, revision: int) -> None:
-        try:
-            async with self._database.read() as connection:
-                order = await Store(connection).order(order_id)
-            if order.revision == revision:
-                # Should it fail again, then the next pass tries again.
-                self._seen[order_id] = (await self._saga.carry_on(order)).revision
-        except TakenOverError:
-            pass
-        except Exception:
-            # One order's fault must not keep the others from their end.
-            logger.exception("order not recovered", extra={"order": order_id})

@@ -1,6 +1,7 @@
 """Between the contract's messages and the domain: requests are checked and read, replies are written."""
 
 import re
+from collections.abc import AsyncIterator
 
 from google.rpc import error_details_pb2
 
@@ -34,6 +35,7 @@ LONGEST_POSTAL_CODE = 16
 REGION_CODE = re.compile(r"[A-Z]{2}")
 # The id that stands for every one of a collection, as AIP-159 has it; no customer's.
 EVERYBODY = "-"
+RESUME_TOKEN = re.compile(r"(?P<order>[^:]+):(?P<revision>[0-9]{1,10})")
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
 
 
@@ -68,6 +70,26 @@ def read_change(request: pb.CancelOrderRequest | pb.ResumeOrderRequest) -> str:
     with Check() as check:
         check.request_id(request.request_id)
         return check.resource("name", request.name, "orders")
+
+
+def read_watch(request: pb.WatchOrderRequest) -> tuple[str, int | None]:
+    """Answer the order to watch, and the revision that the caller has seen. Raises InvalidFieldsError."""
+    with Check() as check:
+        order_id = check.resource("name", request.name, "orders")
+        token = RESUME_TOKEN.fullmatch(request.resume_token)
+        fits = not request.resume_token or (token is not None and token["order"] == order_id)
+        check.that("resume_token", "must be the resume_token of another response for the same order", holds=fits)
+    return order_id, None if token is None else int(token["revision"])
+
+
+async def write_changes(orders: AsyncIterator[Order]) -> AsyncIterator[pb.WatchOrderResponse]:
+    """Make a response of each change that can be seen."""
+    told = None
+    async for order in orders:
+        message = write_order(order)
+        if message != told:
+            yield pb.WatchOrderResponse(order=message, resume_token=f"{order.id}:{order.revision}")
+        told = message
 
 
 def read_list(request: pb.ListOrdersRequest) -> tuple[Wanted, Page]:

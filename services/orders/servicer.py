@@ -1,5 +1,6 @@
 """The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -48,6 +49,12 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
         order = await self._orders.order(messages.read_name(request))
         return pb.GetOrderResponse(order=messages.write_order(order))
+
+    @override
+    async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
+        order_id, seen = messages.read_watch(request)
+        async for response in messages.write_changes(self._orders.watch(order_id, seen)):
+            yield response
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:

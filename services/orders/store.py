@@ -49,6 +49,9 @@ metadata = MetaData()
 Announce = Callable[[AsyncConnection, Order], Awaitable[None]]
 """Tells others of an order, in the transaction that brought it to its state."""
 
+Tell = Callable[[Order], None]
+"""Tells those who wait in this process of an order, once it is stored."""
+
 orders = Table(
     "orders",
     metadata,
@@ -121,6 +124,14 @@ class Store:
         newest_first = query.order_by(orders.c.create_time.desc(), orders.c.id.desc()).limit(limit)
         return await self._orders(await self._connection.execute(newest_first))
 
+    async def moved(self, revisions: Mapping[str, int]) -> list[Order]:
+        """Answer those of some orders that are at another revision than the one by their ids."""
+        query = select(orders.c.id, orders.c.revision).where(orders.c.id.in_(revisions))
+        moved = [row.id for row in await self._connection.execute(query) if row.revision != revisions[row.id]]
+        if not moved:
+            return []
+        return await self._orders(await self._connection.execute(select(orders).where(orders.c.id.in_(moved))))
+
     async def state(self, order_id: str) -> State:
         """Answer the state of an order that there is."""
         return State(
@@ -135,8 +146,9 @@ class Store:
         query = select(orders.c.id, orders.c.revision).where(to_do).order_by(orders.c.id).limit(limit)
         return {row.id: row.revision for row in await self._connection.execute(query)}
 
-    async def add(self, order: Order) -> Order:
-        """Write a new order and answer it."""
+    async def add(self, order: Order, announce: Announce) -> Order:
+        """Write a new order, tell of it, and answer it."""
+        await announce(self._connection, order)
         await self._connection.execute(insert(orders).values(id=order.id, revision=order.revision, **_row(order)))
         await self._connection.execute(
             insert(items),
@@ -181,9 +193,10 @@ class Store:
 class Log:
     """The log that the saga writes: each entry is a transaction of its own, on disk before the next step is begun."""
 
-    def __init__(self, database: Database, announce: Announce) -> None:
+    def __init__(self, database: Database, announce: Announce, tell: Tell) -> None:
         self._database = database
         self._announce = announce
+        self._tell = tell
 
     async def advance(self, order: Order) -> Order:
         """Write how far an order has come, and tell of it if it has come to another state. Raises TakenOverError."""
@@ -194,7 +207,8 @@ class Log:
             stored = await store.put(order)
             if stored.state is not before:
                 await self._announce(connection, stored)
-            return stored
+        self._tell(stored)
+        return stored
 
 
 def _row(order: Order) -> Mapping[str, object]:

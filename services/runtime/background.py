@@ -24,14 +24,16 @@ class Background:
 
     async def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Await `work`, which goes on without its caller's deadline, and to its end if the caller is cancelled."""
-        task = asyncio.create_task(_without_deadline(work))
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
+        task = self._started(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
+
+    def begin(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have `work` done beside the call that asks for it, without its deadline; its failure is logged."""
+        self._started(work).add_done_callback(_log_failure)
 
     def repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` now, and again `seconds` after each end of it; an exception ends one turn alone."""
@@ -50,6 +52,12 @@ class Background:
                 task.cancel()
             ending |= unfinished
         await asyncio.gather(*ending, return_exceptions=True)
+
+    def _started(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.create_task(_without_deadline(work))
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+        return task
 
 
 async def _without_deadline(work: Coroutine[Any, Any, Result]) -> Result:

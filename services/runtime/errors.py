@@ -15,7 +15,12 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
+from services.runtime.failures import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    StoppingError,
+    WriteConflictError,
+)
 from services.runtime.requests import RequestIdReusedError
 from services.runtime.validation import InvalidFieldsError, Violation
 
@@ -49,6 +54,7 @@ COMMON: Mapping[type[Exception], Refusal] = {
     ),
     DatabaseBusyError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_BUSY"),
     DatabaseUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
+    StoppingError: Refusal(grpc.StatusCode.UNAVAILABLE, "STOPPING"),
     # Whoever sends the request again, under the same request_id, begins from what is there now.
     WriteConflictError: Refusal(grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
 }

@@ -1,4 +1,4 @@
-"""What may befall a transaction that is no fault of its statements, whichever database it is on."""
+"""What may befall a transaction, or a call, that is no fault of its own."""
 
 
 class DatabaseBusyError(Exception):
@@ -20,3 +20,10 @@ class DatabaseUnavailableError(Exception):
 
     def __init__(self) -> None:
         super().__init__("the database does not answer; the same request may be sent again")
+
+
+class StoppingError(Exception):
+    """The process is about to end, and so does what it streams; another process goes on with it."""
+
+    def __init__(self) -> None:
+        super().__init__("this instance is about to end; the stream may be opened anew")

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from services.runtime.deadline import set_deadline
 from services.runtime.errors import ErrorTable
+from services.runtime.streams import until_stopping
 from services.runtime.validation import InvalidFieldsError, Violation
 
 HEALTH = "/grpc.health.v1.Health/"
@@ -31,8 +32,10 @@ class _Malformed:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler but that of health checks, which has no errors and would fill the log."""
 
-    def __init__(self, errors: ErrorTable) -> None:
+    def __init__(self, errors: ErrorTable, stopping: asyncio.Event) -> None:
+        """`stopping` is set as soon as the process is to end."""
         self._errors = errors
+        self._stopping = stopping
 
     @override
     async def intercept_service(
@@ -71,7 +74,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: object, context: Context) -> AsyncIterator[object]:
             with _Call(method, context):
                 try:
-                    async for response in serve(_checked(request), context):
+                    async for response in until_stopping(serve(_checked(request), context), self._stopping):
                         yield response
                 except Exception as error:  # noqa: BLE001  # the table tells every one of them
                     await self._refuse(error, context)

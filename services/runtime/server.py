@@ -177,8 +177,9 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
     settings = Settings.read(service, os.environ)
     configure_logs(service, settings.version, settings.log_level)
     _cancel_on_signal(asyncio.current_task())
-    # What is opened here is closed last first: /ready says 503 and health NOT_SERVING, calls under way end, what the
-    # service used is closed, the last spans are sent, and the management port, which answered all the while, goes.
+    # What is opened here is closed last first: /ready says 503 and health NOT_SERVING, streams are ended, calls under
+    # way end, what the service used is closed, the last spans are sent, and the management port goes, which answered
+    # all the while.
     async with AsyncExitStack() as closing:
         management = Management()
         closing.push_async_callback(management.stop)
@@ -186,8 +187,9 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
         tracing = telemetry.Telemetry(service, settings.version, os.environ)
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
 
+        stopping = asyncio.Event()
         server = grpc.aio.server(
-            interceptors=[telemetry.server_interceptor(), CallInterceptor(errors)],
+            interceptors=[telemetry.server_interceptor(), CallInterceptor(errors, stopping)],
             options=[
                 ("grpc.max_receive_message_length", MOST_BYTES),
                 ("grpc.max_send_message_length", MOST_BYTES),
@@ -204,6 +206,7 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
             _bind(server, address)
         await server.start()
         closing.push_async_callback(server.stop, GRACE_SECONDS)
+        closing.callback(stopping.set)
         closing.push_async_callback(probes.enter_graceful_shutdown)
         for name in names:
             await probes.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -7,7 +7,9 @@ import pytest
 
 from services.orders import store as orders_store
 from services.orders.events import SOURCE, Announcer
-from services.orders.handlers import Orders, Recovery
+from services.orders.handlers import Orders
+from services.orders.news import News
+from services.orders.recovery import Recovery
 from services.orders.saga import Saga
 from services.orders.store import Log
 from services.runtime import Background, Database
@@ -32,13 +34,18 @@ def callees() -> Callees:
 
 
 @pytest.fixture
-def saga(database: Database, callees: Callees) -> Saga:
-    return Saga(Log(database, ANNOUNCE), callees, callees, callees)
+def news(database: Database) -> News:
+    return News(database)
 
 
 @pytest.fixture
-def orders(database: Database, callees: Callees, saga: Saga) -> Orders:
-    return Orders(database, callees, callees, saga, Background(), ANNOUNCE)
+def saga(database: Database, callees: Callees, news: News) -> Saga:
+    return Saga(Log(database, ANNOUNCE, news.tell), callees, callees, callees)
+
+
+@pytest.fixture
+def orders(database: Database, callees: Callees, saga: Saga, news: News) -> Orders:
+    return Orders(database, callees, callees, saga, Background(), ANNOUNCE, news)
 
 
 @pytest.fixture

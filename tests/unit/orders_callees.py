@@ -123,3 +123,8 @@ async def told(database: Database) -> list[tuple[str, str]]:
 async def pending(database: Database) -> dict[str, int]:
     async with database.read() as connection:
         return await Store(connection).unfinished("", 100)
+
+
+def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequest:
+    """Make the request that cancels an order."""
+    return pb.CancelOrderRequest(request_id=request_id, name=f"orders/{order.id}")

@@ -7,7 +7,6 @@ import pytest
 
 from services.orders.domain import (
     Cart,
-    Order,
     OrderNotFoundError,
     OrderNotParkedError,
     OrderStateError,
@@ -19,12 +18,13 @@ from services.orders.domain import (
     UnknownProductsError,
     Wanted,
 )
-from services.orders.handlers import Orders, Recovery
+from services.orders.handlers import Orders
+from services.orders.recovery import Recovery
 from services.orders.saga import INTERRUPTED
 from services.runtime import Database, background
 from services.runtime.requests import RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
-from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, pending, request, told
+from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, cancellation, pending, request, told
 
 
 async def test_a_placed_order_is_found_again_as_it_was_answered(orders: Orders) -> None:
@@ -55,14 +55,6 @@ async def test_the_same_request_is_answered_without_asking_anybody(orders: Order
     first = await orders.place(again, CART)
     assert await orders.place(again, CART) == first
     assert callees.asked == 1
-
-
-async def test_one_request_sent_many_times_at_once_makes_one_order(orders: Orders, callees: Callees) -> None:
-    again = request()
-    placed = await asyncio.gather(*(orders.place(again, CART) for _ in range(10)))
-    assert len({order.id for order in placed}) == 1
-    assert State.CONFIRMED in {order.state for order in placed}
-    assert callees.held == {"money"}
 
 
 async def test_a_request_id_makes_one_order_alone(orders: Orders) -> None:
@@ -111,18 +103,6 @@ async def test_an_address_is_kept_until_the_order_has_ended(
     assert (recovered.state, recovered.destination, callees.held) == (State.REJECTED, None, set())
 
 
-async def test_an_order_is_carried_on_when_its_caller_goes(orders: Orders, callees: Callees) -> None:
-    callees.hanging = {"reserve"}
-    again = request()
-    caller = asyncio.create_task(orders.place(again, CART))
-    await callees.hangs.wait()
-    caller.cancel()
-    assert (await orders.place(again, CART)).state is State.PENDING
-    callees.go_on.set()
-    await orders.background.close()
-    assert (await orders.place(again, CART)).state is State.CONFIRMED
-
-
 async def test_an_order_that_could_not_be_given_back_is_recovered(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
@@ -149,6 +129,7 @@ async def test_an_order_whose_process_ended_is_given_back(
     await callees.hangs.wait()
     monkeypatch.setattr(background, "FINISH_SECONDS", 0.0)
     await orders.background.close()
+    caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     await recovery.run()
@@ -182,10 +163,6 @@ async def test_an_order_that_moves_between_passes_is_left_alone(
     assert (await caller).state is State.CONFIRMED
     await recovery.run()
     assert callees.held == {"money"}
-
-
-def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequest:
-    return pb.CancelOrderRequest(request_id=request_id, name=f"orders/{order.id}")
 
 
 async def test_a_confirmed_order_is_cancelled(orders: Orders, callees: Callees) -> None:

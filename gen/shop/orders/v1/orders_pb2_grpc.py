@@ -54,6 +54,11 @@ class OrdersServiceStub:
                 request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.WatchOrder = channel.unary_stream(
+                '/shop.orders.v1.OrdersService/WatchOrder',
+                request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderRequest.SerializeToString,
+                response_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderResponse.FromString,
+                _registered_method=True)
         self.CancelOrder = channel.unary_unary(
                 '/shop.orders.v1.OrdersService/CancelOrder',
                 request_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
@@ -76,18 +81,20 @@ class OrdersServiceServicer:
 
     def PlaceOrder(self, request, context):
         """PlaceOrder makes an order and answers it once it is CONFIRMED or REJECTED. A rejected order is an answer, not an
-        error: it says why, and nothing was kept or charged. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) the
-        order, once stored, is carried on without it.
+        error: it says why, and nothing was kept or charged. Shortly before the call's deadline, and after 8 s if that is
+        later or there is none, an order that has not come to its end is answered PENDING, and carried on without the call:
+        WatchOrder tells of its end. If the call ends early (CANCELLED), the order, once stored, is carried on as well.
 
         Only its caller may send this call again, never the network in between: with the same request_id no second order is
-        made for 30 days, and the first is answered as it is now, PENDING if it is still under way.
+        made for 30 days, and the first is answered, at its end too. So equal calls, sent at once or one after the other, have
+        one effect and equal answers.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
         items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
         above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
         with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
         costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
-        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, as long as it
+        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
         is not known whether something is still held for it: it is rejected later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -115,12 +122,26 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchOrder(self, request, context):
+        """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
+        REJECTED or CANCELLED. Changes that follow closely upon each other may be told as one. If the stream ends before
+        that, whatever the status, the last resume_token lets another one go on from there.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token was not
+        given by this method for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order; UNAVAILABLE
+        (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelOrder(self, request, context):
         """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
-        back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
-        CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+        back, the stock taken back. Shortly before the call's deadline, after 8 s at most, and at once if a service fails,
+        the order is answered CANCELLING, and carried on without the call. An order that is cancelled already stays as it is,
+        and the call succeeds.
 
-        With the same request_id the order is answered as it is now; another order under that id is refused.
+        With the same request_id the order is answered, at its end too; another order under that id is refused.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
@@ -135,7 +156,7 @@ class OrdersServiceServicer:
         seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
         answers: at its end, or as far as it has come.
 
-        With the same request_id the order is answered as it is now; another order under that id is refused.
+        With the same request_id the order is answered, at its end too; another order under that id is refused.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
@@ -162,6 +183,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ListOrders,
                     request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.FromString,
                     response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.SerializeToString,
+            ),
+            'WatchOrder': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOrder,
+                    request_deserializer=shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderRequest.FromString,
+                    response_serializer=shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderResponse.SerializeToString,
             ),
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
@@ -260,6 +286,33 @@ class OrdersService:
             '/shop.orders.v1.OrdersService/ListOrders',
             shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
             shop_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shop.orders.v1.OrdersService/WatchOrder',
+            shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderRequest.SerializeToString,
+            shop_dot_orders_dot_v1_dot_orders__pb2.WatchOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

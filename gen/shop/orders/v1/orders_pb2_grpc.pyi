@@ -23,18 +23,20 @@ class OrdersServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
     """PlaceOrder makes an order and answers it once it is CONFIRMED or REJECTED. A rejected order is an answer, not an
-    error: it says why, and nothing was kept or charged. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) the
-    order, once stored, is carried on without it.
+    error: it says why, and nothing was kept or charged. Shortly before the call's deadline, and after 8 s if that is
+    later or there is none, an order that has not come to its end is answered PENDING, and carried on without the call:
+    WatchOrder tells of its end. If the call ends early (CANCELLED), the order, once stored, is carried on as well.
 
     Only its caller may send this call again, never the network in between: with the same request_id no second order is
-    made for 30 days, and the first is answered as it is now, PENDING if it is still under way.
+    made for 30 days, and the first is answered, at its end too. So equal calls, sent at once or one after the other, have
+    one effect and equal answers.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
     items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
     above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
     with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
     costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
-    is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, as long as it
+    is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
     is not known whether something is still held for it: it is rejected later.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
@@ -50,12 +52,22 @@ class OrdersServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
     page token was not given by this method for the same customer and the same choice of orders.
     """
+    WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.WatchOrderResponse]
+    """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
+    REJECTED or CANCELLED. Changes that follow closely upon each other may be told as one. If the stream ends before
+    that, whatever the status, the last resume_token lets another one go on from there.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token was not
+    given by this method for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order; UNAVAILABLE
+    (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
+    """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
-    back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
-    CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+    back, the stock taken back. Shortly before the call's deadline, after 8 s at most, and at once if a service fails,
+    the order is answered CANCELLING, and carried on without the call. An order that is cancelled already stays as it is,
+    and the call succeeds.
 
-    With the same request_id the order is answered as it is now; another order under that id is refused.
+    With the same request_id the order is answered, at its end too; another order under that id is refused.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
     order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
@@ -66,7 +78,7 @@ class OrdersServiceStub:
     seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
     answers: at its end, or as far as it has come.
 
-    With the same request_id the order is answered as it is now; another order under that id is refused.
+    With the same request_id the order is answered, at its end too; another order under that id is refused.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
     order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
@@ -88,18 +100,20 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orders_pb2.PlaceOrderRequest, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]],
     ) -> _abc.Awaitable[_orders_pb2.PlaceOrderResponse]:
         """PlaceOrder makes an order and answers it once it is CONFIRMED or REJECTED. A rejected order is an answer, not an
-        error: it says why, and nothing was kept or charged. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) the
-        order, once stored, is carried on without it.
+        error: it says why, and nothing was kept or charged. Shortly before the call's deadline, and after 8 s if that is
+        later or there is none, an order that has not come to its end is answered PENDING, and carried on without the call:
+        WatchOrder tells of its end. If the call ends early (CANCELLED), the order, once stored, is carried on as well.
 
         Only its caller may send this call again, never the network in between: with the same request_id no second order is
-        made for 30 days, and the first is answered as it is now, PENDING if it is still under way.
+        made for 30 days, and the first is answered, at its end too. So equal calls, sent at once or one after the other, have
+        one effect and equal answers.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
         items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
         above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
         with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
         costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
-        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, as long as it
+        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
         is not known whether something is still held for it: it is rejected later.
         """
 
@@ -129,16 +143,32 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def WatchOrder(
+        self,
+        request: _orders_pb2.WatchOrderRequest,
+        context: _aio.ServicerContext[_orders_pb2.WatchOrderRequest, _abc.AsyncIterator[_orders_pb2.WatchOrderResponse]],
+    ) -> _abc.AsyncIterator[_orders_pb2.WatchOrderResponse]:
+        """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
+        REJECTED or CANCELLED. Changes that follow closely upon each other may be told as one. If the stream ends before
+        that, whatever the status, the last resume_token lets another one go on from there.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token was not
+        given by this method for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order; UNAVAILABLE
+        (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
+        """
+
+    @_abc_1.abstractmethod
     def CancelOrder(
         self,
         request: _orders_pb2.CancelOrderRequest,
         context: _aio.ServicerContext[_orders_pb2.CancelOrderRequest, _abc.Awaitable[_orders_pb2.CancelOrderResponse]],
     ) -> _abc.Awaitable[_orders_pb2.CancelOrderResponse]:
         """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
-        back, the stock taken back. If the call ends early (DEADLINE_EXCEEDED, CANCELLED) or a service fails, the order is
-        CANCELLING and carried on without it. An order that is cancelled already stays as it is, and the call succeeds.
+        back, the stock taken back. Shortly before the call's deadline, after 8 s at most, and at once if a service fails,
+        the order is answered CANCELLING, and carried on without the call. An order that is cancelled already stays as it is,
+        and the call succeeds.
 
-        With the same request_id the order is answered as it is now; another order under that id is refused.
+        With the same request_id the order is answered, at its end too; another order under that id is refused.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
@@ -155,7 +185,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
         answers: at its end, or as far as it has come.
 
-        With the same request_id the order is answered as it is now; another order under that id is refused.
+        With the same request_id the order is answered, at its end too; another order under that id is refused.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
