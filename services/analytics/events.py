@@ -9,6 +9,7 @@ from services.analytics.domain import Line, Sale, State
 from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.money import to_cents
+from services.runtime.postgresql import hold
 from shop.orders.v1 import events_pb2 as orders
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
@@ -24,6 +25,8 @@ async def count(state: State, connection: AsyncConnection, event: Event[Told]) -
     Each event tells the whole order, so the first one to come makes it known, whichever that is.
     """
     store, sale = Store(connection), read_sale(state, event)
+    # While a partition changes hands, two consumers may be at one order: the second sees what the first has written.
+    await hold(connection, f"sales/{sale.id}")
     known = await store.state(sale.id)
     if known is None:
         await store.add(sale)

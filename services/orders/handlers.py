@@ -83,8 +83,8 @@ class Orders:
         async with self.database.read() as connection:
             return await Store(connection).orders_after(after, wanted, limit)
 
-    async def watch(self, order_id: str, seen: int | None) -> AsyncIterator[Order]:
-        """Answer the order, unless it is at the revision `seen`, and then each change until it has ended.
+    async def watch(self, order_id: str) -> AsyncIterator[Order]:
+        """Answer the order as it is, and then its newest revision each time it has moved, until it has ended.
 
         Raises OrderNotFoundError.
         """
@@ -92,8 +92,7 @@ class Orders:
             follower.tell(await self.order(order_id))
             while True:
                 order = await follower.moved()
-                if order.revision != seen:
-                    yield order
+                yield order
                 if order.has_ended:
                     return
 

@@ -1,5 +1,6 @@
 """Between the contract's messages and the domain: requests are checked and read, replies are written."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 
@@ -35,7 +36,8 @@ LONGEST_POSTAL_CODE = 16
 REGION_CODE = re.compile(r"[A-Z]{2}")
 # The id that stands for every one of a collection, as AIP-159 has it; no customer's.
 EVERYBODY = "-"
-RESUME_TOKEN = re.compile(r"(?P<order>[^:]+):(?P<revision>[0-9]{1,10})")
+DIGITS = 16
+RESUME_TOKEN = re.compile(rf"(?P<order>[^:]+):[0-9a-f]{{{DIGITS}}}")
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
 
 
@@ -72,24 +74,28 @@ def read_change(request: pb.CancelOrderRequest | pb.ResumeOrderRequest) -> str:
         return check.resource("name", request.name, "orders")
 
 
-def read_watch(request: pb.WatchOrderRequest) -> tuple[str, int | None]:
-    """Answer the order to watch, and the revision that the caller has seen. Raises InvalidFieldsError."""
+def read_watch(request: pb.WatchOrderRequest) -> str:
+    """Answer the order to watch. Raises InvalidFieldsError."""
     with Check() as check:
         order_id = check.resource("name", request.name, "orders")
         token = RESUME_TOKEN.fullmatch(request.resume_token)
         fits = not request.resume_token or (token is not None and token["order"] == order_id)
         check.that("resume_token", "must be the resume_token of another response for the same order", holds=fits)
-    return order_id, None if token is None else int(token["revision"])
+    return order_id
 
 
-async def write_changes(orders: AsyncIterator[Order]) -> AsyncIterator[pb.WatchOrderResponse]:
-    """Make a response of each change that can be seen."""
-    told = None
+async def write_changes(orders: AsyncIterator[Order], seen: str) -> AsyncIterator[pb.WatchOrderResponse]:
+    """Make a response of each change that can be seen, and was not `seen` yet: the resume_token tells up to where.
+
+    The token is a digest of what was told: not every revision of an order tells something new.
+    """
     async for order in orders:
         message = write_order(order)
-        if message != told:
-            yield pb.WatchOrderResponse(order=message, resume_token=f"{order.id}:{order.revision}")
-        told = message
+        digest = hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()
+        token = f"{order.id}:{digest[:DIGITS]}"
+        if token != seen:
+            yield pb.WatchOrderResponse(order=message, resume_token=token)
+        seen = token
 
 
 def read_list(request: pb.ListOrdersRequest) -> tuple[Wanted, Page]:

@@ -52,8 +52,8 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
-        order_id, seen = messages.read_watch(request)
-        async for response in messages.write_changes(self._orders.watch(order_id, seen)):
+        orders = self._orders.watch(messages.read_watch(request))
+        async for response in messages.write_changes(orders, request.resume_token):
             yield response
 
     @override

@@ -1,6 +1,7 @@
 """The services that an order goes through, and what is left in them afterwards."""
 
 import uuid
+from collections.abc import AsyncIterator
 
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
@@ -13,6 +14,7 @@ from tests.services.harness import Process
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
 CANCELLING, CANCELLED = pb.Order.STATE_CANCELLING, pb.Order.STATE_CANCELLED
 PATIENCE_SECONDS = 20
+Watch = AsyncIterator[pb.WatchOrderResponse]
 BERLIN = pb.ShippingAddress(
     recipient="Ada Lovelace",
     lines=["Unter den Linden 1", "2. Hof"],
@@ -84,6 +86,10 @@ class Shop:
     async def order(self, name: str) -> pb.Order:
         """Answer an order as it is now."""
         return (await self.stub.GetOrder(pb.GetOrderRequest(name=name))).order
+
+    def watch(self, name: str, token: str = "", timeout: float | None = None) -> Watch:
+        """Watch an order from a resume token on."""
+        return aiter(self.stub.WatchOrder(pb.WatchOrderRequest(name=name, resume_token=token), timeout=timeout))
 
     async def orders(self, customer: str) -> list[pb.Order]:
         """Answer the newest orders of a customer."""

@@ -150,7 +150,7 @@ async def test_a_cancellation_goes_on_when_a_callee_comes_back_and_orders_was_ki
 
 
 @pytest.mark.parametrize("how", ["cancelled", "deadline"])
-async def test_an_order_is_carried_on_when_its_caller_goes(
+async def test_an_order_is_carried_on_when_its_caller_goes_or_has_no_time(
     shared: Shared, callees: dict[str, Process], how: str
 ) -> None:
     async with opened(shared("orders"), callees) as shop:
@@ -161,9 +161,11 @@ async def test_an_order_is_carried_on_when_its_caller_goes(
             order = await pending(shop, customer, "p-0142", before)
             if how == "cancelled":
                 call.cancel()
-            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
-                await call
-            assert (await shop.place(request)).state == PENDING
+                with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+                    await call
+            else:
+                assert await shop.order(order.name) == (await call).order, "in time, and PENDING"
+            assert (await shop.place(request, timeout=1)).state == PENDING
         assert (await shop.ended(order.name)).state == CONFIRMED
         assert await shop.stock("p-0142") == (before[0] - 1, before[1])
         assert shop.money(order.name) == ["CAPTURED"]

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import Order, OrderNotFoundError, State, Wanted
 from services.orders.handlers import Orders
+from services.orders.messages import write_changes
 from services.orders.news import News
 from services.runtime import Database
 from services.runtime.deadline import MARGIN_SECONDS, set_deadline
+from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, SHIPPED, Callees, cancellation, request
 
 Placing = asyncio.Task[Order]
@@ -102,7 +104,7 @@ async def test_a_cancellation_is_answered_before_its_callers_deadline_and_goes_o
 
 async def test_a_watched_order_tells_its_way_to_its_end(orders: Orders, callees: Callees) -> None:
     placing, order = await hanging(orders, callees, "reserve")
-    watching = asyncio.create_task(states(orders.watch(order.id, None)))
+    watching = asyncio.create_task(states(orders.watch(order.id)))
     callees.go_on.set()
     await placing
     told = await watching
@@ -111,19 +113,32 @@ async def test_a_watched_order_tells_its_way_to_its_end(orders: Orders, callees:
     assert State.CONFIRMED not in told[:-1], "it ends with its end"
 
 
-async def test_watching_goes_on_after_what_was_seen(orders: Orders) -> None:
-    placed = await orders.place(request(), CART)
-    assert await states(orders.watch(placed.id, placed.revision - 1)) == [State.CONFIRMED]
-    assert await states(orders.watch(placed.id, placed.revision)) == []
+async def test_what_was_seen_is_not_told_again(orders: Orders, callees: Callees) -> None:
+    placing, order = await hanging(orders, callees, "authorize")
+    before = await anext(write_changes(orders.watch(order.id), ""))
+    watching = asyncio.create_task(changes(orders, order, before.resume_token))
+    callees.go_on.set()
+    await placing
+    [*between, last] = await watching
+    assert last.order.state == pb.Order.STATE_CONFIRMED
+    assert all(response.order.shipment for response in between), "steps that nobody sees are not told"
+    assert await changes(orders, order, last.resume_token) == []
+
+
+async def changes(orders: Orders, order: Order, seen: str) -> list[pb.WatchOrderResponse]:
+    return [response async for response in write_changes(orders.watch(order.id), seen)]
+
+
+async def test_what_is_not_there_is_not_watched(orders: Orders) -> None:
     with pytest.raises(OrderNotFoundError):
-        await states(orders.watch(str(uuid4()), None))
+        await states(orders.watch(str(uuid4())))
 
 
 async def test_one_look_serves_all_who_watch_and_none_is_made_for_nobody(
     orders: Orders, elsewhere: Orders, callees: Callees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     placing, order = await hanging(orders, callees, "reserve")
-    watching = [asyncio.create_task(states(elsewhere.watch(order.id, None))) for _ in range(10)]
+    watching = [asyncio.create_task(states(elsewhere.watch(order.id))) for _ in range(10)]
     await asyncio.wait(watching, timeout=0.1)
     callees.go_on.set()
     placed = await placing
@@ -144,7 +159,7 @@ async def test_one_look_serves_all_who_watch_and_none_is_made_for_nobody(
 
 async def test_who_stops_watching_is_forgotten(orders: Orders, callees: Callees) -> None:
     placing, order = await hanging(orders, callees, "reserve")
-    watching = asyncio.create_task(states(orders.watch(order.id, None)))
+    watching = asyncio.create_task(states(orders.watch(order.id)))
     await asyncio.wait({watching}, timeout=0.1)
     watching.cancel()
     with orders.news.follow(order.id) as follower:

@@ -1,0 +1,72 @@
+"""What analytics makes of events when two of its consumers are at one order, as while a partition changes hands."""
+
+import asyncio
+import importlib
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from google.type import money_pb2
+
+from services.analytics.events import HANDLERS
+from services.runtime import Database
+from services.runtime.database import open_database
+from services.runtime.events import Event
+from shop.orders.v1 import events_pb2, orders_pb2
+from tests.services.databases import Databases, query
+
+MIGRATIONS = Path(str(importlib.import_module("services.analytics").__file__)).parent / "migrations"
+Told = TypeVar("Told", events_pb2.OrderPlaced, events_pb2.OrderConfirmed)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def url(storage: Databases, tmp_path: Path) -> str:
+    return storage.url(tmp_path, "analytics")
+
+
+@pytest.fixture
+async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    (tmp_path / "data").mkdir(exist_ok=True)
+    opened = await open_database(url, MIGRATIONS)
+    yield opened
+    await opened.close()
+
+
+def event(kind: type[Told], order: str, later: int = 0) -> Event[Told]:
+    total = money_pb2.Money(currency_code="EUR", units=1)
+    item = orders_pb2.OrderItem(product="products/p-1", display_name="Kettle", quantity=1, unit_price=total)
+    message = kind(order=orders_pb2.Order(name=f"orders/{order}", customer="customers/a", items=[item], total=total))
+    name = kind.DESCRIPTOR.full_name
+    return Event(str(uuid.uuid4()), name, "//test", f"orders/{order}", NOW + timedelta(seconds=later), message)
+
+
+async def test_events_of_one_order_at_two_consumers_are_counted_one_after_the_other(
+    database: Database, url: str
+) -> None:
+    order = str(uuid.uuid4())
+    placed, confirmed = event(events_pb2.OrderPlaced, order), event(events_pb2.OrderConfirmed, order, 1)
+    begun, commit = asyncio.Event(), asyncio.Event()
+
+    async def take_slowly() -> None:
+        async with database.write(shared=True) as connection:
+            await HANDLERS[events_pb2.OrderPlaced](connection, placed)
+            begun.set()
+            await commit.wait()
+
+    async def take() -> None:
+        async with database.write(shared=True) as connection:
+            await HANDLERS[events_pb2.OrderConfirmed](connection, confirmed)
+
+    first = asyncio.create_task(take_slowly())
+    await begun.wait()
+    second = asyncio.create_task(take())
+    assert await asyncio.wait({second}, timeout=0.3) == (set(), {second}), "it waits for the first to end"
+    commit.set()
+    await first
+    await second
+    [(state,)] = query(url, "SELECT state FROM sales WHERE id = :id", id=order)
+    assert str(state) == "CONFIRMED"

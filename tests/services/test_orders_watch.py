@@ -1,0 +1,195 @@
+"""WatchOrder, and calls that wait for their order's end: in one process, and in several that share a database."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import grpc
+import grpc.aio
+import pytest
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.services.conftest import Shared, Start
+from tests.services.harness import Process, refused, targets
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, new_id, patiently
+
+TELLING = "0123456789abcdef"
+CALLEES = ("catalog", "inventory", "payments", "shipping")
+
+
+@pytest.fixture
+async def shop(shared: Shared) -> AsyncIterator[Shop]:
+    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def pair(start: Start, shared: Shared) -> AsyncIterator[tuple[Shop, Shop, Process]]:
+    """Give two processes of orders that share a database, and the first of them."""
+    callees = [shared(name) for name in CALLEES]
+    replicas = [start("orders", targets(*callees), at=name, data="both") for name in ("one", "two")]
+    one, two = (Shop(replica, *callees[1:]) for replica in replicas)
+    yield one, two, replicas[0]
+    await one.close()
+    await two.close()
+
+
+@contextmanager
+def frozen(process: Process) -> Iterator[None]:
+    """Keep a process from running: calls reach it and are not answered until it goes on."""
+    process.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.signal(signal.SIGCONT)
+
+
+async def states(watch: Watch) -> list[int]:
+    return [response.order.state async for response in watch]
+
+
+async def pending(shop: Shop, customer: str) -> pb.Order:
+    """Wait for the customer's one order."""
+    async for attempt in patiently():
+        with attempt:
+            (order,) = await shop.orders(customer)
+    assert order.state == PENDING
+    return order
+
+
+async def test_a_watched_order_tells_what_becomes_of_it(shop: Shop, shared: Shared) -> None:
+    customer = f"customers/{new_id()}"
+    with frozen(shared("payments")):
+        placing = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0136=1))
+        order = await pending(shop, customer)
+        watch = shop.watch(order.name)
+        assert (await anext(watch)).order == order
+    told = [response async for response in watch]
+    assert told[-1].order == (await placing).order
+    assert told[-1].order.state == CONFIRMED
+    assert {response.order.state for response in told[:-1]} <= {PENDING}
+    assert len({response.resume_token for response in told}) == len(told)
+
+
+async def test_a_watch_goes_on_where_another_ended(shop: Shop) -> None:
+    order = await shop.place(cart(p_0199=1))
+    assert order.state == REJECTED
+    [told] = [response async for response in shop.watch(order.name)]
+    assert told.order == order
+    assert await states(shop.watch(order.name, told.resume_token)) == []
+
+
+async def test_a_cancellation_is_watched(shop: Shop, shared: Shared) -> None:
+    order = await shop.place(cart(p_0136=1))
+    [seen] = [response async for response in shop.watch(order.name)]
+    with frozen(shared("payments")):
+        cancelling = asyncio.create_task(shop.cancel(order.name))
+        async for attempt in patiently():
+            with attempt:
+                assert (await shop.order(order.name)).state == pb.Order.STATE_CANCELLING
+        watch = shop.watch(order.name, seen.resume_token)
+        assert (await anext(watch)).order.state == pb.Order.STATE_CANCELLING
+    assert await states(watch) == [CANCELLED]
+    assert (await cancelling).state == CANCELLED
+
+
+@pytest.mark.parametrize(
+    "token", ["1", "{other}:" + TELLING, "{own}:", "{own}:1", "{own}:" + "x" * 16, "{own}:" + TELLING + "0"]
+)
+async def test_a_resume_token_is_its_own_orders(shop: Shop, token: str) -> None:
+    order = await shop.place(cart(p_0199=1))
+    own = order.name.partition("/")[2]
+    error = await refused(anext(shop.watch(order.name, token.format(own=own, other=new_id()))))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert error.fields == ["resume_token"]
+
+
+async def test_what_is_not_there_is_not_watched(shop: Shop) -> None:
+    error = await refused(anext(shop.watch(f"orders/{new_id()}")))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
+    assert (await refused(anext(shop.watch("customers/ada")))).fields == ["name"]
+
+
+async def test_a_watch_ends_with_its_deadline(shop: Shop, shared: Shared) -> None:
+    customer = f"customers/{new_id()}"
+    with frozen(shared("payments")):
+        placing = shop.stub.PlaceOrder(cart(customer=customer, p_0136=1))
+        order = await pending(shop, customer)
+        watch = shop.watch(order.name, timeout=1)
+        assert (await anext(watch)).order == order
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await anext(watch)
+        assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await placing
+
+
+async def test_a_stopping_process_keeps_nobody_waiting_who_watches(start: Start, shared: Shared) -> None:
+    callees = [shared(name) for name in CALLEES]
+    orders, customer = start("orders", targets(*callees)), f"customers/{new_id()}"
+    shop = Shop(orders, *callees[1:])
+    with frozen(shared("payments")):
+        placing = shop.stub.PlaceOrder(cart(customer=customer, p_0136=1), timeout=2)
+        watch = shop.watch((await pending(shop, customer)).name)
+        assert (await anext(watch)).order.state == PENDING
+        began = time.monotonic()
+        orders.signal()
+        error = await refused(anext(watch))
+        assert time.monotonic() - began < 1
+        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
+        assert (await placing).order.state == PENDING
+    assert orders.wait() == 0
+    await shop.close()
+
+
+async def test_an_order_that_another_process_carries_is_watched(
+    pair: tuple[Shop, Shop, Process], shared: Shared
+) -> None:
+    one, two, _ = pair
+    customer = f"customers/{new_id()}"
+    with frozen(shared("payments")):
+        placing = one.stub.PlaceOrder(cart(customer=customer, p_0136=1))
+        watch = two.watch((await pending(two, customer)).name)
+        assert (await anext(watch)).order.state == PENDING
+    assert await states(watch) == [CONFIRMED]
+    assert (await placing).order.state == CONFIRMED
+
+
+async def test_a_watch_goes_on_in_another_process(pair: tuple[Shop, Shop, Process], shared: Shared) -> None:
+    one, two, first = pair
+    customer = f"customers/{new_id()}"
+    with frozen(shared("payments")):
+        placing = two.stub.PlaceOrder(cart(customer=customer, p_0136=1))
+        order = await pending(two, customer)
+        watch = one.watch(order.name)
+        seen = await anext(watch)
+        first.signal()
+        await refused(anext(watch))
+        resumed = two.watch(order.name, seen.resume_token)
+    assert await states(resumed) == [CONFIRMED]
+    await placing
+
+
+async def test_equal_requests_at_several_processes_have_one_effect_and_equal_answers(
+    pair: tuple[Shop, Shop, Process],
+) -> None:
+    one, two, _ = pair
+    customer, before = f"customers/{new_id()}", await one.stock("p-0137")
+    request = cart(customer=customer, to=BERLIN, p_0137=1)
+    placed = await asyncio.gather(*(shop.place(request) for _ in range(25) for shop in (one, two)))
+    assert placed[0].state == CONFIRMED
+    assert all(order == placed[0] for order in placed)
+    assert await one.orders(customer) == [placed[0]]
+    assert await one.stock("p-0137") == (before[0] - 1, before[1])
+    assert one.money(placed[0].name) == ["CAPTURED"]
+
+    cancelling = new_id()
+    cancelled = await asyncio.gather(
+        *(shop.cancel(placed[0].name, cancelling) for _ in range(25) for shop in (one, two))
+    )
+    assert cancelled[0].state == CANCELLED
+    assert all(order == cancelled[0] for order in cancelled)
+    assert await one.stock("p-0137") == before
+    assert one.money(placed[0].name) == ["REFUNDED"]
