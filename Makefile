@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call test tools generate lint breaking lock clean
+.PHONY: help up down status ledger resume call test tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -52,6 +52,9 @@ lint: $(VENV) ## Check form and types of code and contracts
 
 breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, main by default
 	@$(BIN)/python tools/breaking.py $(AGAINST)
+
+bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
+	@$(BIN)/python -m bench.orders
 
 lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \

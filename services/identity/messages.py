@@ -132,6 +132,8 @@ def write_rotation(rotation: Rotation) -> pb.RotateKeysResponse:
 
 
 def _read_email(field: str, value: str, check: Check) -> str:
-    fits = len(value) <= LONGEST_EMAIL and bool(EMAIL.fullmatch(value))
+    # Some letters are two in lower case: what is kept must fit.
+    email = value.lower()
+    fits = len(email) <= LONGEST_EMAIL and bool(EMAIL.fullmatch(email))
     check.that(field, f"must be an e-mail address of at most {LONGEST_EMAIL} characters", holds=fits)
-    return value.lower()
+    return email

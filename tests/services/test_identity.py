@@ -312,6 +312,7 @@ async def test_only_the_display_name_can_be_updated(identity: Stub) -> None:
         (creating(email="a da@shop.example"), ["user.email"]),
         (creating(email="ada\0@shop.example"), ["user.email"]),
         (creating(email=f"{'a' * 250}@shop.example"), ["user.email"]),
+        (creating(email=f"{'İ' * 127}@shop.example"), ["user.email"]),
         (creating(name=""), ["user.display_name"]),
         (creating(name="n" * 101), ["user.display_name"]),
         (creating(password="1234567"), ["password"]),  # noqa: S106  # made up
