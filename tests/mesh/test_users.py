@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.mesh.calls import ending_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import ROOT, Mesh, dial, eventually
 
 AUDIENCE, ISSUER = "https://shop.example", "https://identity.shop.example"
 Stub = identity_pb2_grpc.IdentityServiceStub
@@ -57,6 +58,20 @@ async def test_a_token_from_the_gateway_is_verified_with_the_keys_from_the_gatew
     claims = jwt.decode(text, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER)
     assert claims["sub"] == user.name
     assert json.loads((await keys_over_http(mesh))[1]) == {"keys": keys}
+
+
+async def as_operator(mesh: Mesh, method: str, request: dict[str, object]) -> str:
+    """Call a method as the operator does, from a Job; answer what it printed."""
+    words = ["call", f"shop.identity.v1.IdentityService/{method}", json.dumps(request)]
+    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
+    return run.stdout + run.stderr
+
+
+async def test_an_operator_disables_a_user_and_may_rotate_the_keys(mesh: Mesh, identity: Stub) -> None:
+    user, _ = await log_in(identity)
+    assert "STATE_DISABLED" in await as_operator(mesh, "DisableUser", {"name": user.name})
+    # It is let in; the next key of this young mesh is told to be too new.
+    assert "NEXT_KEY_TOO_NEW" in await as_operator(mesh, "RotateKeys", {})
 
 
 async def test_a_wrong_password_is_told_through_the_gateway(identity: Stub) -> None:
