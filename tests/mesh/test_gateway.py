@@ -20,6 +20,7 @@ NOT_PUBLIC = [
     "/shop.inventory.v1.InventoryService/GetReservation",
     "/shop.identity.v1.IdentityService/GetUser",
     "/shop.identity.v1.IdentityService/RotateKeys",
+    "/shop.orders.v1.OrdersService/ResumeOrder",
     "/shop.payments.v1.PaymentsService/AuthorizePayment",
     "/shop.payments.v1.PaymentsService/GetPayment",
     "/grpc.health.v1.Health/Check",

@@ -18,8 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from tests.services.conftest import Start
-from tests.services.harness import free_port, records
-from tests.services.probe import ASK, SERVICE, ask
+from tests.services.harness import free_port, records, refused
+from tests.services.probe import ASK, SERVICE, ask, stream
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -51,6 +51,19 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(start: Start
     assert process.errors() == ""
     assert process.get("/live") == 0
     assert not (process.folder / "run" / "app.sock").exists()
+
+
+async def test_a_stream_is_ended_when_the_process_is_told_to_end(start: Start) -> None:
+    process = start("probe")
+    async with process.channel() as channel:
+        answers = aiter(stream(channel)(StringValue(value="wait/60")))
+        assert (await anext(answers)).value == "begin"
+        await records(process, message="waiting")
+        process.signal()
+        error = await refused(anext(answers))
+        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
+    assert process.wait() == 0
+    assert process.errors() == ""
 
 
 async def test_health_answers_for_the_process_and_for_each_service(start: Start) -> None:
