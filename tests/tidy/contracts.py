@@ -44,6 +44,11 @@ def reads(found: Mapping[str, MethodDescriptor]) -> set[str]:
     }
 
 
+def streams(found: Mapping[str, MethodDescriptor]) -> set[str]:
+    """Answer the methods whose responses come one by one."""
+    return {path for path, method in found.items() if method.server_streaming}
+
+
 def public(found: Mapping[str, MethodDescriptor]) -> set[str]:
     """Answer the methods that have an HTTP path: those that outsiders may call."""
     rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is

@@ -18,10 +18,11 @@ PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
 
 @dataclass(frozen=True)
 class Contracts:
-    """The paths of all methods, of those without side effects, and of those that outsiders may call."""
+    """The paths of all methods, of those without side effects, those that stream, and those that outsiders may call."""
 
     methods: frozenset[str]
     reads: frozenset[str]
+    streams: frozenset[str]
     public: frozenset[str]
 
     @property
@@ -48,8 +49,11 @@ def routed(tree: Tree, contracts: Contracts) -> Iterator[str]:
             yield f"{told} is sent again, but its contract does not say NO_SIDE_EFFECTS: `attempts: 0`"
         elif row.attempts > MOST_RETRIES:
             yield f"{told} is sent again {row.attempts} times: {MOST_RETRIES} at most"
-        if row.timeout is None and row.path not in REFLECTION:
+        endless = row.path in contracts.streams | REFLECTION
+        if row.timeout is None and not endless:
             yield f"{told} has no `timeout`"
+        if row.timeout is not None and endless:
+            yield f"{told} is a stream, which lasts as long as its caller likes: no `timeout`"
 
 
 def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tidy import policies as laws
-from tests.tidy.contracts import methods, public, reads
+from tests.tidy.contracts import methods, public, reads, streams
 from tests.tidy.manifests import POLICIES, WORKLOADS
 from tests.tidy.policies import Contracts
 from tests.tidy.tree import ROOT, Tree
@@ -17,7 +17,7 @@ CATALOG, ORDERS, GATEWAY = (f"mesh/istio/base/{name}.yaml" for name in ("catalog
 GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
 PAYMENTS = "mesh/istio/base/payments.yaml"
 FOUND = methods()
-CONTRACTS = Contracts(frozenset(FOUND), frozenset(reads(FOUND)), frozenset(public(FOUND)))
+CONTRACTS = Contracts(*map(frozenset, (FOUND, reads(FOUND), streams(FOUND), public(FOUND))))
 Law = Callable[[Tree, Contracts], Iterable[str]]
 
 
@@ -90,6 +90,13 @@ def test_contracts_and_manifests_agree(checkout: Tree, law: Law) -> None:
         ),
         pytest.param(
             PAYMENTS, "      timeout: 2s\n", "", "GetPayment has no `timeout`", id="a route without a timeout"
+        ),
+        pytest.param(
+            ORDERS,
+            "      # No timeout: a stream lasts",
+            "      timeout: 9s\n      # No timeout: a stream lasts",
+            "WatchOrder is a stream, which lasts as long as its caller likes: no `timeout`",
+            id="a stream with a timeout",
         ),
         pytest.param(
             PAYMENTS,
