@@ -18,6 +18,8 @@ from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 HERE = Path(__file__).parent
 # An order that has not moved for so long is given back: well above what the mesh lets one call take.
 RECOVERY_SECONDS = 10.0
+# How often recovery looks for such orders.
+RECOVERY_PASS_SECONDS = 2.0
 # How soon those who wait for an order hear of what another process has written.
 LOOK_SECONDS = 0.5
 
@@ -32,7 +34,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     news = News(database)
     saga = Saga(Log(database, announce, news.tell), inventory, payments, shipping)
     background = runtime.background()
-    background.repeat(RECOVERY_SECONDS, Recovery(database, saga).run)
+    background.repeat(RECOVERY_PASS_SECONDS, Recovery(database, saga, RECOVERY_SECONDS).run)
     background.repeat(LOOK_SECONDS, news.look)
     servicer = OrdersServicer(Orders(database, catalog, shipping, saga, background, announce, news))
     orders_pb2_grpc.add_OrdersServiceServicer_to_server(servicer, server)

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -93,6 +94,15 @@ items = Table(
 IS_UNFINISHED = orders.c.state.in_([state.value for state in UNFINISHED])
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An order that is to be carried on, and the revision at which it is."""
+
+    id: str
+    revision: int
+    create_time: datetime
+
+
 class Store:
     """Reads and writes within one transaction."""
 
@@ -138,13 +148,14 @@ class Store:
             (await self._connection.execute(select(orders.c.state).where(orders.c.id == order_id))).scalar_one()
         )
 
-    async def unfinished(self, after: str, limit: int) -> dict[str, int]:
-        """Answer the revisions of up to `limit` orders that are to be carried on, by their ids after `after`."""
+    async def unfinished(self, after: str, limit: int) -> list[Unfinished]:
+        """Answer up to `limit` orders that are to be carried on, in the sequence of their ids, after the id `after`."""
         # Others, which newer code has brought to a step that is not known here, are that code's to carry on.
         understood = orders.c.step.in_([step.name for step in Step])
         to_do = and_(IS_UNFINISHED, orders.c.park_time.is_(None), understood, orders.c.id > after)
-        query = select(orders.c.id, orders.c.revision).where(to_do).order_by(orders.c.id).limit(limit)
-        return {row.id: row.revision for row in await self._connection.execute(query)}
+        query = select(orders.c.id, orders.c.revision, orders.c.create_time).where(to_do)
+        rows = await self._connection.execute(query.order_by(orders.c.id).limit(limit))
+        return [Unfinished(row.id, row.revision, row.create_time) for row in rows]
 
     async def add(self, order: Order, announce: Announce) -> Order:
         """Write a new order, tell of it, and answer it."""

@@ -1,6 +1,6 @@
 """orders as it is, but that it dies, or takes a callee for failed, where a test says so: around each call of its saga.
 
-PASS_SECONDS in its environment shortens its recovery pass.
+With EAGER in its environment its recovery is soon at hand.
 """
 
 import inspect
@@ -69,7 +69,8 @@ def _mortal(peer: Any, protocol: type) -> Any:  # noqa: ANN401  # a class that i
 
 
 if __name__ == "__main__":
-    orders.RECOVERY_SECONDS = float(os.environ.get("PASS_SECONDS", orders.RECOVERY_SECONDS))
+    if os.environ.get("EAGER"):
+        orders.RECOVERY_SECONDS, orders.RECOVERY_PASS_SECONDS = 0.2, 0.1
     orders.Inventory = _mortal(Inventory, saga.Stock)  # type: ignore[attr-defined]  # imported there
     orders.Payments = _mortal(Payments, saga.Payments)  # type: ignore[attr-defined]  # imported there
     orders.Shipping = _mortal(Shipping, saga.Shipping)  # type: ignore[attr-defined]  # imported there

@@ -131,7 +131,7 @@ def start_world(start: Start, catalog: Process, env: dict[str, str]) -> World:
 def world(tmp_path_factory: pytest.TempPathFactory, storage: Databases, shared: Shared) -> Iterator[World]:
     """Start the one world in which all die; whoever does is back at once."""
     for start in starter(tmp_path_factory.mktemp("mortal"), storage):
-        yield start_world(start, shared("catalog"), {"PASS_SECONDS": "0.2"})
+        yield start_world(start, shared("catalog"), {"EAGER": "1"})
 
 
 @pytest.fixture(scope="session")
@@ -261,9 +261,9 @@ def test_every_step_and_every_call_of_the_saga_is_in_some_story() -> None:
     assert [*STEPS] == [step for step in Step if step > Step.NONE]
 
 
-async def test_with_the_recovery_pass_as_it_is_an_order_ends_in_time(
+async def test_with_recovery_as_it_is_an_order_ends_in_time(
     start: Start, shared: Shared, storage: Databases, measured: Measured
 ) -> None:
     world = start_world(start, shared("catalog"), {})
     took = await live(world, STORIES["placed"], world.orders, f"Payments.capture {mortal.UNHEARD}")
-    measured(f"crashes on {storage.name}: {took:.1f} s to an order's end with the recovery pass as it is")
+    measured(f"crashes on {storage.name}: {took:.1f} s to an order's end with recovery as it is")

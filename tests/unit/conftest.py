@@ -50,4 +50,4 @@ def orders(database: Database, callees: Callees, saga: Saga, news: News) -> Orde
 
 @pytest.fixture
 def recovery(database: Database, saga: Saga) -> Recovery:
-    return Recovery(database, saga)
+    return Recovery(database, saga, still_seconds=0)

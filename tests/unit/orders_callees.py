@@ -122,7 +122,7 @@ async def told(database: Database) -> list[tuple[str, str]]:
 
 async def pending(database: Database) -> dict[str, int]:
     async with database.read() as connection:
-        return await Store(connection).unfinished("", 100)
+        return {order.id: order.revision for order in await Store(connection).unfinished("", 100)}
 
 
 def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequest:
