@@ -12,7 +12,7 @@ from tests.conftest import Measured
 from tests.services.conftest import Shared
 from tests.services.databases import Databases
 from tests.services.harness import NotYetError
-from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, patiently
+from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, new_id, patiently
 
 LAST_TEN = "p-0062"  # The one product with ten pieces.
 
@@ -52,3 +52,15 @@ async def test_of_a_hundred_buyers_of_the_last_ten_pieces_ten_get_one(
         sold = order.state == CONFIRMED
         assert shop.money(order.name) == ["CAPTURED"] * sold
         assert shop.shipments(order.name) == ["BOOKED"] * sold
+
+
+async def test_fifty_equal_requests_at_once_make_one_order_and_are_answered_alike(shop: Shop) -> None:
+    before = await shop.stock("p-0065")
+    request = cart(customer=f"customers/{new_id()}", to=BERLIN, p_0065=1)
+    replies = await asyncio.gather(*(shop.place(request) for _ in range(50)))
+    assert replies[0].state == CONFIRMED
+    assert all(reply == replies[0] for reply in replies)
+    assert await shop.orders(request.customer) == [replies[0]]
+    assert await shop.stock("p-0065") == (before[0] - 1, before[1])
+    assert shop.money(replies[0].name) == ["CAPTURED"]
+    assert shop.shipments(replies[0].name) == ["BOOKED"]
