@@ -47,9 +47,9 @@ class Recovery:
             if self._is_at(before, order) and now - before[order.id][1] >= self._still_seconds
         ]
         unmoved.sort(key=lambda order: order.create_time)
-        turn = asyncio.Semaphore(ABREAST)
         # Those behind MOST have their turn in the next pass, in which these are not due again.
-        await asyncio.gather(*(self._carry_on(order, turn) for order in unmoved[:MOST]))
+        for at in range(0, min(len(unmoved), MOST), ABREAST):
+            await asyncio.gather(*map(self._carry_on, unmoved[at : min(at + ABREAST, MOST)]))
 
     @staticmethod
     def _is_at(seen: dict[str, tuple[int, float]], order: Unfinished) -> bool:
@@ -64,17 +64,16 @@ class Recovery:
             if len(page) < PAGE:
                 return found
 
-    async def _carry_on(self, seen: Unfinished, turn: asyncio.Semaphore) -> None:
-        async with turn:
-            # Whatever comes of it, it is not tried again before it has been left alone for as long once more.
-            self._seen[seen.id] = seen.revision, monotonic()
-            try:
-                async with self._database.read() as connection:
-                    order = await Store(connection).order(seen.id)
-                if order.revision == seen.revision:
-                    self._seen[order.id] = (await self._saga.carry_on(order)).revision, monotonic()
-            except TakenOverError:
-                pass
-            except Exception:
-                # One order's fault must not keep the others from their end.
-                logger.exception("order not recovered", extra={"order": seen.id})
+    async def _carry_on(self, seen: Unfinished) -> None:
+        # Whatever comes of it, it is not tried again before it has been left alone for as long once more.
+        self._seen[seen.id] = seen.revision, monotonic()
+        try:
+            async with self._database.read() as connection:
+                order = await Store(connection).order(seen.id)
+            if order.revision == seen.revision:
+                self._seen[order.id] = (await self._saga.carry_on(order)).revision, monotonic()
+        except TakenOverError:
+            pass
+        except Exception:
+            # One order's fault must not keep the others from their end.
+            logger.exception("order not recovered", extra={"order": seen.id})

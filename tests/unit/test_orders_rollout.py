@@ -88,5 +88,5 @@ async def test_a_page_of_unfinished_orders_follows_the_page_before(
     ids = sorted([(await pending(orders, callees)).id for _ in range(5)])
     async with database.read() as connection:
         store = Store(connection)
-        assert [*await store.unfinished("", 3)] == ids[:3]
-        assert [*await store.unfinished(ids[2], 3)] == ids[3:]
+        assert [order.id for order in await store.unfinished("", 3)] == ids[:3]
+        assert [order.id for order in await store.unfinished(ids[2], 3)] == ids[3:]
