@@ -14,6 +14,7 @@ $(VENV): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python tools/googleapis.py
+	$(BIN)/python tools/validate_proto.py
 	@touch $@
 
 up: $(VENV) ## Start the mesh (builds its tools the first time) and place an order through it
@@ -62,4 +63,4 @@ lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
 
 clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
-	rm -rf .venv .googleapis .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .googleapis .protovalidate .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,7 @@
 
 AGAINST is a git revision or a folder that holds a proto/. Without it, it is the first that exists of main, origin/main
 and HEAD: a clean checkout of one commit need not have a branch main. buf alone would do, but the older state lacks
-google's .proto files, which are not in git: it is laid out in a temporary folder beside them.
+the .proto files that wheels bring, which are not in git: it is laid out in a temporary folder beside them.
 """
 
 import shutil
@@ -51,7 +51,8 @@ def main(against: str) -> int:
         older = Path(name)
         print(f"comparing proto/ with {lay_out(against, older)}", flush=True)
         shutil.copyfile(ROOT / "buf.yaml", older / "buf.yaml")
-        shutil.copytree(ROOT / ".googleapis", older / ".googleapis")
+        for imported in (".googleapis", ".protovalidate"):
+            shutil.copytree(ROOT / imported, older / imported)
         buf = ROOT / ".venv/bin/buf"
         return subprocess.run([buf, "breaking", "--against", older], cwd=ROOT, check=False).returncode
 

@@ -1,30 +1,17 @@
-"""Between the contract's messages and the domain: requests are checked and read, replies are written."""
-
-from datetime import UTC, datetime
-
-from google.protobuf.message import Message
+"""Between the contract's messages and the domain: requests are read, replies are written."""
 
 from services.analytics.domain import Line, Period, Sale, State, Summary
-from services.runtime import Check
-from services.runtime.instants import timestamp
+from services.runtime.instants import moment, timestamp
 from services.runtime.money import from_cents
-from services.runtime.paging import Page, read_page
 from shop.analytics.v1 import analytics_pb2 as pb
 
 
 def read_period(request: pb.GetSalesSummaryRequest) -> Period:
-    """Answer the period that is asked for. Raises InvalidFieldsError."""
-    with Check() as check:
-        start, end = (_time(check, request, field) for field in ("start_time", "end_time"))
-        if start is not None and end is not None:
-            check.that("end_time", "must be later than start_time", holds=start < end)
-    return Period(start, end)
-
-
-def read_list(request: pb.ListSalesRequest) -> Page:
-    """Answer the page that is asked for. Raises InvalidFieldsError."""
-    with Check() as check:
-        return read_page(check, request.page_size, request.page_token, "sales")
+    """Answer the period that is asked for."""
+    return Period(
+        moment(request.start_time) if request.HasField("start_time") else None,
+        moment(request.end_time) if request.HasField("end_time") else None,
+    )
 
 
 def write_summary(summary: Summary) -> pb.SalesSummary:
@@ -56,14 +43,3 @@ def write_sale(sale: Sale) -> pb.Sale:
 
 def _write_line(line: Line) -> pb.ProductSales:
     return pb.ProductSales(product=f"products/{line.product}", display_name=line.display_name, quantity=line.quantity)
-
-
-def _time(check: Check, request: Message, field: str) -> datetime | None:
-    if not request.HasField(field):
-        return None
-    try:
-        time: datetime = getattr(request, field).ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        check.that(field, "must be a time of the years 1 to 9999", holds=False)
-        return None
-    return time

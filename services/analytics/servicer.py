@@ -8,6 +8,7 @@ from typing_extensions import override
 from services.analytics import messages
 from services.analytics.store import Store
 from services.runtime import Database, ErrorTable
+from services.runtime.paging import read_page
 from shop.analytics.v1 import analytics_pb2 as pb
 from shop.analytics.v1 import analytics_pb2_grpc
 
@@ -31,7 +32,7 @@ class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
 
     @override
     async def ListSales(self, request: pb.ListSalesRequest, context: Context) -> pb.ListSalesResponse:
-        page = messages.read_list(request)
+        page = read_page(request, "sales")
         async with self._database.read() as connection:
             found = await Store(connection).sales_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda sale: sale.id)

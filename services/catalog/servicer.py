@@ -9,6 +9,7 @@ from typing_extensions import override
 from services.catalog import messages
 from services.catalog.store import ProductsNotFoundError, Store
 from services.runtime import Database, ErrorTable, Refusal
+from services.runtime.names import resource_id
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 
@@ -27,16 +28,15 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
 
     @override
     async def GetProduct(self, request: pb.GetProductRequest, context: Context) -> pb.GetProductResponse:
-        name = messages.read_name(request)
         async with self._database.read() as connection:
-            (product,) = await Store(connection).products([name])
+            (product,) = await Store(connection).products([resource_id(request.name)])
         return pb.GetProductResponse(product=messages.write_product(product))
 
     @override
     async def BatchGetProducts(
         self, request: pb.BatchGetProductsRequest, context: Context
     ) -> pb.BatchGetProductsResponse:
-        names = messages.read_names(request)
+        names = [resource_id(name) for name in request.names]
         async with self._database.read() as connection:
             products = await Store(connection).products(names)
         return pb.BatchGetProductsResponse(products=map(messages.write_product, products))

@@ -9,11 +9,12 @@ from google.protobuf.json_format import MessageToDict
 from typing_extensions import override
 
 from services.identity import domain, messages
-from services.identity.handlers import Accounts
+from services.identity.handlers import Accounts, Naming
 from services.identity.keyring import KeyRing
 from services.identity.rotation import NextKeyTooNewError
 from services.identity.vault import Vault
 from services.runtime import ErrorTable, Refusal
+from services.runtime.names import resource_id
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 
@@ -50,17 +51,17 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def GetUser(self, request: pb.GetUserRequest, context: Context) -> pb.GetUserResponse:
-        user = await self._accounts.user(messages.read_user_name(request))
+        user = await self._accounts.user(resource_id(request.name))
         return pb.GetUserResponse(user=messages.write_user(user))
 
     @override
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> pb.UpdateUserResponse:
-        user_id, naming = messages.read_updating(request)
+        user_id, naming = resource_id(request.user.name), Naming(request.user.display_name, request.user.etag)
         return pb.UpdateUserResponse(user=await self._accounts.rename(request, user_id, naming, messages.write_user))
 
     @override
     async def DisableUser(self, request: pb.DisableUserRequest, context: Context) -> pb.DisableUserResponse:
-        user_id = messages.read_disabling(request)
+        user_id = resource_id(request.name)
         return pb.DisableUserResponse(user=await self._accounts.disable(request, user_id, messages.write_user))
 
     @override
@@ -72,7 +73,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def IssueToken(self, request: pb.IssueTokenRequest, context: Context) -> pb.IssueTokenResponse:
-        email = messages.read_login(request)
+        email = messages.read_email(request.email)
         return messages.write_token(await self._accounts.log_in(email, request.password))
 
     @override
@@ -81,7 +82,6 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def RotateKeys(self, request: pb.RotateKeysRequest, context: Context) -> pb.RotateKeysResponse:
-        messages.read_rotating(request)
         return await self._keys.rotate(request, messages.write_rotation)
 
     async def jwks(self) -> Mapping[str, object]:

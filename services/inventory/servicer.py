@@ -11,6 +11,8 @@ from typing_extensions import override
 from services.inventory import domain, handlers, messages
 from services.inventory.store import Store
 from services.runtime import Database, ErrorTable, Refusal, reply_once
+from services.runtime.names import resource_id
+from services.runtime.paging import read_page
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 
@@ -41,14 +43,14 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
 
     @override
     async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
-        product = messages.read_stock_name(request)
+        product = resource_id(request.name)
         async with self._database.read() as connection:
             stock = await Store(connection).stock(product)
         return pb.GetStockResponse(stock=messages.write_stock(stock))
 
     @override
     async def ListStocks(self, request: pb.ListStocksRequest, context: Context) -> pb.ListStocksResponse:
-        page = messages.read_page_of("stocks", request)
+        page = read_page(request, "stocks")
         async with self._database.read() as connection:
             found = await Store(connection).stocks_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda stock: stock.product)
@@ -56,16 +58,16 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
 
     @override
     async def ReceiveStock(self, request: pb.ReceiveStockRequest, context: Context) -> pb.ReceiveStockResponse:
-        product, pieces = messages.read_receipt(request)
+        product = resource_id(request.name)
         async with self._database.write() as connection:
             store = Store(connection)
-            receive = partial(handlers.receive_stock, store, product, pieces)
+            receive = partial(handlers.receive_stock, store, product, request.pieces)
             stock = await reply_once(connection, request, receive, store.stock, messages.write_stock)
         return pb.ReceiveStockResponse(stock=stock)
 
     @override
     async def ListDemands(self, request: pb.ListDemandsRequest, context: Context) -> pb.ListDemandsResponse:
-        page = messages.read_page_of("demands", request)
+        page = read_page(request, "demands")
         async with self._database.read() as connection:
             found = await Store(connection).demands_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda demand: demand.product)
@@ -73,7 +75,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
 
     @override
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
-        name = messages.read_reservation_name(request)
+        name = resource_id(request.name)
         async with self._database.read() as connection:
             reservation = await Store(connection).reservation(name)
         return pb.GetReservationResponse(reservation=messages.write_reservation(reservation))
@@ -82,7 +84,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
     async def ListReservations(
         self, request: pb.ListReservationsRequest, context: Context
     ) -> pb.ListReservationsResponse:
-        page = messages.read_page_of("reservations", request)
+        page = read_page(request, "reservations")
         async with self._database.read() as connection:
             found = await Store(connection).reservations_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda reservation: reservation.id)
@@ -90,15 +92,15 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
 
     @override
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Context) -> pb.ReserveStockResponse:
-        lines, reference = messages.read_reserving(request)
-        reservation = await self._once(request, lambda store: handlers.reserve_stock(store, lines, reference))
+        lines = messages.read_lines(request)
+        reservation = await self._once(request, lambda store: handlers.reserve_stock(store, lines, request.reference))
         return pb.ReserveStockResponse(reservation=reservation)
 
     @override
     async def CommitReservation(
         self, request: pb.CommitReservationRequest, context: Context
     ) -> pb.CommitReservationResponse:
-        name = messages.read_settling(request)
+        name = resource_id(request.name)
         reservation = await self._once(request, lambda store: handlers.commit_reservation(store, name))
         return pb.CommitReservationResponse(reservation=reservation)
 
@@ -106,7 +108,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
     async def ReleaseReservation(
         self, request: pb.ReleaseReservationRequest, context: Context
     ) -> pb.ReleaseReservationResponse:
-        name = messages.read_settling(request)
+        name = resource_id(request.name)
         reservation = await self._once(request, lambda store: handlers.release_reservation(store, name))
         return pb.ReleaseReservationResponse(reservation=reservation)
 
@@ -114,7 +116,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
     async def ReturnReservation(
         self, request: pb.ReturnReservationRequest, context: Context
     ) -> pb.ReturnReservationResponse:
-        name = messages.read_settling(request)
+        name = resource_id(request.name)
         reservation = await self._once(request, lambda store: handlers.return_reservation(store, name))
         return pb.ReturnReservationResponse(reservation=reservation)
 

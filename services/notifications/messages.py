@@ -1,22 +1,19 @@
-"""Between the contract's messages and the domain: requests are checked and read, replies are written."""
-
-import re
+"""Between the contract's messages and the domain: requests are read, replies are written."""
 
 from services.notifications.domain import Notification
-from services.runtime import Check
 from services.runtime.instants import timestamp
+from services.runtime.names import resource_id
 from services.runtime.paging import Page, read_page
 from shop.notifications.v1 import notifications_pb2 as pb
 
-CUSTOMER_ID = re.compile(r"[A-Za-z0-9\-_.]{1,64}")
+# The id that stands for every one of a collection, as AIP-159 has it; no customer's.
 EVERYBODY = "-"
 
 
 def read_list(request: pb.ListNotificationsRequest) -> tuple[str | None, Page]:
     """Answer the customer, None for all of them, and the page that is asked for. Raises InvalidFieldsError."""
-    with Check() as check:
-        customer = check.resource("customer", request.customer, "customers", CUSTOMER_ID)
-        page = read_page(check, request.page_size, request.page_token, f"notifications?customer={customer}")
+    customer = resource_id(request.customer)
+    page = read_page(request, f"notifications?customer={customer}")
     return None if customer == EVERYBODY else customer, page
 
 

@@ -11,6 +11,7 @@ from services.orders import domain, messages
 from services.orders.handlers import Orders
 from services.orders.peers import CatalogUnavailableError, ShippingUnavailableError
 from services.runtime import ErrorTable, Refusal
+from services.runtime.names import resource_id
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 
@@ -47,7 +48,7 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
-        order = await self._orders.order(messages.read_name(request))
+        order = await self._orders.order(resource_id(request.name))
         return pb.GetOrderResponse(order=messages.write_order(order))
 
     @override
@@ -58,12 +59,12 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
-        order = await self._orders.cancel(request, messages.read_change(request))
+        order = await self._orders.cancel(request, resource_id(request.name))
         return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
     async def ResumeOrder(self, request: pb.ResumeOrderRequest, context: Context) -> pb.ResumeOrderResponse:
-        order = await self._orders.resume(request, messages.read_change(request))
+        order = await self._orders.resume(request, resource_id(request.name))
         return pb.ResumeOrderResponse(order=messages.write_order(order))
 
     @override

@@ -11,6 +11,8 @@ from services.payments import domain, handlers, messages
 from services.payments.domain import State
 from services.payments.store import Store
 from services.runtime import Database, ErrorTable, Refusal, reply_once
+from services.runtime.names import resource_id
+from services.runtime.paging import read_page
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
 
@@ -55,21 +57,21 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
 
     @override
     async def GetPayment(self, request: pb.GetPaymentRequest, context: Context) -> pb.GetPaymentResponse:
-        name = messages.read_payment_name(request)
+        name = resource_id(request.name)
         async with self._database.read() as connection:
             payment = await Store(connection).payment(name)
         return pb.GetPaymentResponse(payment=messages.write_payment(payment))
 
     @override
     async def ListPayments(self, request: pb.ListPaymentsRequest, context: Context) -> pb.ListPaymentsResponse:
-        page = messages.read_list(request)
+        page = read_page(request, "payments")
         async with self._database.read() as connection:
             found = await Store(connection).payments_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda payment: payment.id)
         return pb.ListPaymentsResponse(payments=map(messages.write_payment, shown), next_page_token=token)
 
     async def _settle(self, request: Settling, state: State) -> pb.Payment:
-        name = messages.read_settling(request)
+        name = resource_id(request.name)
         return await self._once(request, lambda store: handlers.settle_payment(store, name, state))
 
     async def _once(

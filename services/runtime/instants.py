@@ -1,6 +1,6 @@
 """Points in time, in tables and in messages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import DateTime, Dialect
@@ -23,6 +23,11 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def moment(message: Timestamp) -> datetime:
+    """Make an aware datetime of a message that tells a time of the years 1 to 9999."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
 
 
 def timestamp(value: datetime) -> Timestamp:

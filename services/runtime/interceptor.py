@@ -1,4 +1,4 @@
-"""Around every inbound call: its deadline is noted, its errors are told by the table, its end is logged."""
+"""Around every inbound call: note its deadline, validate its request, tell its errors by the table, log its end."""
 
 import asyncio
 import logging
@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Self, TypeAlias
 
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 from typing_extensions import override
 
 from services.runtime.deadline import set_deadline
 from services.runtime.errors import ErrorTable
+from services.runtime.rules import validate
 from services.runtime.streams import until_stopping
 from services.runtime.validation import InvalidFieldsError, Violation
 
@@ -133,4 +134,7 @@ def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], obje
 def _checked(request: object) -> object:
     if isinstance(request, _Malformed):
         raise InvalidFieldsError([Violation("request", "must be a message of its type")])
+    # Of a stream of requests this is the iterator. Reflection alone takes one, and its contract has no rules.
+    if isinstance(request, Message):
+        validate(request)
     return request

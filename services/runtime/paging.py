@@ -5,11 +5,11 @@ import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Column, Select, Table, and_, or_, select
 
-from services.runtime.validation import NUL, Check
+from services.runtime.validation import InvalidFieldsError, Violation
 
 DEFAULT_SIZE = 50
 MOST_SIZE = 100
@@ -17,6 +17,13 @@ MOST_SIZE = 100
 MARK_BYTES = 8
 
 Entry = TypeVar("Entry")
+
+
+class ListRequest(Protocol):
+    """A request for a page of a list."""
+
+    page_size: int
+    page_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +65,14 @@ def newest_first(table: Table, time: Column[Any], after: str, limit: int) -> Sel
     return query.order_by(time.desc(), table.c.id.desc()).limit(limit)
 
 
-def read_page(check: Check, size: int, token: str, query: str) -> Page:
-    """Read the fields page_size and page_token of a call for the list `query`."""
-    check.that("page_size", "must not be negative", holds=size >= 0)
-    after = _key(token, query)
-    check.that("page_token", "must be the next_page_token of another page of the same list", holds=after is not None)
-    return Page(query, min(size or DEFAULT_SIZE, MOST_SIZE), after or "")
+def read_page(request: ListRequest, query: str) -> Page:
+    """Read which page of the list `query` a request asks for. Raises InvalidFieldsError."""
+    after = _key(request.page_token, query)
+    if after is None:
+        # Whose token it is no rule of the contract can see.
+        description = "must be the next_page_token of another page of the same list"
+        raise InvalidFieldsError([Violation("page_token", description)])
+    return Page(query, min(request.page_size or DEFAULT_SIZE, MOST_SIZE), after)
 
 
 def _key(token: str, query: str) -> str | None:
@@ -76,7 +85,7 @@ def _key(token: str, query: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     # No key of ours has a NUL, and PostgreSQL would not compare with one.
-    return key if mark == _mark(query) and key and NUL not in key else None
+    return key if mark == _mark(query) and key and "\0" not in key else None
 
 
 def _mark(query: str) -> bytes:

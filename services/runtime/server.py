@@ -32,6 +32,7 @@ from services.runtime.logs import configure_logs
 from services.runtime.management import Management, Report
 from services.runtime.reflection import add_reflection
 from services.runtime.requests import forget
+from services.runtime.rules import compile_rules
 
 # What a request or a reply may have at most. The largest of ours, a full page of products, has a tenth of it.
 MOST_BYTES = 1024 * 1024
@@ -198,6 +199,7 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
             ],
         )
         names = list(await register(server, Runtime(settings, management, closing)))
+        compile_rules(names)
         probes = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(probes, server)
         if names:

@@ -8,6 +8,8 @@ import grpc.aio
 from typing_extensions import override
 
 from services.runtime import Database, ErrorTable, Refusal, reply_once
+from services.runtime.names import resource_id
+from services.runtime.paging import read_page
 from services.shipping import carrier, domain, handlers, messages
 from services.shipping.store import Store
 from shop.shipping.v1 import shipping_pb2 as pb
@@ -35,9 +37,8 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
 
     @override
     async def QuoteShipping(self, request: pb.QuoteShippingRequest, context: Context) -> pb.QuoteShippingResponse:
-        region_code, pieces, currency = messages.read_quoting(request)
-        quote = carrier.quote(region_code, pieces, currency)
-        return pb.QuoteShippingResponse(quote=messages.write_quote(quote, currency))
+        quote = carrier.quote(request.region_code, request.pieces, request.currency_code)
+        return pb.QuoteShippingResponse(quote=messages.write_quote(quote, request.currency_code))
 
     @override
     async def BookShipment(self, request: pb.BookShipmentRequest, context: Context) -> pb.BookShipmentResponse:
@@ -47,20 +48,20 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
 
     @override
     async def CancelShipment(self, request: pb.CancelShipmentRequest, context: Context) -> pb.CancelShipmentResponse:
-        name = messages.read_cancelling(request)
+        name = resource_id(request.name)
         shipment = await self._once(request, lambda store: handlers.cancel_shipment(store, name))
         return pb.CancelShipmentResponse(shipment=shipment)
 
     @override
     async def GetShipment(self, request: pb.GetShipmentRequest, context: Context) -> pb.GetShipmentResponse:
-        name = messages.read_shipment_name(request)
+        name = resource_id(request.name)
         async with self._database.read() as connection:
             shipment = await Store(connection).shipment(name)
         return pb.GetShipmentResponse(shipment=messages.write_shipment(shipment))
 
     @override
     async def ListShipments(self, request: pb.ListShipmentsRequest, context: Context) -> pb.ListShipmentsResponse:
-        page = messages.read_list(request)
+        page = read_page(request, "shipments")
         async with self._database.read() as connection:
             found = await Store(connection).shipments_after(page.after, page.limit)
         shown, token = page.cut(found, key=lambda shipment: shipment.id)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-CONTRACTS = ["proto", "gen", "tools", ".googleapis"]
+CONTRACTS = ["proto", "gen", "tools"]
+IMPORTED = [".googleapis", ".protovalidate"]
 CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore"]
 IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -71,13 +72,13 @@ def checkout(tmp_path: Path) -> Checkout:
     """Make a copy of the contracts as they stand, committed once on main."""
     root = tmp_path / "checkout"
     root.mkdir()
-    for folder in CONTRACTS:
+    for folder in (*CONTRACTS, *IMPORTED):
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
     for file in CONFIGURATION:
         shutil.copyfile(ROOT / file, root / file)
     (root / ".venv").symlink_to(ROOT / ".venv")
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
-    copy.git("add", *CONTRACTS[:-1], *CONFIGURATION)
+    copy.git("add", *CONTRACTS, *CONFIGURATION)
     copy.git("commit", "--quiet", "--message=The contracts as they stand")
     return copy

@@ -1,50 +1,19 @@
 """The rules that buf does not know: each answers its offences against a built set of contracts, in sentences."""
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    FieldDescriptorProto,
-    FileDescriptorProto,
-    FileDescriptorSet,
-    MethodDescriptorProto,
-    MethodOptions,
-)
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet, MethodOptions
+
+from tests.contracts import validation
+from tests.contracts.contents import messages, methods, own
 
 MONEY = ".google.type.Money"
 MONEY_NAMES = ("amount", "cost", "fee", "price", "total")
 NOT_KEPT = ("shop.identity.v1.IdentityService/IssueToken",)
 """Writes without a request_id: the reply is a secret, which is made anew rather than kept."""
 FLOATS = (FieldDescriptorProto.TYPE_FLOAT, FieldDescriptorProto.TYPE_DOUBLE)
-
-
-def own(contracts: FileDescriptorSet) -> Iterator[FileDescriptorProto]:
-    """Answer the project's own files, not those that they import."""
-    return (file for file in contracts.file if file.package.startswith("shop."))
-
-
-def messages(contracts: FileDescriptorSet) -> dict[str, DescriptorProto]:
-    """Answer every message by its full name, with a dot before it as a method's types have."""
-    found = {}
-    left = [(f".{file.package}.{message.name}", message) for file in own(contracts) for message in file.message_type]
-    while left:
-        name, message = left.pop()
-        found[name] = message
-        left += [(f"{name}.{nested.name}", nested) for nested in message.nested_type]
-    return found
-
-
-def methods(contracts: FileDescriptorSet) -> dict[str, MethodDescriptorProto]:
-    """Answer every method by "<package>.<Service>/<Method>"."""
-    return {
-        f"{file.package}.{service.name}/{method.name}": method
-        for file in own(contracts)
-        for service in file.service
-        for method in service.method
-    }
 
 
 def idempotency(contracts: FileDescriptorSet) -> list[str]:
@@ -114,5 +83,5 @@ def public(contracts: FileDescriptorSet) -> set[str]:
 
 def offences(contracts: FileDescriptorSet) -> list[str]:
     """Answer what offends any rule."""
-    rules = (idempotency, request_ids, money, pages, sentences)
+    rules = (idempotency, request_ids, money, pages, sentences, validation.judged, validation.whole, validation.named)
     return list(chain.from_iterable(rule(contracts) for rule in rules))

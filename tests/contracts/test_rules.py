@@ -6,6 +6,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from tests.contracts import rules
 from tests.contracts.conftest import Checkout
 
+ANALYTICS = "proto/shop/analytics/v1/analytics.proto"
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
 ORDERS = "proto/shop/orders/v1/orders.proto"
 PAYMENTS = "proto/shop/payments/v1/payments.proto"
@@ -63,8 +64,8 @@ def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
         ),
         pytest.param(
             ORDERS,
-            "  string page_token = 3;",
-            "  string token = 3;",
+            "  string page_token = 3 ",
+            "  string token = 3 ",
             "shop.orders.v1.OrdersService/ListOrders has no page_token",
             id="list without page token",
         ),
@@ -81,6 +82,42 @@ def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
             "  // NOT_FOUND",
             "the method's comment does not tell its errors",
             id="errors left out",
+        ),
+        pytest.param(
+            CATALOG,
+            "  int32 page_size = 1 [(buf.validate.field).int32.(shop.rules.v1.page_size) = true];",
+            "  int32 page_size = 1;",
+            "shop.catalog.v1.ListProductsRequest.page_size has no rule",
+            id="field without a rule",
+        ),
+        pytest.param(
+            ORDERS,
+            "  string locality = 3 [\n    (google.api.field_behavior) = REQUIRED,\n"
+            "    (buf.validate.field).string.(shop.rules.v1.text) = 100\n  ];",
+            "  string locality = 3 [(google.api.field_behavior) = REQUIRED];",
+            "shop.orders.v1.ShippingAddress.locality has no rule",
+            id="field of a field without a rule",
+        ),
+        pytest.param(
+            ORDERS,
+            "rpc GetOrder(GetOrderRequest)",
+            "rpc GetOrder(stream GetOrderRequest)",
+            "shop.orders.v1.OrdersService/GetOrder takes a stream of requests",
+            id="stream of requests",
+        ),
+        pytest.param(
+            ANALYTICS,
+            'id: "this.end_time"',
+            'id: "period"',
+            "the id 'period' names no field of it, as this.<field> does",
+            id="rule over a message that names no field",
+        ),
+        pytest.param(
+            CATALOG,
+            '    message: "must be 1 to 32 lower-case letters, digits and hyphens, or empty"\n',
+            "",
+            "the rule 'category' does not say what must be",
+            id="rule without a text",
         ),
     ],
 )
@@ -122,7 +159,7 @@ def test_buf_format_is_clean(project: Checkout) -> None:
     ("old", "new", "said"),
     [
         ("  // The products of this page, ordered by name.\n", "", 'Field "products" should have a non-empty comment'),
-        ("  string page_token = 2;", "  string pageToken = 2;", 'Field name "pageToken" should be lower_snake_case'),
+        ("  string page_token = 2 ", "  string pageToken = 2 ", 'Field name "pageToken" should be lower_snake_case'),
         ("rpc GetProduct(GetProductRequest)", "rpc GetProduct(Product)", 'RPC request type "Product" should be named'),
     ],
 )

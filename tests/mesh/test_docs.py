@@ -18,7 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
-    for name in (".venv", ".googleapis"):
+    for name in (".venv", ".googleapis", ".protovalidate"):
         (copy / name).symlink_to(ROOT / name)
     commit = "git init -q -b main && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm state"
     subprocess.run(["/bin/bash", "-c", commit], cwd=copy, check=True)

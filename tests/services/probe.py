@@ -1,4 +1,7 @@
-"""A service on the runtime that does what a test asks of it: it fails, waits, or calls a peer. It has no contract."""
+"""A service on the runtime that does what a test asks of it: it fails, waits, or calls a peer.
+
+Its contract is made here, and one rule with it. Its requests are on the wire what google.protobuf.StringValue is.
+"""
 
 import asyncio
 import logging
@@ -6,14 +9,37 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
+from google.protobuf import descriptor_pool, text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.wrappers_pb2 import StringValue
 
+import buf.validate.validate_pb2  # noqa: F401  # registers the options of the contract below
 from services.runtime import ErrorTable, Runtime, serve
 from services.runtime.deadline import remaining
 
 SERVICE = "probe.v1.Probe"
 ASK, STREAM = f"/{SERVICE}/Ask", f"/{SERVICE}/Stream"
 SECRET = "the password is swordfish"  # noqa: S105  # made up, and must not be seen outside
+
+CONTRACT = """
+  name: "probe.proto" package: "probe.v1" syntax: "proto3"
+  dependency: ["buf/validate/validate.proto", "google/protobuf/wrappers.proto"]
+  message_type {
+    name: "Request"
+    field {
+      name: "value" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL
+      options { [buf.validate.field] { string { not_in: "forbidden" } } }
+    }
+  }
+  service {
+    name: "Probe"
+    method { name: "Ask" input_type: ".probe.v1.Request" output_type: ".google.protobuf.StringValue" }
+    method {
+      name: "Stream" input_type: ".probe.v1.Request" output_type: ".google.protobuf.StringValue" server_streaming: true
+    }
+  }
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +78,7 @@ class Probe:
                 return await ask(self._peer)(StringValue(value="/".join(rest)))
             case ["peer-stream", *rest]:
                 return [reply async for reply in stream(self._peer)(StringValue(value="/".join(rest)))][-1]
-        return request
+        return StringValue(value=request.value)
 
     async def stream(self, request: StringValue, context: Context) -> AsyncIterator[StringValue]:
         """Answer "begin", then what `ask` does."""
@@ -62,16 +88,20 @@ class Probe:
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     """Add the probe, with a peer called "peer"."""
+    file = text_format.Parse(CONTRACT, FileDescriptorProto(), descriptor_pool=descriptor_pool.Default())
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    read = GetMessageClass(pool.FindMessageTypeByName("probe.v1.Request")).FromString
     probe = Probe(runtime.channel("peer"))
     handlers: dict[str, Any] = {
         "Ask": grpc.unary_unary_rpc_method_handler(
             probe.ask,
-            StringValue.FromString,
+            read,
             StringValue.SerializeToString,
         ),
         "Stream": grpc.unary_stream_rpc_method_handler(
             probe.stream,
-            StringValue.FromString,
+            read,
             StringValue.SerializeToString,
         ),
     }

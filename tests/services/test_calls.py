@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -95,6 +96,17 @@ async def test_a_stream_that_fails_ends_with_the_same_error(channel: grpc.aio.Ch
 async def test_bytes_that_are_no_message_are_the_callers_fault(channel: grpc.aio.Channel) -> None:
     error = await refused(channel.unary_unary(ASK, bytes)(b"\xff\xff\xff"))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+
+
+@pytest.mark.parametrize("method", [ask, stream], ids=["unary", "stream"])
+async def test_a_request_that_breaks_its_contract_reaches_no_servicer(
+    channel: grpc.aio.Channel, method: Callable[..., Any]
+) -> None:
+    call = method(channel)(text("forbidden"))
+    error = await refused(call if isinstance(call, Awaitable) else call.read())
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
+    assert error.fields == ["value"]
+    assert error.text == "value must not be in list [forbidden]"
 
 
 async def test_a_message_above_the_limit_is_refused(channel: grpc.aio.Channel) -> None:

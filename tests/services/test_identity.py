@@ -305,7 +305,7 @@ async def test_only_the_display_name_can_be_updated(identity: Stub) -> None:
 @pytest.mark.parametrize(
     ("bad", "fields"),
     [
-        (pb.CreateUserRequest(), ["request_id", "user.email", "user.display_name", "password"]),
+        (pb.CreateUserRequest(user=pb.User()), ["request_id", "user.email", "user.display_name", "password"]),
         (creating("a b"), ["request_id"]),
         (creating(email="ada"), ["user.email"]),
         (creating(email="ada@shop"), ["user.email"]),
@@ -339,7 +339,8 @@ async def test_every_offending_field_of_the_other_methods_is_named(identity: Stu
             identity.ChangePassword(pb.ChangePasswordRequest()),
             ["request_id", "email", "current_password", "new_password"],
         ),
-        (identity.UpdateUser(pb.UpdateUserRequest()), ["request_id", "user.name", "user.display_name"]),
+        (identity.UpdateUser(pb.UpdateUserRequest()), ["request_id", "user"]),
+        (identity.UpdateUser(pb.UpdateUserRequest(user=pb.User())), ["request_id", "user.name", "user.display_name"]),
         (identity.DisableUser(pb.DisableUserRequest(name="users/A")), ["request_id", "name"]),
         (identity.GetUser(pb.GetUserRequest(name="customers/1")), ["name"]),
         (identity.RotateKeys(pb.RotateKeysRequest()), ["request_id"]),

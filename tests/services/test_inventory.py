@@ -205,7 +205,7 @@ async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
             pb.ReserveStockRequest(
                 request_id="id", lines=[pb.ReservationLine(product="products/p-0012", quantity=1)] * 2
             ),
-            ["lines[1].product"],
+            ["lines"],
         ),
         (reserve("id", **{f"p_{number}": 1 for number in range(51)}), ["lines"]),
     ],

@@ -199,13 +199,15 @@ async def test_every_offending_field_of_a_quote_is_named(
     [
         (
             pb.BookShipmentRequest(),
+            ["request_id", "destination", "pieces", "price"],
+        ),
+        (
+            booking(destination=pb.Address(), price=money_pb2.Money()),
             [
-                "request_id",
-                "destination.lines",
                 "destination.recipient",
+                "destination.lines",
                 "destination.locality",
                 "destination.region_code",
-                "pieces",
                 "price.currency_code",
                 "price.units",
             ],

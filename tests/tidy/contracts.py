@@ -17,8 +17,8 @@ REFLECTION = {f"/{name}/ServerReflectionInfo" for name in NAMES}
 
 
 def files() -> Iterator[FileDescriptor]:
-    """Answer every generated file's descriptor."""
-    for path in sorted(GEN.rglob("*_pb2.py")):
+    """Answer the descriptor of every contract."""
+    for path in sorted((GEN / "shop").rglob("*_pb2.py")):
         yield importlib.import_module(".".join(path.relative_to(GEN).with_suffix("").parts)).DESCRIPTOR
 
 
@@ -63,7 +63,7 @@ def service_of(path: str) -> str:
 @cache
 def nouns() -> set[str]:
     """Answer what the business speaks of: the contexts, and every message that is a resource (it has a name)."""
-    contexts = {file.package.split(".")[1] for file in files()}
+    contexts = {file.package.split(".")[1] for file in files() if file.services_by_name}
     resources = {
         message.name.lower()
         for file in files()

@@ -22,13 +22,15 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17google/type/money.proto\"\xf8\x01\n\x07Product\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x04 \x01(\tR\x08\x63\x61tegory\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05price:H\xea\x41\x45\n\x1c\x63\x61talog.shop.example/Product\x12\x12products/{product}*\x08products2\x07product\"-\n\x11GetProductRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"5\n\x17\x42\x61tchGetProductsRequest\x12\x1a\n\x05names\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02R\x05names\"P\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\"m\n\x13ListProductsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1a\n\x08\x63\x61tegory\x18\x03 \x01(\tR\x08\x63\x61tegory\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8b\x03\n\x0e\x43\x61talogService\x12w\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12\x89\x01\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/products:batchGet\x12t\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/productsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17google/type/money.proto\x1a\x19shop/rules/v1/rules.proto\"\xf8\x01\n\x07Product\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x04 \x01(\tR\x08\x63\x61tegory\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05price:H\xea\x41\x45\n\x1c\x63\x61talog.shop.example/Product\x12\x12products/{product}*\x08products2\x07product\">\n\x11GetProductRequest\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x04name\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"\xa4\x01\n\x17\x42\x61tchGetProductsRequest\x12\x88\x01\n\x05names\x18\x01 \x03(\tBr\xe2\x41\x01\x02\xbaHk\x92\x01\x14\"\x0er\x0c\x92\xb5\x18\x08products\x88\xb5\x18\x64\xba\x01Q\n\x0fproducts.unique\x12\x1amust name no product twice\x1a\"this.size() > 100 || this.unique()R\x05names\"P\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\"\xfb\x01\n\x13ListProductsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\x12\x91\x01\n\x08\x63\x61tegory\x18\x03 \x01(\tBu\xbaHr\xba\x01o\n\x08\x63\x61tegory\x12@must be 1 to 32 lower-case letters, digits and hyphens, or empty\x1a!this.matches(\'^[a-z0-9-]{0,32}$\')R\x08\x63\x61tegory\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8b\x03\n\x0e\x43\x61talogService\x12w\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12\x89\x01\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/products:batchGet\x12t\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/productsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,29 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCT']._loaded_options = None
   _globals['_PRODUCT']._serialized_options = b'\352AE\n\034catalog.shop.example/Product\022\022products/{product}*\010products2\007product'
   _globals['_GETPRODUCTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETPRODUCTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_GETPRODUCTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\016r\014\222\265\030\010products'
   _globals['_BATCHGETPRODUCTSREQUEST'].fields_by_name['names']._loaded_options = None
-  _globals['_BATCHGETPRODUCTSREQUEST'].fields_by_name['names']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHGETPRODUCTSREQUEST'].fields_by_name['names']._serialized_options = b'\342A\001\002\272Hk\222\001\024\"\016r\014\222\265\030\010products\210\265\030d\272\001Q\n\017products.unique\022\032must name no product twice\032\"this.size() > 100 || this.unique()'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\210\265\030\001'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\006r\004\300\265\030\001'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._serialized_options = b'\272Hr\272\001o\n\010category\022@must be 1 to 32 lower-case letters, digits and hyphens, or empty\032!this.matches(\'^[a-z0-9-]{0,32}$\')'
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\220\002\001\202\323\344\223\002\027\022\025/v1/{name=products/*}'
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._serialized_options = b'\220\002\001\202\323\344\223\002\027\022\025/v1/products:batchGet'
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\220\002\001\202\323\344\223\002\016\022\014/v1/products'
-  _globals['_PRODUCT']._serialized_start=166
-  _globals['_PRODUCT']._serialized_end=414
-  _globals['_GETPRODUCTREQUEST']._serialized_start=416
-  _globals['_GETPRODUCTREQUEST']._serialized_end=461
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=463
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=535
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=537
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=590
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=592
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=672
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=674
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=783
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=785
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=901
-  _globals['_CATALOGSERVICE']._serialized_start=904
-  _globals['_CATALOGSERVICE']._serialized_end=1299
+  _globals['_PRODUCT']._serialized_start=222
+  _globals['_PRODUCT']._serialized_end=470
+  _globals['_GETPRODUCTREQUEST']._serialized_start=472
+  _globals['_GETPRODUCTREQUEST']._serialized_end=534
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=536
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=608
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=611
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=775
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=777
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=857
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=860
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=1111
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=1113
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=1229
+  _globals['_CATALOGSERVICE']._serialized_start=1232
+  _globals['_CATALOGSERVICE']._serialized_end=1627
 # @@protoc_insertion_point(module_scope)

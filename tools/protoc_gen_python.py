@@ -1,4 +1,4 @@
-"""A protoc plugin that writes *_pb2_grpc.py: buf knows no grpc_python, but the protoc inside grpcio-tools does.
+"""A protoc plugin that writes *_pb2.py and *_pb2_grpc.py: buf knows neither, but the protoc inside grpcio-tools does.
 
 The request on standard input holds every file's descriptor; protoc takes them with --descriptor_set_in.
 """
@@ -13,22 +13,29 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
-    """Answer the *_pb2_grpc.py of every file to generate that holds a service."""
+    """Answer the *_pb2.py of every file to generate, and the *_pb2_grpc.py of those that hold a service."""
     response = CodeGeneratorResponse(supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
-    services = {file.name for file in request.proto_file if file.service}
-    names = [name for name in request.file_to_generate if name in services]
-    if not names:
-        return response
     with tempfile.TemporaryDirectory() as folder:
         descriptors = Path(folder, "descriptors.binpb")
         descriptors.write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
         out = Path(folder, "out")
         out.mkdir()
-        protoc = [sys.executable, "-m", "grpc_tools.protoc"]
-        subprocess.run([*protoc, f"--descriptor_set_in={descriptors}", f"--grpc_python_out={out}", *names], check=True)
+        _protoc(f"--descriptor_set_in={descriptors}", f"--python_out={out}", *request.file_to_generate)
+        services = {file.name for file in request.proto_file if file.service}
+        if names := [name for name in request.file_to_generate if name in services]:
+            _protoc(f"--descriptor_set_in={descriptors}", f"--grpc_python_out={out}", *names)
         for path in sorted(out.rglob("*.py")):
             response.file.add(name=path.relative_to(out).as_posix(), content=path.read_text(encoding="utf-8"))
     return response
+
+
+def _protoc(*arguments: str) -> None:
+    # What it warns of is kept from the terminal: it takes a file for unused that is imported for its rules.
+    run = subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", *arguments], stderr=subprocess.PIPE, text=True, check=False
+    )
+    if run.returncode:
+        sys.exit(run.stderr)
 
 
 if __name__ == "__main__":
