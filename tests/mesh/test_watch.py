@@ -65,7 +65,7 @@ async def placed(orders: Stub) -> pb.Order:
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
         customer="customers/watcher",
-        items=[pb.PlaceOrderItem(product=f"products/{plenty()[0]}", quantity=1)],
+        items=[pb.PlaceOrderItem(product=plenty()[0], quantity=1)],
         payment_token="tok_visa",  # noqa: S106 - stands for no card
     )
     return (await orders.PlaceOrder(request, timeout=30)).order
