@@ -60,7 +60,7 @@ class Watcher:
                 return
 
 
-async def placed(orders: Stub) -> pb.Order:
+async def placed(orders: Stub, within: float = 30) -> pb.Order:
     """Place an order over one piece, which is collected."""
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
@@ -68,7 +68,7 @@ async def placed(orders: Stub) -> pb.Order:
         items=[pb.PlaceOrderItem(product=plenty()[0], quantity=1)],
         payment_token="tok_visa",  # noqa: S106 - stands for no card
     )
-    return (await orders.PlaceOrder(request, timeout=30)).order
+    return (await orders.PlaceOrder(request, timeout=within)).order
 
 
 @pytest.mark.usefixtures("without_payments")
@@ -96,6 +96,19 @@ async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
     measured(
         f"orders rolled out under a watch, its old Pod gone, in {seconds:.1f} s; the stream ended: {watcher.broken}"
     )
+
+
+async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, orders: Stub) -> None:
+    (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
+    payments.suspend()
+    try:
+        order = await placed(orders, within=2)
+    finally:
+        payments.resume()
+    assert order.state == pb.Order.STATE_PENDING
+    watcher = Watcher(orders, order.name)
+    await asyncio.wait_for(watcher.watch(), 60)
+    assert watcher.told[-1].state in {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
 
 
 async def test_an_order_that_has_ended_is_watched_to_its_end_at_once(orders: Stub) -> None:
