@@ -40,10 +40,6 @@ class Passwords:
         """Answer whether the hash was made with other parameters than those of today."""
         return self._hasher.check_needs_rehash(hashed)
 
-    def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
     def _is(self, hashed: str, password: str) -> bool:
         try:
             return self._hasher.verify(hashed, password)

@@ -23,7 +23,6 @@ async def test_a_password_matches_its_own_hash_alone() -> None:
     assert await passwords.match(hashed, WORDS)
     assert not await passwords.match(hashed, WORDS.upper())
     assert not await passwords.match(None, WORDS)
-    passwords.close()
 
 
 async def test_the_same_characters_match_whatever_their_code_points() -> None:
