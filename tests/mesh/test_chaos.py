@@ -80,12 +80,15 @@ async def targets(mesh: Mesh) -> dict[str, Find]:
 
 async def killed(find: Find) -> None:
     """Kill what is found, and wait until another one is in its place."""
-    (process,) = find()
-    process.kill()
+    found: list[psutil.Process] = []
     async for attempt in eventually(45):
         with attempt:
-            (again,) = find() or [process]
-            assert again.pid != process.pid
+            found = find()
+            assert found, "it has not come back since it was killed last"
+    found[0].kill()
+    async for attempt in eventually(45):
+        with attempt:
+            assert [process for process in find() if process.pid != found[0].pid]
 
 
 @pytest.fixture
