@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call test tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call test fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -37,6 +37,9 @@ call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Meth
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest $(ARGS)
+
+fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>
+	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py
 
 tools: $(VENV) ## Build the mesh's tools that are missing; list all with their versions
 	@$(BIN)/mesh tools

@@ -1,0 +1,162 @@
+"""Requests for any method, made from its contract: such as keep its rules, such as do not, and bytes of any kind.
+
+What a service has answered so far is offered to it again (names, tokens, prices), so that calls get deep into it. What
+is drawn does not depend on that, as Hypothesis asks: a number stands for a place in what is known by then.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.money_pb2 import Money
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from buf.validate import validate_pb2
+from shop.rules.v1 import rules_pb2
+
+# What keeps a field's rules and means something, where neither its type nor its rules can tell.
+HINTS: dict[str, list[str]] = {
+    "category": ["tea", "coffee", "submarines", ""],
+    "currency": ["EUR", "GBP", "USD"],
+    "customer": ["customers/ada", "customers/eve"],
+    "customers": ["customers/ada", "customers/-"],
+    "email": ["ada@shop.example", "Eve@shop.example", "bob@shop.example"],
+    "password": ["correct horse", "battery staple"],
+    "payment_token": ["tok_visa", "tok_visa", "tok_visa", "tok_insufficient_funds", "tok_card_declined", "nonsense"],
+    "postal_code": ["10117", ""],
+    "region": ["DE", "FR", "US", "AQ"],
+}
+NUMBERS = st.integers(0, 10_000)
+SLUGS = st.text("abcz019-", min_size=1, max_size=12)
+TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["", "\0", "\n", "-", "a/b", "ü" * 300, "x" * 5000, "%s", "'"]))
+WILD = {
+    FieldDescriptor.CPPTYPE_BOOL: st.booleans(),
+    FieldDescriptor.CPPTYPE_ENUM: st.one_of(st.integers(0, 4), st.integers(-(2**31), 2**31 - 1)),
+    FieldDescriptor.CPPTYPE_INT32: st.one_of(st.integers(-2, 3), st.integers(-(2**31), 2**31 - 1)),
+    FieldDescriptor.CPPTYPE_INT64: st.one_of(st.integers(-2, 3), st.integers(-(2**63), 2**63 - 1)),
+    FieldDescriptor.CPPTYPE_STRING: TEXTS,
+}
+# In how many of a hundred fields a message is wild.
+WILDNESS = st.sampled_from([0, 0, 0, 5, 30, 100])
+
+
+class Corpus:
+    """What a shop has answered: texts and messages by what may be asked for with them."""
+
+    def __init__(self) -> None:
+        self._known: defaultdict[str, dict[Any, None]] = defaultdict(dict)
+        self._serial = 0
+        for number in range(1, 201):
+            self.learn("products", f"products/p-{number:04}")
+            self.learn("stocks", f"stocks/p-{number:04}")
+
+    def learn(self, key: str, value: object, most: int = 500) -> None:
+        """Remember a value, and forget the eldest if it is one too many."""
+        known = self._known[key]
+        known[value] = None
+        if len(known) > most:
+            del known[next(iter(known))]
+
+    def learn_from(self, message: Message) -> None:
+        """Remember what stands in a reply."""
+        for field, value in message.ListFields():
+            for entry in value if field.is_repeated else [value]:
+                if isinstance(entry, Money):
+                    self.learn("Money", entry.SerializeToString())
+                elif isinstance(entry, Message):
+                    self.learn_from(entry)
+                elif isinstance(entry, str):
+                    self.learn(entry.partition("/")[0] if "/" in entry else field.name.removeprefix("next_"), entry)
+
+    def serial(self) -> int:
+        """Answer a number that was not answered before."""
+        self._serial += 1
+        return self._serial
+
+    def pick(self, key: str, number: int) -> Any:  # noqa: ANN401  # a text, or the bytes of a message
+        """Answer one of the values that are known, or None."""
+        known = list(self._known[key])
+        return known[number % len(known)] if known else None
+
+
+@st.composite
+def requests(draw: DrawFn, descriptor: Descriptor, corpus: Corpus) -> Message:
+    """Draw a request: its fields keep their rules but for a few, or many, of them."""
+    # Hypothesis ends as soon as all has been drawn that there is: a request without fields would be sent once.
+    draw(st.integers(0, 2**32))
+    return _message(draw, descriptor, corpus, draw(WILDNESS))
+
+
+@st.composite
+def wire(draw: DrawFn, descriptor: Descriptor, corpus: Corpus) -> bytes:
+    """Draw bytes: any at all, or those of a request with some cut away or changed."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=200))
+    data = bytearray(draw(requests(descriptor, corpus)).SerializeToString())[: draw(NUMBERS)]
+    for _ in range(draw(st.integers(0, 3)) if data else 0):
+        data[draw(NUMBERS) % len(data)] = draw(st.integers(0, 255))
+    return bytes(data)
+
+
+def _message(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wildness: int) -> Message:
+    message = GetMessageClass(descriptor)()
+    for field in descriptor.fields:
+        wild = draw(st.integers(0, 99)) < wildness
+        if field.is_repeated:
+            sizes = st.sampled_from([0, 1, 2, 60, 101]) if wild else st.integers(1, 3)
+            getattr(message, field.name).extend(_value(draw, field, corpus, wildness) for _ in range(draw(sizes)))
+        elif field.message_type is not None:
+            if draw(st.integers(0, 9)) < (5 if wild else 9):
+                getattr(message, field.name).CopyFrom(_value(draw, field, corpus, wildness))
+        else:
+            setattr(message, field.name, draw(WILD[field.cpp_type]) if wild else _value(draw, field, corpus, wildness))
+    return message
+
+
+def _value(draw: DrawFn, field: FieldDescriptor, corpus: Corpus, wildness: int) -> Any:  # noqa: ANN401  # the field's
+    if field.message_type is not None:
+        return _inner(draw, field.message_type, corpus, wildness)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return _text(draw, field, corpus)
+    if field.cpp_type in {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}:
+        return draw(st.one_of(st.integers(1, 3), st.integers(0, 1000)))
+    return draw(WILD[field.cpp_type])
+
+
+def _inner(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wildness: int) -> Message:
+    if wildness < 100:
+        number = draw(NUMBERS)
+        if descriptor is Money.DESCRIPTOR:
+            known = corpus.pick("Money", number)
+            return Money.FromString(known) if known and number % 2 else Money(currency_code="EUR", units=number)
+        if descriptor.full_name == Timestamp.DESCRIPTOR.full_name:
+            return Timestamp(seconds=number * 1_000_000, nanos=number)
+        if descriptor.full_name == FieldMask.DESCRIPTOR.full_name:
+            return FieldMask(paths=["display_name"] if number % 2 else [])
+    return _message(draw, descriptor, corpus, wildness)
+
+
+def _text(draw: DrawFn, field: FieldDescriptor, corpus: Corpus) -> str:
+    of_field = field.GetOptions().Extensions[validate_pb2.field]
+    rules = of_field.repeated.items.string if field.is_repeated else of_field.string
+    number, slug = draw(NUMBERS), draw(SLUGS)
+    named = next((rule.name for rule, _ in rules.ListFields() if rule.full_name.startswith("shop.rules.")), field.name)
+    if named == "request_id":
+        # One in ten was used before, by another request most often.
+        return f"{corpus.serial()}-{slug}" if number % 10 else f"again-{number % 7}"
+    if named == "resource":
+        collection = rules.Extensions[rules_pb2.resource]
+        known = corpus.pick(collection, number)
+        return known if known and number % 10 else f"{collection}/{slug}"
+    if named == "email" and number % 5 == 0:
+        return f"{corpus.serial()}@shop.example"
+    hints = HINTS.get(field.name) or HINTS.get(named)
+    if hints and number % 10:
+        return hints[number % len(hints)]
+    known = corpus.pick(field.name, number) if number % 4 == 0 else ""
+    return known or ("" if field.name.endswith("_token") else slug)
