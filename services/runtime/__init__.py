@@ -1,15 +1,13 @@
-"""What every service stands on: serve(), database, errors, validation. It knows no business noun; see README.md."""
+"""What every service stands on: serve(), database, errors. It knows no business noun; see README.md."""
 
 from services.runtime.background import Background
 from services.runtime.database import Database
 from services.runtime.errors import ErrorTable, Refusal
 from services.runtime.requests import once, recall, reply_once
 from services.runtime.server import Runtime, perform, serve
-from services.runtime.validation import Check
 
 __all__ = [
     "Background",
-    "Check",
     "Database",
     "ErrorTable",
     "Refusal",

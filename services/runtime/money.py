@@ -2,11 +2,8 @@
 
 from google.type import money_pb2
 
-# The currencies that are taken. Each has cents; one that has none or more would need its own unit here.
-CURRENCIES = frozenset({"EUR", "GBP", "USD"})
-# Nanos in a cent and in a unit.
+# Nanos in a cent. Every currency that the contracts take has cents; one that has none or more would need its own unit.
 CENT = 10_000_000
-UNIT = 1_000_000_000
 
 
 def to_cents(money: money_pb2.Money) -> int:
