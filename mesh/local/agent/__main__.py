@@ -48,16 +48,16 @@ class Agent:
             self._workers[uid] = PodWorker(place(self._instance, pod), self._api, static=True)
         client = self._api.client
         async with asyncio.TaskGroup() as group:
-            group.create_task(kubelet_api.serve(self._instance, self._folder))
+            group.create_task(kubelet_api.serve(self._instance, self._find))
             group.create_task(node.keep(client, self._instance))
             group.create_task(self._mirrors())
             group.create_task(self._pods())
             group.create_task(self._sidecars())
             group.create_task(self._trim_logs())
 
-    def _folder(self, namespace: str, name: str) -> Path | None:
-        boxes = [worker.sandbox for worker in self._workers.values()]
-        return next((box.folder for box in boxes if (box.namespace, box.name) == (namespace, name)), None)
+    def _find(self, namespace: str, name: str) -> PodWorker | None:
+        found = ((worker, worker.sandbox) for worker in self._workers.values())
+        return next((worker for worker, box in found if (box.namespace, box.name) == (namespace, name)), None)
 
     async def _pods(self) -> None:
         """List, then watch; begin anew whenever the watch breaks."""

@@ -63,6 +63,8 @@ class Runner:
 
     async def run(self, restart: str) -> int:
         """Run until the container ends for good; restart says when it does not: Always, OnFailure or Never."""
+        if restart == "Never" and self.process and not self.adopted:
+            return self._lost()
         delay = 0.0
         while True:
             began = asyncio.get_running_loop().time()
@@ -85,6 +87,14 @@ class Runner:
                 await asyncio.sleep(delay)
             delay = min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
             self.restarts += 1
+
+    def _lost(self) -> int:
+        """It ended while no agent looked: nobody knows how, and what is done once is not done twice."""
+        since = json.loads(self._record.read_text())["since"]
+        ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": since, "finishedAt": now()}
+        self.restarts -= 1
+        self._set(state={"terminated": ended})
+        return 137
 
     async def up(self) -> None:
         """Wait until the container has started (its startup probe, if any, has passed)."""

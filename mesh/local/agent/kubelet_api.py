@@ -9,18 +9,20 @@ from aiohttp import web
 
 from mesh.local.agent.container import log_file
 from mesh.local.agent.node import KUBELET_PORT
+from mesh.local.agent.pod import PodWorker
 from mesh.local.instance import Instance
 
-Folder = Callable[[str, str], Path | None]
-"""(namespace, Pod) → its folder on this node."""
+Find = Callable[[str, str], PodWorker | None]
+"""(namespace, Pod) → who plays it on this node."""
 
 
-async def serve(instance: Instance, folder_of: Folder) -> None:
+async def serve(instance: Instance, find: Find) -> None:
     """Answer until cancelled."""
     app = web.Application()
-    app["folder_of"] = folder_of
+    app["find"] = find
     app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", _logs)
-    runner = web.AppRunner(app, access_log=None)
+    # Whoever follows a log is cut off when the agent ends.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     pki = instance.pki
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
@@ -41,24 +43,28 @@ async def _logs(request: web.Request) -> web.StreamResponse:
         return web.Response(
             status=400, text=f"{', '.join(sorted(unsupported))}: the local node keeps logs without times of its own\n"
         )
-    folder = request.app["folder_of"](words["namespace"], words["pod"])
+    worker: PodWorker | None = request.app["find"](words["namespace"], words["pod"])
+    folder = worker.sandbox.folder if worker else None
     runs = (
         sorted((folder / "logs" / words["container"]).glob("*.log"), key=lambda path: int(path.stem)) if folder else []
     )
     if asked.get("previous") == "true":
         runs = runs[:-1]
-    if not folder or not runs:
+    if not worker or not folder or not runs:
         return web.Response(status=404, text=f"no log of container {words['container']} in pod {words['pod']}\n")
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    with log_file(folder, words["container"], int(runs[-1].stem)).open("rb") as handle:
+    run, ended = int(runs[-1].stem), False
+    with log_file(folder, words["container"], run).open("rb") as handle:
         if (lines := asked.get("tailLines")) is not None:
             handle.seek(_tail_offset(runs[-1], int(lines)))
         while True:
             if chunk := handle.read(65536):
                 await response.write(chunk)
-            elif asked.get("follow") == "true" and runs[-1].exists():
-                await asyncio.sleep(0.2)
+            elif asked.get("follow") == "true" and runs[-1].exists() and not ended:
+                # What it wrote last is still to be read when it has ended.
+                ended = not worker.runs(words["container"], run)
+                await asyncio.sleep(0 if ended else 0.2)
             else:
                 break
     return response

@@ -76,6 +76,11 @@ class PodWorker:
         if self._told is not None and shown != str(self._told):
             self._changed.set()
 
+    def runs(self, container: str, run: int) -> bool:
+        """Tell whether a container's process is there that is its run of this number, counted from 0."""
+        runner = self._runners[container]
+        return runner.restarts == run and runner.process is not None and runner.process.alive()
+
     async def relisten(self) -> None:
         """Derive the loopback listeners anew, after the cluster's Sidecars changed."""
         if self.sandbox.meshed and not self.terminating:

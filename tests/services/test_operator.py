@@ -1,0 +1,74 @@
+"""What the operator's commands answer: JSON for a call that succeeds, one line for one that does not."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.services.conftest import Shared
+from tests.services.harness import ROOT, targets
+
+GET = "shop.catalog.v1.CatalogService/GetProduct"
+RECEIVE = "shop.inventory.v1.InventoryService/ReceiveStock"
+
+
+def operator(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.operator", *words]
+    env = {"PYTHONPATH": str(ROOT), **(environment or {})}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_call_answers_json(shared: Shared) -> None:
+    run = operator("call", GET, '{"name": "products/p-0001"}', environment=targets(shared("catalog")))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["product"]["name"] == "products/p-0001"
+
+
+def test_a_write_without_a_request_id_gets_one(shared: Shared) -> None:
+    run = operator("call", RECEIVE, '{"name": "stocks/new", "pieces": 2}', environment=targets(shared("inventory")))
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["stock"]["available"] == "2"
+
+
+def test_an_error_is_one_line_with_status_reason_and_fields(shared: Shared) -> None:
+    run = operator("call", RECEIVE, '{"name": "x", "pieces": -1}', environment=targets(shared("inventory")))
+    assert (run.returncode, run.stdout) == (1, "")
+    [line] = run.stderr.splitlines()
+    assert line.startswith("INVALID_ARGUMENT INVALID_FIELDS: ")
+    assert "name must" in line
+    assert "pieces must" in line
+
+
+def test_an_order_that_is_not_parked_is_not_resumed(shared: Shared) -> None:
+    run = operator("resume", "orders/none", environment=targets(shared("orders")))
+    assert run.returncode == 1
+    assert run.stderr.startswith("NOT_FOUND ORDER_NOT_FOUND: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["call", "shop.catalog.v1.CatalogService/DropProduct"], "no contract has a method"),
+        (["call", "nonsense"], "no contract has a method"),
+        (["call", GET, "{"], "the request: "),
+        (
+            ["call", GET, '{"colour": "red"}'],
+            'the request: Message type "shop.catalog.v1.GetProductRequest" has no field',
+        ),
+        ([], "the following arguments are required: command"),
+        (["ledger", "--within", "long"], "invalid float value"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused(words: list[str], told: str) -> None:
+    run = operator(*words)
+    assert run.returncode == 2
+    assert told in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_service_that_is_away_is_told(shared: Shared) -> None:
+    run = operator("ledger", "--within", "0", environment={**targets(shared("orders")), "PAYMENTS_TARGET": "unix:none"})
+    assert run.returncode != 0
+    assert run.stderr.startswith("UNAVAILABLE: ")
+    assert "Traceback" not in run.stderr
