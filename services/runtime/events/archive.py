@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 MOST_RECORDS = 1000
 WAIT_SECONDS = 10.0
@@ -23,7 +23,7 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Archive:
     A topic that is not there yet has no records.
     """
     # The group is a name alone: partitions are assigned by hand, and nothing is committed.
-    client = Consumer({**kafka, "group.id": "readers", "enable.auto.commit": False, "enable.partition.eof": True})
+    client = Consumer({**kafka, "group.id": "readers", "enable.auto.commit": False})
     try:
         records: list[Message] = []
         whole = True
@@ -32,7 +32,7 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Archive:
             whole = whole and low == 0
             if low < end:
                 client.assign([TopicPartition(topic, number, low)])
-                records += _until(client, end)
+                records += _until(client, low, end)
         return Archive(records, whole)
     finally:
         client.close()
@@ -44,14 +44,17 @@ def partitions(client: Consumer, topic: str) -> list[int]:
     return sorted(found.partitions)
 
 
-def _until(client: Consumer, end: int) -> list[Message]:
+def _until(client: Consumer, start: int, end: int) -> list[Message]:
     records: list[Message] = []
-    while True:
-        polled = client.consume(MOST_RECORDS, WAIT_SECONDS)
+    at = start
+    while at < end:
+        # Not more than there are: the client would wait for them.
+        polled = client.consume(min(MOST_RECORDS, end - at), WAIT_SECONDS)
         for record in polled:
-            if (error := record.error()) is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
+            if (error := record.error()) is not None:
                 raise KafkaException(error)
-        records += [record for record in polled if record.error() is None and (record.offset() or 0) < end]
-        # The end may lie behind what is no record: the marks that transactions leave.
-        if not polled or any(record.error() or (record.offset() or 0) + 1 >= end for record in polled):
-            return records
+        if not polled:
+            raise KafkaException(f"no record came within {WAIT_SECONDS:.0f} s")
+        records += polled
+        at = (polled[-1].offset() or 0) + 1
+    return records
