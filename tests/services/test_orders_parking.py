@@ -1,8 +1,13 @@
 """Orders that cannot be undone: they are parked where an operator sees them, and go on once they are resumed."""
 
+import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 import grpc.aio
@@ -11,7 +16,7 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.databases import query
-from tests.services.harness import Process, records, refused, targets
+from tests.services.harness import ROOT, Process, records, refused, targets
 from tests.services.shop import PENDING, REJECTED, Shop, cart, new_id, patiently
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
@@ -98,6 +103,18 @@ async def test_an_order_that_a_callee_does_not_know_is_parked_and_found_and_resu
     assert await shop.stock("p-0147") == parked.stock_before
     assert (await shop.stub.ResumeOrder(resume)).order == resumed
     assert list((await shop.stub.ListOrders(request)).orders) == []
+
+
+async def test_an_operator_resumes_a_parked_order(parked: Parked) -> None:
+    parked.mend()
+    command = [sys.executable, "-m", "services.operator", "resume", parked.order.name]
+    env = {**os.environ, "ORDERS_TARGET": parked.orders.target, "PYTHONPATH": str(ROOT)}
+    run = await asyncio.to_thread(
+        partial(subprocess.run, command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    )
+    assert (run.returncode, "STATE_REJECTED" in run.stdout) == (0, True), run.stderr
+    assert (await parked.shop.order(parked.order.name)).state == REJECTED
+    assert await parked.shop.stock("p-0147") == parked.stock_before
 
 
 async def test_an_order_that_is_not_parked_is_not_resumed(shared: Shared) -> None:
