@@ -4,7 +4,7 @@
 
 A bare commit is 4 KiB appended to a file and brought to the disk with fdatasync. The services are real processes,
 without the mesh and without Kafka. All runs in TMPDIR, on one disk, turn by turn; what is printed is the median of the
-rounds. Rates are the machine's; costs in bare commits can be compared.
+rounds. Rates are the machine's; what costs in bare commits tell, README.md says.
 """
 
 import asyncio
