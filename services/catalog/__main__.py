@@ -5,8 +5,9 @@ from pathlib import Path
 
 import grpc.aio
 
+from services.catalog.domain import Product
 from services.catalog.servicer import ERRORS, CatalogServicer
-from services.catalog.store import Product, Store
+from services.catalog.store import Store
 from services.runtime import Runtime, serve
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 
@@ -32,6 +33,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
         store = Store(connection)
         if await store.is_empty():
             await store.add_products(first)
+    runtime.forget_requests(database)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(database), server)
     return [catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name]
 

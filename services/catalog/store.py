@@ -1,48 +1,57 @@
-"""Products, and where they are kept. A Store lives as long as one transaction."""
+"""Products in the service's database. A Store lives as long as one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, MetaData, String, Table, exists, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    exists,
+    false,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# What ErrorInfo can name at most, in characters: a status travels in HTTP/2 headers, which peers bound at 8 KiB.
-MOST_NAMED = 4000
+from services.catalog.domain import Product, ProductsNotFoundError, Wanted
 
 metadata = MetaData()
+
+# Sorted by code points everywhere, which SQLite does by itself: a language's order differs between servers.
+Id = String(64).with_variant(String(64, collation="C"), "postgresql")
+Sorted = Text().with_variant(Text(collation="C"), "postgresql")
 
 products = Table(
     "products",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("display_name", String(100), nullable=False),
     Column("description", String(1000), nullable=False),
     Column("category", String(32), nullable=False),
     Column("price_cents", BigInteger, CheckConstraint("price_cents > 0"), nullable=False),
     Column("currency", String(3), nullable=False),
+    Column("discontinued", Boolean, nullable=False, server_default=false()),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    # These two follow from the names and descriptions; the databases' own ways to fold case differ.
+    Column("sort_name", Sorted, nullable=False, server_default=""),
+    Column("search_text", Text, nullable=False, server_default=""),
     Index("products_by_category", "category", "id"),
+    Index("products_by_sort_name", "sort_name", "id"),
+    Index("products_by_price", "currency", "price_cents", "id"),
 )
-
-
-class ProductsNotFoundError(Exception):
-    """There are no such products; the metadata names them, as far as a status can."""
-
-    def __init__(self, missing: Sequence[str]) -> None:
-        super().__init__(f"{len(missing)} of the products do not exist" if len(missing) > 1 else "no such product")
-        names = ",".join(f"products/{product}" for product in missing)
-        self.metadata = {"products": names if len(names) <= MOST_NAMED else names[:MOST_NAMED].rpartition(",")[0]}
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """Something that the shop sells. The price of one piece is in cents of `currency`."""
-
-    id: str
-    display_name: str
-    description: str
-    category: str
-    price_cents: int
-    currency: str
+DERIVED = ("sort_name", "search_text")
 
 
 class Store:
@@ -51,21 +60,30 @@ class Store:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def product(self, product_id: str) -> Product:
+        """Answer one product. Raises ProductsNotFoundError."""
+        [product] = await self.products([product_id])
+        return product
+
     async def products(self, ids: Sequence[str]) -> list[Product]:
         """Answer the products with these ids, in their order. Raises ProductsNotFoundError if any is missing."""
         rows = await self._connection.execute(select(products).where(products.c.id.in_(ids)))
-        found = {row.id: Product(**row._asdict()) for row in rows}
+        found = {row.id: _product(row) for row in rows}
         missing = [product for product in ids if product not in found]
         if missing:
             raise ProductsNotFoundError(missing)
         return [found[product] for product in ids]
 
-    async def products_after(self, after: str, category: str, limit: int) -> list[Product]:
-        """Answer up to `limit` products whose ids follow `after`, by id; those of every category if it is empty."""
-        query = select(products).where(products.c.id > after).order_by(products.c.id).limit(limit)
-        if category:
-            query = query.where(products.c.category == category)
-        return [Product(**row._asdict()) for row in await self._connection.execute(query)]
+    async def products_after(self, after: tuple[str | int, ...], wanted: Wanted, limit: int) -> list[Product]:
+        """Answer up to `limit` of the wanted products that follow the key `after`; the first ones, if it is empty."""
+        query = _matching(wanted)
+        columns = [products.c[attribute] for attribute in wanted.sort.value]
+        if after:
+            # The key itself stands in the token: a product that was there may have moved or gone.
+            here, there = tuple_(*columns), tuple_(*after)
+            query = query.where(here < there if wanted.descending else here > there)
+        query = query.order_by(*(column.desc() if wanted.descending else column for column in columns))
+        return [_product(row) for row in await self._connection.execute(query.limit(limit))]
 
     async def is_empty(self) -> bool:
         """Answer whether there are no products at all."""
@@ -73,4 +91,31 @@ class Store:
 
     async def add_products(self, added: Iterable[Product]) -> None:
         """Put new products in."""
-        await self._connection.execute(insert(products), [asdict(product) for product in added])
+        await self._connection.execute(insert(products), [_row(product) for product in added])
+
+    async def put_product(self, product: Product) -> None:
+        """Write what has become of a product."""
+        await self._connection.execute(update(products).where(products.c.id == product.id).values(_row(product)))
+
+
+def _matching(wanted: Wanted) -> Select[Any]:
+    query = select(products)
+    if not wanted.discontinued:
+        query = query.where(~products.c.discontinued)
+    if wanted.category:
+        query = query.where(products.c.category == wanted.category)
+    if wanted.currency:
+        query = query.where(products.c.currency == wanted.currency, products.c.price_cents >= wanted.least_cents)
+    if wanted.most_cents is not None:
+        query = query.where(products.c.price_cents <= wanted.most_cents)
+    for word in wanted.words:
+        query = query.where(products.c.search_text.contains(word, autoescape=True))
+    return query
+
+
+def _product(row: Row[Any]) -> Product:
+    return Product(**{name: value for name, value in row._asdict().items() if name not in DERIVED})
+
+
+def _row(product: Product) -> dict[str, Any]:
+    return {column.name: getattr(product, column.name) for column in products.columns}

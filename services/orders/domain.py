@@ -103,10 +103,10 @@ class OrderNotParkedError(Exception):
 
 
 class UnknownProductsError(Exception):
-    """The catalog does not have some of the products; `positions` are those of their wishes, from 0."""
+    """The catalog does not sell some of the products; `positions` are those of their wishes, from 0."""
 
     def __init__(self, positions: Sequence[int]) -> None:
-        super().__init__("some products are not in the catalog")
+        super().__init__("some products are not for sale")
         self.positions = positions
 
 

@@ -104,8 +104,8 @@ def write_order(order: Order) -> pb.Order:
 
 
 def write_unknown_products(error: UnknownProductsError) -> list[error_details_pb2.BadRequest]:
-    """Make the details that name every item whose product is unknown."""
-    return [bad_request(Violation(f"items[{place}].product", "is not in the catalog") for place in error.positions)]
+    """Make the details that name every item whose product is unknown or discontinued."""
+    return [bad_request(Violation(f"items[{place}].product", "is not for sale") for place in error.positions)]
 
 
 def write_unfit_items(error: MixedCurrenciesError | TotalTooLargeError) -> list[error_details_pb2.BadRequest]:

@@ -32,6 +32,8 @@ DEFINITE = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
     }
 )
+# Why the catalog does not tell the prices, other than by failing.
+NOT_FOR_SALE = frozenset({"PRODUCT_NOT_FOUND", "PRODUCT_DISCONTINUED"})
 # Why shipping books nothing, other than by failing.
 SHIPPING_REFUSALS = frozenset({"REGION_NOT_SERVED", "ADDRESS_UNDELIVERABLE", "PRICE_CHANGED"})
 
@@ -63,10 +65,10 @@ class Catalog:
             reply = await self._stub.BatchGetProducts(catalog_pb2.BatchGetProductsRequest(names=names))
         except grpc.aio.AioRpcError as error:
             info = _info(error)
-            if info.reason != "PRODUCT_NOT_FOUND":
+            if info.reason not in NOT_FOR_SALE:
                 raise CatalogUnavailableError from error
-            missing = info.metadata["products"].split(",")
-            raise UnknownProductsError([place for place, name in enumerate(names) if name in missing]) from error
+            refused = info.metadata["products"].split(",")
+            raise UnknownProductsError([place for place, name in enumerate(names) if name in refused]) from error
         return [
             Product(wish.product, product.display_name, to_cents(product.price), product.price.currency_code)
             for wish, product in zip(wishes, reply.products, strict=True)

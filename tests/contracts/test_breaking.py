@@ -5,8 +5,8 @@ import pytest
 from tests.contracts.conftest import Checkout
 
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
-CATEGORY = "  string category = 4;\n"
-ADDED = "  // How long the product is, in millimetres.\n  int32 length_mm = 6;\n"
+DISCONTINUED = "  bool discontinued = 6;\n"
+ADDED = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
 
 
 def test_unchanged_contracts_pass_on_main_itself(checkout: Checkout) -> None:
@@ -16,7 +16,7 @@ def test_unchanged_contracts_pass_on_main_itself(checkout: Checkout) -> None:
 
 
 def test_adding_a_field_passes(checkout: Checkout) -> None:
-    checkout.edit(CATALOG, CATEGORY, CATEGORY + ADDED)
+    checkout.edit(CATALOG, DISCONTINUED, DISCONTINUED + ADDED)
     run = checkout.make("breaking")
     assert run.returncode == 0, run.stdout
 
@@ -24,15 +24,17 @@ def test_adding_a_field_passes(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        pytest.param(CATEGORY, "", 'field "4" with name "category" on message "Product" was deleted', id="removed"),
         pytest.param(
-            CATEGORY,
-            "  string category = 14;\n",
-            'field "4" with name "category" on message "Product" was deleted',
+            DISCONTINUED, "", 'field "6" with name "discontinued" on message "Product" was deleted', id="removed"
+        ),
+        pytest.param(
+            DISCONTINUED,
+            "  bool discontinued = 15;\n",
+            'field "6" with name "discontinued" on message "Product" was deleted',
             id="renumbered",
         ),
-        pytest.param(CATEGORY, "  string kind = 4;\n", '"category" to "kind"', id="renamed"),
-        pytest.param(CATEGORY, "  int32 category = 4;\n", 'Field "4" with name "category"', id="retyped"),
+        pytest.param(DISCONTINUED, "  bool retired = 6;\n", '"discontinued" to "retired"', id="renamed"),
+        pytest.param(DISCONTINUED, "  int32 discontinued = 6;\n", 'Field "6" with name "discontinued"', id="retyped"),
         pytest.param("rpc ListProducts(", "rpc SearchProducts(", 'RPC "ListProducts"', id="method renamed"),
     ],
 )
@@ -46,8 +48,8 @@ def test_a_change_that_breaks_callers_fails_and_is_named(checkout: Checkout, old
 
 def test_a_break_stays_named_after_it_is_committed_on_a_branch(checkout: Checkout) -> None:
     checkout.git("checkout", "--quiet", "-b", "feature")
-    checkout.edit(CATALOG, CATEGORY, "")
-    checkout.git("commit", "--quiet", "--all", "--message=Drop the category")
+    checkout.edit(CATALOG, DISCONTINUED, "")
+    checkout.git("commit", "--quiet", "--all", "--message=Drop a field")
     assert checkout.make("breaking").returncode != 0
     assert checkout.make("breaking", "AGAINST=feature").returncode == 0
 
@@ -61,10 +63,10 @@ def test_a_clean_checkout_of_one_commit_without_main_compares_with_its_head(chec
 
 
 def test_a_folder_can_be_compared_with(checkout: Checkout, project: Checkout) -> None:
-    checkout.edit(CATALOG, CATEGORY, "")
+    checkout.edit(CATALOG, DISCONTINUED, "")
     run = checkout.make("breaking", f"AGAINST={project.root}")
     assert run.returncode != 0
-    assert '"category" on message "Product" was deleted' in run.stdout
+    assert '"discontinued" on message "Product" was deleted' in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_what_a_removed_contract_left_in_gen_is_found_and_generate_removes_it(
 
 
 def test_a_new_field_shows_in_the_generated_code(checkout: Checkout) -> None:
-    field = "  // How long the product is, in millimetres.\n  int32 length_mm = 6;\n"
-    last = "  google.type.Money price = 5;\n"
+    field = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
+    last = "  bool discontinued = 6;\n"
     checkout.edit("proto/shop/catalog/v1/catalog.proto", last, last + field)
     assert checkout.make("generate").returncode == 0
     types = (checkout.root / "gen/shop/catalog/v1/catalog_pb2.pyi").read_text(encoding="utf-8")

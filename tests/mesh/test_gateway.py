@@ -16,6 +16,8 @@ PUBLIC = {
     "shop.orders.v1.OrdersService",
 }
 NOT_PUBLIC = [
+    "/shop.catalog.v1.CatalogService/CreateProduct",
+    "/shop.catalog.v1.CatalogService/UpdateProduct",
     "/shop.inventory.v1.InventoryService/ReserveStock",
     "/shop.inventory.v1.InventoryService/GetReservation",
     "/shop.identity.v1.IdentityService/GetUser",

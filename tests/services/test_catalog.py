@@ -49,8 +49,9 @@ async def test_a_product_is_answered_with_its_price(catalog: Stub) -> None:
     assert product.price.currency_code == "EUR"
 
 
-async def test_there_are_200_products_that_keep_the_contract(catalog: Stub) -> None:
-    products = [product for page in await all_pages(catalog, 100) for product in page]
+async def test_there_are_200_products_that_keep_the_contract(start: Start) -> None:
+    async with start("catalog").channel() as channel:
+        products = [product for page in await all_pages(Stub(channel), 100) for product in page]
     assert [product.name for product in products] == names(*(f"p-{number:04}" for number in range(1, 201)))
     assert len({product.display_name for product in products}) == 200
     for product in products:

@@ -25,6 +25,7 @@ from tests.tidy.contracts import methods, service_of
 
 # What is counted to see an effect: rows, and sums over them, of what a second effect would add to.
 FOOTPRINTS = {
+    "catalog": "SELECT count(*), sum(revision), sum(price_cents) FROM products",
     "inventory": "SELECT (SELECT count(*) FROM reservations), sum(available), sum(reserved), sum(sold) FROM stocks",
     "payments": "SELECT count(*), sum(cents) FROM payments",
     "shipping": "SELECT count(*), sum(pieces) FROM shipments",

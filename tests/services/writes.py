@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import money_pb2
 
+from shop.catalog.v1 import catalog_pb2
 from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
@@ -17,9 +18,9 @@ from tests.services.harness import Process
 from tests.services.shop import cart, new_id
 from tests.tidy.contracts import methods, service_of
 
-INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
+CATALOG, INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
     f"/shop.{name}.v1.{name.capitalize()}Service/"
-    for name in ("inventory", "payments", "shipping", "orders", "identity")
+    for name in ("catalog", "inventory", "payments", "shipping", "orders", "identity")
 )
 EUROS = money_pb2.Money(currency_code="EUR", units=20)
 
@@ -54,6 +55,17 @@ class Caller:
 
 
 Request = Callable[[Caller], Awaitable[Message]]
+
+
+async def creating(_: Caller) -> Message:
+    product = catalog_pb2.Product(display_name="Kettle", category="kettles", price=EUROS)
+    return catalog_pb2.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=product)
+
+
+async def updating(caller: Caller) -> Message:
+    product = (await caller.reply(f"{CATALOG}CreateProduct", await creating(caller))).product
+    product.price.units += 1
+    return catalog_pb2.UpdateProductRequest(request_id=new_id(), product=product)
 
 
 async def reserving(_: Caller) -> Message:
@@ -143,6 +155,8 @@ async def disabling_user(caller: Caller) -> Message:
 
 
 WRITES: dict[str, Request] = {
+    f"{CATALOG}CreateProduct": creating,
+    f"{CATALOG}UpdateProduct": updating,
     f"{INVENTORY}ReceiveStock": receiving,
     f"{INVENTORY}ReserveStock": reserving,
     f"{INVENTORY}CommitReservation": committing,

@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17google/type/money.proto\x1a\x19shop/rules/v1/rules.proto\"\xf8\x01\n\x07Product\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x04 \x01(\tR\x08\x63\x61tegory\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05price:H\xea\x41\x45\n\x1c\x63\x61talog.shop.example/Product\x12\x12products/{product}*\x08products2\x07product\">\n\x11GetProductRequest\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x04name\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"\xa4\x01\n\x17\x42\x61tchGetProductsRequest\x12\x88\x01\n\x05names\x18\x01 \x03(\tBr\xe2\x41\x01\x02\xbaHk\x92\x01\x14\"\x0er\x0c\x92\xb5\x18\x08products\x88\xb5\x18\x64\xba\x01Q\n\x0fproducts.unique\x12\x1amust name no product twice\x1a\"this.size() > 100 || this.unique()R\x05names\"P\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\"\xfb\x01\n\x13ListProductsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\x12\x91\x01\n\x08\x63\x61tegory\x18\x03 \x01(\tBu\xbaHr\xba\x01o\n\x08\x63\x61tegory\x12@must be 1 to 32 lower-case letters, digits and hyphens, or empty\x1a!this.matches(\'^[a-z0-9-]{0,32}$\')R\x08\x63\x61tegory\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8b\x03\n\x0e\x43\x61talogService\x12w\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12\x89\x01\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/products:batchGet\x12t\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/productsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/type/money.proto\x1a\x19shop/rules/v1/rules.proto\"\x96\x07\n\x07Product\x12,\n\x04name\x18\x01 \x01(\tB\x18\xe2\x41\x01\x08\xbaH\x11r\x0c\x92\xb5\x18\x08products\xd8\x01\x01R\x04name\x12,\n\x0c\x64isplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x64R\x0b\x64isplayName\x12,\n\x0b\x64\x65scription\x18\x03 \x01(\tB\n\xbaH\x07r\x05\xa8\xb5\x18\xe8\x07R\x0b\x64\x65scription\x12\x87\x01\n\x08\x63\x61tegory\x18\x04 \x01(\tBk\xbaHh\xba\x01\x65\n\x08\x63\x61tegory\x12\x36must be 1 to 32 lower-case letters, digits and hyphens\x1a!this.matches(\'^[a-z0-9-]{0,32}$\')R\x08\x63\x61tegory\x12\xe9\x03\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\xbe\x03\xbaH\xba\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)R\x05price\x12\"\n\x0c\x64iscontinued\x18\x06 \x01(\x08R\x0c\x64iscontinued\x12\x1d\n\x04\x65tag\x18\x07 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18@R\x04\x65tag:H\xea\x41\x45\n\x1c\x63\x61talog.shop.example/Product\x12\x12products/{product}*\x08products2\x07product\">\n\x11GetProductRequest\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x04name\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"\xa4\x01\n\x17\x42\x61tchGetProductsRequest\x12\x88\x01\n\x05names\x18\x01 \x03(\tBr\xe2\x41\x01\x02\xbaHk\x92\x01\x14\"\x0er\x0c\x92\xb5\x18\x08products\x88\xb5\x18\x64\xba\x01Q\n\x0fproducts.unique\x12\x1amust name no product twice\x1a\"this.size() > 100 || this.unique()R\x05names\"P\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\"\x9d\r\n\x13ListProductsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\x12\x91\x01\n\x08\x63\x61tegory\x18\x03 \x01(\tBu\xbaHr\xba\x01o\n\x08\x63\x61tegory\x12@must be 1 to 32 lower-case letters, digits and hyphens, or empty\x1a!this.matches(\'^[a-z0-9-]{0,32}$\')R\x08\x63\x61tegory\x12!\n\x06search\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x64R\x06search\x12\xf0\x03\n\tmin_price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\xbe\x03\xbaH\xba\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)R\x08minPrice\x12\xf0\x03\n\tmax_price\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyB\xbe\x03\xbaH\xba\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)R\x08maxPrice\x12\xbb\x01\n\x08order_by\x18\x07 \x01(\tB\x9f\x01\xbaH\x9b\x01\xba\x01\x97\x01\n\x08order_by\x12Smust be \"name\", \"display_name\" or \"price\", perhaps with \" desc\" behind it, or empty\x1a\x36this.matches(\'^((name|display_name|price)( desc)?)?$\')R\x07orderBy\x12+\n\x11show_discontinued\x18\x08 \x01(\x08R\x10showDiscontinued:\xab\x01\xbaH\xa7\x01\x1a\xa4\x01\n\x0ethis.max_price\x12$must be in the currency of min_price\x1al!has(this.min_price) || !has(this.max_price) || this.min_price.currency_code == this.max_price.currency_code\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x88\x04\n\x14\x43reateProductRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\x90\x01\n\nproduct_id\x18\x02 \x01(\tBq\xe2\x41\x01\x02\xbaHj\xba\x01g\n\nproduct_id\x12\x36must be 1 to 64 lower-case letters, digits and hyphens\x1a!this.matches(\'^[a-z0-9-]{1,64}$\')R\tproductId\x12\xae\x02\n\x07product\x18\x03 \x01(\x0b\x32\x18.shop.catalog.v1.ProductB\xf9\x01\xe2\x41\x01\x02\xbaH\xf1\x01\xba\x01]\n\x11this.display_name\x12/must have 1 to 100 characters, none of them NUL\x1a\x17this.display_name != \'\'\xba\x01\\\n\rthis.category\x12\x36must be 1 to 32 lower-case letters, digits and hyphens\x1a\x13this.category != \'\'\xba\x01,\n\nthis.price\x12\rmust be given\x1a\x0fhas(this.price)\xc8\x01\x01R\x07product\"K\n\x15\x43reateProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"\xec\x06\n\x14UpdateProductRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\xdf\x01\n\x07product\x18\x02 \x01(\x0b\x32\x18.shop.catalog.v1.ProductB\xaa\x01\xe2\x41\x01\x02\xbaH\xa2\x01\xba\x01\x41\n\tthis.name\x12#must be of the form \"products/{id}\"\x1a\x0fthis.name != \'\'\xba\x01X\n\tthis.etag\x12:must be the etag of the version that the edit is made from\x1a\x0fthis.etag != \'\'\xc8\x01\x01R\x07product\x12\x87\x02\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xc9\x01\xbaH\xc5\x01\xba\x01\xc1\x01\n\x0bupdate_mask\x12Imust name display_name, description, category, price, discontinued or \"*\"\x1agthis.paths.all(path, path in [\'display_name\', \'description\', \'category\', \'price\', \'discontinued\', \'*\'])R\nupdateMask:\xb9\x02\xbaH\xb5\x02\x1a\xb2\x02\n\x10this.update_mask\x12\x43must not name display_name, category or price without a value of it\x1a\xd8\x01!this.update_mask.paths.exists(path, path in [\'display_name\', \'*\'] && this.product.display_name == \'\' || path in [\'category\', \'*\'] && this.product.category == \'\' || path in [\'price\', \'*\'] && !has(this.product.price))\"K\n\x15UpdateProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product2\xd5\x04\n\x0e\x43\x61talogService\x12w\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12\x89\x01\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\" \x90\x02\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/products:batchGet\x12t\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/products\x12\x63\n\rCreateProduct\x12%.shop.catalog.v1.CreateProductRequest\x1a&.shop.catalog.v1.CreateProductResponse\"\x03\x90\x02\x02\x12\x63\n\rUpdateProduct\x12%.shop.catalog.v1.UpdateProductRequest\x1a&.shop.catalog.v1.UpdateProductResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +39,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shop.catalog.v1.catalog_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PRODUCT'].fields_by_name['name']._loaded_options = None
-  _globals['_PRODUCT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_PRODUCT'].fields_by_name['name']._serialized_options = b'\342A\001\010\272H\021r\014\222\265\030\010products\330\001\001'
+  _globals['_PRODUCT'].fields_by_name['display_name']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['display_name']._serialized_options = b'\272H\006r\004\250\265\030d'
+  _globals['_PRODUCT'].fields_by_name['description']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['description']._serialized_options = b'\272H\007r\005\250\265\030\350\007'
+  _globals['_PRODUCT'].fields_by_name['category']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['category']._serialized_options = b'\272Hh\272\001e\n\010category\0226must be 1 to 32 lower-case letters, digits and hyphens\032!this.matches(\'^[a-z0-9-]{0,32}$\')'
+  _globals['_PRODUCT'].fields_by_name['price']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['price']._serialized_options = b'\272H\272\003\272\001_\n\022this.currency_code\022\034must be one of EUR, GBP, USD\032+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\272\001\212\001\n\nthis.nanos\0222must be a multiple of 10000000 from 0 to 990000000\032Hthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\272\001\306\001\n\nthis.units\022;must make an amount above zero and of at most 1000000 units\032{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)'
+  _globals['_PRODUCT'].fields_by_name['etag']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['etag']._serialized_options = b'\272H\006r\004\250\265\030@'
   _globals['_PRODUCT']._loaded_options = None
   _globals['_PRODUCT']._serialized_options = b'\352AE\n\034catalog.shop.example/Product\022\022products/{product}*\010products2\007product'
   _globals['_GETPRODUCTREQUEST'].fields_by_name['name']._loaded_options = None
@@ -51,26 +62,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\006r\004\300\265\030\001'
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._loaded_options = None
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._serialized_options = b'\272Hr\272\001o\n\010category\022@must be 1 to 32 lower-case letters, digits and hyphens, or empty\032!this.matches(\'^[a-z0-9-]{0,32}$\')'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['search']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\006r\004\250\265\030d'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['min_price']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['min_price']._serialized_options = b'\272H\272\003\272\001_\n\022this.currency_code\022\034must be one of EUR, GBP, USD\032+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\272\001\212\001\n\nthis.nanos\0222must be a multiple of 10000000 from 0 to 990000000\032Hthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\272\001\306\001\n\nthis.units\022;must make an amount above zero and of at most 1000000 units\032{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['max_price']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['max_price']._serialized_options = b'\272H\272\003\272\001_\n\022this.currency_code\022\034must be one of EUR, GBP, USD\032+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\272\001\212\001\n\nthis.nanos\0222must be a multiple of 10000000 from 0 to 990000000\032Hthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\272\001\306\001\n\nthis.units\022;must make an amount above zero and of at most 1000000 units\032{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H\233\001\272\001\227\001\n\010order_by\022Smust be \"name\", \"display_name\" or \"price\", perhaps with \" desc\" behind it, or empty\0326this.matches(\'^((name|display_name|price)( desc)?)?$\')'
+  _globals['_LISTPRODUCTSREQUEST']._loaded_options = None
+  _globals['_LISTPRODUCTSREQUEST']._serialized_options = b'\272H\247\001\032\244\001\n\016this.max_price\022$must be in the currency of min_price\032l!has(this.min_price) || !has(this.max_price) || this.min_price.currency_code == this.max_price.currency_code'
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\006r\004\210\265\030\001'
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['product_id']._loaded_options = None
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['product_id']._serialized_options = b'\342A\001\002\272Hj\272\001g\n\nproduct_id\0226must be 1 to 64 lower-case letters, digits and hyphens\032!this.matches(\'^[a-z0-9-]{1,64}$\')'
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['product']._loaded_options = None
+  _globals['_CREATEPRODUCTREQUEST'].fields_by_name['product']._serialized_options = b'\342A\001\002\272H\361\001\272\001]\n\021this.display_name\022/must have 1 to 100 characters, none of them NUL\032\027this.display_name != \'\'\272\001\\\n\rthis.category\0226must be 1 to 32 lower-case letters, digits and hyphens\032\023this.category != \'\'\272\001,\n\nthis.price\022\rmust be given\032\017has(this.price)\310\001\001'
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\006r\004\210\265\030\001'
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['product']._loaded_options = None
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['product']._serialized_options = b'\342A\001\002\272H\242\001\272\001A\n\tthis.name\022#must be of the form \"products/{id}\"\032\017this.name != \'\'\272\001X\n\tthis.etag\022:must be the etag of the version that the edit is made from\032\017this.etag != \'\'\310\001\001'
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEPRODUCTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\305\001\272\001\301\001\n\013update_mask\022Imust name display_name, description, category, price, discontinued or \"*\"\032gthis.paths.all(path, path in [\'display_name\', \'description\', \'category\', \'price\', \'discontinued\', \'*\'])'
+  _globals['_UPDATEPRODUCTREQUEST']._loaded_options = None
+  _globals['_UPDATEPRODUCTREQUEST']._serialized_options = b'\272H\265\002\032\262\002\n\020this.update_mask\022Cmust not name display_name, category or price without a value of it\032\330\001!this.update_mask.paths.exists(path, path in [\'display_name\', \'*\'] && this.product.display_name == \'\' || path in [\'category\', \'*\'] && this.product.category == \'\' || path in [\'price\', \'*\'] && !has(this.product.price))'
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\220\002\001\202\323\344\223\002\027\022\025/v1/{name=products/*}'
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._serialized_options = b'\220\002\001\202\323\344\223\002\027\022\025/v1/products:batchGet'
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\220\002\001\202\323\344\223\002\016\022\014/v1/products'
-  _globals['_PRODUCT']._serialized_start=222
-  _globals['_PRODUCT']._serialized_end=470
-  _globals['_GETPRODUCTREQUEST']._serialized_start=472
-  _globals['_GETPRODUCTREQUEST']._serialized_end=534
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=536
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=608
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=611
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=775
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=777
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=857
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=860
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=1111
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=1113
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=1229
-  _globals['_CATALOGSERVICE']._serialized_start=1232
-  _globals['_CATALOGSERVICE']._serialized_end=1627
+  _globals['_CATALOGSERVICE'].methods_by_name['CreateProduct']._loaded_options = None
+  _globals['_CATALOGSERVICE'].methods_by_name['CreateProduct']._serialized_options = b'\220\002\002'
+  _globals['_CATALOGSERVICE'].methods_by_name['UpdateProduct']._loaded_options = None
+  _globals['_CATALOGSERVICE'].methods_by_name['UpdateProduct']._serialized_options = b'\220\002\002'
+  _globals['_PRODUCT']._serialized_start=256
+  _globals['_PRODUCT']._serialized_end=1174
+  _globals['_GETPRODUCTREQUEST']._serialized_start=1176
+  _globals['_GETPRODUCTREQUEST']._serialized_end=1238
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=1240
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=1312
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=1315
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=1479
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=1481
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=1561
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=1564
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=3257
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=3259
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=3375
+  _globals['_CREATEPRODUCTREQUEST']._serialized_start=3378
+  _globals['_CREATEPRODUCTREQUEST']._serialized_end=3898
+  _globals['_CREATEPRODUCTRESPONSE']._serialized_start=3900
+  _globals['_CREATEPRODUCTRESPONSE']._serialized_end=3975
+  _globals['_UPDATEPRODUCTREQUEST']._serialized_start=3978
+  _globals['_UPDATEPRODUCTREQUEST']._serialized_end=4854
+  _globals['_UPDATEPRODUCTRESPONSE']._serialized_start=4856
+  _globals['_UPDATEPRODUCTRESPONSE']._serialized_end=4931
+  _globals['_CATALOGSERVICE']._serialized_start=4934
+  _globals['_CATALOGSERVICE']._serialized_end=5531
 # @@protoc_insertion_point(module_scope)

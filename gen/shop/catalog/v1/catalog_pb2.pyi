@@ -5,6 +5,7 @@ The catalog context: what the shop sells, and at what price."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.type import money_pb2 as _money_pb2
@@ -30,6 +31,8 @@ class Product(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
+    DISCONTINUED_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, "products/{id}". The id has 1 to 64 lower-case letters, digits and hyphens and never changes."""
     display_name: _builtins.str
@@ -38,9 +41,17 @@ class Product(_message.Message):
     """What the product is, in plain text of at most 1000 characters. It may be empty."""
     category: _builtins.str
     """The category that the product is listed under, for example "coffee": 1 to 32 lower-case letters, digits and hyphens."""
+    discontinued: _builtins.bool
+    """Whether the product is not for sale any more. It can be read by its name, but not be ordered."""
+    etag: _builtins.str
+    """The version of the product: it changes with every edit and means nothing else. An edit names the one that it is made
+    from.
+    """
     @_builtins.property
     def price(self) -> _money_pb2.Money:
-        """The price of one piece, taxes included. It is above zero and in whole cents: nanos is a multiple of 10,000,000."""
+        """The price of one piece, taxes included. It is above zero, at most 1,000,000 units, and in whole cents: nanos is a
+        multiple of 10,000,000.
+        """
 
     def __init__(
         self,
@@ -50,10 +61,12 @@ class Product(_message.Message):
         description: _builtins.str = ...,
         category: _builtins.str = ...,
         price: _money_pb2.Money | None = ...,
+        discontinued: _builtins.bool = ...,
+        etag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "description", b"description", "display_name", b"display_name", "name", b"name", "price", b"price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "description", b"description", "discontinued", b"discontinued", "display_name", b"display_name", "etag", b"etag", "name", b"name", "price", b"price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,29 +168,63 @@ Global___BatchGetProductsResponse: _TypeAlias = BatchGetProductsResponse  # noqa
 
 @_typing.final
 class ListProductsRequest(_message.Message):
-    """ListProductsRequest says which products to answer and how many at once."""
+    """ListProductsRequest says which products to answer, in which order and how many at once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    MIN_PRICE_FIELD_NUMBER: _builtins.int
+    MAX_PRICE_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    SHOW_DISCONTINUED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many products to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
     page_token: _builtins.str
-    """The next_page_token of the page before, or empty for the first page. The category must be the one of that page."""
+    """The next_page_token of the page before, or empty for the first page. The other fields, but for the page size, must be
+    those of that page.
+    """
     category: _builtins.str
     """Answer only the products of this category; every product if empty. An unknown category has no products."""
+    search: _builtins.str
+    """Answer only products in whose display name or description every word of this text stands, whole or as a part of a
+    longer word. Words are separated by spaces; upper and lower case are the same, in every script ("STRASSE" finds
+    "Straße"). At most 100 characters; all products if empty.
+    """
+    order_by: _builtins.str
+    """The order: "name" (the resource name; so it is if this is empty), "display_name" (by code points, upper and lower
+    case the same) or "price" (by currency, then by amount); equals come in the order of their names. " desc" behind it
+    turns all of that round.
+    """
+    show_discontinued: _builtins.bool
+    """Answer discontinued products too, and not only those that are for sale."""
+    @_builtins.property
+    def min_price(self) -> _money_pb2.Money:
+        """Answer only products that cost this much or more, in this currency: above zero, at most 1,000,000 units, in whole
+        cents.
+        """
+
+    @_builtins.property
+    def max_price(self) -> _money_pb2.Money:
+        """Answer only products that cost this much or less; bounds as for min_price, and the same currency if both are given."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         category: _builtins.str = ...,
+        search: _builtins.str = ...,
+        min_price: _money_pb2.Money | None = ...,
+        max_price: _money_pb2.Money | None = ...,
+        order_by: _builtins.str = ...,
+        show_discontinued: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "max_price", b"max_price", "min_price", b"min_price", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "search", b"search", "show_discontinued", b"show_discontinued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -195,7 +242,7 @@ class ListProductsResponse(_message.Message):
     """Where the next page begins. It is empty on the last page and means something to this method alone."""
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]:
-        """The products of this page, ordered by name."""
+        """The products of this page, in the order that was asked for."""
 
     def __init__(
         self,
@@ -210,3 +257,121 @@ class ListProductsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
+
+@_typing.final
+class CreateProductRequest(_message.Message):
+    """CreateProductRequest says what is new."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:"."""
+    product_id: _builtins.str
+    """The id in the product's name: 1 to 64 lower-case letters, digits and hyphens."""
+    @_builtins.property
+    def product(self) -> Global___Product:
+        """The product: display_name, category and price must be given. Its name and etag are not read."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        product_id: _builtins.str = ...,
+        product: Global___Product | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "product_id", b"product_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateProductRequest: _TypeAlias = CreateProductRequest  # noqa: Y015
+
+@_typing.final
+class CreateProductResponse(_message.Message):
+    """CreateProductResponse holds the product that was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def product(self) -> Global___Product:
+        """The product."""
+
+    def __init__(
+        self,
+        *,
+        product: Global___Product | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateProductResponse: _TypeAlias = CreateProductResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProductRequest(_message.Message):
+    """UpdateProductRequest says what becomes of a product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:"."""
+    @_builtins.property
+    def product(self) -> Global___Product:
+        """The product's name, the etag of the version that the edit is made from, and the new values of the fields that are to
+        be changed.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields to change: display_name, description, category, price or discontinued; "*" means all of these. Without a
+        mask every one of them is changed that is given and not empty or false.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        product: Global___Product | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProductRequest: _TypeAlias = UpdateProductRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProductResponse(_message.Message):
+    """UpdateProductResponse holds the product after the edit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def product(self) -> Global___Product:
+        """The product, with its new etag."""
+
+    def __init__(
+        self,
+        *,
+        product: Global___Product | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProductResponse: _TypeAlias = UpdateProductResponse  # noqa: Y015

@@ -26,7 +26,14 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """CatalogService answers what can be bought. It is read-only: products come in with the catalogue's data.
+    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
+    can still read what it was.
+
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
+    there already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -53,10 +60,27 @@ class CatalogServiceStub:
                 request_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.SerializeToString,
                 response_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.FromString,
                 _registered_method=True)
+        self.CreateProduct = channel.unary_unary(
+                '/shop.catalog.v1.CatalogService/CreateProduct',
+                request_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductRequest.SerializeToString,
+                response_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductResponse.FromString,
+                _registered_method=True)
+        self.UpdateProduct = channel.unary_unary(
+                '/shop.catalog.v1.CatalogService/UpdateProduct',
+                request_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductRequest.SerializeToString,
+                response_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
-    """CatalogService answers what can be bought. It is read-only: products come in with the catalogue's data.
+    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
+    can still read what it was.
+
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
+    there already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -73,21 +97,49 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetProducts(self, request, context):
-        """BatchGetProducts answers several products at once, all of them or none.
+        """BatchGetProducts answers several products that are for sale at once, all of them or none: what an order needs.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100, one twice, or one of another form
         than "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in the metadata
-        "products") if any product is missing.
+        "products") if any product is missing; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with their names in the same way)
+        if none is missing and any is discontinued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListProducts(self, request, context):
-        """ListProducts answers the products page by page, in the order of their names.
+        """ListProducts answers the products page by page: those that the request asks for, in the order that it asks for.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative, the category is malformed, or the page
-        token was not given by this method for the same category.
+        Pages fit together while products change: a product that is neither made nor edited meanwhile comes exactly once. One
+        whose edit moves it within the list, or in or out of it, may come at its old place, its new one, both or neither.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, or the page token was not given by this
+        method for the same list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateProduct(self, request, context):
+        """CreateProduct puts a new product into the catalogue.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
+        a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProduct(self, request, context):
+        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+
+        The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field that is to be changed is outside its bounds, the etag is missing,
+        or the mask names what cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+        (ETAG_MISMATCH) if the product was changed since the etag was read: read it again and decide anew;
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +163,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.FromString,
                     response_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.SerializeToString,
             ),
+            'CreateProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateProduct,
+                    request_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductRequest.FromString,
+                    response_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductResponse.SerializeToString,
+            ),
+            'UpdateProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProduct,
+                    request_deserializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductRequest.FromString,
+                    response_serializer=shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'shop.catalog.v1.CatalogService', rpc_method_handlers)
@@ -120,7 +182,14 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """CatalogService answers what can be bought. It is read-only: products come in with the catalogue's data.
+    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
+    can still read what it was.
+
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
+    there already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -197,6 +266,60 @@ class CatalogService:
             '/shop.catalog.v1.CatalogService/ListProducts',
             shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.SerializeToString,
             shop_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.catalog.v1.CatalogService/CreateProduct',
+            shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductRequest.SerializeToString,
+            shop_dot_catalog_dot_v1_dot_catalog__pb2.CreateProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.catalog.v1.CatalogService/UpdateProduct',
+            shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductRequest.SerializeToString,
+            shop_dot_catalog_dot_v1_dot_catalog__pb2.UpdateProductResponse.FromString,
             options,
             channel_credentials,
             insecure,

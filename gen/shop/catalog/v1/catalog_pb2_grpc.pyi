@@ -13,7 +13,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """CatalogService answers what can be bought. It is read-only: products come in with the catalogue's data.
+    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
+    can still read what it was.
+
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
+    there already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -27,21 +34,48 @@ class CatalogServiceStub:
     (PRODUCT_NOT_FOUND, with the name in the metadata "products") if there is no such product.
     """
     BatchGetProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]
-    """BatchGetProducts answers several products at once, all of them or none.
+    """BatchGetProducts answers several products that are for sale at once, all of them or none: what an order needs.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100, one twice, or one of another form
     than "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in the metadata
-    "products") if any product is missing.
+    "products") if any product is missing; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with their names in the same way)
+    if none is missing and any is discontinued.
     """
     ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
-    """ListProducts answers the products page by page, in the order of their names.
+    """ListProducts answers the products page by page: those that the request asks for, in the order that it asks for.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative, the category is malformed, or the page
-    token was not given by this method for the same category.
+    Pages fit together while products change: a product that is neither made nor edited meanwhile comes exactly once. One
+    whose edit moves it within the list, or in or out of it, may come at its old place, its new one, both or neither.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, or the page token was not given by this
+    method for the same list.
+    """
+    CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
+    """CreateProduct puts a new product into the catalogue.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
+    a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    """
+    UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
+    """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+
+    The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field that is to be changed is outside its bounds, the etag is missing,
+    or the mask names what cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+    (ETAG_MISMATCH) if the product was changed since the etag was read: read it again and decide anew;
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """CatalogService answers what can be bought. It is read-only: products come in with the catalogue's data.
+    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
+    can still read what it was.
+
+    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
+    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
+    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
+    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
+    there already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
@@ -65,11 +99,12 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.BatchGetProductsRequest,
         context: _aio.ServicerContext[_catalog_pb2.BatchGetProductsRequest, _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]:
-        """BatchGetProducts answers several products at once, all of them or none.
+        """BatchGetProducts answers several products that are for sale at once, all of them or none: what an order needs.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100, one twice, or one of another form
         than "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in the metadata
-        "products") if any product is missing.
+        "products") if any product is missing; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with their names in the same way)
+        if none is missing and any is discontinued.
         """
 
     @_abc_1.abstractmethod
@@ -78,10 +113,41 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListProductsRequest,
         context: _aio.ServicerContext[_catalog_pb2.ListProductsRequest, _abc.Awaitable[_catalog_pb2.ListProductsResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.ListProductsResponse]:
-        """ListProducts answers the products page by page, in the order of their names.
+        """ListProducts answers the products page by page: those that the request asks for, in the order that it asks for.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative, the category is malformed, or the page
-        token was not given by this method for the same category.
+        Pages fit together while products change: a product that is neither made nor edited meanwhile comes exactly once. One
+        whose edit moves it within the list, or in or out of it, may come at its old place, its new one, both or neither.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, or the page token was not given by this
+        method for the same list.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateProduct(
+        self,
+        request: _catalog_pb2.CreateProductRequest,
+        context: _aio.ServicerContext[_catalog_pb2.CreateProductRequest, _abc.Awaitable[_catalog_pb2.CreateProductResponse]],
+    ) -> _abc.Awaitable[_catalog_pb2.CreateProductResponse]:
+        """CreateProduct puts a new product into the catalogue.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
+        a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateProduct(
+        self,
+        request: _catalog_pb2.UpdateProductRequest,
+        context: _aio.ServicerContext[_catalog_pb2.UpdateProductRequest, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]],
+    ) -> _abc.Awaitable[_catalog_pb2.UpdateProductResponse]:
+        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+
+        The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field that is to be changed is outside its bounds, the etag is missing,
+        or the mask names what cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+        (ETAG_MISMATCH) if the product was changed since the etag was read: read it again and decide anew;
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _aio.Server) -> None: ...
