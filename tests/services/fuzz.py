@@ -29,6 +29,8 @@ HINTS: dict[str, list[str]] = {
     "password": ["correct horse", "battery staple"],
     "payment_token": ["tok_visa", "tok_visa", "tok_visa", "tok_insufficient_funds", "tok_card_declined", "nonsense"],
     "postal_code": ["10117", ""],
+    "order_by": ["", "name desc", "price", "display_name"],
+    "search": ["tea", "COFFEE grinder", "ß", ""],
     "region": ["DE", "FR", "US", "AQ"],
 }
 NUMBERS = st.integers(0, 10_000)
@@ -125,6 +127,8 @@ def _value(draw: DrawFn, field: FieldDescriptor, corpus: Corpus, wildness: int) 
         return _text(draw, field, corpus)
     if field.cpp_type in {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}:
         return draw(st.one_of(st.integers(1, 3), st.integers(0, 1000)))
+    if field.enum_type is not None:
+        return draw(st.sampled_from(sorted(field.enum_type.values_by_number)))
     return draw(WILD[field.cpp_type])
 
 
