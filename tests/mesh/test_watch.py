@@ -98,6 +98,16 @@ async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
     )
 
 
+@pytest.mark.usefixtures("without_payments")
+async def test_many_who_watch_take_no_place_from_those_who_buy(orders: Stub) -> None:
+    """More streams than the calls that may be in flight to orders (destination-defaults.yaml)."""
+    order = await placed(orders)
+    streams = [aiter(orders.WatchOrder(pb.WatchOrderRequest(name=order.name), timeout=60)) for _ in range(300)]
+    assert {(await anext(stream)).order.name for stream in streams} == {order.name}
+    for _ in range(20):
+        assert (await placed(orders)).state == pb.Order.STATE_PENDING
+
+
 async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, orders: Stub) -> None:
     (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     payments.suspend()
