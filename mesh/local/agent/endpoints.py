@@ -2,8 +2,8 @@
 
 On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
 (which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
-the Pod's addresses. Its egress hosts are those of the cluster's own Sidecar that selects the Pod: the agent reads that
-one, which istiod passes over (mesh/local/sidecars.yaml).
+the Pod's addresses. Its egress hosts and limits are those of the cluster's own Sidecar that selects the Pod: the agent
+reads that one, which istiod passes over (mesh/local/sidecars.yaml).
 """
 
 from typing import Any
@@ -66,18 +66,22 @@ async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
     """Give the Pod's sidecar its loopback listeners: inbound on the Pod's address, outbound on its egress address."""
     port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
     loopback = {"captureMode": "NONE", "port": port}
+    chosen = await _chosen(client, sandbox)
+    hosts = [host for egress in chosen.get("egress", []) for host in egress["hosts"]] if chosen else ["./*"]
     spec: dict[str, Any] = {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
         "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{sandbox.socket}"}],
-        "egress": [loopback | {"bind": sandbox.egress, "hosts": await _hosts(client, sandbox)}],
+        "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
     }
+    if pool := chosen.get("inboundConnectionPool"):
+        spec["inboundConnectionPool"] = pool
     await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=MANAGER, force=True)
 
 
-async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
-    """The egress hosts of the cluster's Sidecar for this Pod (all of the namespace's without one)."""
+async def _chosen(client: AsyncClient, sandbox: Sandbox) -> dict[str, Any]:
+    """What the cluster's Sidecar for this Pod says; nothing without one."""
     labels = (sandbox.meta.labels or {}).items()
-    chosen = ["./*"]
+    chosen: dict[str, Any] = {}
     best = -1
     async for found in client.list(Sidecar, namespace=sandbox.namespace):
         if is_own(found):
@@ -85,7 +89,7 @@ async def _hosts(client: AsyncClient, sandbox: Sandbox) -> list[str]:
         selector = (found["spec"].get("workloadSelector") or {}).get("labels", {})
         if selector.items() <= labels and len(selector) > best:
             best = len(selector)
-            chosen = [host for egress in found["spec"].get("egress", []) for host in egress["hosts"]]
+            chosen = found["spec"]
     return chosen
 
 
