@@ -9,14 +9,11 @@ from services.analytics.domain import Line, Sale, State
 from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.money import to_cents
+from services.runtime.names import foreign_id
 from services.runtime.postgresql import hold
 from shop.orders.v1 import events_pb2 as orders
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
-
-
-class ForeignNameError(ValueError):
-    """A resource name in an event is none of the collection that its contract says."""
 
 
 async def count(state: State, connection: AsyncConnection, event: Event[Told]) -> None:
@@ -38,21 +35,16 @@ def read_sale(state: State, event: Event[Told]) -> Sale:
     """Read what is counted of an order. Raises ForeignNameError."""
     order = event.message.order
     return Sale(
-        id=_id_of(order.name, "orders"),
+        id=foreign_id(order.name, "orders"),
         state=state,
         currency=order.total.currency_code,
         total_cents=to_cents(order.total),
-        lines=tuple(Line(_id_of(item.product, "products"), item.display_name, item.quantity) for item in order.items),
+        lines=tuple(
+            Line(foreign_id(item.product, "products"), item.display_name, item.quantity) for item in order.items
+        ),
         place_time=order.create_time.ToDatetime(UTC),
         event_time=event.time,
     )
-
-
-def _id_of(name: str, collection: str) -> str:
-    prefix, _, found = name.partition("/")
-    if prefix != collection or not found:
-        raise ForeignNameError(f"{name!r} is not of the form {collection}/{{id}}")
-    return found
 
 
 HANDLERS: Handlers = {

@@ -7,15 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.inventory.domain import Demand
 from services.inventory.store import Store
 from services.runtime.events import Event, Handlers
+from services.runtime.names import foreign_id
 from services.runtime.postgresql import hold
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
-
-
-class ForeignNameError(ValueError):
-    """A resource name in an event is none of the collection that its contract says."""
 
 
 async def count(
@@ -25,8 +22,8 @@ async def count(
     # Orders have products in common: of two processes that count, the second waits for the first one's commit.
     await hold(connection, "demands")
     for item in event.message.order.items:
-        pieces = item.quantity
-        demand = Demand(_product_id(item.product), asked * pieces, sold * pieces, missed * pieces, event.time)
+        product, pieces = foreign_id(item.product, "products"), item.quantity
+        demand = Demand(product, asked * pieces, sold * pieces, missed * pieces, event.time)
         await Store(connection).add_demand(demand)
 
 
@@ -34,13 +31,6 @@ async def reject(connection: AsyncConnection, event: Event[Told]) -> None:
     """Count what was missed, if it was for lack of stock. Raises ForeignNameError."""
     if event.message.order.rejection_reason == orders_pb2.Order.REJECTION_REASON_INSUFFICIENT_STOCK:
         await count(connection, event, missed=1)
-
-
-def _product_id(name: str) -> str:
-    prefix, _, found = name.partition("/")
-    if prefix != "products" or not found:
-        raise ForeignNameError(f"{name!r} is not of the form products/{{id}}")
-    return found
 
 
 HANDLERS: Handlers = {

@@ -9,14 +9,11 @@ from services.notifications.domain import Kind, Notification, Purchase, text_of
 from services.notifications.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.money import to_cents
+from services.runtime.names import foreign_id
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
-
-
-class ForeignNameError(ValueError):
-    """A resource name in an event is none of the collection that its contract says."""
 
 
 async def notify(kind: Kind, connection: AsyncConnection, event: Event[Told]) -> None:
@@ -38,20 +35,13 @@ async def notify(kind: Kind, connection: AsyncConnection, event: Event[Told]) ->
 def read_purchase(order: orders_pb2.Order) -> Purchase:
     """Read what is told of an order. Raises ForeignNameError."""
     return Purchase(
-        id=_id_of(order.name, "orders"),
-        customer=_id_of(order.customer, "customers"),
+        id=foreign_id(order.name, "orders"),
+        customer=foreign_id(order.customer, "customers"),
         pieces=sum(item.quantity for item in order.items),
         total_cents=to_cents(order.total),
         currency=order.total.currency_code,
         refusal=order.rejection_message,
     )
-
-
-def _id_of(name: str, collection: str) -> str:
-    prefix, _, found = name.partition("/")
-    if prefix != collection or not found:
-        raise ForeignNameError(f"{name!r} is not of the form {collection}/{{id}}")
-    return found
 
 
 HANDLERS: Handlers = {
