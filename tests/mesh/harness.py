@@ -17,6 +17,12 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 ROOT = Path(__file__).parents[2]
 MESH = str(Path(sys.executable).with_name("mesh"))
+# The services that run all the time; the operator's Jobs do not.
+SERVICES = [
+    path.stem
+    for path in sorted((ROOT / "mesh" / "kubernetes" / "base").glob("*.yaml"))
+    if (ROOT / "services" / path.stem).is_dir() and "kind: Deployment" in path.read_text(encoding="utf-8")
+]
 Manifest = dict[str, Any]
 
 

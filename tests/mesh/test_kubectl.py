@@ -6,27 +6,14 @@ import uuid
 import grpc
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import SERVICES, Mesh, dial, eventually
 
 
 async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
-    pods = (await mesh.get("pods", "-A"))["items"]
+    # Those of the operator's Jobs have ended.
+    pods = (await mesh.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name"))["items"]
     names = {pod["metadata"]["name"] for pod in pods}
-    for part in (
-        "etcd",
-        "kube-apiserver",
-        "istiod",
-        "kafka",
-        "ingressgateway",
-        "catalog",
-        "inventory",
-        "payments",
-        "shipping",
-        "notifications",
-        "analytics",
-        "orders",
-        "reflection",
-    ):
+    for part in ("etcd", "kube-apiserver", "istiod", "kafka", "ingressgateway", *SERVICES):
         assert any(name.startswith(part) for name in names), part
     for pod in pods:
         statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
@@ -34,7 +21,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
 
 
 async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
-    for app in ("catalog", "inventory", "payments", "shipping", "orders", "notifications", "analytics", "reflection"):
+    for app in SERVICES:
         pod = await mesh.pod(app)
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
         assert {container["name"] for container in containers} == {"app", "istio-proxy"}
