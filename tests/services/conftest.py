@@ -72,8 +72,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iter
 
     A service that calls others is given them: orders, for example, starts those that it needs.
     """
+    yield from sharer(tmp_path_factory.mktemp("shared"), storage)
+
+
+def sharer(folder: Path, storage: Databases) -> Iterator[Shared]:
+    """Give once what starts each service once, below a folder, with those that it calls; then end them."""
     processes: dict[str, Process] = {}
-    starters = starter(tmp_path_factory.mktemp("shared"), storage)
+    starters = starter(folder, storage)
     start = next(starters)
 
     def answer(name: str) -> Process:

@@ -17,7 +17,8 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from tests.services.conftest import Shared
+from tests.services.conftest import Shared, sharer
+from tests.services.databases import Databases
 from tests.services.documented import Method, methods
 from tests.services.fuzz import Corpus, requests, wire
 from tests.services.harness import Process
@@ -102,10 +103,16 @@ def mib(process: Process) -> float:
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
+@pytest.fixture(scope="module")
+def battered(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iterator[Shared]:
+    """Answer what gives each service's one process that these tests use: what they leave behind is nobody else's."""
+    yield from sharer(tmp_path_factory.mktemp("battered"), storage)
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("service", sorted({method.service for method in methods()}))
-def test_every_status_is_documented_and_memory_stays_flat(service: str, shared: Shared) -> None:
-    process, corpus = shared(service), Corpus()
+def test_every_status_is_documented_and_memory_stays_flat(service: str, battered: Shared) -> None:
+    process, corpus = battered(service), Corpus()
     mine = [method for method in methods() if method.service == service]
     with grpc.insecure_channel(process.target) as channel:
         callers = {method.path: Caller(method, channel, corpus) for method in mine}
