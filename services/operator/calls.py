@@ -12,9 +12,9 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 import shop
+from services.runtime.errors import read_details
 
 REQUEST_ID = "request_id"
 
@@ -75,11 +75,7 @@ def _line(reply: Message) -> str:
 def told(error: grpc.aio.AioRpcError) -> str:
     """Tell of an error in one line: its status, its reason, its text, and every field that offends."""
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    for detail in status.details if status is not None else ():
-        detail.Unpack(info)
-        detail.Unpack(bad)
+    read_details(error, info, bad)
     reason = f" {info.reason}" if info.reason else ""
     fields = "; ".join(f"{violation.field} {violation.description}" for violation in bad.field_violations)
     text = " ".join((error.details() or "").split())

@@ -3,7 +3,6 @@
 import grpc
 import grpc.aio
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from services.orders.domain import (
     Destination,
@@ -16,6 +15,7 @@ from services.orders.domain import (
     Wish,
 )
 from services.orders.saga import PeerFailedError, RefusedError
+from services.runtime.errors import read_details
 from services.runtime.money import from_cents, to_cents
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
@@ -233,13 +233,8 @@ class Shipping:
 
 
 def _info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
-    """Answer the ErrorInfo of an error; an empty one if it has none, as when the mesh answered for the callee."""
     info = error_details_pb2.ErrorInfo()
-    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    for detail in status.details if status is not None else ():
-        if detail.Unpack(info):
-            break
+    read_details(error, info)
     return info
 
 

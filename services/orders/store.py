@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     and_,
     insert,
-    or_,
     select,
     update,
 )
@@ -44,6 +43,7 @@ from services.orders.domain import (
 )
 from services.runtime import Database
 from services.runtime.instants import Instant
+from services.runtime.paging import newest_first
 
 metadata = MetaData()
 
@@ -119,20 +119,12 @@ class Store:
 
     async def orders_after(self, after: str, wanted: Wanted, limit: int) -> list[Order]:
         """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
-        query = select(orders)
+        query = newest_first(orders, orders.c.create_time, after, limit)
         if wanted.customer:
             query = query.where(orders.c.customer == wanted.customer)
         if wanted.parked_only:
             query = query.where(IS_UNFINISHED, orders.c.park_time.is_not(None))
-        if after:
-            last = orders.alias()
-            older = or_(
-                orders.c.create_time < last.c.create_time,
-                and_(orders.c.create_time == last.c.create_time, orders.c.id < last.c.id),
-            )
-            query = query.join(last, and_(last.c.id == after, older))
-        newest_first = query.order_by(orders.c.create_time.desc(), orders.c.id.desc()).limit(limit)
-        return await self._orders(await self._connection.execute(newest_first))
+        return await self._orders(await self._connection.execute(query))
 
     async def moved(self, revisions: Mapping[str, int]) -> list[Order]:
         """Answer those of some orders that are at another revision than the one by their ids."""

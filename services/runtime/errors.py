@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from services.runtime.failures import (
     DatabaseBusyError,
@@ -106,6 +108,18 @@ class ErrorTable:
             packed.Pack(detail)
             status.details.append(packed)
         return status
+
+
+def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
+    """Fill each of `details` from an error of a peer's; what the error does not carry stays empty.
+
+    It carries none if the mesh answered in the peer's place.
+    """
+    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    for packed in status.details if status is not None else ():
+        for detail in details:
+            packed.Unpack(detail)
 
 
 def bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:

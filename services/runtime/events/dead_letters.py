@@ -49,9 +49,8 @@ class DeadLetters:
         try:
             found = 0
             for number in partitions(client, topic):
-                [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
-                low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
-                found += end - max(partition.offset, low)
+                at, end = _left(client, topic, number)
+                found += end - at
             return found
         finally:
             client.close()
@@ -93,9 +92,7 @@ class DeadLetters:
         count = 0
         for number in partitions(client, topic):
             # One partition after the other, assigned by hand: whoever replays is alone at it.
-            [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
-            low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
-            at = max(partition.offset, low)
+            at, end = _left(client, topic, number)
             client.assign([TopicPartition(topic, number, at)])
             while at < end:
                 records = [
@@ -124,6 +121,13 @@ class DeadLetters:
         producer.flush()
         if failures:
             raise KafkaException(failures[0])
+
+
+def _left(client: Consumer, topic: str, number: int) -> tuple[int, int]:
+    """Answer where in a partition the client's group goes on, and where the partition ends now."""
+    [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
+    low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
+    return max(partition.offset, low), end
 
 
 def _checked(record: Message) -> bool:
