@@ -28,10 +28,11 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/identity/v1/identity.proto\x12\x10shop.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19shop/rules/v1/rules.proto\"\xe8\x03\n\x04User\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x08\xbaH\x0er\t\x92\xb5\x18\x05users\xd8\x01\x01R\x04name\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x10\xe2\x41\x01\x05\xbaH\tr\x04\xd0\xb5\x18\x01\xd8\x01\x01R\x05\x65mail\x12,\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xa0\xb5\x18\x64R\x0b\x64isplayName\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\x1c.shop.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x1d\n\x04\x65tag\x18\x07 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18@R\x04\x65tag\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02::\xea\x41\x37\n\x1aidentity.shop.example/User\x12\x0cusers/{user}*\x05users2\x04user\"\xac\x02\n\nSigningKey\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".shop.identity.v1.SigningKey.StateR\x05state\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NEXT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\"p\n\nJsonWebKey\x12\x10\n\x03kty\x18\x01 \x01(\tR\x03kty\x12\x10\n\x03use\x18\x02 \x01(\tR\x03use\x12\x10\n\x03\x61lg\x18\x03 \x01(\tR\x03\x61lg\x12\x10\n\x03kid\x18\x04 \x01(\tR\x03kid\x12\x0c\n\x01n\x18\x05 \x01(\tR\x01n\x12\x0c\n\x01\x65\x18\x06 \x01(\tR\x01\x65\"\xfe\x01\n\x11\x43reateUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\x8c\x01\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserB`\xe2\x41\x01\x02\xbaHY\xba\x01S\n\nthis.email\x12\x33must be an e-mail address of at most 254 characters\x1a\x10this.email != \'\'\xc8\x01\x01R\x04user\x12,\n\x08password\x18\x03 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xd8\xb5\x18\x01R\x08password\"@\n\x12\x43reateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"8\n\x0eGetUserRequest\x12&\n\x04name\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x0br\t\x92\xb5\x18\x05usersR\x04name\"=\n\x0fGetUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x8d\x02\n\x11UpdateUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12w\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\tthis.name\x12 must be of the form \"users/{id}\"\x1a\x0fthis.name != \'\'\xc8\x01\x01R\x04user\x12Q\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x14\xbaH\x11\xe2\x01\x0e\x12\x0c\x64isplay_nameR\nupdateMask\"@\n\x12UpdateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"j\n\x12\x44isableUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12&\n\x04name\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x0br\t\x92\xb5\x18\x05usersR\x04name\"A\n\x13\x44isableUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\xdd\x01\n\x15\x43hangePasswordRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xd0\xb5\x18\x01R\x05\x65mail\x12<\n\x10\x63urrent_password\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0f\x63urrentPassword\x12\x33\n\x0cnew_password\x18\x04 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xd8\xb5\x18\x01R\x0bnewPassword\"D\n\x16\x43hangePasswordResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"g\n\x11IssueTokenRequest\x12#\n\x05\x65mail\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xd0\xb5\x18\x01R\x05\x65mail\x12-\n\x08password\x18\x02 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x08password\"y\n\x12IssueTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x10\n\x0eGetJwksRequest\"C\n\x0fGetJwksResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.JsonWebKeyR\x04keys\"A\n\x11RotateKeysRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\"F\n\x12RotateKeysResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.SigningKeyR\x04keys2\xef\x06\n\x0fIdentityService\x12p\n\nCreateUser\x12#.shop.identity.v1.CreateUserRequest\x1a$.shop.identity.v1.CreateUserResponse\"\x17\x90\x02\x02\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12S\n\x07GetUser\x12 .shop.identity.v1.GetUserRequest\x1a!.shop.identity.v1.GetUserResponse\"\x03\x90\x02\x01\x12\\\n\nUpdateUser\x12#.shop.identity.v1.UpdateUserRequest\x1a$.shop.identity.v1.UpdateUserResponse\"\x03\x90\x02\x02\x12_\n\x0b\x44isableUser\x12$.shop.identity.v1.DisableUserRequest\x1a%.shop.identity.v1.DisableUserResponse\"\x03\x90\x02\x02\x12\x8b\x01\n\x0e\x43hangePassword\x12\'.shop.identity.v1.ChangePasswordRequest\x1a(.shop.identity.v1.ChangePasswordResponse\"&\x90\x02\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/users:changePassword:\x01*\x12w\n\nIssueToken\x12#.shop.identity.v1.IssueTokenRequest\x1a$.shop.identity.v1.IssueTokenResponse\"\x1e\x90\x02\x00\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tokens:issue:\x01*\x12q\n\x07GetJwks\x12 .shop.identity.v1.GetJwksRequest\x1a!.shop.identity.v1.GetJwksResponse\"!\x90\x02\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12\\\n\nRotateKeys\x12#.shop.identity.v1.RotateKeysRequest\x1a$.shop.identity.v1.RotateKeysResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/identity/v1/identity.proto\x12\x10shop.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\x1a\x19shop/rules/v1/rules.proto\"\xe8\x03\n\x04User\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x08\xbaH\x0er\t\x92\xb5\x18\x05users\xd8\x01\x01R\x04name\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x10\xe2\x41\x01\x05\xbaH\tr\x04\xd0\xb5\x18\x01\xd8\x01\x01R\x05\x65mail\x12,\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xa0\xb5\x18\x64R\x0b\x64isplayName\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\x1c.shop.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x1d\n\x04\x65tag\x18\x07 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18@R\x04\x65tag\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02::\xea\x41\x37\n\x1aidentity.shop.example/User\x12\x0cusers/{user}*\x05users2\x04user\"\xac\x02\n\nSigningKey\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".shop.identity.v1.SigningKey.StateR\x05state\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NEXT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\"p\n\nJsonWebKey\x12\x10\n\x03kty\x18\x01 \x01(\tR\x03kty\x12\x10\n\x03use\x18\x02 \x01(\tR\x03use\x12\x10\n\x03\x61lg\x18\x03 \x01(\tR\x03\x61lg\x12\x10\n\x03kid\x18\x04 \x01(\tR\x03kid\x12\x0c\n\x01n\x18\x05 \x01(\tR\x01n\x12\x0c\n\x01\x65\x18\x06 \x01(\tR\x01\x65\"\xfe\x01\n\x11\x43reateUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\x8c\x01\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserB`\xe2\x41\x01\x02\xbaHY\xba\x01S\n\nthis.email\x12\x33must be an e-mail address of at most 254 characters\x1a\x10this.email != \'\'\xc8\x01\x01R\x04user\x12,\n\x08password\x18\x03 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xd8\xb5\x18\x01R\x08password\"@\n\x12\x43reateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"8\n\x0eGetUserRequest\x12&\n\x04name\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x0br\t\x92\xb5\x18\x05usersR\x04name\"=\n\x0fGetUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x8d\x02\n\x11UpdateUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12w\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\tthis.name\x12 must be of the form \"users/{id}\"\x1a\x0fthis.name != \'\'\xc8\x01\x01R\x04user\x12Q\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x14\xbaH\x11\xe2\x01\x0e\x12\x0c\x64isplay_nameR\nupdateMask\"@\n\x12UpdateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"j\n\x12\x44isableUserRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12&\n\x04name\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x0br\t\x92\xb5\x18\x05usersR\x04name\"A\n\x13\x44isableUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\xdd\x01\n\x15\x43hangePasswordRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xd0\xb5\x18\x01R\x05\x65mail\x12<\n\x10\x63urrent_password\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0f\x63urrentPassword\x12\x33\n\x0cnew_password\x18\x04 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xd8\xb5\x18\x01R\x0bnewPassword\"D\n\x16\x43hangePasswordResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"g\n\x11IssueTokenRequest\x12#\n\x05\x65mail\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xd0\xb5\x18\x01R\x05\x65mail\x12-\n\x08password\x18\x02 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x08password\"y\n\x12IssueTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x10\n\x0eGetJwksRequest\"C\n\x0fGetJwksResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.JsonWebKeyR\x04keys\"A\n\x11RotateKeysRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\"F\n\x12RotateKeysResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.SigningKeyR\x04keys2\x99\x07\n\x0fIdentityService\x12v\n\nCreateUser\x12#.shop.identity.v1.CreateUserRequest\x1a$.shop.identity.v1.CreateUserResponse\"\x1d\x90\x02\x02\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12S\n\x07GetUser\x12 .shop.identity.v1.GetUserRequest\x1a!.shop.identity.v1.GetUserResponse\"\x03\x90\x02\x01\x12\\\n\nUpdateUser\x12#.shop.identity.v1.UpdateUserRequest\x1a$.shop.identity.v1.UpdateUserResponse\"\x03\x90\x02\x02\x12_\n\x0b\x44isableUser\x12$.shop.identity.v1.DisableUserRequest\x1a%.shop.identity.v1.DisableUserResponse\"\x03\x90\x02\x02\x12\x91\x01\n\x0e\x43hangePassword\x12\'.shop.identity.v1.ChangePasswordRequest\x1a(.shop.identity.v1.ChangePasswordResponse\",\x90\x02\x02\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/users:changePassword:\x01*\x12}\n\nIssueToken\x12#.shop.identity.v1.IssueTokenRequest\x1a$.shop.identity.v1.IssueTokenResponse\"$\x90\x02\x00\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tokens:issue:\x01*\x12w\n\x07GetJwks\x12 .shop.identity.v1.GetJwksRequest\x1a!.shop.identity.v1.GetJwksResponse\"\'\x90\x02\x01\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12\\\n\nRotateKeys\x12#.shop.identity.v1.RotateKeysRequest\x1a$.shop.identity.v1.RotateKeysResponse\"\x03\x90\x02\x02\x1a\x10\xa2\xbb\x18\x0c\n\x08\x61\x63\x63ounts\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -88,8 +89,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUETOKENRESPONSE'].fields_by_name['access_token']._serialized_options = b'\200\001\001'
   _globals['_ROTATEKEYSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_ROTATEKEYSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\006r\004\210\265\030\001'
+  _globals['_IDENTITYSERVICE']._loaded_options = None
+  _globals['_IDENTITYSERVICE']._serialized_options = b'\242\273\030\014\n\010accounts\020\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['CreateUser']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\220\002\002\202\323\344\223\002\016\"\t/v1/users:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\220\002\002\242\273\030\002\020\001\202\323\344\223\002\016\"\t/v1/users:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['GetUser']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['UpdateUser']._loaded_options = None
@@ -97,55 +100,55 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['DisableUser']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['DisableUser']._serialized_options = b'\220\002\002'
   _globals['_IDENTITYSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\220\002\002\202\323\344\223\002\035\"\030/v1/users:changePassword:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\220\002\002\242\273\030\002\020\001\202\323\344\223\002\035\"\030/v1/users:changePassword:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['IssueToken']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['IssueToken']._serialized_options = b'\220\002\000\202\323\344\223\002\025\"\020/v1/tokens:issue:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['IssueToken']._serialized_options = b'\220\002\000\242\273\030\002\020\001\202\323\344\223\002\025\"\020/v1/tokens:issue:\001*'
   _globals['_IDENTITYSERVICE'].methods_by_name['GetJwks']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\220\002\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\220\002\001\242\273\030\002\020\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
   _globals['_IDENTITYSERVICE'].methods_by_name['RotateKeys']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['RotateKeys']._serialized_options = b'\220\002\002'
-  _globals['_USER']._serialized_start=267
-  _globals['_USER']._serialized_end=755
-  _globals['_USER_STATE']._serialized_start=627
-  _globals['_USER_STATE']._serialized_end=695
-  _globals['_SIGNINGKEY']._serialized_start=758
-  _globals['_SIGNINGKEY']._serialized_end=1058
-  _globals['_SIGNINGKEY_STATE']._serialized_start=975
-  _globals['_SIGNINGKEY_STATE']._serialized_end=1058
-  _globals['_JSONWEBKEY']._serialized_start=1060
-  _globals['_JSONWEBKEY']._serialized_end=1172
-  _globals['_CREATEUSERREQUEST']._serialized_start=1175
-  _globals['_CREATEUSERREQUEST']._serialized_end=1429
-  _globals['_CREATEUSERRESPONSE']._serialized_start=1431
-  _globals['_CREATEUSERRESPONSE']._serialized_end=1495
-  _globals['_GETUSERREQUEST']._serialized_start=1497
-  _globals['_GETUSERREQUEST']._serialized_end=1553
-  _globals['_GETUSERRESPONSE']._serialized_start=1555
-  _globals['_GETUSERRESPONSE']._serialized_end=1616
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1619
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1888
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=1890
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=1954
-  _globals['_DISABLEUSERREQUEST']._serialized_start=1956
-  _globals['_DISABLEUSERREQUEST']._serialized_end=2062
-  _globals['_DISABLEUSERRESPONSE']._serialized_start=2064
-  _globals['_DISABLEUSERRESPONSE']._serialized_end=2129
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=2132
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=2353
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=2355
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=2423
-  _globals['_ISSUETOKENREQUEST']._serialized_start=2425
-  _globals['_ISSUETOKENREQUEST']._serialized_end=2528
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=2530
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=2651
-  _globals['_GETJWKSREQUEST']._serialized_start=2653
-  _globals['_GETJWKSREQUEST']._serialized_end=2669
-  _globals['_GETJWKSRESPONSE']._serialized_start=2671
-  _globals['_GETJWKSRESPONSE']._serialized_end=2738
-  _globals['_ROTATEKEYSREQUEST']._serialized_start=2740
-  _globals['_ROTATEKEYSREQUEST']._serialized_end=2805
-  _globals['_ROTATEKEYSRESPONSE']._serialized_start=2807
-  _globals['_ROTATEKEYSRESPONSE']._serialized_end=2877
-  _globals['_IDENTITYSERVICE']._serialized_start=2880
-  _globals['_IDENTITYSERVICE']._serialized_end=3759
+  _globals['_USER']._serialized_start=298
+  _globals['_USER']._serialized_end=786
+  _globals['_USER_STATE']._serialized_start=658
+  _globals['_USER_STATE']._serialized_end=726
+  _globals['_SIGNINGKEY']._serialized_start=789
+  _globals['_SIGNINGKEY']._serialized_end=1089
+  _globals['_SIGNINGKEY_STATE']._serialized_start=1006
+  _globals['_SIGNINGKEY_STATE']._serialized_end=1089
+  _globals['_JSONWEBKEY']._serialized_start=1091
+  _globals['_JSONWEBKEY']._serialized_end=1203
+  _globals['_CREATEUSERREQUEST']._serialized_start=1206
+  _globals['_CREATEUSERREQUEST']._serialized_end=1460
+  _globals['_CREATEUSERRESPONSE']._serialized_start=1462
+  _globals['_CREATEUSERRESPONSE']._serialized_end=1526
+  _globals['_GETUSERREQUEST']._serialized_start=1528
+  _globals['_GETUSERREQUEST']._serialized_end=1584
+  _globals['_GETUSERRESPONSE']._serialized_start=1586
+  _globals['_GETUSERRESPONSE']._serialized_end=1647
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1650
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1919
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1921
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1985
+  _globals['_DISABLEUSERREQUEST']._serialized_start=1987
+  _globals['_DISABLEUSERREQUEST']._serialized_end=2093
+  _globals['_DISABLEUSERRESPONSE']._serialized_start=2095
+  _globals['_DISABLEUSERRESPONSE']._serialized_end=2160
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=2163
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=2384
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=2386
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=2454
+  _globals['_ISSUETOKENREQUEST']._serialized_start=2456
+  _globals['_ISSUETOKENREQUEST']._serialized_end=2559
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=2561
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=2682
+  _globals['_GETJWKSREQUEST']._serialized_start=2684
+  _globals['_GETJWKSREQUEST']._serialized_end=2700
+  _globals['_GETJWKSRESPONSE']._serialized_start=2702
+  _globals['_GETJWKSRESPONSE']._serialized_end=2769
+  _globals['_ROTATEKEYSREQUEST']._serialized_start=2771
+  _globals['_ROTATEKEYSREQUEST']._serialized_end=2836
+  _globals['_ROTATEKEYSRESPONSE']._serialized_start=2838
+  _globals['_ROTATEKEYSRESPONSE']._serialized_end=2908
+  _globals['_IDENTITYSERVICE']._serialized_start=2911
+  _globals['_IDENTITYSERVICE']._serialized_end=3832
 # @@protoc_insertion_point(module_scope)

@@ -27,10 +27,11 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19shop/rules/v1/rules.proto\"\xe9\x01\n\x05Stock\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x1c\n\tavailable\x18\x03 \x01(\x03R\tavailable\x12\x1a\n\x08reserved\x18\x04 \x01(\x03R\x08reserved\x12\x1a\n\x08received\x18\x05 \x01(\x03R\x08received\x12\x12\n\x04sold\x18\x06 \x01(\x03R\x04sold:B\xea\x41?\n\x1cinventory.shop.example/Stock\x12\x10stocks/{product}*\x06stocks2\x05stock\"\x81\x02\n\x06\x44\x65mand\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x14\n\x05\x61sked\x18\x03 \x01(\x03R\x05\x61sked\x12\x12\n\x04sold\x18\x04 \x01(\x03R\x04sold\x12\x16\n\x06missed\x18\x05 \x01(\x03R\x06missed\x12\x39\n\nevent_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime:F\xea\x41\x43\n\x1dinventory.shop.example/Demand\x12\x11\x64\x65mands/{product}*\x07\x64\x65mands2\x06\x64\x65mand\"\x82\x04\n\x0bReservation\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32$.shop.inventory.v1.Reservation.StateR\x05state\x12\x38\n\x05lines\x18\x03 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineR\x05lines\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1c\n\treference\x18\x06 \x01(\tR\treference\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03\x12\x12\n\x0eSTATE_RETURNED\x10\x04:^\xea\x41[\n\"inventory.shop.example/Reservation\x12\x1areservations/{reservation}*\x0creservations2\x0breservation\"n\n\x0fReservationLine\x12/\n\x07product\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x07product\x12*\n\x08quantity\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x90\xb5\x18\xe8\x07R\x08quantity\":\n\x0fGetStockRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06stocksR\x04name\"B\n\x10GetStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"e\n\x11ListStocksRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"n\n\x12ListStocksResponse\x12\x30\n\x06stocks\x18\x01 \x03(\x0b\x32\x18.shop.inventory.v1.StockR\x06stocks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x95\x01\n\x13ReceiveStockRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06stocksR\x04name\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x90\xb5\x18\xc0\x84=R\x06pieces\"F\n\x14ReceiveStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"f\n\x12ListDemandsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"r\n\x13ListDemandsResponse\x12\x33\n\x07\x64\x65mands\x18\x01 \x03(\x0b\x32\x19.shop.inventory.v1.DemandR\x07\x64\x65mands\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n\x13ReserveStockRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\xb5\x01\n\x05lines\x18\x02 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineB{\xe2\x41\x01\x02\xbaHt\x92\x01\x04\x88\xb5\x18\x32\xba\x01j\n\x0fproducts.unique\x12\x1amust name no product twice\x1a;this.size() > 50 || this.map(entry, entry.product).unique()R\x05lines\x12(\n\treference\x18\x03 \x01(\tB\n\xbaH\x07r\x05\xa8\xb5\x18\x80\x01R\treference\"X\n\x14ReserveStockResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"w\n\x18\x43ommitReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"]\n\x19\x43ommitReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"x\n\x19ReleaseReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"^\n\x1aReleaseReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"w\n\x18ReturnReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"]\n\x19ReturnReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"F\n\x15GetReservationRequest\x12-\n\x04name\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"Z\n\x16GetReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"k\n\x17ListReservationsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"\x86\x01\n\x18ListReservationsResponse\x12\x42\n\x0creservations\x18\x01 \x03(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd6\x08\n\x10InventoryService\x12s\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=stocks/*}\x12^\n\nListStocks\x12$.shop.inventory.v1.ListStocksRequest\x1a%.shop.inventory.v1.ListStocksResponse\"\x03\x90\x02\x01\x12\x64\n\x0cReceiveStock\x12&.shop.inventory.v1.ReceiveStockRequest\x1a\'.shop.inventory.v1.ReceiveStockResponse\"\x03\x90\x02\x02\x12\x61\n\x0bListDemands\x12%.shop.inventory.v1.ListDemandsRequest\x1a&.shop.inventory.v1.ListDemandsResponse\"\x03\x90\x02\x01\x12\x64\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x03\x90\x02\x02\x12s\n\x11\x43ommitReservation\x12+.shop.inventory.v1.CommitReservationRequest\x1a,.shop.inventory.v1.CommitReservationResponse\"\x03\x90\x02\x02\x12v\n\x12ReleaseReservation\x12,.shop.inventory.v1.ReleaseReservationRequest\x1a-.shop.inventory.v1.ReleaseReservationResponse\"\x03\x90\x02\x02\x12s\n\x11ReturnReservation\x12+.shop.inventory.v1.ReturnReservationRequest\x1a,.shop.inventory.v1.ReturnReservationResponse\"\x03\x90\x02\x02\x12j\n\x0eGetReservation\x12(.shop.inventory.v1.GetReservationRequest\x1a).shop.inventory.v1.GetReservationResponse\"\x03\x90\x02\x01\x12p\n\x10ListReservations\x12*.shop.inventory.v1.ListReservationsRequest\x1a+.shop.inventory.v1.ListReservationsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\x1a\x19shop/rules/v1/rules.proto\"\xe9\x01\n\x05Stock\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x1c\n\tavailable\x18\x03 \x01(\x03R\tavailable\x12\x1a\n\x08reserved\x18\x04 \x01(\x03R\x08reserved\x12\x1a\n\x08received\x18\x05 \x01(\x03R\x08received\x12\x12\n\x04sold\x18\x06 \x01(\x03R\x04sold:B\xea\x41?\n\x1cinventory.shop.example/Stock\x12\x10stocks/{product}*\x06stocks2\x05stock\"\x81\x02\n\x06\x44\x65mand\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x18\n\x07product\x18\x02 \x01(\tR\x07product\x12\x14\n\x05\x61sked\x18\x03 \x01(\x03R\x05\x61sked\x12\x12\n\x04sold\x18\x04 \x01(\x03R\x04sold\x12\x16\n\x06missed\x18\x05 \x01(\x03R\x06missed\x12\x39\n\nevent_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime:F\xea\x41\x43\n\x1dinventory.shop.example/Demand\x12\x11\x64\x65mands/{product}*\x07\x64\x65mands2\x06\x64\x65mand\"\x82\x04\n\x0bReservation\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12:\n\x05state\x18\x02 \x01(\x0e\x32$.shop.inventory.v1.Reservation.StateR\x05state\x12\x38\n\x05lines\x18\x03 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineR\x05lines\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1c\n\treference\x18\x06 \x01(\tR\treference\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_HELD\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03\x12\x12\n\x0eSTATE_RETURNED\x10\x04:^\xea\x41[\n\"inventory.shop.example/Reservation\x12\x1areservations/{reservation}*\x0creservations2\x0breservation\"n\n\x0fReservationLine\x12/\n\x07product\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x07product\x12*\n\x08quantity\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x90\xb5\x18\xe8\x07R\x08quantity\":\n\x0fGetStockRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06stocksR\x04name\"B\n\x10GetStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"e\n\x11ListStocksRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"n\n\x12ListStocksResponse\x12\x30\n\x06stocks\x18\x01 \x03(\x0b\x32\x18.shop.inventory.v1.StockR\x06stocks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x95\x01\n\x13ReceiveStockRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06stocksR\x04name\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x90\xb5\x18\xc0\x84=R\x06pieces\"F\n\x14ReceiveStockResponse\x12.\n\x05stock\x18\x01 \x01(\x0b\x32\x18.shop.inventory.v1.StockR\x05stock\"f\n\x12ListDemandsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"r\n\x13ListDemandsResponse\x12\x33\n\x07\x64\x65mands\x18\x01 \x03(\x0b\x32\x19.shop.inventory.v1.DemandR\x07\x64\x65mands\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n\x13ReserveStockRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\xb5\x01\n\x05lines\x18\x02 \x03(\x0b\x32\".shop.inventory.v1.ReservationLineB{\xe2\x41\x01\x02\xbaHt\x92\x01\x04\x88\xb5\x18\x32\xba\x01j\n\x0fproducts.unique\x12\x1amust name no product twice\x1a;this.size() > 50 || this.map(entry, entry.product).unique()R\x05lines\x12(\n\treference\x18\x03 \x01(\tB\n\xbaH\x07r\x05\xa8\xb5\x18\x80\x01R\treference\"X\n\x14ReserveStockResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"w\n\x18\x43ommitReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"]\n\x19\x43ommitReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"x\n\x19ReleaseReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"^\n\x1aReleaseReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"w\n\x18ReturnReservationRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12-\n\x04name\x18\x02 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"]\n\x19ReturnReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"F\n\x15GetReservationRequest\x12-\n\x04name\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x92\xb5\x18\x0creservationsR\x04name\"Z\n\x16GetReservationResponse\x12@\n\x0breservation\x18\x01 \x01(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0breservation\"k\n\x17ListReservationsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"\x86\x01\n\x18ListReservationsResponse\x12\x42\n\x0creservations\x18\x01 \x03(\x0b\x32\x1e.shop.inventory.v1.ReservationR\x0creservations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf0\x08\n\x10InventoryService\x12y\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"$\x90\x02\x01\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=stocks/*}\x12^\n\nListStocks\x12$.shop.inventory.v1.ListStocksRequest\x1a%.shop.inventory.v1.ListStocksResponse\"\x03\x90\x02\x01\x12\x64\n\x0cReceiveStock\x12&.shop.inventory.v1.ReceiveStockRequest\x1a\'.shop.inventory.v1.ReceiveStockResponse\"\x03\x90\x02\x02\x12\x61\n\x0bListDemands\x12%.shop.inventory.v1.ListDemandsRequest\x1a&.shop.inventory.v1.ListDemandsResponse\"\x03\x90\x02\x01\x12\x64\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x03\x90\x02\x02\x12s\n\x11\x43ommitReservation\x12+.shop.inventory.v1.CommitReservationRequest\x1a,.shop.inventory.v1.CommitReservationResponse\"\x03\x90\x02\x02\x12v\n\x12ReleaseReservation\x12,.shop.inventory.v1.ReleaseReservationRequest\x1a-.shop.inventory.v1.ReleaseReservationResponse\"\x03\x90\x02\x02\x12s\n\x11ReturnReservation\x12+.shop.inventory.v1.ReturnReservationRequest\x1a,.shop.inventory.v1.ReturnReservationResponse\"\x03\x90\x02\x02\x12j\n\x0eGetReservation\x12(.shop.inventory.v1.GetReservationRequest\x1a).shop.inventory.v1.GetReservationResponse\"\x03\x90\x02\x01\x12p\n\x10ListReservations\x12*.shop.inventory.v1.ListReservationsRequest\x1a+.shop.inventory.v1.ListReservationsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nfulfilment\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -93,8 +94,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTRESERVATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\210\265\030\001'
   _globals['_LISTRESERVATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTRESERVATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\006r\004\300\265\030\001'
+  _globals['_INVENTORYSERVICE']._loaded_options = None
+  _globals['_INVENTORYSERVICE']._serialized_options = b'\242\273\030\016\n\nfulfilment\020\001'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._loaded_options = None
-  _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._serialized_options = b'\220\002\001\202\323\344\223\002\025\022\023/v1/{name=stocks/*}'
+  _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._serialized_options = b'\220\002\001\242\273\030\002\020\001\202\323\344\223\002\025\022\023/v1/{name=stocks/*}'
   _globals['_INVENTORYSERVICE'].methods_by_name['ListStocks']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['ListStocks']._serialized_options = b'\220\002\001'
   _globals['_INVENTORYSERVICE'].methods_by_name['ReceiveStock']._loaded_options = None
@@ -113,56 +116,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['GetReservation']._serialized_options = b'\220\002\001'
   _globals['_INVENTORYSERVICE'].methods_by_name['ListReservations']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['ListReservations']._serialized_options = b'\220\002\001'
-  _globals['_STOCK']._serialized_start=236
-  _globals['_STOCK']._serialized_end=469
-  _globals['_DEMAND']._serialized_start=472
-  _globals['_DEMAND']._serialized_end=729
-  _globals['_RESERVATION']._serialized_start=732
-  _globals['_RESERVATION']._serialized_end=1246
-  _globals['_RESERVATION_STATE']._serialized_start=1043
-  _globals['_RESERVATION_STATE']._serialized_end=1150
-  _globals['_RESERVATIONLINE']._serialized_start=1248
-  _globals['_RESERVATIONLINE']._serialized_end=1358
-  _globals['_GETSTOCKREQUEST']._serialized_start=1360
-  _globals['_GETSTOCKREQUEST']._serialized_end=1418
-  _globals['_GETSTOCKRESPONSE']._serialized_start=1420
-  _globals['_GETSTOCKRESPONSE']._serialized_end=1486
-  _globals['_LISTSTOCKSREQUEST']._serialized_start=1488
-  _globals['_LISTSTOCKSREQUEST']._serialized_end=1589
-  _globals['_LISTSTOCKSRESPONSE']._serialized_start=1591
-  _globals['_LISTSTOCKSRESPONSE']._serialized_end=1701
-  _globals['_RECEIVESTOCKREQUEST']._serialized_start=1704
-  _globals['_RECEIVESTOCKREQUEST']._serialized_end=1853
-  _globals['_RECEIVESTOCKRESPONSE']._serialized_start=1855
-  _globals['_RECEIVESTOCKRESPONSE']._serialized_end=1925
-  _globals['_LISTDEMANDSREQUEST']._serialized_start=1927
-  _globals['_LISTDEMANDSREQUEST']._serialized_end=2029
-  _globals['_LISTDEMANDSRESPONSE']._serialized_start=2031
-  _globals['_LISTDEMANDSRESPONSE']._serialized_end=2145
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=2148
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=2441
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=2443
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=2531
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=2533
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=2652
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=2654
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=2747
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=2749
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=2869
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=2871
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=2965
-  _globals['_RETURNRESERVATIONREQUEST']._serialized_start=2967
-  _globals['_RETURNRESERVATIONREQUEST']._serialized_end=3086
-  _globals['_RETURNRESERVATIONRESPONSE']._serialized_start=3088
-  _globals['_RETURNRESERVATIONRESPONSE']._serialized_end=3181
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=3183
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=3253
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=3255
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=3345
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=3347
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=3454
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=3457
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=3591
-  _globals['_INVENTORYSERVICE']._serialized_start=3594
-  _globals['_INVENTORYSERVICE']._serialized_end=4704
+  _globals['_STOCK']._serialized_start=267
+  _globals['_STOCK']._serialized_end=500
+  _globals['_DEMAND']._serialized_start=503
+  _globals['_DEMAND']._serialized_end=760
+  _globals['_RESERVATION']._serialized_start=763
+  _globals['_RESERVATION']._serialized_end=1277
+  _globals['_RESERVATION_STATE']._serialized_start=1074
+  _globals['_RESERVATION_STATE']._serialized_end=1181
+  _globals['_RESERVATIONLINE']._serialized_start=1279
+  _globals['_RESERVATIONLINE']._serialized_end=1389
+  _globals['_GETSTOCKREQUEST']._serialized_start=1391
+  _globals['_GETSTOCKREQUEST']._serialized_end=1449
+  _globals['_GETSTOCKRESPONSE']._serialized_start=1451
+  _globals['_GETSTOCKRESPONSE']._serialized_end=1517
+  _globals['_LISTSTOCKSREQUEST']._serialized_start=1519
+  _globals['_LISTSTOCKSREQUEST']._serialized_end=1620
+  _globals['_LISTSTOCKSRESPONSE']._serialized_start=1622
+  _globals['_LISTSTOCKSRESPONSE']._serialized_end=1732
+  _globals['_RECEIVESTOCKREQUEST']._serialized_start=1735
+  _globals['_RECEIVESTOCKREQUEST']._serialized_end=1884
+  _globals['_RECEIVESTOCKRESPONSE']._serialized_start=1886
+  _globals['_RECEIVESTOCKRESPONSE']._serialized_end=1956
+  _globals['_LISTDEMANDSREQUEST']._serialized_start=1958
+  _globals['_LISTDEMANDSREQUEST']._serialized_end=2060
+  _globals['_LISTDEMANDSRESPONSE']._serialized_start=2062
+  _globals['_LISTDEMANDSRESPONSE']._serialized_end=2176
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=2179
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=2472
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=2474
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=2562
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=2564
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=2683
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=2685
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=2778
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=2780
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=2900
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=2902
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=2996
+  _globals['_RETURNRESERVATIONREQUEST']._serialized_start=2998
+  _globals['_RETURNRESERVATIONREQUEST']._serialized_end=3117
+  _globals['_RETURNRESERVATIONRESPONSE']._serialized_start=3119
+  _globals['_RETURNRESERVATIONRESPONSE']._serialized_end=3212
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=3214
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=3284
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=3286
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=3376
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=3378
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=3485
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=3488
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=3622
+  _globals['_INVENTORYSERVICE']._serialized_start=3625
+  _globals['_INVENTORYSERVICE']._serialized_end=4761
 # @@protoc_insertion_point(module_scope)

@@ -28,10 +28,11 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x19shop/rules/v1/rules.proto\"\xc3\x0b\n\x05Order\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x1a\n\x08\x63ustomer\x18\x02 \x01(\tR\x08\x63ustomer\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x1b.shop.orders.v1.Order.StateR\x05state\x12/\n\x05items\x18\x04 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemR\x05items\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12P\n\x10rejection_reason\x18\x06 \x01(\x0e\x32%.shop.orders.v1.Order.RejectionReasonR\x0frejectionReason\x12+\n\x11rejection_message\x18\x07 \x01(\tR\x10rejectionMessage\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x39\n\x0eshipping_price\x18\n \x01(\x0b\x32\x12.google.type.MoneyR\rshippingPrice\x12\x1a\n\x08shipment\x18\x0b \x01(\tR\x08shipment\x12=\n\x07parking\x18\x0c \x01(\x0b\x32\x1d.shop.orders.v1.Order.ParkingB\x04\xe2\x41\x01\x03R\x07parking\x1a\xca\x03\n\x07Parking\x12=\n\tpark_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x08parkTime\x12<\n\x04\x63\x61ll\x18\x02 \x01(\x0e\x32\".shop.orders.v1.Order.Parking.CallB\x04\xe2\x41\x01\x03R\x04\x63\x61ll\x12\x42\n\x06reason\x18\x03 \x01(\x0e\x32$.shop.orders.v1.Order.Parking.ReasonB\x04\xe2\x41\x01\x03R\x06reason\"J\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_REFUSED\x10\x01\x12\x14\n\x10REASON_EXHAUSTED\x10\x02\"\xb1\x01\n\x04\x43\x61ll\x12\x14\n\x10\x43\x41LL_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41LL_RESERVE\x10\x01\x12\x12\n\x0e\x43\x41LL_AUTHORIZE\x10\x02\x12\r\n\tCALL_BOOK\x10\x03\x12\x10\n\x0c\x43\x41LL_RELEASE\x10\x04\x12\x18\n\x14\x43\x41LL_CANCEL_SHIPMENT\x10\x05\x12\r\n\tCALL_VOID\x10\x06\x12\x0f\n\x0b\x43\x41LL_REFUND\x10\x07\x12\x12\n\x0e\x43\x41LL_TAKE_BACK\x10\x08\"\x85\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\"\xd2\x01\n\x0fRejectionReason\x12 \n\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\'\n#REJECTION_REASON_INSUFFICIENT_STOCK\x10\x01\x12%\n!REJECTION_REASON_PAYMENT_DECLINED\x10\x02\x12&\n\"REJECTION_REASON_DEPENDENCY_FAILED\x10\x03\x12%\n!REJECTION_REASON_SHIPPING_REFUSED\x10\x04:=\xea\x41:\n\x19orders.shop.example/Order\x12\x0eorders/{order}*\x06orders2\x05order\"\x97\x01\n\tOrderItem\x12\x18\n\x07product\x18\x01 \x01(\tR\x07product\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\"m\n\x0ePlaceOrderItem\x12/\n\x07product\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x07product\x12*\n\x08quantity\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x90\xb5\x18\xe8\x07R\x08quantity\"\xf9\x01\n\x0fShippingAddress\x12.\n\trecipient\x18\x01 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xa0\xb5\x18\x64R\trecipient\x12/\n\x05lines\x18\x02 \x03(\tB\x19\x80\x01\x01\xe2\x41\x01\x02\xbaH\x0f\x92\x01\x0c\"\x06r\x04\xa0\xb5\x18\x64\x88\xb5\x18\x03R\x05lines\x12)\n\x08locality\x18\x03 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xa0\xb5\x18\x64R\x08locality\x12*\n\x0bpostal_code\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x10R\npostalCode\x12.\n\x0bregion_code\x18\x05 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xb8\xb5\x18\x01R\nregionCode\"\xaa\x03\n\x11PlaceOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x08\x63ustomer\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x98\xb5\x18\x01R\x08\x63ustomer\x12\xb1\x01\n\x05items\x18\x03 \x03(\x0b\x32\x1e.shop.orders.v1.PlaceOrderItemB{\xe2\x41\x01\x02\xbaHt\x92\x01\x04\x88\xb5\x18\x32\xba\x01j\n\x0fproducts.unique\x12\x1amust name no product twice\x1a;this.size() > 50 || this.map(entry, entry.product).unique()R\x05items\x12\x36\n\rpayment_token\x18\x04 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0cpaymentToken\x12P\n\x10shipping_address\x18\x05 \x01(\x0b\x32\x1f.shop.orders.v1.ShippingAddressB\x04\xe2\x41\x01\x01R\x0fshippingAddress\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\":\n\x0fGetOrderRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"j\n\x11WatchOrderRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\x12,\n\x0cresume_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x64R\x0bresumeToken\"d\n\x12WatchOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\"\xb1\x01\n\x11ListOrdersRequest\x12)\n\x08\x63ustomer\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xc8\xb5\x18\x01R\x08\x63ustomer\x12&\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\x12\x1f\n\x0bparked_only\x18\x04 \x01(\x08R\nparkedOnly\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"k\n\x12\x43\x61ncelOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"k\n\x12ResumeOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"B\n\x13ResumeOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order2\xb6\x05\n\rOrdersService\x12m\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\x18\x90\x02\x00\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12m\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12j\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12{\n\nWatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=orders/*}:watch0\x01\x12\x80\x01\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"(\x90\x02\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=orders/*}:cancel:\x01*\x12[\n\x0bResumeOrder\x12\".shop.orders.v1.ResumeOrderRequest\x1a#.shop.orders.v1.ResumeOrderResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\x1a\x19shop/rules/v1/rules.proto\"\xc3\x0b\n\x05Order\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x1a\n\x08\x63ustomer\x18\x02 \x01(\tR\x08\x63ustomer\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x1b.shop.orders.v1.Order.StateR\x05state\x12/\n\x05items\x18\x04 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemR\x05items\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12P\n\x10rejection_reason\x18\x06 \x01(\x0e\x32%.shop.orders.v1.Order.RejectionReasonR\x0frejectionReason\x12+\n\x11rejection_message\x18\x07 \x01(\tR\x10rejectionMessage\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x39\n\x0eshipping_price\x18\n \x01(\x0b\x32\x12.google.type.MoneyR\rshippingPrice\x12\x1a\n\x08shipment\x18\x0b \x01(\tR\x08shipment\x12=\n\x07parking\x18\x0c \x01(\x0b\x32\x1d.shop.orders.v1.Order.ParkingB\x04\xe2\x41\x01\x03R\x07parking\x1a\xca\x03\n\x07Parking\x12=\n\tpark_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x08parkTime\x12<\n\x04\x63\x61ll\x18\x02 \x01(\x0e\x32\".shop.orders.v1.Order.Parking.CallB\x04\xe2\x41\x01\x03R\x04\x63\x61ll\x12\x42\n\x06reason\x18\x03 \x01(\x0e\x32$.shop.orders.v1.Order.Parking.ReasonB\x04\xe2\x41\x01\x03R\x06reason\"J\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_REFUSED\x10\x01\x12\x14\n\x10REASON_EXHAUSTED\x10\x02\"\xb1\x01\n\x04\x43\x61ll\x12\x14\n\x10\x43\x41LL_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41LL_RESERVE\x10\x01\x12\x12\n\x0e\x43\x41LL_AUTHORIZE\x10\x02\x12\r\n\tCALL_BOOK\x10\x03\x12\x10\n\x0c\x43\x41LL_RELEASE\x10\x04\x12\x18\n\x14\x43\x41LL_CANCEL_SHIPMENT\x10\x05\x12\r\n\tCALL_VOID\x10\x06\x12\x0f\n\x0b\x43\x41LL_REFUND\x10\x07\x12\x12\n\x0e\x43\x41LL_TAKE_BACK\x10\x08\"\x85\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04\x12\x14\n\x10STATE_CANCELLING\x10\x05\"\xd2\x01\n\x0fRejectionReason\x12 \n\x1cREJECTION_REASON_UNSPECIFIED\x10\x00\x12\'\n#REJECTION_REASON_INSUFFICIENT_STOCK\x10\x01\x12%\n!REJECTION_REASON_PAYMENT_DECLINED\x10\x02\x12&\n\"REJECTION_REASON_DEPENDENCY_FAILED\x10\x03\x12%\n!REJECTION_REASON_SHIPPING_REFUSED\x10\x04:=\xea\x41:\n\x19orders.shop.example/Order\x12\x0eorders/{order}*\x06orders2\x05order\"\x97\x01\n\tOrderItem\x12\x18\n\x07product\x18\x01 \x01(\tR\x07product\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\"m\n\x0ePlaceOrderItem\x12/\n\x07product\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08productsR\x07product\x12*\n\x08quantity\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x02\xbaH\x07\x1a\x05\x90\xb5\x18\xe8\x07R\x08quantity\"\xf9\x01\n\x0fShippingAddress\x12.\n\trecipient\x18\x01 \x01(\tB\x10\x80\x01\x01\xe2\x41\x01\x02\xbaH\x06r\x04\xa0\xb5\x18\x64R\trecipient\x12/\n\x05lines\x18\x02 \x03(\tB\x19\x80\x01\x01\xe2\x41\x01\x02\xbaH\x0f\x92\x01\x0c\"\x06r\x04\xa0\xb5\x18\x64\x88\xb5\x18\x03R\x05lines\x12)\n\x08locality\x18\x03 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xa0\xb5\x18\x64R\x08locality\x12*\n\x0bpostal_code\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x10R\npostalCode\x12.\n\x0bregion_code\x18\x05 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xb8\xb5\x18\x01R\nregionCode\"\xaa\x03\n\x11PlaceOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x08\x63ustomer\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x98\xb5\x18\x01R\x08\x63ustomer\x12\xb1\x01\n\x05items\x18\x03 \x03(\x0b\x32\x1e.shop.orders.v1.PlaceOrderItemB{\xe2\x41\x01\x02\xbaHt\x92\x01\x04\x88\xb5\x18\x32\xba\x01j\n\x0fproducts.unique\x12\x1amust name no product twice\x1a;this.size() > 50 || this.map(entry, entry.product).unique()R\x05items\x12\x36\n\rpayment_token\x18\x04 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0cpaymentToken\x12P\n\x10shipping_address\x18\x05 \x01(\x0b\x32\x1f.shop.orders.v1.ShippingAddressB\x04\xe2\x41\x01\x01R\x0fshippingAddress\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\":\n\x0fGetOrderRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"j\n\x11WatchOrderRequest\x12\'\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\x12,\n\x0cresume_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb5\x18\x64R\x0bresumeToken\"d\n\x12WatchOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\"\xb1\x01\n\x11ListOrdersRequest\x12)\n\x08\x63ustomer\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\xc8\xb5\x18\x01R\x08\x63ustomer\x12&\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\x12\x1f\n\x0bparked_only\x18\x04 \x01(\x08R\nparkedOnly\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"k\n\x12\x43\x61ncelOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"k\n\x12ResumeOrderRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\'\n\x04name\x18\x02 \x01(\tB\x13\xe2\x41\x01\x02\xbaH\x0cr\n\x92\xb5\x18\x06ordersR\x04name\"B\n\x13ResumeOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order2\xf7\x05\n\rOrdersService\x12w\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\"\x90\x02\x00\xa2\xbb\x18\x06\n\x02\x08\x0e\x10\x02\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12s\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"$\x90\x02\x01\xa2\xbb\x18\x02\x10\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12p\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x1b\x90\x02\x01\xa2\xbb\x18\x02\x10\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x81\x01\n\nWatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"*\x90\x02\x01\xa2\xbb\x18\x02\x10\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=orders/*}:watch0\x01\x12\x8a\x01\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"2\x90\x02\x02\xa2\xbb\x18\x06\n\x02\x08\x0b\x10\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=orders/*}:cancel:\x01*\x12\x63\n\x0bResumeOrder\x12\".shop.orders.v1.ResumeOrderRequest\x1a#.shop.orders.v1.ResumeOrderResponse\"\x0b\x90\x02\x02\xa2\xbb\x18\x04\n\x02\x08\x0b\x1a\x10\xa2\xbb\x18\x0c\n\x08\x63heckout\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -94,60 +95,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESUMEORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\006r\004\210\265\030\001'
   _globals['_RESUMEORDERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_RESUMEORDERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\014r\n\222\265\030\006orders'
+  _globals['_ORDERSSERVICE']._loaded_options = None
+  _globals['_ORDERSSERVICE']._serialized_options = b'\242\273\030\014\n\010checkout\020\001'
   _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\220\002\000\202\323\344\223\002\017\"\n/v1/orders:\001*'
+  _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\220\002\000\242\273\030\006\n\002\010\016\020\002\202\323\344\223\002\017\"\n/v1/orders:\001*'
   _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\202\323\344\223\002\025\022\023/v1/{name=orders/*}'
+  _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\242\273\030\002\020\002\202\323\344\223\002\025\022\023/v1/{name=orders/*}'
   _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\202\323\344\223\002\014\022\n/v1/orders'
+  _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\242\273\030\002\020\002\202\323\344\223\002\014\022\n/v1/orders'
   _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\220\002\001\202\323\344\223\002\033\022\031/v1/{name=orders/*}:watch'
+  _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\220\002\001\242\273\030\002\020\002\202\323\344\223\002\033\022\031/v1/{name=orders/*}:watch'
   _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\202\323\344\223\002\037\"\032/v1/{name=orders/*}:cancel:\001*'
+  _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\242\273\030\006\n\002\010\013\020\002\202\323\344\223\002\037\"\032/v1/{name=orders/*}:cancel:\001*'
   _globals['_ORDERSSERVICE'].methods_by_name['ResumeOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['ResumeOrder']._serialized_options = b'\220\002\002'
-  _globals['_ORDER']._serialized_start=252
-  _globals['_ORDER']._serialized_end=1727
-  _globals['_ORDER_PARKING']._serialized_start=857
-  _globals['_ORDER_PARKING']._serialized_end=1315
-  _globals['_ORDER_PARKING_REASON']._serialized_start=1061
-  _globals['_ORDER_PARKING_REASON']._serialized_end=1135
-  _globals['_ORDER_PARKING_CALL']._serialized_start=1138
-  _globals['_ORDER_PARKING_CALL']._serialized_end=1315
-  _globals['_ORDER_STATE']._serialized_start=1318
-  _globals['_ORDER_STATE']._serialized_end=1451
-  _globals['_ORDER_REJECTIONREASON']._serialized_start=1454
-  _globals['_ORDER_REJECTIONREASON']._serialized_end=1664
-  _globals['_ORDERITEM']._serialized_start=1730
-  _globals['_ORDERITEM']._serialized_end=1881
-  _globals['_PLACEORDERITEM']._serialized_start=1883
-  _globals['_PLACEORDERITEM']._serialized_end=1992
-  _globals['_SHIPPINGADDRESS']._serialized_start=1995
-  _globals['_SHIPPINGADDRESS']._serialized_end=2244
-  _globals['_PLACEORDERREQUEST']._serialized_start=2247
-  _globals['_PLACEORDERREQUEST']._serialized_end=2673
-  _globals['_PLACEORDERRESPONSE']._serialized_start=2675
-  _globals['_PLACEORDERRESPONSE']._serialized_end=2740
-  _globals['_GETORDERREQUEST']._serialized_start=2742
-  _globals['_GETORDERREQUEST']._serialized_end=2800
-  _globals['_GETORDERRESPONSE']._serialized_start=2802
-  _globals['_GETORDERRESPONSE']._serialized_end=2865
-  _globals['_WATCHORDERREQUEST']._serialized_start=2867
-  _globals['_WATCHORDERREQUEST']._serialized_end=2973
-  _globals['_WATCHORDERRESPONSE']._serialized_start=2975
-  _globals['_WATCHORDERRESPONSE']._serialized_end=3075
-  _globals['_LISTORDERSREQUEST']._serialized_start=3078
-  _globals['_LISTORDERSREQUEST']._serialized_end=3255
-  _globals['_LISTORDERSRESPONSE']._serialized_start=3257
-  _globals['_LISTORDERSRESPONSE']._serialized_end=3364
-  _globals['_CANCELORDERREQUEST']._serialized_start=3366
-  _globals['_CANCELORDERREQUEST']._serialized_end=3473
-  _globals['_CANCELORDERRESPONSE']._serialized_start=3475
-  _globals['_CANCELORDERRESPONSE']._serialized_end=3541
-  _globals['_RESUMEORDERREQUEST']._serialized_start=3543
-  _globals['_RESUMEORDERREQUEST']._serialized_end=3650
-  _globals['_RESUMEORDERRESPONSE']._serialized_start=3652
-  _globals['_RESUMEORDERRESPONSE']._serialized_end=3718
-  _globals['_ORDERSSERVICE']._serialized_start=3721
-  _globals['_ORDERSSERVICE']._serialized_end=4415
+  _globals['_ORDERSSERVICE'].methods_by_name['ResumeOrder']._serialized_options = b'\220\002\002\242\273\030\004\n\002\010\013'
+  _globals['_ORDER']._serialized_start=283
+  _globals['_ORDER']._serialized_end=1758
+  _globals['_ORDER_PARKING']._serialized_start=888
+  _globals['_ORDER_PARKING']._serialized_end=1346
+  _globals['_ORDER_PARKING_REASON']._serialized_start=1092
+  _globals['_ORDER_PARKING_REASON']._serialized_end=1166
+  _globals['_ORDER_PARKING_CALL']._serialized_start=1169
+  _globals['_ORDER_PARKING_CALL']._serialized_end=1346
+  _globals['_ORDER_STATE']._serialized_start=1349
+  _globals['_ORDER_STATE']._serialized_end=1482
+  _globals['_ORDER_REJECTIONREASON']._serialized_start=1485
+  _globals['_ORDER_REJECTIONREASON']._serialized_end=1695
+  _globals['_ORDERITEM']._serialized_start=1761
+  _globals['_ORDERITEM']._serialized_end=1912
+  _globals['_PLACEORDERITEM']._serialized_start=1914
+  _globals['_PLACEORDERITEM']._serialized_end=2023
+  _globals['_SHIPPINGADDRESS']._serialized_start=2026
+  _globals['_SHIPPINGADDRESS']._serialized_end=2275
+  _globals['_PLACEORDERREQUEST']._serialized_start=2278
+  _globals['_PLACEORDERREQUEST']._serialized_end=2704
+  _globals['_PLACEORDERRESPONSE']._serialized_start=2706
+  _globals['_PLACEORDERRESPONSE']._serialized_end=2771
+  _globals['_GETORDERREQUEST']._serialized_start=2773
+  _globals['_GETORDERREQUEST']._serialized_end=2831
+  _globals['_GETORDERRESPONSE']._serialized_start=2833
+  _globals['_GETORDERRESPONSE']._serialized_end=2896
+  _globals['_WATCHORDERREQUEST']._serialized_start=2898
+  _globals['_WATCHORDERREQUEST']._serialized_end=3004
+  _globals['_WATCHORDERRESPONSE']._serialized_start=3006
+  _globals['_WATCHORDERRESPONSE']._serialized_end=3106
+  _globals['_LISTORDERSREQUEST']._serialized_start=3109
+  _globals['_LISTORDERSREQUEST']._serialized_end=3286
+  _globals['_LISTORDERSRESPONSE']._serialized_start=3288
+  _globals['_LISTORDERSRESPONSE']._serialized_end=3395
+  _globals['_CANCELORDERREQUEST']._serialized_start=3397
+  _globals['_CANCELORDERREQUEST']._serialized_end=3504
+  _globals['_CANCELORDERRESPONSE']._serialized_start=3506
+  _globals['_CANCELORDERRESPONSE']._serialized_end=3572
+  _globals['_RESUMEORDERREQUEST']._serialized_start=3574
+  _globals['_RESUMEORDERREQUEST']._serialized_end=3681
+  _globals['_RESUMEORDERRESPONSE']._serialized_start=3683
+  _globals['_RESUMEORDERRESPONSE']._serialized_end=3749
+  _globals['_ORDERSSERVICE']._serialized_start=3752
+  _globals['_ORDERSSERVICE']._serialized_end=4511
 # @@protoc_insertion_point(module_scope)

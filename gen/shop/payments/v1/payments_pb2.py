@@ -27,10 +27,11 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 from shop.rules.v1 import rules_pb2 as shop_dot_rules_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x19shop/rules/v1/rules.proto\"\xd9\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateR\x05state\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyR\x06\x61mount\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\x9e\x05\n\x17\x41uthorizePaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\xf2\x03\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x06\x61mount\x12\x36\n\rpayment_token\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0cpaymentToken\x12(\n\treference\x18\x04 \x01(\tB\n\xbaH\x07r\x05\xa8\xb5\x18\x80\x01R\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"p\n\x15\x43\x61pturePaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"m\n\x12VoidPaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"o\n\x14RefundPaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\">\n\x11GetPaymentRequest\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"g\n\x13ListPaymentsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"u\n\x14ListPaymentsResponse\x12\x35\n\x08payments\x18\x01 \x03(\x0b\x32\x19.shop.payments.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf5\x04\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListPayments\x12%.shop.payments.v1.ListPaymentsRequest\x1a&.shop.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\x1a\x19shop/rules/v1/rules.proto\"\xd9\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateR\x05state\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyR\x06\x61mount\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\x9e\x05\n\x17\x41uthorizePaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12\xf2\x03\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x06\x61mount\x12\x36\n\rpayment_token\x18\x03 \x01(\tB\x11\x80\x01\x01\xe2\x41\x01\x02\xbaH\x07r\x05\xa0\xb5\x18\x80\x01R\x0cpaymentToken\x12(\n\treference\x18\x04 \x01(\tB\n\xbaH\x07r\x05\xa8\xb5\x18\x80\x01R\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"p\n\x15\x43\x61pturePaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"m\n\x12VoidPaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"o\n\x14RefundPaymentRequest\x12,\n\nrequest_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x88\xb5\x18\x01R\trequestId\x12)\n\x04name\x18\x02 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\">\n\x11GetPaymentRequest\x12)\n\x04name\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x92\xb5\x18\x08paymentsR\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"g\n\x13ListPaymentsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x88\xb5\x18\x01R\x08pageSize\x12(\n\npage_token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xc0\xb5\x18\x01R\tpageToken\"u\n\x14ListPaymentsResponse\x12\x35\n\x08payments\x18\x01 \x03(\x0b\x32\x19.shop.payments.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x87\x05\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListPayments\x12%.shop.payments.v1.ListPaymentsRequest\x1a&.shop.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x1a\x10\xa2\xbb\x18\x0c\n\x08payments\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,6 +68,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\210\265\030\001'
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\006r\004\300\265\030\001'
+  _globals['_PAYMENTSSERVICE']._loaded_options = None
+  _globals['_PAYMENTSSERVICE']._serialized_options = b'\242\273\030\014\n\010payments\020\001'
   _globals['_PAYMENTSSERVICE'].methods_by_name['AuthorizePayment']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['AuthorizePayment']._serialized_options = b'\220\002\002'
   _globals['_PAYMENTSSERVICE'].methods_by_name['CapturePayment']._loaded_options = None
@@ -79,34 +82,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSSERVICE'].methods_by_name['GetPayment']._serialized_options = b'\220\002\001'
   _globals['_PAYMENTSSERVICE'].methods_by_name['ListPayments']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['ListPayments']._serialized_options = b'\220\002\001'
-  _globals['_PAYMENT']._serialized_start=228
-  _globals['_PAYMENT']._serialized_end=701
-  _globals['_PAYMENT_STATE']._serialized_start=516
-  _globals['_PAYMENT_STATE']._serialized_end=626
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=704
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=1374
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=1376
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=1455
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1457
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1569
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1571
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1648
-  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1650
-  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1759
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1761
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=1835
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1837
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1948
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1950
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=2026
-  _globals['_GETPAYMENTREQUEST']._serialized_start=2028
-  _globals['_GETPAYMENTREQUEST']._serialized_end=2090
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=2092
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=2165
-  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2167
-  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2270
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2272
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2389
-  _globals['_PAYMENTSSERVICE']._serialized_start=2392
-  _globals['_PAYMENTSSERVICE']._serialized_end=3021
+  _globals['_PAYMENT']._serialized_start=259
+  _globals['_PAYMENT']._serialized_end=732
+  _globals['_PAYMENT_STATE']._serialized_start=547
+  _globals['_PAYMENT_STATE']._serialized_end=657
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=735
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=1405
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=1407
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=1486
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1488
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1600
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1602
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1679
+  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1681
+  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1790
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1792
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=1866
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1868
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1979
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1981
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=2057
+  _globals['_GETPAYMENTREQUEST']._serialized_start=2059
+  _globals['_GETPAYMENTREQUEST']._serialized_end=2121
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=2123
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=2196
+  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2198
+  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2301
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2303
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2420
+  _globals['_PAYMENTSSERVICE']._serialized_start=2423
+  _globals['_PAYMENTSSERVICE']._serialized_end=3070
 # @@protoc_insertion_point(module_scope)
