@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from mesh.local import kubectl, tools
@@ -27,9 +28,7 @@ def token(instance: Instance, role: str = CUSTOMER) -> str:
     if not re.fullmatch("[a-z0-9-]{1,32}", role):
         raise MeshError(f"'{role}' is no role", why="a role is 1 to 32 lower-case letters, digits and hyphens")
     kept = instance.home / f"user-{role}.json"
-    user = json.loads(kept.read_text()) if kept.exists() else _sign_up(instance, role)
-    kept.touch(mode=0o600)
-    kept.write_text(json.dumps(user))
+    user = json.loads(kept.read_text()) if kept.exists() else _sign_up(instance, role, kept)
     issued = _log_in(instance, user)
     claims = _claims(issued)
     if role not in claims["roles"]:
@@ -38,7 +37,7 @@ def token(instance: Instance, role: str = CUSTOMER) -> str:
     return issued
 
 
-def _sign_up(instance: Instance, role: str) -> dict[str, object]:
+def _sign_up(instance: Instance, role: str, kept: Path) -> dict[str, object]:
     user: dict[str, object] = {
         "email": f"{role}-{secrets.token_hex(4)}@shop.example",
         "password": secrets.token_urlsafe(24),
@@ -46,6 +45,8 @@ def _sign_up(instance: Instance, role: str) -> dict[str, object]:
     named = {"email": user["email"], "display_name": f"Demo {role}"}
     request = {"request_id": secrets.token_hex(16), "user": named, "password": user["password"]}
     call(instance, f"{SERVICE}/CreateUser", request)
+    kept.touch(mode=0o600)
+    kept.write_text(json.dumps(user))
     return user
 
 
