@@ -71,7 +71,7 @@ def one() -> Mesh:
 
 async def order(mesh: Mesh) -> str:
     """Place an order and answer its name."""
-    async with dial(mesh.gateway) as channel:
+    async with dial(mesh.gateway, token=await mesh.token()) as channel:
         return (await Shop(channel).place_order()).name
 
 
@@ -247,7 +247,8 @@ async def test_down_leaves_nothing_but_the_data(one: Mesh) -> None:
     is_clean(found(ONE))
     assert succeeds("down", "-i", ONE) == "mesh 'one' was not running\n"
     assert mesh_command("status", "-i", ONE).returncode == 1
-    async with dial(up(ONE).gateway) as channel:
+    again = up(ONE)
+    async with dial(again.gateway, token=await again.token()) as channel:
         assert name in {known.name for known in (await Shop(channel).list_orders()).orders}
 
 
