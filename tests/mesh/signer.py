@@ -31,7 +31,7 @@ class Signer:
     def of(cls, home: Path) -> "Signer":
         """Take the key that signs from the files of an instance."""
         [row] = query(keys_of(home), "SELECT id, sealed FROM signing_keys WHERE state = 'ACTIVE'")
-        key_id, sealed = list(row)
+        key_id, sealed = iter(row)
         assert isinstance(sealed, bytes)
         plain = Vault.open(home / IDENTITY / "identity.key").unseal(sealed)
         key = serialization.load_der_private_key(plain, password=None)
