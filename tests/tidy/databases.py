@@ -31,8 +31,12 @@ STATEMENT = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DRO
 NAMED = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO|TABLE|ON)\s+[\"`]?(?:\w+\.)?(\w+)", re.IGNORECASE)
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
-KEEPS = {"hostPath": "path", "persistentVolumeClaim": "claimName", "secret": "secretName", "configMap": "name"}
-KEEPS |= dict.fromkeys(["secretRef", "secretKeyRef", "configMapRef", "configMapKeyRef"], "name")
+KEEPS = {
+    **dict.fromkeys(["hostPath"], "path"),
+    **dict.fromkeys(["persistentVolumeClaim"], "claimName"),
+    **dict.fromkeys(["secret"], "secretName"),
+    **dict.fromkeys(["secretRef", "secretKeyRef", "configMap", "configMapRef", "configMapKeyRef"], "name"),
+}
 """What a workload is given, by its key in the manifest → the key of its name."""
 ALONE = ("hostPath", "persistentVolumeClaim", "DATABASE_URL")
 """What two workloads may not have in common, whatever its name is."""

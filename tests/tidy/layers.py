@@ -95,7 +95,8 @@ def _by_name(source: Source) -> Iterator[str]:
         if isinstance(node, ast.Call) and source.name(node.func).endswith("import_module"):
             for word in node.args[:1]:
                 if isinstance(word, ast.Constant) and str(word.value).startswith("."):
-                    yield f"{source.file}:{node.lineno} {word.value}: write `import` for what is your own; {NEIGHBOURS}"
+                    told = ast.unparse(word)
+                    yield f"{source.file}:{node.lineno} {told}: write `import` for what is your own; {NEIGHBOURS}"
 
 
 def _environment(source: Source) -> Iterator[str]:

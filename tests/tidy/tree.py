@@ -60,9 +60,14 @@ class Source:
     text: str
 
     @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax tree."""
+        return ast.parse(self.text, str(self.file))
+
+    @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of its syntax tree."""
-        return list(ast.walk(ast.parse(self.text, str(self.file))))
+        return list(ast.walk(self.tree))
 
     @cached_property
     def docstrings(self) -> set[int]:
