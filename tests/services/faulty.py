@@ -21,7 +21,7 @@ from services.runtime.interceptor import CallInterceptor, Context, Handler
 BEFORE, AFTER = "before", "after"
 ATTEMPTS = "attempts"
 """The logger that notes them: `fault` is when one failed; `outcome` how the handler ended, "" if it was not reached."""
-SEED = 1
+SEED = 6
 
 attempts = logging.getLogger(ATTEMPTS)
 
