@@ -8,14 +8,14 @@ from tests.tidy.tree import Source, Tree, root_of
 Finding = tuple[int, str, str]
 """(line, what is banned, what to use instead)"""
 
-RETRY = "the mesh sends calls again: `retries` in a VirtualService (mesh/istio/base), for methods without side effects"
+RETRY = "the mesh sends calls again: `retries` in a VirtualService, made of `idempotency_level` in the contract"
 TIMEOUT = "the mesh bounds calls: `timeout` in a VirtualService; the inbound deadline goes along by itself"
 BREAKER = "the mesh ejects what fails: `outlierDetection` in a DestinationRule"
 BULKHEAD = "the mesh bounds what is in flight: `connectionPool` in a DestinationRule"
 BALANCING = "the mesh chooses endpoints: `loadBalancer` in a DestinationRule"
 RATE = "the mesh limits rates: an EnvoyFilter with envoy.filters.http.local_ratelimit"
 TLS = "the sidecars speak mutual TLS: PeerAuthentication (mesh/istio/base/mtls.yaml)"
-CALLERS = "the mesh knows callers and lets them in: AuthorizationPolicy (mesh/istio/base/<service>.yaml)"
+CALLERS = "the mesh knows callers and lets them in: AuthorizationPolicy, made of the callers' service.yaml"
 STATUS = "raise a domain error and list it in the ErrorTable: Envoy sees a status in Trailers-Only answers alone"
 WAITING = "work by the clock is `Runtime.background().repeat`, and waiting between tries is the mesh's: VirtualService"
 
