@@ -71,6 +71,11 @@ class Shop:
         """Place an order and answer it, however it has ended."""
         return (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
 
+    async def cancel(self, order: str) -> orders_pb2.Order:
+        """Cancel an order and answer it."""
+        request = orders_pb2.CancelOrderRequest(request_id=str(uuid.uuid4()), name=order)
+        return (await self._orders.CancelOrder(request, timeout=self._timeout)).order
+
     async def orders(self, customer: str) -> list[orders_pb2.Order]:
         """Read all orders of a customer, page by page."""
         found: list[orders_pb2.Order] = []

@@ -12,7 +12,7 @@ from tests.services.faulty import ATTEMPTS
 
 @asynccontextmanager
 async def faulty(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncIterator[None]:
-    """Have services that fail for the length of a block; `settings` are FAULTY_… of their environment."""
+    """Have services that fail for the length of a block, with data of their own; `settings` are their FAULTY_…."""
     before = {app: (await mesh.get("deployment", "-n", "shop", app))["spec"]["template"] for app in services}
     try:
         for app, template in before.items():
@@ -30,6 +30,11 @@ def _varied(template: Manifest, environment: Mapping[str, str]) -> Manifest:
     varied = copy.deepcopy(template)
     [app] = (container for container in varied["spec"]["containers"] if container["name"] == "app")
     app["command"] = ["python", "-m", "tests.services.faulty"]
+    # What they write goes with them, and nobody is told of it: the books of this mesh balance afterwards. Identity goes
+    # on with its own, for the gateway knows the keys that are in there.
+    if environment["SERVICE"] != "identity":
+        environment = {**environment, "DATABASE_URL": "sqlite+aiosqlite:///scratch/scratch.db"}
+        app["env"] = [each for each in app["env"] if each["name"] != "KAFKA_BOOTSTRAP_SERVERS"]
     app["env"] += [{"name": name, "value": value} for name, value in environment.items()]
     return varied
 
