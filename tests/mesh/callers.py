@@ -38,32 +38,32 @@ def errand() -> Manifest:
 class MeshCaller(Caller):
     """Calls any method as one who may."""
 
-    def __init__(self, targets: Mapping[str, str], user_agent: str = "") -> None:
+    def __init__(self, targets: Mapping[str, str]) -> None:
         """`targets` says where each caller dials: the gateway, or the outbound listener of a sidecar."""
         super().__init__(_nobody)
-        self._targets, self._user_agent = targets, user_agent
+        self._targets = targets
 
     @classmethod
-    async def of(cls, mesh: Mesh, user_agent: str = "") -> "MeshCaller":
+    async def of(cls, mesh: Mesh) -> "MeshCaller":
         """Find where each caller dials, in a mesh with an errand."""
         [pod] = (await mesh.get("pods", "-n", "shop", "-l", ",".join(map("=".join, ERRAND.items()))))["items"]
         pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
         found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        return cls({GATEWAY: mesh.gateway, **found}, user_agent)
+        return cls({GATEWAY: mesh.gateway, **found})
 
     @override
     def channel(self, path: str) -> grpc.aio.Channel:
         return self._dial(callers()[path][0], path)
 
-    def _dial(self, by: str, path: str) -> grpc.aio.Channel:
-        host = None if by == GATEWAY else f"{service_of(path)}.shop.svc.cluster.local"
-        return dial(self._targets[by], authority=host, user_agent=self._user_agent or None)
-
-    async def status(self, by: str, path: str, request: Message) -> grpc.StatusCode:
+    async def status(self, by: str, path: str, request: Message, user_agent: str = "") -> grpc.StatusCode:
         """Call a method as `by`, and answer how the call ended."""
-        async with self._dial(by, path) as channel:
+        async with self._dial(by, path, user_agent) as channel:
             call = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
             return await status_of(call(request.SerializeToString(), timeout=20))
+
+    def _dial(self, by: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
+        host = None if by == GATEWAY else f"{service_of(path)}.shop.svc.cluster.local"
+        return dial(self._targets[by], authority=host, user_agent=user_agent or None)
 
 
 def _nobody(service: str) -> NoReturn:
