@@ -9,6 +9,7 @@ from tests.contracts.policies import Written, write
 
 CATALOG, ORDERS, IDENTITY = (f"proto/shop/{name}/v1/{name}.proto" for name in ("catalog", "orders", "identity"))
 ORDERS_CALLS, CATALOG_CALLS = "services/orders/service.yaml", "services/catalog/service.yaml"
+WATCHED = '\n    option (google.api.http) = {get: "/v1/{name=orders/*}:watch"}'
 
 
 def written(checkout: Checkout, tmp_path: Path, **options: str) -> Written:
@@ -45,9 +46,8 @@ def line_of(checkout: Checkout, file: str, text: str) -> int:
         pytest.param(
             (
                 ORDERS,
-                'audience: AUDIENCE_SIGNED_IN};\n    option (google.api.http) = {get: "/v1/{name=orders/*}:watch"}',
-                "audience: AUDIENCE_SIGNED_IN, timeout: {seconds: 9}};\n    option (google.api.http) = "
-                + '{get: "/v1/{name=orders/*}:watch"}',
+                f"audience: AUDIENCE_SIGNED_IN}};{WATCHED}",
+                f"audience: AUDIENCE_SIGNED_IN, timeout: {{seconds: 9}}}};{WATCHED}",
             ),
             "rpc WatchOrder",
             "WatchOrder is a stream, which lasts as long as its caller likes: no timeout",
