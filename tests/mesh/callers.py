@@ -13,8 +13,9 @@ from tests.mesh import policies
 from tests.mesh.calls import status_of
 from tests.mesh.harness import ROOT, Manifest, Mesh, dial
 from tests.services.writes import Caller
-from tests.tidy.contracts import methods, public, service_of
-from tools.protoc_gen_istio.declarations import load
+from tests.tidy.contracts import service_of
+from tools.matrix.cells import graph
+from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"
 ERRAND = {"app": OPERATOR, "errand": "yes"}
@@ -23,11 +24,11 @@ ERRAND = {"app": OPERATOR, "errand": "yes"}
 @cache
 def callers() -> Mapping[str, list[str]]:
     """Answer path → who may call it: "gateway" if outsiders may, and services."""
-    found: dict[str, list[str]] = {path: [GATEWAY] if path in public(methods()) else [] for path in methods()}
-    for declared in load(ROOT / "services"):
-        for call in declared.calls:
-            found[f"/{call.method}"].append(declared.service)
-    return found
+    found = graph(ROOT)
+    return {
+        method.path: [*([] if method.audience is Audience.NOBODY else [GATEWAY]), *found.callers[name]]
+        for name, method in found.methods.items()
+    }
 
 
 def errand() -> Manifest:
