@@ -15,7 +15,7 @@ import grpc.aio
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
-from tests.mesh.harness import ROOT
+from tests.mesh.harness import ROOT, Mesh, dial
 
 Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
@@ -121,6 +121,13 @@ async def ending_of(call: Awaitable[object]) -> str:
     except grpc.aio.AioRpcError as error:
         return f"{error.code().name} {error.details()}"
     return "OK"
+
+
+async def call_as(mesh: Mesh, app: str, host: str, path: str) -> grpc.StatusCode:
+    """Call a method the way an app does: through the outbound listener of its sidecar, under its identity."""
+    pod = await mesh.pod(app)
+    async with dial(await mesh.egress(pod["metadata"]["name"]), authority=host) as channel:
+        return await status_of(method(channel, path)(b"", timeout=10))
 
 
 class SteadyCalls:

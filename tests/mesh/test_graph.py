@@ -4,9 +4,11 @@ import re
 import sys
 from typing import Any
 
+import grpc
+
 from shop.orders.v1 import orders_pb2 as pb
 from tests.conftest import Measured
-from tests.mesh.calls import Shop
+from tests.mesh.calls import Shop, call_as
 from tests.mesh.harness import MESH, ROOT, SERVICES, Mesh, eventually
 from tools.protoc_gen_istio.declarations import load
 
@@ -76,3 +78,16 @@ async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: 
     measured(
         f"calls between services: {len(found)} methods seen and declared, over {len(edges)} edges to orders' callees"
     )
+
+
+async def test_a_call_that_nobody_declared_shows(mesh: Mesh) -> None:
+    undeclared = ("orders", "/shop.inventory.v1.InventoryService/GetStock")
+    assert undeclared not in DECLARED
+    assert (
+        await call_as(mesh, "orders", "inventory.shop.svc.cluster.local", undeclared[1])
+        == grpc.StatusCode.PERMISSION_DENIED
+    )
+    pod = await mesh.pod("orders")
+    async for attempt in eventually(20):
+        with attempt:
+            assert undeclared in await seen(mesh, pod)
