@@ -29,7 +29,8 @@ class _Part:
     """A function, or a statement outside of any."""
 
     statement: ast.stmt
-    nodes: list[ast.AST]
+    nodes: dict[ast.AST, set[str]]
+    """What stands in it; of each node, the messages and enums that it names."""
     reach: set[str] = field(default_factory=set)
     """The messages and enums that may come by here."""
 
@@ -74,9 +75,9 @@ class _Module:
     def lines(self, element: Element) -> Iterator[int]:
         """Answer the lines that name something of a contract."""
         for part in self._parts:
-            for node in part.nodes:
+            for node, symbols in part.nodes.items():
                 if element.kind in {"message", "enum"}:
-                    found = [node] if element.name in self._symbols(node) else []
+                    found = [node] if element.name in symbols else []
                 elif element.kind == "method":
                     found = [node] if _name(node) == element.proto.name and element.proto.name in self._methods else []
                 else:
@@ -119,8 +120,6 @@ class _Module:
         if isinstance(node, Function) or (isinstance(node, ast.Attribute) and node.attr in self._methods):
             return self._methods.get(_name(node), set())
         dotted = _dotted(node)
-        if dotted and dotted[0] in self._aliases:
-            return self._aliases[dotted[0]]
         words = [self._imported[dotted[0]], *dotted[1:]] if dotted and dotted[0] in self._imported else []
         names = (".".join(words[:count]) for count in range(len(words), 0, -1))
         return {name for name in names if name in self._image.elements}
@@ -128,21 +127,23 @@ class _Module:
     def _spread(self) -> None:
         """Find what comes by in each function: what it names, and what those name that call it or hand it on."""
         for part in self._parts:
-            targets = part.statement.targets if isinstance(part.statement, ast.Assign) else []
-            symbols = {symbol for node in part.nodes for symbol in self._symbols(node)}
-            self._aliases |= {_name(target): symbols for target in targets if isinstance(target, ast.Name) and symbols}
+            part.nodes = {node: self._symbols(node) for node in part.nodes}
+            if isinstance(part.statement, ast.Assign) and (named := set().union(*part.nodes.values())):
+                names = (target.id for target in part.statement.targets if isinstance(target, ast.Name))
+                self._aliases |= dict.fromkeys(names, named)
         functions = {part.statement.name: part for part in self._parts if isinstance(part.statement, Function)}
-        used = {id(part): {name for node in part.nodes if (name := _name(node)) in functions} for part in self._parts}
         for part in self._parts:
-            named = {symbol for node in part.nodes for symbol in self._symbols(node)}
-            part.reach.update(*map(self._reach, named))
+            for node in part.nodes:
+                if isinstance(node, ast.Name) and node.id in self._aliases:
+                    part.nodes[node] = self._aliases[node.id]
+            part.reach.update(*map(self._reach, set().union(*part.nodes.values())))
         left = list(self._parts)
         while left:
             part = left.pop()
-            for callee in (functions[name] for name in used[id(part)]):
-                if not part.reach <= callee.reach:
-                    callee.reach |= part.reach
-                    left.append(callee)
+            for callee in {_name(node) for node in part.nodes} & functions.keys():
+                if not part.reach <= functions[callee].reach:
+                    functions[callee].reach |= part.reach
+                    left.append(functions[callee])
 
     def _reach(self, symbol: str) -> frozenset[str]:
         enum = self._image.elements[symbol].kind == "enum"
@@ -157,7 +158,7 @@ def _divide(tree: ast.Module) -> Iterator[_Part]:
         if isinstance(statement, ast.ClassDef):
             left += reversed(statement.body)
         else:
-            yield _Part(statement, list(ast.walk(statement)))
+            yield _Part(statement, dict.fromkeys(ast.walk(statement), set()))
 
 
 def _name(node: ast.AST) -> str:
