@@ -8,7 +8,7 @@ from tests.tidy.tree import Source, Tree, root_of
 Finding = tuple[int, str, str]
 """(line, what is banned, what to use instead)"""
 
-RETRY = "the mesh sends calls again: `idempotency_level` in the contract, of which `make generate` makes `retries` in a VirtualService"
+RETRY = "the mesh sends calls again: `retries` in a VirtualService, made of `idempotency_level` in the contract"
 TIMEOUT = "the mesh bounds calls: `timeout` in a VirtualService; the inbound deadline goes along by itself"
 BREAKER = "the mesh ejects what fails: `outlierDetection` in a DestinationRule"
 BULKHEAD = "the mesh bounds what is in flight: `connectionPool` in a DestinationRule"
