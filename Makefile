@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call test fuzz tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call matrix test fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -35,6 +35,9 @@ resume: $(VENV) ## Carry a parked order on: ORDER=orders/<id>
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
 	@$(BIN)/python tools/operator_job.py call "$(METHOD)" '$(or $(JSON),{})'
 
+matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
+	@$(BIN)/python -m tools.matrix
+
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest $(ARGS)
 
@@ -55,7 +58,7 @@ lint: $(VENV) ## Check form and types of code and contracts
 	$(BIN)/buf format --diff --exit-code proto
 
 breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, main by default
-	@$(BIN)/python tools/breaking.py $(AGAINST)
+	@$(BIN)/python -m tools.breaking "$(AGAINST)"
 
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
 	@$(BIN)/python -m bench.orders
