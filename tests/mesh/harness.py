@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,22 +139,20 @@ class Mesh:
 
     def processes(self, program: str, within: str = "") -> list[psutil.Process]:
         """Find the mesh's processes of a program, all or those of the Pod whose uid is given."""
-        folder = str(self.home / "pods" / within)
-        return [process for process in _processes_in(folder) if process.name() == program]
+        return list(_processes_in(str(self.home / "pods" / within), program))
 
-    def all_processes(self) -> set[int]:
-        """Find the ids of everything that runs in the mesh's folder."""
-        return {process.pid for process in _processes_in(str(self.home))}
+    def all_processes(self, program: str = "") -> set[int]:
+        """Find the ids of everything that runs in the mesh's folder, or of a program there."""
+        return {process.pid for process in _processes_in(str(self.home), program)}
 
 
-def _processes_in(folder: str) -> Iterator[psutil.Process]:
+def _processes_in(folder: str, program: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):  # it ends while it is looked at
             inside = process.cwd() == folder or process.cwd().startswith(f"{folder.rstrip('/')}/")
-            if inside and process.status() != psutil.STATUS_ZOMBIE:
+            called = not program or process.name() == program
+            if inside and called and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
-        except psutil.Error:
-            continue
 
 
 def listening(connections: Iterable[Any]) -> set[tuple[str, int]]:
