@@ -83,9 +83,19 @@ class Mesh:
         finally:
             await self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
+    @asynccontextmanager
+    async def scaled(self, workload: str, replicas: int, namespace: str = "shop") -> AsyncIterator[None]:
+        """Have another number of Pods than one (`deployment/inventory`, say) for the length of a block."""
+        words = ["scale", "-n", namespace, workload]
+        await self.kubectl(*words, f"--replicas={replicas}")
+        try:
+            yield
+        finally:
+            await self.kubectl(*words, "--replicas=1")
+
     async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
-        """Wait until every Deployment of the namespace has all of its Pods, and no old one is left."""
-        words = ["rollout", "status", "deployment", "-n", namespace, f"--timeout={within:.0f}s"]
+        """Wait until every Deployment and StatefulSet of the namespace has all of its Pods, and no old one is left."""
+        words = ["rollout", "status", "deployment,statefulset", "-n", namespace, f"--timeout={within:.0f}s"]
         await self.kubectl(*words, within=within + 5)
 
     async def restarted(self, app: str, namespace: str = "shop") -> None:
@@ -127,10 +137,13 @@ class Mesh:
 
     async def events(self, app: str) -> dict[str, Any]:
         """Ask an app's management port what it says of its events."""
-        pod = await self.pod(app)
-        with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8081/events", timeout=5) as reply:  # noqa: ASYNC210  # local
-            found: dict[str, Any] = json.load(reply)
-            return found
+        url = f"http://{(await self.pod(app))['status']['podIP']}:8081/events"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: ASYNC210  # local
+                found: dict[str, Any] = json.load(reply)
+                return found
+        except OSError as error:
+            raise AssertionError(f"{app} does not tell of its events: {error}") from error
 
     async def egress(self, pod: str) -> str:
         """`host:port` at which the Pod's app dials out through its sidecar."""

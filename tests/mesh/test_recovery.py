@@ -69,10 +69,12 @@ async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mes
     before = mesh.all_processes() - {agent.pid}
     async with steady_shop(shop) as calls:
         agent.kill()
-        agent.wait(5)
-        for _ in range(20):
-            await shop.place_order()
-        up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+        try:
+            agent.wait(5)
+            for _ in range(20):
+                await shop.place_order()
+        finally:
+            up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
         assert up.returncode == 0, up.stdout
         await mesh.rolled_out()
     assert not calls.failed
