@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call test fuzz tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call matrix test fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -34,6 +34,9 @@ resume: $(VENV) ## Carry a parked order on: ORDER=orders/<id>
 
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
 	@$(BIN)/python tools/operator_job.py call "$(METHOD)" '$(or $(JSON),{})'
+
+matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
+	@$(BIN)/python -m tools.matrix
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest $(ARGS)

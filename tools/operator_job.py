@@ -5,68 +5,16 @@ The cluster is that of KUBECONFIG; without it, the local mesh, MESH_INSTANCE or 
 """
 
 import json
-import os
-import subprocess
 import sys
 from typing import Any
 
 from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
 
-from mesh.local import instance, tools
+from tools.kubectl import NAMESPACE, Kubectl, KubectlError
 
-NAMESPACE, TEMPLATE, CONTAINER = "shop", "operator", "app"
+TEMPLATE, CONTAINER = "operator", "app"
 START_SECONDS, END_SECONDS = 90, 630
 UNUSABLE = 2
-
-
-class JobError(Exception):
-    """The Job could not be carried out; the text says why."""
-
-
-def environment() -> dict[str, str]:
-    """Answer the environment in which kubectl finds the cluster. Raises JobError."""
-    if os.environ.get("KUBECONFIG"):
-        return dict(os.environ)
-    name = os.environ.get("MESH_INSTANCE") or "default"
-    found = instance.existing(name)
-    if found is None:
-        raise JobError(f"there is no mesh {name!r}: `make up` makes it")
-    return os.environ | {"KUBECONFIG": str(found.kubeconfig), "PATH": f"{tools.bin_dir()}:{os.environ['PATH']}"}
-
-
-class Kubectl:
-    """kubectl in the namespace of the shop."""
-
-    def __init__(self) -> None:
-        self._environment = environment()
-
-    def run(self, *words: str, stdin: str = "") -> str:
-        """Answer what a command prints. Raises JobError with kubectl's own words."""
-        try:
-            done = subprocess.run(
-                ["/usr/bin/env", "kubectl", "-n", NAMESPACE, *words],
-                input=stdin,
-                capture_output=True,
-                text=True,
-                check=False,
-                env=self._environment,
-            )
-        except OSError as error:
-            raise JobError(str(error)) from error
-        if done.returncode:
-            raise JobError(
-                f"{done.stderr.strip() or 'kubectl failed'}\nIs the mesh up? `make up` starts the local one."
-            )
-        return done.stdout
-
-    def get(self, *words: str) -> Any:  # noqa: ANN401  # JSON
-        """Answer an object."""
-        return json.loads(self.run("get", *words, "-o", "json"))
-
-    def follow(self, pod: str) -> None:
-        """Print what a Pod prints, until it ends."""
-        words = ["/usr/bin/env", "kubectl", "-n", NAMESPACE, "logs", "-f", pod, "-c", CONTAINER]
-        subprocess.run(words, check=False, env=self._environment)
 
 
 def make_job(kubectl: Kubectl, words: list[str]) -> str:
@@ -112,9 +60,9 @@ def main() -> None:
         kubectl = Kubectl()
         job = make_job(kubectl, words)
         pod = started(kubectl, job)
-        kubectl.follow(pod)
+        kubectl.follow(pod, CONTAINER)
         code = exit_code(kubectl, pod)
-    except JobError as error:
+    except KubectlError as error:
         sys.stderr.write(f"operator: {error}\n")
         code = UNUSABLE
     except RetryError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-CONTRACTS = ["proto", "gen", "tools"]
+CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
 IMPORTED = [".googleapis", ".protovalidate"]
 CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore"]
 IGNORED = shutil.ignore_patterns("__pycache__")
@@ -74,11 +74,13 @@ def checkout(tmp_path: Path) -> Checkout:
     root.mkdir()
     for folder in (*CONTRACTS, *IMPORTED):
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
-    for file in CONFIGURATION:
+    declarations = [str(file.relative_to(ROOT)) for file in ROOT.glob("services/*/service.yaml")]
+    for file in (*CONFIGURATION, *declarations):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, root / file)
     (root / ".venv").symlink_to(ROOT / ".venv")
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
-    copy.git("add", *CONTRACTS, *CONFIGURATION)
+    copy.git("add", *CONTRACTS, *CONFIGURATION, "services")
     copy.git("commit", "--quiet", "--message=The contracts as they stand")
     return copy

@@ -1,4 +1,4 @@
-"""gen/ is what `make generate` writes from proto/, and nothing else."""
+"""gen/ and mesh/istio/contracts/ are what `make generate` writes from the contracts, and nothing else."""
 
 from filecmp import cmp
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.conftest import Checkout
+
+GENERATED = ("gen", "mesh/istio/contracts")
 
 
 def files(folder: Path) -> set[str]:
@@ -17,14 +19,16 @@ def assert_fresh(checkout: Checkout, scratch: Path) -> None:
     """Generate the code anew in a scratch folder and compare: every file that differs is named."""
     run = checkout.buf("generate", "--output", str(scratch))
     assert run.returncode == 0, run.stdout
-    have, want = checkout.root / "gen", scratch / "gen"
-    same = {file for file in files(have) & files(want) if cmp(have / file, want / file, shallow=False)}
-    stale = sorted(f"gen/{file}" for file in (files(have) | files(want)) - same)
+    stale: list[str] = []
+    for folder in GENERATED:
+        have, want = checkout.root / folder, scratch / folder
+        same = {file for file in files(have) & files(want) if cmp(have / file, want / file, shallow=False)}
+        stale += sorted(f"{folder}/{file}" for file in (files(have) | files(want)) - same)
     if stale:
-        pytest.fail(f"not what `make generate` writes from proto/ (run it; gen/ is never edited): {', '.join(stale)}")
+        pytest.fail(f"not what `make generate` writes (run it; its files are never edited): {', '.join(stale)}")
 
 
-def test_gen_is_what_the_contracts_generate(project: Checkout, tmp_path: Path) -> None:
+def test_what_is_generated_is_fresh(project: Checkout, tmp_path: Path) -> None:
     assert_fresh(project, tmp_path)
 
 
@@ -32,6 +36,13 @@ def test_an_edit_in_gen_is_found(checkout: Checkout, tmp_path: Path) -> None:
     edited = "gen/shop/orders/v1/orders_pb2_grpc.py"
     checkout.edit(edited, "class OrdersServiceServicer:", "class OrdersServiceServicer(object):")
     with pytest.raises(pytest.fail.Exception, match=f"`make generate`.*: {edited}$"):
+        assert_fresh(checkout, tmp_path / "scratch")
+
+
+def test_an_edit_in_a_policy_is_found(checkout: Checkout, tmp_path: Path) -> None:
+    edited = checkout.root / "mesh/istio/contracts/orders.yaml"
+    edited.write_text(edited.read_text(encoding="utf-8").replace("timeout: 14s", "timeout: 20s"), encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match=r"`make generate`.*: mesh/istio/contracts/orders\.yaml$"):
         assert_fresh(checkout, tmp_path / "scratch")
 
 

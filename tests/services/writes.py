@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import grpc.aio
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import money_pb2
@@ -37,13 +38,17 @@ class Caller:
     async def wire(self, path: str, request: Message) -> bytes:
         """Answer the reply as it is on the wire."""
         if path not in self._calls:
-            channel = await self._channels.enter_async_context(self.process(path).channel())
+            channel = await self._channels.enter_async_context(self.channel(path))
             self._calls[path] = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
         return await self._calls[path](request.SerializeToString())
 
     async def reply(self, path: str, request: Message) -> Any:  # noqa: ANN401  # each method has a reply of its own
         """Answer the reply."""
         return GetMessageClass(methods()[path].output_type).FromString(await self.wire(path, request))
+
+    def channel(self, path: str) -> grpc.aio.Channel:
+        """Open a channel on which the method can be called."""
+        return self.process(path).channel()
 
     def process(self, path: str) -> Process:
         """Answer the process that has the method."""

@@ -3,12 +3,11 @@
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
 
-from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from mesh.options.v1 import options_pb2
 from services.runtime.reflection import NAMES
 from tests.tidy.tree import ROOT
 
@@ -37,11 +36,10 @@ def methods() -> dict[str, MethodDescriptor]:
     return {path: method for path, method in found.items() if (SERVICES / service_of(path) / "__main__.py").exists()}
 
 
-def reads(found: Mapping[str, MethodDescriptor]) -> set[str]:
-    """Answer the methods that the contract says have no side effects: those that the mesh may send again."""
-    return {
-        path for path, method in found.items() if method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
-    }
+def repeatable(found: Mapping[str, MethodDescriptor]) -> set[str]:
+    """Answer the methods that the mesh may send again: the contract says that they have no effect, or one at most."""
+    levels = {MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT}
+    return {path for path, method in found.items() if method.GetOptions().idempotency_level in levels}
 
 
 def streams(found: Mapping[str, MethodDescriptor]) -> set[str]:
@@ -50,9 +48,9 @@ def streams(found: Mapping[str, MethodDescriptor]) -> set[str]:
 
 
 def public(found: Mapping[str, MethodDescriptor]) -> set[str]:
-    """Answer the methods that have an HTTP path: those that outsiders may call."""
-    rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is
-    return {path for path, method in found.items() if method.GetOptions().HasExtension(rule)}
+    """Answer the methods that the contract gives an audience: those that outsiders may call."""
+    option = options_pb2.method
+    return {path for path, method in found.items() if method.GetOptions().Extensions[option].audience}
 
 
 def service_of(path: str) -> str:

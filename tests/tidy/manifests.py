@@ -9,8 +9,11 @@ import yaml
 
 from tests.tidy.tree import Tree
 
-POLICIES, WORKLOADS = "mesh/istio/base", "mesh/kubernetes/base"
+BASE, CONTRACTS, WORKLOADS = "mesh/istio/base", "mesh/istio/contracts", "mesh/kubernetes/base"
+POLICIES = (BASE, CONTRACTS)
 GATEWAY = "istio-ingress/public"
+NOBODY = "~/*"
+"""The egress host of a workload that calls nobody."""
 Manifest = dict[str, Any]
 
 
@@ -23,6 +26,9 @@ class Route:
     """Empty if the row matches something else than an exact path."""
     gateway: bool
     host: str
+    """Empty if the row hands the call to another VirtualService."""
+    delegate: str
+    """The VirtualService that the row hands the call to, if there is one."""
     attempts: int | None
     timeout: str | None
 
@@ -43,9 +49,9 @@ def parsed(text: str) -> list[Manifest]:
     return list(yaml.safe_load_all(text))
 
 
-def manifests(tree: Tree, folder: str, kind: str = "") -> Iterator[tuple[str, Manifest]]:
+def manifests(tree: Tree, *folders: str, kind: str = "") -> Iterator[tuple[str, Manifest]]:
     """Answer (file, manifest) of every one of a kind, or of all kinds but Kustomization."""
-    for file in tree.under(folder, suffix=".yaml"):
+    for file in tree.under(*folders, suffix=".yaml"):
         for manifest in parsed(tree.text(file)):
             if manifest["kind"] == kind or (not kind and manifest["kind"] != "Kustomization"):
                 yield str(file), manifest
@@ -53,7 +59,7 @@ def manifests(tree: Tree, folder: str, kind: str = "") -> Iterator[tuple[str, Ma
 
 def routes(tree: Tree) -> Iterator[Route]:
     """Answer every row of every VirtualService, path by path."""
-    for file, manifest in manifests(tree, POLICIES, "VirtualService"):
+    for file, manifest in manifests(tree, *POLICIES, kind="VirtualService"):
         gateway = GATEWAY in manifest["spec"].get("gateways", [])
         for row in manifest["spec"]["http"]:
             # A row without a match takes every path.
@@ -62,7 +68,8 @@ def routes(tree: Tree) -> Iterator[Route]:
                     where=f"{file} row {row['name']}",
                     path=match.get("uri", {}).get("exact", ""),
                     gateway=gateway,
-                    host=row["route"][0]["destination"]["host"],
+                    host=row["route"][0]["destination"]["host"] if "route" in row else "",
+                    delegate=row.get("delegate", {}).get("name", ""),
                     attempts=row.get("retries", {}).get("attempts"),
                     timeout=row.get("timeout"),
                 )
@@ -71,7 +78,7 @@ def routes(tree: Tree) -> Iterator[Route]:
 def allowances(tree: Tree, **selector: str) -> Iterator[Allowance]:
     """Answer who may call what of the workloads with this label: `app=""` is any service, `istio=""` any gateway."""
     [(label, _)] = selector.items()
-    for file, manifest in manifests(tree, POLICIES, "AuthorizationPolicy"):
+    for file, manifest in manifests(tree, *POLICIES, kind="AuthorizationPolicy"):
         app = manifest["spec"].get("selector", {}).get("matchLabels", {}).get(label)
         for rule in manifest["spec"].get("rules", []) if app else []:
             callers = [name for source in rule.get("from", []) for name in source["source"].get("principals", [])]
@@ -82,7 +89,8 @@ def allowances(tree: Tree, **selector: str) -> Iterator[Allowance]:
 
 def callees(tree: Tree) -> Iterator[tuple[str, str, str]]:
     """Answer (file, service, the service that its Sidecar lets it call)."""
-    for file, manifest in manifests(tree, POLICIES, "Sidecar"):
+    for file, manifest in manifests(tree, *POLICIES, kind="Sidecar"):
         if selector := manifest["spec"].get("workloadSelector"):
             for host in (host for egress in manifest["spec"]["egress"] for host in egress["hosts"]):
-                yield file, selector["labels"]["app"], host.removeprefix("./").split(".")[0]
+                if host != NOBODY:
+                    yield file, selector["labels"]["app"], host.removeprefix("./").split(".")[0]

@@ -4,13 +4,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.tidy.contracts import REFLECTION, service_of
-from tests.tidy.manifests import GATEWAY, POLICIES, WORKLOADS, allowances, callees, manifests, parsed, routes
+from tests.tidy.manifests import (
+    BASE,
+    CONTRACTS,
+    GATEWAY,
+    POLICIES,
+    WORKLOADS,
+    Route,
+    allowances,
+    callees,
+    manifests,
+    parsed,
+    routes,
+)
 from tests.tidy.tree import Tree
 
 DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
 MOST_RETRIES = 2
 
-OVER_HTTP = {"/.well-known/jwks.json": "verifiers of tokens ask for the keys over plain HTTP, istiod among them"}
+OVER_HTTP = {"/.well-known/jwks.json": "whoever verifies tokens asks for the keys over HTTP"}
 """Paths that are no method's, and that anybody may ask for → why."""
 PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
 """Names and protocols of the Services' ports."""
@@ -18,10 +30,10 @@ PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
 
 @dataclass(frozen=True)
 class Contracts:
-    """The paths of all methods, of those without side effects, those that stream, and those that outsiders may call."""
+    """The paths of all methods, of those that may be sent again, that stream, and that outsiders may call."""
 
     methods: frozenset[str]
-    reads: frozenset[str]
+    repeatable: frozenset[str]
     streams: frozenset[str]
     public: frozenset[str]
 
@@ -34,26 +46,40 @@ class Contracts:
 def routed(tree: Tree, contracts: Contracts) -> Iterator[str]:
     """Answer the methods without a row in a VirtualService, and the rows that do not fit their method."""
     rows = list(routes(tree))
-    for path in sorted(contracts.methods - {row.path for row in rows}):
-        yield f"{path} has no row in a VirtualService: decide on its timeout and retries in {POLICIES}"
+    for path in sorted(contracts.methods - {row.path for row in rows if row.host}):
+        yield f"{path} has no row in a VirtualService: `make generate` writes one from its contract"
     for row in rows:
         told = f"{row.where}: {row.path or 'a match that is no exact path'}"
         if row.path not in contracts.known:
             yield f"{told} is no method"
-            continue
-        if row.host != f"{service_of(row.path)}.shop.svc.cluster.local":
-            yield f"{told} is no method of {row.host}"
-        if row.attempts is None:
-            yield f"{told} leaves its retries to the installation's default: state `attempts`"
-        elif row.attempts and row.path not in contracts.reads:
-            yield f"{told} is sent again, but its contract does not say NO_SIDE_EFFECTS: `attempts: 0`"
-        elif row.attempts > MOST_RETRIES:
-            yield f"{told} is sent again {row.attempts} times: {MOST_RETRIES} at most"
-        endless = row.path in contracts.streams | REFLECTION
-        if row.timeout is None and not endless:
-            yield f"{told} has no `timeout`"
-        if row.timeout is not None and endless:
-            yield f"{told} is a stream, which lasts as long as its caller likes: no `timeout`"
+        else:
+            for fault in (*_destination(row), *_retries(row, contracts), *_timeout(row, contracts)):
+                yield f"{told} {fault}"
+
+
+def _destination(row: Route) -> Iterator[str]:
+    service = service_of(row.path)
+    if row.delegate and row.delegate != f"{service}-traffic":
+        yield f"is handed to {row.delegate}, which is not {service}'s"
+    elif not row.delegate and row.host != f"{service}.shop.svc.cluster.local":
+        yield f"is no method of {row.host}"
+
+
+def _retries(row: Route, contracts: Contracts) -> Iterator[str]:
+    if row.attempts is None:
+        yield "leaves its retries to the installation's default: state `attempts`"
+    elif row.attempts and row.path not in contracts.repeatable:
+        yield "is sent again, but its contract says neither NO_SIDE_EFFECTS nor IDEMPOTENT: `attempts: 0`"
+    elif row.attempts > MOST_RETRIES:
+        yield f"is sent again {row.attempts} times: {MOST_RETRIES} at most"
+
+
+def _timeout(row: Route, contracts: Contracts) -> Iterator[str]:
+    endless = row.path in contracts.streams | REFLECTION
+    if row.timeout is None and not endless:
+        yield "has no `timeout`"
+    if row.timeout is not None and endless:
+        yield "is a stream, which lasts as long as its caller likes: no `timeout`"
 
 
 def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:
@@ -61,7 +87,7 @@ def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:
     rows = [row for row in allowances(tree, app="") if row.path not in OVER_HTTP]
     called = {row.path for row in rows}
     for path in sorted(contracts.methods - called):
-        yield f"{path} is in no AuthorizationPolicy: list its callers in {POLICIES}"
+        yield f"{path} is in no AuthorizationPolicy: list it in its callers' service.yaml, or give it an audience"
     for row in rows:
         if row.path not in contracts.known:
             yield f"{row.where} lets {row.caller} call {row.path}, which is no method"
@@ -97,11 +123,11 @@ def door(tree: Tree, contracts: Contracts) -> Iterator[str]:
 
 def ports(tree: Tree) -> Iterator[str]:
     """Answer the ports whose protocol Istio would not know: it looks at the name, the cluster at appProtocol."""
-    for file, service in manifests(tree, WORKLOADS, "Service"):
+    for file, service in manifests(tree, WORKLOADS, kind="Service"):
         for port in service["spec"]["ports"]:
             if (port.get("name"), port.get("appProtocol")) not in PORTS:
                 yield f"{file}: port {port['port']} has not the name grpc and the appProtocol grpc"
-    for file, gateway in manifests(tree, POLICIES, "Gateway"):
+    for file, gateway in manifests(tree, *POLICIES, kind="Gateway"):
         for port in (server["port"] for server in gateway["spec"]["servers"]):
             if (port["name"], port["protocol"]) != ("grpc", "GRPC"):
                 yield f"{file}: port {port['number']} has not the name grpc and the protocol GRPC"
@@ -110,9 +136,13 @@ def ports(tree: Tree) -> Iterator[str]:
 def listed(tree: Tree) -> Iterator[str]:
     """Answer the services without workload or policies, and the manifests that no kustomization applies."""
     services = {file.parts[1] for file in tree.under("services", suffix="__main__.py")}
-    for folder in (POLICIES, WORKLOADS):
+    policies = {file.stem for file in tree.under(*POLICIES, suffix=".yaml")}
+    workloads = {file.stem for file in tree.under(WORKLOADS, suffix=".yaml")}
+    for service in sorted(services - policies):
+        yield f"{service} has no policies: `make generate` writes them from services/{service}/service.yaml"
+    yield from (f"{WORKLOADS}/{service}.yaml is missing" for service in sorted(services - workloads))
+    for folder in (BASE, CONTRACTS, WORKLOADS):
         [kustomization] = parsed(tree.text(f"{folder}/kustomization.yaml"))
-        applied = {*kustomization["resources"], *(patch["path"] for patch in kustomization["patches"])}
+        applied = {*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))}
         files = {file.name for file in tree.under(folder, suffix=".yaml")} - {"kustomization.yaml"}
-        yield from (f"{folder}/{service}.yaml is missing" for service in sorted(services - {f[:-5] for f in files}))
         yield from (f"{folder}/{name} is not in its kustomization.yaml" for name in sorted(files - applied))

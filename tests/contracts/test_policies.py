@@ -1,0 +1,132 @@
+"""Every method of the contracts has its policies; the plugin serves other people's contracts too."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesh.local.tools import bin_dir
+from tests.conftest import Measured
+from tests.contracts.conftest import ROOT, Checkout
+from tests.contracts.policies import Written, write
+from tests.contracts.test_generated import assert_fresh
+from tests.tidy.contracts import methods
+
+FOREIGN = ROOT / "tests/contracts/foreign"
+BILLING, LEDGER = "/acme.billing.v1.Billing", "/acme.billing.v1.Ledger"
+
+
+def routes(written: Written, name: str) -> dict[str, dict[str, Any]]:
+    """Answer what happens to the calls of each path, by the rows that send them to the service."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in written.manifests("VirtualService")[name]["spec"]["http"]:
+        if "route" in row:
+            found |= {match["uri"]["exact"]: row for match in row["match"]}
+    return found
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Written:
+    return write(FOREIGN, tmp_path / "out", "proto", namespace="billing", max_depth="3")
+
+
+def test_every_method_has_a_route_with_a_stated_number_of_tries_and_a_caller(project: Checkout, tmp_path: Path) -> None:
+    written = write(project.root, tmp_path / "out", "proto", services="services", namespace="shop")
+    routed = {path: row for name in written.manifests("VirtualService") for path, row in routes(written, name).items()}
+    policies = written.manifests("AuthorizationPolicy").values()
+    rules = [rule for policy in policies for rule in policy["spec"]["rules"]]
+    allowed = {path for rule in rules for to in rule["to"] for path in to["operation"]["paths"]}
+    assert set(methods()) == set(routed) == allowed
+    assert all("attempts" in row["retries"] for row in routed.values())
+
+
+def test_contracts_of_others_get_policies(foreign: Written) -> None:
+    assert foreign.said == ""
+    assert set(foreign.files) == {"billing.yaml", "ledger.yaml", "web.yaml", "kustomization.yaml", "README.md"}
+    found = routes(foreign, "billing")
+    assert found[f"{BILLING}/GetInvoice"]["retries"]["attempts"] == 2
+    assert found[f"{BILLING}/GetInvoice"]["timeout"] == "2s"
+    assert found[f"{BILLING}/SendInvoice"]["retries"] == {"attempts": 0}
+    assert found[f"{BILLING}/SendInvoice"]["timeout"] == "3s"
+    follow = found[f"{BILLING}/FollowInvoice"]
+    assert (follow["retries"], "timeout" in follow) == ({"attempts": 0}, False)
+    assert f"{BILLING}/ImportInvoices" not in found, "nobody calls it"
+    rules = foreign.manifests("AuthorizationPolicy")["ledger"]["spec"]["rules"]
+    assert [rule["from"][0]["source"]["principals"] for rule in rules] == [["cluster.local/ns/billing/sa/billing"]]
+    hosts = foreign.manifests("Sidecar")["web"]["spec"]["egress"][0]["hosts"]
+    assert hosts == ["./billing.billing.svc.cluster.local"]
+
+
+def test_istio_takes_the_policies_of_others(foreign: Written, tmp_path: Path) -> None:
+    files = [str(tmp_path / "out" / name) for name in foreign.files if name not in {"README.md", "kustomization.yaml"}]
+    command = [str(bin_dir() / "istioctl"), "validate", *(word for file in files for word in ("-f", file))]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_what_comes_twice_is_written_alike(foreign: Written, tmp_path: Path) -> None:
+    assert write(FOREIGN, tmp_path / "again", "proto", namespace="billing", max_depth="3").files == foreign.files
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 0), (["-h"], 0), (["--hlep"], 2)])
+def test_the_plugin_tells_its_parameters(words: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "tools.protoc_gen_istio", *words]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    assert run.returncode == code
+    assert "namespace=default" in run.stdout + run.stderr
+
+
+def test_what_is_no_request_is_refused_in_a_line() -> None:
+    command = [sys.executable, "-m", "tools.protoc_gen_istio"]
+    run = subprocess.run(command, cwd=ROOT, input=b"\xff\xff", capture_output=True, check=False, timeout=30)
+    assert run.returncode == 1
+    assert b"holds no CodeGeneratorRequest" in run.stderr
+    assert b"Traceback" not in run.stderr
+
+
+ADDED = """\
+  // RenameProduct gives a product another name.
+  //
+  // Errors: NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product.
+  rpc RenameProduct(RenameProductRequest) returns (RenameProductResponse) {
+    option idempotency_level = IDEMPOTENT;
+  }
+
+"""
+MESSAGES = """
+// RenameProductRequest says which product gets which name.
+message RenameProductRequest {
+  // The product, "products/{id}".
+  string name = 1;
+}
+
+// RenameProductResponse holds the product after the call.
+message RenameProductResponse {
+  // The product.
+  Product product = 1;
+}
+"""
+
+
+def test_a_new_method_needs_one_command(checkout: Checkout, tmp_path: Path, measured: Measured) -> None:
+    contract, declaration = "proto/shop/catalog/v1/catalog.proto", "services/operator/service.yaml"
+    checkout.edit(contract, "  // UpdateProduct ", f"{ADDED}  // UpdateProduct ")
+    path = checkout.root / contract
+    path.write_text(path.read_text(encoding="utf-8") + MESSAGES, encoding="utf-8")
+    checkout.edit(declaration, "CreateProduct, UpdateProduct]", "CreateProduct, UpdateProduct, RenameProduct]")
+    with pytest.raises(pytest.fail.Exception, match=r"catalog_pb2_grpc\.py.*mesh/istio/contracts/catalog\.yaml"):
+        assert_fresh(checkout, tmp_path / "scratch")
+    by_hand = sum(int(line.split()[0]) for line in checkout.git("diff", "--numstat").splitlines())
+    run = checkout.make("generate")
+    assert run.returncode == 0, run.stdout
+    assert_fresh(checkout, tmp_path / "again")
+    for file, told in {
+        "gen/shop/catalog/v1/catalog_pb2_grpc.py": "RenameProduct",
+        "mesh/istio/contracts/catalog.yaml": "exact: /shop.catalog.v1.CatalogService/RenameProduct",
+        "mesh/istio/contracts/README.md": "| `shop.catalog.v1.CatalogService/RenameProduct` | - | operator | 3s | 3 |",
+    }.items():
+        assert told in (checkout.root / file).read_text(encoding="utf-8")
+    everything = sum(int(line.split()[0]) for line in checkout.git("diff", "--numstat").splitlines())
+    measured(f"a new method: {by_hand} lines by hand, {everything - by_hand} generated")

@@ -1,0 +1,49 @@
+"""Every method as every caller: who may and who may not is as contracts and declarations say, cell by cell."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+from tests.conftest import Measured
+from tests.mesh.harness import ROOT, Mesh
+
+PAYMENTS = "/shop.payments.v1.PaymentsService"
+
+
+async def matrix(mesh: Mesh) -> subprocess.CompletedProcess[str]:
+    environment = mesh.environment | {"MESH_INSTANCE": mesh.name, "PYTHONPATH": str(ROOT)}
+    return await Mesh(mesh.name, environment).run(sys.executable, "-m", "tools.matrix", within=240)
+
+
+def allowance(caller: str, app: str, path: str) -> dict[str, Any]:
+    """Let somebody call what nobody declared."""
+    source = {"source": {"principals": [f"cluster.local/ns/shop/sa/{caller}"]}}
+    rule = {"from": [source], "to": [{"operation": {"paths": [path]}}]}
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "a-hole", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": app}}, "rules": [rule]},
+    }
+
+
+async def test_every_cell_is_as_declared(mesh: Mesh, measured: Measured) -> None:
+    run = await matrix(mesh)
+    told = run.stdout.splitlines()[-1] if run.stdout else run.stderr
+    measured(f"matrix: {told}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    cells, allowed, denied, wrong = map(int, re.findall(r"\d+", told)[:4])
+    assert (wrong, allowed + denied) == (0, cells)
+    assert cells >= 600
+    await mesh.left_with("matrix", 0)
+
+
+async def test_a_hole_in_the_policies_is_a_wrong_cell(mesh: Mesh) -> None:
+    async with mesh.applied(allowance("notifications", "payments", f"{PAYMENTS}/RefundPayment")):
+        run = await matrix(mesh)
+    assert run.returncode == 1, run.stdout + run.stderr
+    wrong = [line for line in run.stdout.splitlines() if line.startswith("wrong:")]
+    assert wrong == [
+        f"wrong: notifications may not call {PAYMENTS[1:]}/RefundPayment, and was told: INVALID_ARGUMENT",
+    ]

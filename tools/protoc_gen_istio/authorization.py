@@ -1,0 +1,82 @@
+"""AuthorizationPolicies: which caller may call which method, at the service and at the gateway."""
+
+from collections.abc import Iterator, Sequence
+
+from tools.protoc_gen_istio.contracts import Audience, Method
+from tools.protoc_gen_istio.declarations import Declaration
+from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.settings import Settings
+
+ROLES = "request.auth.claims[roles]"
+
+
+def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
+    """Write who may call a service; nothing if nobody may."""
+    methods = graph.own(declared)
+    files = {other.service: other.file for other in graph.declarations}
+    callers: dict[str, list[Method]] = {}
+    for method in methods:
+        for caller in graph.callers[method.name]:
+            callers.setdefault(caller, []).append(method)
+    public = [method for method in methods if method.public]
+    if not (public or callers):
+        return
+    yield from _head(declared.service, settings.namespace, "app", declared.service)
+    if public:
+        yield "    # From outside, through the gateway: what the contract gives an audience."
+        yield from _from(settings.gateway_principal)
+        yield from _paths(public)
+    for caller in sorted(callers):
+        yield f"    # {files[caller]}"
+        yield from _from(settings.principal(caller))
+        yield from _paths(callers[caller])
+
+
+def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
+    """Write who may pass the gateway with which call."""
+    yield from _head("public-methods", settings.gateway_namespace, "istio", settings.gateway_label)
+    if anyone := [method for method in methods if method.audience is Audience.ANYONE]:
+        yield "    # AUDIENCE_ANYONE"
+        yield f"    - to:\n{_operation(anyone)}"
+    signed_in: dict[tuple[str, ...], list[Method]] = {}
+    for method in methods:
+        if method.audience is Audience.SIGNED_IN:
+            signed_in.setdefault(method.roles, []).append(method)
+    for roles, group in sorted(signed_in.items()):
+        yield f"    # AUDIENCE_SIGNED_IN{', with one of these roles' if roles else ''}"
+        yield "    - from:"
+        yield "        - source:"
+        yield f'            requestPrincipals: ["{settings.issuer + "/*" if settings.issuer else "*"}"]'
+        yield from _paths(group)
+        if roles:
+            yield "      when:"
+            yield f"        - key: {ROLES}"
+            yield f"          values: [{', '.join(roles)}]"
+
+
+def _head(name: str, namespace: str, label: str, value: str) -> Iterator[str]:
+    yield "apiVersion: security.istio.io/v1"
+    yield "kind: AuthorizationPolicy"
+    yield "metadata:"
+    yield f"  name: {name}"
+    yield f"  namespace: {namespace}"
+    yield "spec:"
+    yield "  selector:"
+    yield f"    matchLabels: {{{label}: {value}}}"
+    yield "  rules:"
+
+
+def _from(principal: str) -> Iterator[str]:
+    yield "    - from:"
+    yield "        - source:"
+    yield f"            principals: [{principal}]"
+
+
+def _paths(methods: Sequence[Method]) -> Iterator[str]:
+    yield "      to:"
+    yield _operation(methods)
+
+
+def _operation(methods: Sequence[Method]) -> str:
+    lines = ["        - operation:", "            paths:", *(f"              - {method.path}" for method in methods)]
+    return "\n".join(lines)

@@ -1,0 +1,62 @@
+"""What was generated, as tables for people: the README of the folder that the policies stand in."""
+
+from collections.abc import Iterable, Iterator
+
+from tools.protoc_gen_istio.contracts import Audience, Method
+from tools.protoc_gen_istio.destinations import MOST_STREAMS, tier
+from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.routes import RETRIES, duration
+
+NONE = "-"
+
+
+def readme(graph: Graph) -> Iterator[str]:
+    """Write who may call what, how, and who tells whom."""
+    yield "# What the contracts decide"
+    yield ""
+    yield "Written by `make generate` from the contracts and each service's declaration (`service.yaml`), never edited."
+    yield "The options in the contracts say who outside may call a method and how long it may take, `idempotency_level`"
+    yield "whether it may be sent again, and a `service.yaml` whom its service calls."
+    yield ""
+    yield "## Every method"
+    yield "| method | from outside | from inside | timeout | tries |"
+    yield "|---|---|---|---|---|"
+    for declared in graph.declarations:
+        yield from (_row(graph, method) for method in graph.own(declared))
+    yield ""
+    yield "A timeout is for all tries. A stream has none, and is opened again before its first response alone."
+    yield ""
+    yield "## Every service"
+    yield "| service | owner | tier | calls in flight | calls | emits | consumes |"
+    yield "|---|---|---|---|---|---|---|"
+    for declared in graph.declarations:
+        served = graph.served(declared)
+        owners = ", ".join(dict.fromkeys(contract.owner for contract in served if contract.owner))
+        streams = any(method.stream for method in graph.own(declared))
+        level = tier(served) if served else None
+        flight = f"{level.value}{f', and {MOST_STREAMS} streams' if streams else ''}" if level else ""
+        cells = [
+            declared.service,
+            owners,
+            level.name if level else "",
+            flight,
+            ", ".join(graph.callees(declared)),
+            _names(declared.emits),
+            _names(declared.consumes),
+        ]
+        yield f"| {' | '.join(cell or NONE for cell in cells)} |"
+
+
+def _row(graph: Graph, method: Method) -> str:
+    outside = {
+        Audience.NOBODY: NONE,
+        Audience.ANYONE: "anyone",
+        Audience.SIGNED_IN: f"users with the role {' or '.join(method.roles)}" if method.roles else "users",
+    }[method.audience]
+    inside = ", ".join(graph.callers[method.name]) or NONE
+    timeout = NONE if method.timeout_ms is None else duration(method.timeout_ms)
+    return f"| `{method.name}` | {outside} | {inside} | {timeout} | {1 + RETRIES * method.repeatable} |"
+
+
+def _names(messages: Iterable[str]) -> str:
+    return ", ".join(name.rpartition(".")[2] for name in messages)

@@ -1,0 +1,181 @@
+"""The EnvoyFilter by which the gateway speaks JSON over HTTP: the public methods' descriptors, and nothing else.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/grpc_json_transcoder_filter
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from google.api import annotations_pb2
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodOptions,
+)
+
+from tools.protoc_gen_istio.contracts import Method
+from tools.protoc_gen_istio.settings import Settings
+
+FILTER = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
+WIDTH = 116
+
+
+def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> Iterator[str]:
+    """Write the filter for methods that have a path over HTTP."""
+    services = sorted({method.service for method in methods})
+    text = base64.b64encode(_descriptors(methods, files).SerializeToString(deterministic=True)).decode()
+    yield "apiVersion: networking.istio.io/v1alpha3"
+    yield "kind: EnvoyFilter"
+    yield "metadata:"
+    yield "  name: transcoding"
+    yield f"  namespace: {settings.gateway_namespace}"
+    yield "  annotations:"
+    yield "    # That an EnvoyFilter speaks of Envoy's own settings is known; Istio's API has none for this filter."
+    yield "    galley.istio.io/analyze-suppress: IST0133"
+    yield "spec:"
+    yield "  workloadSelector:"
+    yield f"    labels: {{istio: {settings.gateway_label}}}"
+    yield "  configPatches:"
+    yield "    - applyTo: HTTP_FILTER"
+    yield "      match:"
+    yield "        context: GATEWAY"
+    yield "        listener:"
+    yield "          filterChain:"
+    yield "            filter:"
+    yield "              name: envoy.filters.network.http_connection_manager"
+    yield "      patch:"
+    yield "        # Before all that looks at a call's path: tokens, policies and routes see the method's."
+    yield "        operation: INSERT_FIRST"
+    yield "        value:"
+    yield "          name: envoy.filters.http.grpc_json_transcoder"
+    yield "          typed_config:"
+    yield f'            "@type": type.googleapis.com/{FILTER}'
+    yield "            services:"
+    yield from (f"              - {name}" for name in services)
+    yield "            # A google.rpc.Status in the body, in place of a header that a browser would not read."
+    yield "            convert_grpc_status: true"
+    yield "            print_options: {always_print_primitive_fields: true}"
+    yield "            # A field that the request does not have is refused, in place of being passed over."
+    yield "            request_validation_options: {reject_unknown_query_parameters: true}"
+    yield "            # A FileDescriptorSet of these services' messages, without comments and options."
+    yield "            proto_descriptor_bin: |-"
+    yield from (f"              {text[at : at + WIDTH]}" for at in range(0, len(text), WIDTH))
+
+
+def _descriptors(methods: Sequence[Method], files: Sequence[FileDescriptorProto]) -> FileDescriptorSet:
+    """Answer the files of the methods' services, stripped, each after what it imports."""
+    names = {method.name for method in methods}
+    declared = {name: file.name for file in files for name in _declared(file)}
+    kept: dict[str, FileDescriptorProto] = {}
+    sources = {file.name: file for file in files}
+
+    def keep(name: str) -> None:
+        if name not in kept:
+            bare = _bare(sources[name], names)
+            needed = {declared[used] for used in _used(bare)} - {name}
+            bare.dependency.extend(sorted(needed))
+            for dependency in bare.dependency:
+                keep(dependency)
+            kept[name] = bare
+
+    for file in files:
+        if any(
+            f"{_full(file, service.name)}/{method.name}" in names
+            for service in file.service
+            for method in service.method
+        ):
+            keep(file.name)
+    return FileDescriptorSet(file=kept.values())
+
+
+def _bare(file: FileDescriptorProto, methods: set[str]) -> FileDescriptorProto:
+    """Answer a file without comments, options and other methods."""
+    bare = FileDescriptorProto()
+    bare.CopyFrom(file)
+    for field in ("source_code_info", "options", "extension", "dependency", "public_dependency", "weak_dependency"):
+        bare.ClearField(field)
+    for service in bare.service:
+        service.ClearField("options")
+        kept = [method for method in service.method if f"{_full(file, service.name)}/{method.name}" in methods]
+        for method in kept:
+            options = _http_alone(method.options)
+            method.ClearField("options")
+            if options.ByteSize():
+                method.options.CopyFrom(options)
+        del service.method[:]
+        service.method.extend(kept)
+    services = [service for service in bare.service if service.method]
+    del bare.service[:]
+    bare.service.extend(services)
+    for message in bare.message_type:
+        _strip(message)
+    for enum in bare.enum_type:
+        _strip_enum(enum)
+    return bare
+
+
+def _strip(message: DescriptorProto) -> None:
+    is_map = message.options.map_entry
+    message.ClearField("options")
+    if is_map:
+        message.options.map_entry = True
+    for field in message.field:
+        field.ClearField("options")
+    for oneof in message.oneof_decl:
+        oneof.ClearField("options")
+    for enum in message.enum_type:
+        _strip_enum(enum)
+    message.ClearField("extension")
+    for nested in message.nested_type:
+        _strip(nested)
+
+
+def _strip_enum(enum: EnumDescriptorProto) -> None:
+    enum.ClearField("options")
+    for value in enum.value:
+        value.ClearField("options")
+
+
+def _http_alone(options: MethodOptions) -> MethodOptions:
+    """Answer the options without all but google.api.http, whose own module knows how to read it."""
+    rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is
+    found = MethodOptions.FromString(options.SerializeToString())
+    bare = MethodOptions()
+    if found.HasExtension(rule):
+        bare.Extensions[rule].CopyFrom(found.Extensions[rule])
+    return bare
+
+
+def _full(file: FileDescriptorProto, name: str) -> str:
+    return f"{file.package}.{name}" if file.package else name
+
+
+def _declared(file: FileDescriptorProto) -> Iterator[str]:
+    """Answer the types that a file declares, as fields refer to them: with a dot before the name."""
+
+    def within(prefix: str, messages: Iterable[DescriptorProto], enums: Iterable[EnumDescriptorProto]) -> Iterator[str]:
+        yield from (f"{prefix}.{enum.name}" for enum in enums)
+        for message in messages:
+            yield f"{prefix}.{message.name}"
+            yield from within(f"{prefix}.{message.name}", message.nested_type, message.enum_type)
+
+    return within(f".{file.package}" if file.package else "", file.message_type, file.enum_type)
+
+
+def _used(file: FileDescriptorProto) -> set[str]:
+    """Answer the types that a file refers to."""
+    found = {
+        name
+        for service in file.service
+        for method in service.method
+        for name in (method.input_type, method.output_type)
+    }
+    left = list(file.message_type)
+    while left:
+        message = left.pop()
+        left += message.nested_type
+        found |= {field.type_name for field in message.field if field.type_name}
+    return found
