@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mesh.local import demo, down, instance, kubectl, status, tools, up
+from mesh.local import demo, down, instance, kubectl, status, tools, up, users
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.kafka.fetch import fetch
@@ -124,6 +124,21 @@ def env(name: Name = "default") -> None:
     typer.echo(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")
 
 
+@app.command()
+def token(
+    name: Name = "default",
+    role: Annotated[str, typer.Option(help="What the user may be, besides a customer.")] = users.CUSTOMER,
+) -> None:
+    """Print an access token of the demo's user, good for 15 minutes: TOKEN=$(mesh token).
+
+    With another role than customer it is another user, whom the operator gave that role.
+    """
+    mesh = _existing(name)
+    if not down.agent_of(mesh):
+        raise MeshError(f"mesh '{name}' does not run", fix="`mesh up` starts it")
+    typer.echo(users.token(mesh, role))
+
+
 @app.command("tools")
 def tools_(
     *,
@@ -147,6 +162,7 @@ the mesh is up. Next:
   kubectl get pods -A
   grpcurl -plaintext {mesh.gateway} list
   grpcurl -plaintext -d '{{"page_size": 3}}' {mesh.gateway} shop.catalog.v1.CatalogService/ListProducts
+  .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
   .venv/bin/mesh status{option}               memory of every Pod
   .venv/bin/mesh down{option}                 end it; the data stays"""
 

@@ -10,8 +10,8 @@ LOCKED = timedelta(minutes=1)
 # After so long without a wrong password the count begins anew.
 FORGOTTEN = timedelta(minutes=15)
 NEVER = datetime.min.replace(tzinfo=UTC)
-# What every user may be in other services' eyes.
-ROLES = ("customer",)
+# What every user may be.
+CUSTOMER = "customer"
 
 
 class State(Enum):
@@ -73,8 +73,17 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to become of a user, None for what stays; with an etag, only if it is the user's."""
+
+    display_name: str | None = None
+    roles: frozenset[str] | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who can prove who they are. `revision` counts the changes."""
+    """Somebody who can prove who they are. `revision` counts the changes; `roles` are sorted."""
 
     id: str
     email: str
@@ -83,17 +92,21 @@ class User:
     revision: int
     create_time: datetime
     update_time: datetime
+    roles: tuple[str, ...] = (CUSTOMER,)
 
     @property
     def etag(self) -> str:
         """What stands for the user as it is now."""
         return f'"{self.revision}"'
 
-    def renamed(self, display_name: str, etag: str, now: datetime) -> "User":
-        """Give another display name. Raises EtagMismatchError if an etag is given that is not the user's."""
-        if etag not in {"", self.etag}:
+    def edited(self, edit: Edit, now: datetime) -> "User":
+        """Give another name or other roles. Raises EtagMismatchError if an etag is given that is not the user's."""
+        if edit.etag not in {"", self.etag}:
             raise EtagMismatchError
-        return self if display_name == self.display_name else self._changed(now, display_name=display_name)
+        name = self.display_name if edit.display_name is None else edit.display_name
+        roles = self.roles if edit.roles is None else tuple(sorted({CUSTOMER, *edit.roles}))
+        unchanged = (name, roles) == (self.display_name, self.roles)
+        return self if unchanged else self._changed(now, display_name=name, roles=roles)
 
     def disabled(self, now: datetime) -> "User":
         """Bar the user from new tokens, unless that was done before."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.identity.domain import (
+    Edit,
     InvalidCredentialsError,
     Profile,
     State,
@@ -40,14 +41,6 @@ class Proof:
 
     user: User
     hashed: str
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """How a user is to be called; with an etag, only if it is the user's."""
-
-    display_name: str
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +80,14 @@ class Accounts:
         async with self.database.read() as connection:
             return await Store(connection).user(user_id)
 
-    async def rename(
-        self, request: IdentifiedRequest, user_id: str, new: Naming, write: Callable[[User], Reply]
+    async def update(
+        self, request: IdentifiedRequest, user_id: str, edit: Edit, write: Callable[[User], Reply]
     ) -> Reply:
-        """Give a user another display name. Raises UserNotFoundError, EtagMismatchError, RequestIdReusedError."""
+        """Edit a user. Raises UserNotFoundError, EtagMismatchError, RequestIdReusedError."""
 
         async def change(store: Store) -> User:
             user = await store.user(user_id, lock=True)
-            return await _put(store, user.renamed(new.display_name, new.etag, self.clock()))
+            return await _put(store, user.edited(edit, self.clock()))
 
         return await self._once(request, change, write)
 

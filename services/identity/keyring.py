@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from jwt.algorithms import RSAAlgorithm
 
 from services.identity import rotation
-from services.identity.domain import ROLES, User
+from services.identity.domain import User
 from services.identity.rotation import KeyState, SigningKey
 from services.identity.store import KeyStore
 from services.identity.vault import Vault
@@ -76,8 +76,9 @@ class KeyRing:
             key_id, private = self._load(await KeyStore(connection).keys())
         now = self._clock().replace(microsecond=0)
         expires = now + rotation.TOKEN_LIFE
-        claims = {"sub": f"users/{user.id}", "iat": now, "exp": expires, "jti": secrets.token_hex(16), "roles": ROLES}
-        text = jwt.encode(self._claims | claims, private, ALGORITHM, headers={"kid": key_id})
+        times = {"iat": now, "exp": expires}
+        claims = {"sub": f"users/{user.id}", "jti": secrets.token_hex(16), "roles": user.roles}
+        text = jwt.encode(self._claims | times | claims, private, ALGORITHM, headers={"kid": key_id})
         return Token(text, expires)
 
     async def shown(self) -> list[SigningKey]:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from services.identity.domain import Profile, User
+from services.identity.domain import Edit, Profile, User
 from services.identity.handlers import Change
 from services.identity.keyring import ALGORITHM, Rotation, Token
 from services.identity.rotation import SigningKey
@@ -43,6 +43,16 @@ def read_changing(request: pb.ChangePasswordRequest) -> Change:
     return Change(read_email(request.email), request.current_password, request.new_password)
 
 
+def read_edit(request: pb.UpdateUserRequest) -> Edit:
+    """Answer what is to become of the user: as the mask says, and without one another display name."""
+    user, paths = request.user, request.update_mask.paths or ["display_name"]
+    return Edit(
+        display_name=user.display_name if "display_name" in paths else None,
+        roles=frozenset(user.roles) if "roles" in paths else None,
+        etag=user.etag,
+    )
+
+
 def write_user(user: User) -> pb.User:
     """Make the message of a user."""
     return pb.User(
@@ -53,6 +63,7 @@ def write_user(user: User) -> pb.User:
         create_time=timestamp(user.create_time),
         update_time=timestamp(user.update_time),
         etag=user.etag,
+        roles=user.roles,
     )
 
 

@@ -12,7 +12,7 @@ from enum import Enum
 TOKEN_LIFE = timedelta(minutes=15)
 # How long a key signs.
 SIGNS = timedelta(days=30)
-# How long a key is shown before it signs: those who verify keep the keys for a while, istiod for 20 minutes.
+# How long a key is shown before it signs: those who verify keep the keys for a while, the gateway for 5 minutes.
 SHOWN_BEFORE = timedelta(hours=1)
 # How long a key is shown after it signed: its tokens' life, and a minute for clocks that differ and a token that was
 # being signed when the key was retired.

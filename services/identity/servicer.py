@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from typing_extensions import override
 
 from services.identity import domain, messages
-from services.identity.handlers import Accounts, Naming
+from services.identity.handlers import Accounts
 from services.identity.keyring import KeyRing
 from services.identity.rotation import NextKeyTooNewError
 from services.identity.vault import Vault
@@ -56,8 +56,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> pb.UpdateUserResponse:
-        user_id, naming = resource_id(request.user.name), Naming(request.user.display_name, request.user.etag)
-        return pb.UpdateUserResponse(user=await self._accounts.rename(request, user_id, naming, messages.write_user))
+        user_id, edit = resource_id(request.user.name), messages.read_edit(request)
+        return pb.UpdateUserResponse(user=await self._accounts.update(request, user_id, edit, messages.write_user))
 
     @override
     async def DisableUser(self, request: pb.DisableUserRequest, context: Context) -> pb.DisableUserResponse:

@@ -25,6 +25,8 @@ users = Table(
     Column("revision", Integer, nullable=False),
     Column("create_time", Instant, nullable=False),
     Column("update_time", Instant, nullable=False),
+    # Separated by spaces, which no role has.
+    Column("roles", String(300), nullable=False),
 )
 
 # By e-mail address, and not by user: those that no user has are counted as well.
@@ -83,6 +85,7 @@ class Store:
                 revision=user.revision,
                 create_time=user.create_time,
                 update_time=user.update_time,
+                roles=" ".join(user.roles),
             )
         )
 
@@ -96,6 +99,7 @@ class Store:
                 state=user.state.value,
                 revision=user.revision,
                 update_time=user.update_time,
+                roles=" ".join(user.roles),
             )
         )
 
@@ -159,4 +163,5 @@ def _user(row: Row[tuple[object, ...]]) -> User:
         revision=row.revision,
         create_time=row.create_time,
         update_time=row.update_time,
+        roles=tuple(row.roles.split()),
     )

@@ -35,7 +35,7 @@ async def mesh(running: Mesh) -> Mesh:
     await running.rolled_out("istio-system")
     await running.rolled_out("istio-ingress")
     await running.rolled_out("shop")
-    channel = dial(running.gateway)
+    channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
         with attempt:
             assert (await status_of(Shop(channel).place_order())).name == "OK"
@@ -45,7 +45,7 @@ async def mesh(running: Mesh) -> Mesh:
 
 @pytest.fixture
 async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
-    """Give the public methods through the gateway."""
-    channel = dial(mesh.gateway)
+    """Give the public methods through the gateway, signed in."""
+    channel = dial(mesh.gateway, token=await mesh.token())
     yield Shop(channel)
     await channel.close()

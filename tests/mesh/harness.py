@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ import grpc.aio
 import psutil
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from tests.mesh.signed_in import signed_in
+
 ROOT = Path(__file__).parents[2]
 MESH = str(Path(sys.executable).with_name("mesh"))
 # The services that run all the time; the operator's Jobs do not.
@@ -24,6 +27,8 @@ SERVICES = [
     if (ROOT / "services" / path.stem).is_dir() and "kind: Deployment" in path.read_text(encoding="utf-8")
 ]
 Manifest = dict[str, Any]
+# How long a token is used, of the 15 minutes that it is good for: what is left is more than a test may take.
+TOKEN_SECONDS = 9 * 60
 
 
 def eventually(within: float) -> AsyncRetrying:
@@ -43,6 +48,7 @@ class Mesh:
 
     name: str
     environment: dict[str, str] = field(repr=False)
+    _tokens: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False)
 
     @property
     def gateway(self) -> str:
@@ -62,6 +68,17 @@ class Mesh:
         async with asyncio.timeout(within):
             output, errors = await process.communicate(stdin.encode())
         return subprocess.CompletedProcess(command, process.returncode or 0, output.decode(), errors.decode())
+
+    async def token(self, role: str = "customer") -> str:
+        """Answer an access token of the demo's user who has a role; it lasts as long as a test may take."""
+        taken, token = self._tokens.get(role, (0.0, ""))
+        if not token or time.monotonic() - taken > TOKEN_SECONDS:
+            taken = time.monotonic()
+            run = await self.run(MESH, "token", "-i", self.name, "--role", role)
+            assert run.returncode == 0, run.stderr
+            token = run.stdout.strip()
+            self._tokens[role] = taken, token
+        return token
 
     async def kubectl(self, *words: str, stdin: str = "", within: float = 60) -> str:
         """Run kubectl, which must succeed; its output."""
@@ -177,9 +194,11 @@ def shell_environment(name: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in output.split("\0") if line)
 
 
-def dial(target: str, *, authority: str | None = None, user_agent: str | None = None) -> grpc.aio.Channel:
-    """Open a plaintext channel as any client would, perhaps under another host's name or a user agent of its own."""
+def dial(
+    target: str, *, token: str = "", authority: str | None = None, user_agent: str | None = None
+) -> grpc.aio.Channel:
+    """Open a plaintext channel as any client would, perhaps signed in, or under another name, or as a user agent."""
     options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
     options += [("grpc.default_authority", authority)] if authority else []
     options += [("grpc.primary_user_agent", user_agent)] if user_agent else []
-    return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.insecure_channel(target, options=options, interceptors=signed_in(token) if token else [])

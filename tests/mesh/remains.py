@@ -1,5 +1,6 @@
 """What is left of a mesh that has ended, as the machine sees it: processes, ports, sockets. And patience to wait."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -48,9 +49,10 @@ def _sockets(home: Path) -> Iterator[str]:
 
 
 def leaks(home: Path) -> list[str]:
-    """Answer the files below a folder that hold keys or tokens, and that others than their owner may read or write."""
+    """Answer the files below a folder that hold keys, tokens or passwords, and are not their owner's alone."""
     secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the beginning of every signed JWT
     secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]
+    secrets += [json.loads(user.read_bytes())["password"].encode() for user in home.glob("user-*.json")]
     return [
         f"{path} {path.stat().st_mode & 0o777:o}"
         for path in home.rglob("*")

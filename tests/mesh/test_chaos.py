@@ -27,6 +27,8 @@ CONSUMERS = ("analytics", "inventory", "notifications")
 ENDED = {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
 # What the contract lets a caller repeat: nobody can tell what has become of the call.
 UNKNOWN_OUTCOME = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+# And what the gateway says while both it and identity come back: the call went no further.
+NO_KEYS = "Jwks remote fetch is failed"
 
 Find = Callable[[], list[psutil.Process]]
 
@@ -59,7 +61,7 @@ class Buyers:
     def _may_be_repeated(self, error: BaseException) -> bool:
         assert isinstance(error, grpc.aio.AioRpcError), error
         self.repeated[error.code().name] += 1
-        return error.code() in UNKNOWN_OUTCOME
+        return error.code() in UNKNOWN_OUTCOME or error.details() == NO_KEYS
 
 
 async def targets(mesh: Mesh) -> dict[str, Find]:

@@ -71,11 +71,11 @@ def one() -> Mesh:
 
 async def order(mesh: Mesh) -> str:
     """Place an order and answer its name."""
-    async with dial(mesh.gateway) as channel:
+    async with dial(mesh.gateway, token=await mesh.token()) as channel:
         return (await Shop(channel).place_order()).name
 
 
-@pytest.mark.parametrize("command", [["status"], ["env"], ["logs", "orders"], ["proxy", "orders"]])
+@pytest.mark.parametrize("command", [["status"], ["env"], ["token"], ["logs", "orders"], ["proxy", "orders"]])
 def test_an_instance_that_is_not_there_is_a_users_mistake(command: list[str], state_home: Path) -> None:
     run = mesh_command(*command, "-i", "nosuch")
     assert run.returncode == 2
@@ -198,13 +198,21 @@ def test_a_port_in_use_is_named_and_nothing_is_started(port: int, holder: str) -
 
 
 def test_a_second_up_is_quick_and_changes_nothing(one: Mesh, measured: Measured) -> None:
-    before = one.all_processes()
+    before, user = one.all_processes(), (one.home / "user-customer.json").read_text()
     began = time.monotonic()
     succeeds("up", "-i", ONE)
     took = time.monotonic() - began
     measured(f"mesh up of a mesh that is up: {took:.1f} s")
     assert took < 20
     assert one.all_processes() == before
+    assert (one.home / "user-customer.json").read_text() == user
+
+
+@pytest.mark.parametrize("role", ["", "../admin", "Admin"])
+def test_a_role_that_is_none_is_a_users_mistake(one: Mesh, role: str) -> None:
+    run = mesh_command("token", "-i", one.name, "--role", role)
+    assert run.returncode == 2
+    assert run.stdout.startswith(f"mesh: '{role}' is no role\n")
 
 
 def test_keys_and_tokens_are_for_their_owner_alone(one: Mesh) -> None:
@@ -247,7 +255,9 @@ async def test_down_leaves_nothing_but_the_data(one: Mesh) -> None:
     is_clean(found(ONE))
     assert succeeds("down", "-i", ONE) == "mesh 'one' was not running\n"
     assert mesh_command("status", "-i", ONE).returncode == 1
-    async with dial(up(ONE).gateway) as channel:
+    assert mesh_command("token", "-i", ONE).stdout.startswith("mesh: mesh 'one' does not run\n")
+    again = up(ONE)
+    async with dial(again.gateway, token=await again.token()) as channel:
         assert name in {known.name for known in (await Shop(channel).list_orders()).orders}
 
 

@@ -94,7 +94,7 @@ async def test_reads_are_sent_three_times_and_writes_once(mesh: Mesh, app: str, 
     package = f"shop.{app}.v1.{app.capitalize()}Service"
     async with faulty(mesh, app, abort):
         pod = await mesh.pod(app)
-        async with dial(mesh.gateway, user_agent=user_agent) as channel:
+        async with dial(mesh.gateway, token=await mesh.token(), user_agent=user_agent) as channel:
             for _ in range(10):
                 assert "UNAVAILABLE" in await ending_of(method(channel, f"/{package}/{name}")(b"", timeout=10))
         async for attempt in eventually(15):  # Envoy writes its access log in batches

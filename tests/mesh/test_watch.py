@@ -20,7 +20,7 @@ Stub = orders_pb2_grpc.OrdersServiceStub
 
 @pytest.fixture
 async def orders(mesh: Mesh) -> AsyncIterator[Stub]:
-    channel = dial(mesh.gateway)
+    channel = dial(mesh.gateway, token=await mesh.token())
     yield Stub(channel)
     await channel.close()
 

@@ -22,7 +22,7 @@ from tests.tidy.tree import Tree
 DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
 MOST_RETRIES = 2
 
-OVER_HTTP = {"/.well-known/jwks.json": "verifiers of tokens ask for the keys over plain HTTP, istiod among them"}
+OVER_HTTP = {"/.well-known/jwks.json": "whoever verifies tokens asks for the keys over HTTP"}
 """Paths that are no method's, and that anybody may ask for → why."""
 PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
 """Names and protocols of the Services' ports."""

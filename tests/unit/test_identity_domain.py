@@ -10,6 +10,7 @@ from services.identity.domain import (
     LOCKED,
     MOST_WRONG,
     Attempts,
+    Edit,
     EtagMismatchError,
     State,
     TooManyAttemptsError,
@@ -44,16 +45,24 @@ def test_the_count_begins_anew_after_a_while() -> None:
 
 
 def test_a_user_is_renamed_by_whoever_saw_the_user_as_it_is() -> None:
-    renamed = ADA.renamed("Countess", ADA.etag, LATER)
+    renamed = ADA.edited(Edit("Countess", etag=ADA.etag), LATER)
     assert (renamed.display_name, renamed.update_time) == ("Countess", LATER)
     assert renamed.etag != ADA.etag
     with pytest.raises(EtagMismatchError):
-        renamed.renamed("Ada", ADA.etag, LATER)
-    assert renamed.renamed("Ada", "", LATER).display_name == "Ada"
+        renamed.edited(Edit("Ada", etag=ADA.etag), LATER)
+    assert renamed.edited(Edit("Ada"), LATER).display_name == "Ada"
+
+
+def test_a_user_has_the_roles_that_were_given_last_and_is_a_customer_always() -> None:
+    editor = ADA.edited(Edit(roles=frozenset({"merchandiser", "admin"})), LATER)
+    assert editor == replace(ADA, roles=("admin", "customer", "merchandiser"), revision=2, update_time=LATER)
+    assert editor.edited(Edit("Countess"), LATER).roles == editor.roles
+    assert editor.edited(Edit(roles=frozenset()), LATER).roles == ("customer",)
 
 
 def test_what_changes_nothing_leaves_the_user_as_it_is() -> None:
-    assert ADA.renamed("Ada", "", LATER) is ADA
+    assert ADA.edited(Edit("Ada", frozenset({"customer"})), LATER) is ADA
+    assert ADA.edited(Edit(), LATER) is ADA
     disabled = ADA.disabled(LATER)
     assert disabled == replace(ADA, state=State.DISABLED, revision=2, update_time=LATER)
     assert disabled.disabled(LATER) is disabled

@@ -122,7 +122,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateProduct(self, request, context):
-        """CreateProduct puts a new product into the catalogue.
+        """CreateProduct puts a new product into the catalogue. From outside, merchandisers may.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
         a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
@@ -132,7 +132,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProduct(self, request, context):
-        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before. From
+        outside, merchandisers may.
 
         The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
 

@@ -51,13 +51,14 @@ class CatalogServiceStub:
     method for the same list.
     """
     CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
-    """CreateProduct puts a new product into the catalogue.
+    """CreateProduct puts a new product into the catalogue. From outside, merchandisers may.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
     a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
-    """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+    """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before. From
+    outside, merchandisers may.
 
     The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
 
@@ -128,7 +129,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateProductRequest,
         context: _aio.ServicerContext[_catalog_pb2.CreateProductRequest, _abc.Awaitable[_catalog_pb2.CreateProductResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.CreateProductResponse]:
-        """CreateProduct puts a new product into the catalogue.
+        """CreateProduct puts a new product into the catalogue. From outside, merchandisers may.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
         a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
@@ -140,7 +141,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.UpdateProductRequest,
         context: _aio.ServicerContext[_catalog_pb2.UpdateProductRequest, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.UpdateProductResponse]:
-        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before.
+        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before. From
+        outside, merchandisers may.
 
         The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
 

@@ -57,6 +57,7 @@ class User(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, "users/{id}". The id is chosen by the service."""
     email: _builtins.str
@@ -75,6 +76,13 @@ class User(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When anything of this last changed."""
 
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the user may be, besides a customer, which everybody is: "customer" is always among them, whether an update names
+        it or not. At most 8 with it, sorted, of 1 to 32 lower-case letters, digits and hyphens each. UpdateUser alone gives and
+        takes them; nobody chooses their own.
+        """
+
     def __init__(
         self,
         *,
@@ -85,10 +93,11 @@ class User(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "name", b"name", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "email", b"email", "etag", b"etag", "name", b"name", "roles", b"roles", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -318,11 +327,13 @@ class UpdateUserRequest(_message.Message):
     """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:"."""
     @_builtins.property
     def user(self) -> Global___User:
-        """The user: its name says whom to change, and its display_name is read. With its etag, only if it is still the user's."""
+        """The user: its name says whom to change, and the fields that the mask names are read. With its etag, only if it is still
+        the user's.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: "display_name", the only one that can be. Unset means the same."""
+        """The fields to change: display_name or roles. Unset means display_name: who names no roles takes none."""
 
     def __init__(
         self,

@@ -133,11 +133,12 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """UpdateUser changes a user's display name.
+        """UpdateUser changes a user's display name, or gives and takes roles. Tokens that were given before keep the roles that
+        they name until they expire.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the mask names another field than
-        display_name; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was changed
-        since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was
+        changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,11 +46,12 @@ class IdentityServiceStub:
     there is no such user.
     """
     UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.UpdateUserRequest, _identity_pb2.UpdateUserResponse]
-    """UpdateUser changes a user's display name.
+    """UpdateUser changes a user's display name, or gives and takes roles. Tokens that were given before keep the roles that
+    they name until they expire.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the mask names another field than
-    display_name; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was changed
-    since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was
+    changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
     """
     DisableUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.DisableUserRequest, _identity_pb2.DisableUserResponse]
     """DisableUser bars a user from new tokens, for good. Tokens that were given before hold until they expire. A user who
@@ -139,11 +140,12 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.UpdateUserRequest,
         context: _aio.ServicerContext[_identity_pb2.UpdateUserRequest, _abc.Awaitable[_identity_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_identity_pb2.UpdateUserResponse]:
-        """UpdateUser changes a user's display name.
+        """UpdateUser changes a user's display name, or gives and takes roles. Tokens that were given before keep the roles that
+        they name until they expire.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the mask names another field than
-        display_name; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was changed
-        since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was
+        changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,135 @@
+"""Tokens at the gateway: who is let in with which, and that nobody is while it cannot tell."""
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable
+
+import grpc.aio
+import jwt
+import pytest
+from google.type.money_pb2 import Money
+
+from shop.catalog.v1 import catalog_pb2 as pb
+from shop.catalog.v1 import catalog_pb2_grpc
+from tests.mesh.calls import Shop, ending_of
+from tests.mesh.harness import ROOT, Mesh, dial, eventually
+from tests.mesh.signer import Signer, keys_of
+from tests.services.databases import query
+
+OK, DENIED = "OK", "PERMISSION_DENIED RBAC: access denied"
+NO_KEYS = "UNAUTHENTICATED Jwks remote fetch is failed"
+MERCHANDISER = "merchandiser"
+
+
+@pytest.fixture
+def identity(mesh: Mesh) -> Signer:
+    return Signer.of(mesh.home)
+
+
+async def endings(mesh: Mesh, token: str) -> tuple[str, str]:
+    """Answer how a call that users may make ends with a token, and one that anybody may."""
+    async with dial(mesh.gateway, token=token) as channel:
+        shop = Shop(channel)
+        return await ending_of(shop.list_orders()), await ending_of(shop.get_product())
+
+
+async def test_a_token_that_identity_has_signed_lets_its_user_in(mesh: Mesh, identity: Signer) -> None:
+    assert await endings(mesh, await mesh.token()) == (OK, OK)
+    assert await endings(mesh, identity.token()) == (OK, OK), "the tests sign as identity does"
+
+
+async def test_who_has_no_token_is_let_in_where_anybody_is(mesh: Mesh) -> None:
+    assert await endings(mesh, "") == (DENIED, OK)
+
+
+BAD: dict[str, tuple[Callable[[Signer], str], str]] = {
+    "with a made up signature": (lambda signer: f"{signer.token().rpartition('.')[0]}.{'x' * 342}", "UNAUTHENTICATED"),
+    "with other claims": (Signer.changed, "UNAUTHENTICATED"),
+    "of a stranger": (lambda signer: Signer.stranger(signer.key_id).token(), "UNAUTHENTICATED"),
+    "of an unknown key": (lambda _: Signer.stranger("0123456789abcdef").token(), "UNAUTHENTICATED"),
+    "without a signature": (Signer.unsigned, "UNAUTHENTICATED"),
+    "that is none": (lambda _: "token", "UNAUTHENTICATED"),
+    # Envoy lets clocks differ by a minute.
+    "that has expired": (lambda signer: signer.token(exp=int(time.time()) - 70), "UNAUTHENTICATED Jwt is expired"),
+    "of another issuer": (lambda signer: signer.token(iss="https://accounts.example"), "UNAUTHENTICATED"),
+    # Envoy takes it for good, but not here.
+    "for another audience": (lambda signer: signer.token(aud="https://bank.example"), "PERMISSION_DENIED Audiences"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_token_is_refused_even_where_anybody_is_let_in(mesh: Mesh, identity: Signer, kind: str) -> None:
+    make, told = BAD[kind]
+    ended = await endings(mesh, make(identity))
+    assert [ending for ending in ended if not ending.startswith(told)] == []
+
+
+async def created(channel: grpc.aio.Channel) -> pb.Product:
+    """Put a product into the catalogue."""
+    product = pb.Product(display_name="Kettle", category="kettles", price=Money(currency_code="EUR", units=49))
+    request = pb.CreateProductRequest(request_id=str(uuid.uuid4()), product_id=str(uuid.uuid4()), product=product)
+    return (await catalog_pb2_grpc.CatalogServiceStub(channel).CreateProduct(request, timeout=30)).product
+
+
+async def test_merchandisers_edit_the_catalogue_and_nobody_else_does(mesh: Mesh) -> None:
+    async with dial(mesh.gateway, token=await mesh.token(MERCHANDISER)) as channel:
+        catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
+        product = await created(channel)
+        product.discontinued = True
+        edit = pb.UpdateProductRequest(request_id=str(uuid.uuid4()), product=product)
+        assert (await catalog.UpdateProduct(edit, timeout=30)).product.discontinued
+    for token in (await mesh.token(), ""):
+        async with dial(mesh.gateway, token=token) as channel:
+            catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
+            assert await ending_of(created(channel)) == DENIED
+            assert await ending_of(catalog.UpdateProduct(edit, timeout=30)) == DENIED
+
+
+async def test_a_role_that_nobody_gave_is_worth_nothing(mesh: Mesh, identity: Signer) -> None:
+    stranger = Signer.stranger(identity.key_id)
+    for token, told in (
+        (stranger.token(roles=["customer", MERCHANDISER]), "UNAUTHENTICATED"),
+        (identity.token(roles=["customer", f"{MERCHANDISER}s"]), DENIED),
+        (identity.token(roles=f"customer {MERCHANDISER}"), DENIED),
+        (identity.token(roles=[MERCHANDISER]), OK),
+    ):
+        async with dial(mesh.gateway, token=token) as channel:
+            assert (await ending_of(created(channel))).startswith(told)
+
+
+async def test_a_key_that_begins_to_sign_is_known_already(mesh: Mesh, identity: Signer) -> None:
+    before = await mesh.token()
+    # The next key is to be an hour old.
+    query(keys_of(mesh.home), "UPDATE signing_keys SET create_time = '2026-01-01 00:00:00' WHERE state = 'NEXT'")
+    words = ["call", "shop.identity.v1.IdentityService/RotateKeys", json.dumps({"request_id": str(uuid.uuid4())})]
+    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+    fresh = Mesh(mesh.name, mesh.environment)
+    after = await fresh.token()
+    assert jwt.get_unverified_header(before)["kid"] == identity.key_id
+    assert jwt.get_unverified_header(after)["kid"] == Signer.of(mesh.home).key_id != identity.key_id
+    for token in (after, before):
+        assert await endings(mesh, token) == (OK, OK)
+
+
+async def test_the_gateway_keeps_the_keys_while_identity_is_away_and_without_them_lets_no_token_in(mesh: Mesh) -> None:
+    token = await mesh.token()
+    # It has asked for the keys before it saw a token.
+    await mesh.restarted("ingressgateway", "istio-ingress")
+    await mesh.kubectl("scale", "-n", "shop", "deployment/identity", "--replicas=0")
+    try:
+        await mesh.left_with("identity", 0)
+        assert await endings(mesh, token) == (OK, OK)
+        forged, _ = await endings(mesh, f"{token.rpartition('.')[0]}.{'x' * 342}")
+        assert forged.startswith("UNAUTHENTICATED Jwt verification fails")
+        await mesh.restarted("ingressgateway", "istio-ingress")
+        assert await endings(mesh, token) == (NO_KEYS, NO_KEYS)
+        assert await endings(mesh, "") == (DENIED, OK)
+    finally:
+        await mesh.kubectl("scale", "-n", "shop", "deployment/identity", "--replicas=1")
+    await mesh.rolled_out()
+    async for attempt in eventually(10):
+        with attempt:
+            assert await endings(mesh, token) == (OK, OK)
