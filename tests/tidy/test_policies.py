@@ -13,8 +13,11 @@ from tests.tidy.manifests import POLICIES, WORKLOADS
 from tests.tidy.policies import Contracts
 from tests.tidy.tree import ROOT, Tree
 
-ORDERS, PAYMENTS, GATEWAY = (f"mesh/istio/contracts/{name}.yaml" for name in ("orders", "payments", "gateway"))
+ORDERS, PAYMENTS, IDENTITY, GATEWAY = (
+    f"mesh/istio/contracts/{name}.yaml" for name in ("orders", "payments", "identity", "gateway")
+)
 GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
+SIGN_IN = "/shop.identity.v1.IdentityService/IssueToken"
 FOUND = methods()
 CONTRACTS = Contracts(*map(frozenset, (FOUND, repeatable(FOUND), streams(FOUND), public(FOUND))))
 Law = Callable[[Tree, Contracts], Iterable[str]]
@@ -112,8 +115,8 @@ GIVEN = "      retries: {attempts: 2, retryOn: 'unavailable,connect-failure,refu
             id="a route by prefix",
         ),
         pytest.param(
-            ORDERS,
-            f"      match:\n        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n",
+            IDENTITY,
+            f"      match:\n        - {{uri: {{exact: {SIGN_IN}}}, gateways: [mesh]}}\n",
             "",
             "row once: a match that is no exact path is no method",
             id="a route of everything",

@@ -2,7 +2,7 @@
 
 from tests.tidy.conftest import Plant
 from tests.tidy.contracts import methods
-from tests.tidy.tested import untested
+from tests.tidy.tested import called, untested
 from tests.tidy.tree import Tree
 
 GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
@@ -13,7 +13,7 @@ def test_every_method_is_called_by_a_test(checkout: Tree) -> None:
 
 
 def test_methods_have_names_of_their_own() -> None:
-    names = [path.rpartition("/")[2] for path in methods()]
+    names = [called(path) for path in methods()]
     assert sorted(names) == sorted(set(names)), "or the law above would take the one for the other"
 
 
@@ -23,6 +23,14 @@ def test_a_method_that_no_test_calls_is_named(plant: Plant) -> None:
         plant({"tests/services/test_x.py": told, "tests/mesh/t.py": "stub.GetProduct()"}), [GET, PLACE]
     )
     assert offence.startswith(f"{GET} is called in no test of tests/services")
+
+
+def test_a_later_versions_method_is_called_by_its_own_name(plant: Plant) -> None:
+    second = PLACE.replace(".v1.", ".v2.")
+    first_alone = plant({"tests/services/test_x.py": "async def test_it(stub): await stub.PlaceOrder(request)\n"})
+    assert [line.partition(" ")[0] for line in untested(first_alone, [PLACE, second])] == [second]
+    both = plant({"tests/services/test_x.py": "async def test_it(shop): await shop.v2.PlaceOrder(request)\n"})
+    assert list(untested(both, [second])) == []
 
 
 def test_a_method_may_be_called_by_its_path(plant: Plant) -> None:
