@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +38,19 @@ def blocks(*names: str) -> list[object]:
             re.findall(r"^```sh\n(.*?)^```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
         )
     ]
+
+
+def copy_checkout(copy: Path) -> Path:
+    """Copy the checkout as git sees it (times too, for make) into a repository of its own; what is installed is ours."""
+    tracked = subprocess.check_output(["/usr/bin/env", "git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
+    for name in filter(None, tracked):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
+    for name in (".venv", ".googleapis", ".protovalidate"):
+        (copy / name).symlink_to(ROOT / name)
+    commit = "git init -q -b main && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm state"
+    subprocess.run(["/bin/bash", "-c", commit], cwd=copy, check=True)
+    return copy
 
 
 async def run_block(block: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str]) -> None:

@@ -30,9 +30,11 @@ class Seller:
 
     async def sell(self) -> list[pb.Order]:
         """Have an order of every end, and their events in Kafka."""
-        kept, undone = [await self.shop.place(cart(p_0001=2)) for _ in range(2)]
-        nothing = await self.shop.place(cart(p_0199=1))
-        made = [kept, await self.shop.cancel(undone.name), nothing]
+        kept, undone, nothing = [
+            await self.shop.ended((await self.shop.place(wish)).name)
+            for wish in (cart(p_0001=2), cart(p_0001=2), cart(p_0199=1))
+        ]
+        made = [kept, await self.shop.ended((await self.shop.cancel(undone.name)).name), nothing]
         async for attempt in patiently():
             with attempt:
                 assert self.orders.events()["outbox"]["waiting"] == 0

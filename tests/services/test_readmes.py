@@ -1,4 +1,4 @@
-"""What a service's README tells a reader to type is typed here, at addresses of the test's own."""
+"""What the READMEs of services and contracts tell a reader to type is typed here, at addresses of the test's own."""
 
 import os
 import zlib
@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from mesh.local.tools import bin_dir
-from tests.documents import ROOT, blocks, run_block
+from tests.documents import ROOT, blocks, copy_checkout, run_block
 
-READMES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/README.md"))
+READMES = ["proto/README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/README.md"))]
 
 
 @pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, tmp_path: Path) -> None:
     # The ports stay as they are written; the loopback address is this block's own.
     address = f"127.77.{zlib.crc32(str(tmp_path).encode()) % 250}.1"
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     listen = {"GRPC_LISTEN": f"{address}:50051", "MANAGEMENT_LISTEN": f"{address}:8081"}
     environment = os.environ | listen | {"PATH": f"{bin_dir()}:{os.environ['PATH']}"}
-    await run_block(block, tmp_path, environment, {"127.0.0.1": address, "localhost": address})
+    checkout = copy_checkout(tmp_path / "checkout")
+    await run_block(block, checkout, environment, {"127.0.0.1": address, "localhost": address})

@@ -57,9 +57,15 @@ async def go(channels: Mapping[str, grpc.aio.Channel]) -> None:
     await _ask_wrongly(stub)
 
 
+async def _ended(stub: orders_pb2_grpc.OrdersServiceStub, order: pb.Order) -> pb.Order:
+    """Wait for the end of an order, whose call may have been answered before."""
+    [*_, told] = [told async for told in stub.WatchOrder(pb.WatchOrderRequest(name=order.name))]
+    return told.order
+
+
 async def _buy(stub: orders_pb2_grpc.OrdersServiceStub, books: Books) -> pb.Order:
     request = wish(("p-0031", 2), ("p-0032", 1), shipping_address=BERLIN)
-    order = (await stub.PlaceOrder(request)).order
+    order = await _ended(stub, (await stub.PlaceOrder(request)).order)
     assert order.state == pb.Order.STATE_CONFIRMED, order.rejection_message
     assert order.customer == request.customer
     assert [(item.product, item.quantity) for item in order.items] == [("products/p-0031", 2), ("products/p-0032", 1)]
@@ -73,7 +79,7 @@ async def _buy(stub: orders_pb2_grpc.OrdersServiceStub, books: Books) -> pb.Orde
     error = await refused(stub.PlaceOrder(request))
     assert kind(error) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
 
-    collected = (await stub.PlaceOrder(wish(("p-0031", 1), customer=order.customer))).order
+    collected = await _ended(stub, (await stub.PlaceOrder(wish(("p-0031", 1), customer=order.customer))).order)
     assert (collected.state, collected.shipment) == (pb.Order.STATE_CONFIRMED, "")
     assert not collected.HasField("shipping_price")
     first = await stub.ListOrders(pb.ListOrdersRequest(customer=order.customer, page_size=1))
@@ -86,7 +92,7 @@ async def _undo(stub: orders_pb2_grpc.OrdersServiceStub, books: Books, order: pb
     [seen] = [told async for told in stub.WatchOrder(pb.WatchOrderRequest(name=order.name))]
     assert seen.order == order
     request = pb.CancelOrderRequest(request_id=new_id(), name=order.name)
-    cancelled = (await stub.CancelOrder(request)).order
+    cancelled = await _ended(stub, (await stub.CancelOrder(request)).order)
     assert cancelled.state == pb.Order.STATE_CANCELLED
     assert (await stub.CancelOrder(request)).order == cancelled
     assert (await stub.GetOrder(pb.GetOrderRequest(name=order.name))).order == cancelled
@@ -100,7 +106,7 @@ async def _come_to_nothing(stub: orders_pb2_grpc.OrdersServiceStub, books: Books
         (wish(("p-0033", 1), ("p-0199", 1)), Reason.REJECTION_REASON_INSUFFICIENT_STOCK, []),
         (wish(("p-0033", 1), token="tok_expired"), Reason.REJECTION_REASON_PAYMENT_DECLINED, ["STATE_RELEASED"]),  # noqa: S106
     ):
-        order = (await stub.PlaceOrder(request)).order
+        order = await _ended(stub, (await stub.PlaceOrder(request)).order)
         assert (order.state, order.rejection_reason) == (pb.Order.STATE_REJECTED, reason)
         assert order.rejection_message
         assert await books.of(order) == left
