@@ -58,7 +58,7 @@ lint: $(VENV) ## Check form and types of code and contracts
 	$(BIN)/buf format --diff --exit-code proto
 
 breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, main by default
-	@$(BIN)/python tools/breaking.py $(AGAINST)
+	@$(BIN)/python -m tools.breaking "$(AGAINST)"
 
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
 	@$(BIN)/python -m bench.orders

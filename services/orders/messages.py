@@ -2,8 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from services.orders.domain import (
@@ -32,6 +34,8 @@ EVERYBODY = "-"
 DIGITS = 16
 RESUME_TOKEN = re.compile(rf"(?P<order>[^:]+):[0-9a-f]{{{DIGITS}}}")
 
+Told = TypeVar("Told", bound=Message)
+
 
 def read_cart(request: pb.PlaceOrderRequest) -> Cart:
     """Answer what is to be ordered."""
@@ -53,17 +57,20 @@ def read_watch(request: pb.WatchOrderRequest) -> str:
     return order_id
 
 
-async def write_changes(orders: AsyncIterator[Order], seen: str) -> AsyncIterator[pb.WatchOrderResponse]:
-    """Make a response of each change that can be seen, and was not `seen` yet: the resume_token tells up to where.
+async def write_changes(
+    orders: AsyncIterator[Order], write: Callable[[Order], Told], seen: str
+) -> AsyncIterator[tuple[Told, str]]:
+    """Answer the message of each change that can be seen, and was not `seen` yet, and the resume_token up to there.
 
-    The token is a digest of what was told: not every revision of an order tells something new.
+    The token is a digest of what was told: not every revision of an order tells something new. What the other version
+    of the contract has told looks like something else, and is told again.
     """
     async for order in orders:
-        message = write_order(order)
+        message = write(order)
         digest = hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()
         token = f"{order.id}:{digest[:DIGITS]}"
         if token != seen:
-            yield pb.WatchOrderResponse(order=message, resume_token=token)
+            yield message, token
         seen = token
 
 

@@ -1,4 +1,4 @@
-"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+"""The first version's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -54,8 +54,8 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
     @override
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
         orders = self._orders.watch(messages.read_watch(request))
-        async for response in messages.write_changes(orders, request.resume_token):
-            yield response
+        async for order, token in messages.write_changes(orders, messages.write_order, request.resume_token):
+            yield pb.WatchOrderResponse(order=order, resume_token=token)
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
@@ -73,3 +73,9 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
         found = await self._orders.orders_after(page.after, wanted, page.limit)
         orders, token = page.cut(found, key=lambda order: order.id)
         return pb.ListOrdersResponse(orders=map(messages.write_order, orders), next_page_token=token)
+
+
+def add(orders: Orders, server: grpc.aio.Server) -> str:
+    """Serve this version, and answer the service's full name."""
+    orders_pb2_grpc.add_OrdersServiceServicer_to_server(OrdersServicer(orders), server)
+    return pb.DESCRIPTOR.services_by_name["OrdersService"].full_name

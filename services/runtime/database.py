@@ -1,5 +1,6 @@
 """A service's own database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Protocol
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +20,8 @@ from services.runtime.config import ConfigError
 from services.runtime.failures import DatabaseBusyError
 
 ENVIRONMENT = Path(__file__).parent / "migrations"
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(Protocol):
@@ -94,6 +99,7 @@ class Database:
 async def open_database(url: str, versions: Path) -> Database:
     """Open the database at `url` and bring it to the newest of the migrations in the folder `versions`.
 
+    One that newer code has brought further stays as it is.
     Processes that do so at the same time take turns. Raises ConfigError if the database cannot be used.
     """
     kind = _kind(url)
@@ -138,4 +144,11 @@ def _migrate(connection: Connection, versions: Path) -> None:
     }.items():
         config.set_main_option(name, value.replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    reached = set(MigrationContext.configure(connection).get_current_heads())
+    # During a rollout, and after one that was taken back, older code starts on what newer code has migrated: migrations
+    # only add what older code can do without, so there is nothing to be done.
+    if reached <= known:
+        command.upgrade(config, "head")
+    else:
+        logger.warning("the database was migrated by newer code", extra={"revisions": sorted(reached - known)})

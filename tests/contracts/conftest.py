@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
+SERVICES = ["services/*/service.yaml", "services/*/*.py"]
+"""What services declare of themselves, and the code in which they name what the contracts hold."""
 IMPORTED = [".googleapis", ".protovalidate"]
 CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore"]
 IGNORED = shutil.ignore_patterns("__pycache__")
@@ -68,19 +70,34 @@ def project() -> Checkout:
 
 
 @pytest.fixture
+def contracts(tmp_path: Path) -> Checkout:
+    """Make a copy of what is compared alone: the contracts, and what services declare and name of them. No git."""
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "proto", root / "proto")
+    for folder in IMPORTED:
+        (root / folder).symlink_to(ROOT / folder)
+    _copy(root, "buf.yaml", *SERVICES)
+    return Checkout(root)
+
+
+@pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """Make a copy of the contracts as they stand, committed once on main."""
     root = tmp_path / "checkout"
     root.mkdir()
     for folder in (*CONTRACTS, *IMPORTED):
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
-    declarations = [str(file.relative_to(ROOT)) for file in ROOT.glob("services/*/service.yaml")]
-    for file in (*CONFIGURATION, *declarations):
-        (root / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / file, root / file)
+    _copy(root, *CONFIGURATION, *SERVICES)
     (root / ".venv").symlink_to(ROOT / ".venv")
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
     copy.git("add", *CONTRACTS, *CONFIGURATION, "services")
     copy.git("commit", "--quiet", "--message=The contracts as they stand")
     return copy
+
+
+def _copy(root: Path, *patterns: str) -> None:
+    for path in (path for pattern in patterns for path in ROOT.glob(pattern)):
+        copy = root / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

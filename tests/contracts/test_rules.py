@@ -144,6 +144,11 @@ def test_only_what_the_gateway_lets_in_has_an_http_path(checkout: Checkout) -> N
         "shop.orders.v1.OrdersService/ListOrders",
         "shop.orders.v1.OrdersService/PlaceOrder",
         "shop.orders.v1.OrdersService/WatchOrder",
+        "shop.orders.v2.OrdersService/CancelOrder",
+        "shop.orders.v2.OrdersService/GetOrder",
+        "shop.orders.v2.OrdersService/ListOrders",
+        "shop.orders.v2.OrdersService/PlaceOrder",
+        "shop.orders.v2.OrdersService/WatchOrder",
     }
 
 

@@ -15,7 +15,7 @@ import grpc.aio
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
-from tests.mesh.harness import ROOT
+from tests.mesh.harness import ROOT, Mesh, dial
 
 Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
@@ -71,6 +71,11 @@ class Shop:
         """Place an order and answer it, however it has ended."""
         return (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
 
+    async def cancel(self, order: str) -> orders_pb2.Order:
+        """Cancel an order and answer it."""
+        request = orders_pb2.CancelOrderRequest(request_id=str(uuid.uuid4()), name=order)
+        return (await self._orders.CancelOrder(request, timeout=self._timeout)).order
+
     async def orders(self, customer: str) -> list[orders_pb2.Order]:
         """Read all orders of a customer, page by page."""
         found: list[orders_pb2.Order] = []
@@ -116,6 +121,13 @@ async def ending_of(call: Awaitable[object]) -> str:
     except grpc.aio.AioRpcError as error:
         return f"{error.code().name} {error.details()}"
     return "OK"
+
+
+async def call_as(mesh: Mesh, app: str, host: str, path: str) -> grpc.StatusCode:
+    """Call a method the way an app does: through the outbound listener of its sidecar, under its identity."""
+    pod = await mesh.pod(app)
+    async with dial(await mesh.egress(pod["metadata"]["name"]), authority=host) as channel:
+        return await status_of(method(channel, path)(b"", timeout=10))
 
 
 class SteadyCalls:

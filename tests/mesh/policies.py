@@ -65,16 +65,6 @@ def stranger() -> list[Manifest]:
     """Make a workload that the mesh knows and no policy lists; its own Sidecar lets it try catalog and payments."""
     metadata = {"name": "stranger", "namespace": "shop"}
     labels = {"app": "stranger"}
-    container = {
-        "name": "app",
-        "image": "grpc-mesh/services:dev",
-        "command": ["python", "-c", "import signal; signal.pause()"],
-    }
-    annotations = {"sidecar.istio.io/interceptionMode": "NONE"}
-    template = {
-        "metadata": {"labels": labels, "annotations": annotations},
-        "spec": {"serviceAccountName": "stranger", "containers": [container], "terminationGracePeriodSeconds": 1},
-    }
     hosts = [f"./{CATALOG}", "./payments.shop.svc.cluster.local"]
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
@@ -84,10 +74,24 @@ def stranger() -> list[Manifest]:
             "metadata": metadata,
             "spec": {"workloadSelector": {"labels": labels}, "egress": [{"hosts": hosts}]},
         },
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata,
-            "spec": {"selector": {"matchLabels": labels}, "template": template},
-        },
+        idle("stranger", "stranger", labels),
     ]
+
+
+def idle(name: str, account: str, labels: dict[str, str]) -> Manifest:
+    """Make a Deployment of one Pod that does nothing, under a service account; tests call through its sidecar."""
+    container = {
+        "name": "app",
+        "image": "grpc-mesh/services:dev",
+        "command": ["python", "-c", "import signal; signal.pause()"],
+    }
+    template = {
+        "metadata": {"labels": labels, "annotations": {"sidecar.istio.io/interceptionMode": "NONE"}},
+        "spec": {"serviceAccountName": account, "containers": [container], "terminationGracePeriodSeconds": 1},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }

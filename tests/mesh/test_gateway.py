@@ -14,6 +14,7 @@ PUBLIC = {
     "shop.identity.v1.IdentityService",
     "shop.inventory.v1.InventoryService",
     "shop.orders.v1.OrdersService",
+    "shop.orders.v2.OrdersService",
 }
 NOT_PUBLIC = [
     "/shop.inventory.v1.InventoryService/ReserveStock",

@@ -7,18 +7,11 @@ import grpc
 import pytest
 
 from tests.mesh import policies
-from tests.mesh.calls import method, status_of
-from tests.mesh.harness import Mesh, dial, eventually, listening
+from tests.mesh.calls import call_as
+from tests.mesh.harness import Mesh, eventually, listening
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CATALOG, INVENTORY, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("catalog", "inventory", "payments"))
-
-
-async def call_as(mesh: Mesh, app: str, host: str, path: str) -> grpc.StatusCode:
-    """Call a method the way an app does: through the outbound listener of its sidecar, under its identity."""
-    pod = await mesh.pod(app)
-    async with dial(await mesh.egress(pod["metadata"]["name"]), authority=host) as channel:
-        return await status_of(method(channel, path)(b"", timeout=10))
 
 
 async def test_a_sidecar_refuses_plaintext(mesh: Mesh) -> None:

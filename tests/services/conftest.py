@@ -7,7 +7,7 @@ import pytest
 
 from tests.services import databases, postgresql
 from tests.services.databases import Databases
-from tests.services.harness import Process, targets
+from tests.services.harness import ROOT, Process, targets
 from tests.services.kafka import Broker, UnavailableError
 
 # Whom a service calls.
@@ -90,15 +90,15 @@ def sharer(folder: Path, storage: Databases) -> Iterator[Shared]:
     next(starters, None)
 
 
-def starter(folder: Path, storage: Databases) -> Iterator[Start]:
-    """Give once what starts processes below a folder; then end them."""
+def starter(folder: Path, storage: Databases, tree: Path = ROOT) -> Iterator[Start]:
+    """Give once what starts processes of the code in `tree`, below a folder; then end them."""
     started: list[Process] = []
 
     def start(
         name: str, env: dict[str, str] | None = None, *, at: str = "", data: str = "", wait: bool = True
     ) -> Process:
         url = storage.url(folder / (data or at or name), name)
-        process = Process(name, folder / (at or name), {"DATABASE_URL": url, **(env or {})})
+        process = Process(name, folder / (at or name), {"DATABASE_URL": url, **(env or {})}, tree)
         started.append(process)
         return process.wait_ready() if wait else process
 

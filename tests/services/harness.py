@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable
@@ -25,6 +26,8 @@ SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
 START_SECONDS = 20
 STOP_SECONDS = 20
 SOCKET = Path("run/app.sock")
+PYTHON = (sys.executable, "-S")
+"""Python with nothing on its path but what it is told: site would add this checkout, which is installed."""
 
 
 class NotYetError(Exception):
@@ -38,11 +41,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def python_path(*folders: Path) -> str:
+    """Answer the PYTHONPATH of these folders and of the installed packages."""
+    return os.pathsep.join(map(str, [*folders, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
+
+
 class Process:
     """One service process in a folder of its own: `python -m services.<name>`, or a module beside this one."""
 
-    def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None) -> None:
-        """Start it, without waiting."""
+    def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None, tree: Path = ROOT) -> None:
+        """Start it, without waiting, with the code and the contracts of `tree` and no other."""
         self.name = name
         self.folder = folder
         self.port = free_port()
@@ -52,9 +60,9 @@ class Process:
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
         with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
+                [*PYTHON, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
                 cwd=folder,
-                env={**kept, "PYTHONPATH": str(ROOT), **settings},
+                env={**kept, "PYTHONPATH": python_path(tree, tree / "gen"), **settings},
                 stdout=out,
                 stderr=err,
             )

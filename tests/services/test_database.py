@@ -39,6 +39,17 @@ def upgrade() -> None:
     op.execute("CREATE TABLE half (a INTEGER)")
     op.execute("SELECT * FROM nowhere")
 """
+NEWER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table("triples", sa.Column("a", sa.Integer))
+"""
 
 
 @pytest.fixture
@@ -164,6 +175,21 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(
     async with database.read() as connection:
         assert await connection.run_sync(tables) == ["alembic_version", "pairs"]
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+
+
+async def test_code_opens_a_database_that_newer_code_has_migrated_and_leaves_it_so(
+    url: str, versions: Path, database: Database
+) -> None:
+    await insert(database, 1, 2)
+    (versions / "0002_newer.py").write_text(NEWER, encoding="utf-8")
+    await (await open_database(url, versions)).close()
+    (versions / "0002_newer.py").unlink()
+    older = await open_database(url, versions)
+    await insert(older, 3, 4)
+    assert await rows(older) == [(1, 2), (3, 4)]
+    async with older.read() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+    await older.close()
 
 
 def tables(connection: Connection) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -60,10 +61,10 @@ async def effect(caller: Caller, path: str, times: int) -> tuple[list[Decimal], 
     request = await WRITES[path](caller)
     before = footprint(caller.process(path))
     replies = await asyncio.gather(*(caller.wire(path, request) for _ in range(times)))
-    if path.startswith(ORDERS):
+    if service_of(path) == "orders":
         # Who is answered while the order is under way is told so: by and by all are told the same.
-        name = orders_pb2.PlaceOrderResponse.FromString(replies[0]).order.name
-        await ended(caller, name)
+        reply: Any = GetMessageClass(methods()[path].output_type).FromString(replies[0])
+        await ended(caller, reply.order.name)
         replies = [await caller.wire(path, request) for _ in replies]
     after = footprint(caller.process(path))
     return [new - old for new, old in zip(after, before, strict=True)], set(replies)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import grpc.aio
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import money_pb2
@@ -12,16 +13,18 @@ from shop.catalog.v1 import catalog_pb2
 from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
+from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
 from tests.services.harness import Process
-from tests.services.shop import cart, new_id
+from tests.services.shop import cart, cart_v2, new_id
 from tests.tidy.contracts import methods, service_of
 
 CATALOG, INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
     f"/shop.{name}.v1.{name.capitalize()}Service/"
     for name in ("catalog", "inventory", "payments", "shipping", "orders", "identity")
 )
+ORDERS_V2 = "/shop.orders.v2.OrdersService/"
 EUROS = money_pb2.Money(currency_code="EUR", units=20)
 
 
@@ -37,13 +40,17 @@ class Caller:
     async def wire(self, path: str, request: Message) -> bytes:
         """Answer the reply as it is on the wire."""
         if path not in self._calls:
-            channel = await self._channels.enter_async_context(self.process(path).channel())
+            channel = await self._channels.enter_async_context(self.channel(path))
             self._calls[path] = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
         return await self._calls[path](request.SerializeToString())
 
     async def reply(self, path: str, request: Message) -> Any:  # noqa: ANN401  # each method has a reply of its own
         """Answer the reply."""
         return GetMessageClass(methods()[path].output_type).FromString(await self.wire(path, request))
+
+    def channel(self, path: str) -> grpc.aio.Channel:
+        """Open a channel on which the method can be called."""
+        return self.process(path).channel()
 
     def process(self, path: str) -> Process:
         """Answer the process that has the method."""
@@ -136,6 +143,15 @@ async def cancelling_order(caller: Caller) -> Message:
     return orders_pb2.CancelOrderRequest(request_id=new_id(), name=placed)
 
 
+async def placing_by_v2(_: Caller) -> Message:
+    return cart_v2(p_0014=1)
+
+
+async def cancelling_order_by_v2(caller: Caller) -> Message:
+    placed = (await caller.reply(f"{ORDERS_V2}PlaceOrder", await placing_by_v2(caller))).order.name
+    return orders_v2.CancelOrderRequest(request_id=new_id(), name=placed)
+
+
 async def creating_user(_: Caller) -> Message:
     user = identity_pb2.User(email=f"{new_id()}@shop.example", display_name="Ada")
     return identity_pb2.CreateUserRequest(request_id=new_id(), user=user, password=new_id())
@@ -170,6 +186,8 @@ WRITES: dict[str, Request] = {
     f"{SHIPPING}CancelShipment": cancelling_shipment,
     f"{ORDERS}PlaceOrder": placing,
     f"{ORDERS}CancelOrder": cancelling_order,
+    f"{ORDERS_V2}PlaceOrder": placing_by_v2,
+    f"{ORDERS_V2}CancelOrder": cancelling_order_by_v2,
     f"{IDENTITY}CreateUser": creating_user,
     f"{IDENTITY}UpdateUser": updating_user,
     f"{IDENTITY}DisableUser": disabling_user,

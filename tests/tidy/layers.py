@@ -33,13 +33,16 @@ CONTRACTS = ("peers.py", "events.py")
 """Who knows the contracts of other services: what is asked of them, and what they tell."""
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
 READS_ENVIRONMENT = "services/runtime/server.py"
+NEIGHBOURS = "services meet over gRPC alone, in peers.py"
+OURS = re.compile(r"(?<![\w.-])(services[./](\w*))")
+UPWARDS = re.compile(r"__file__\)(?:\.\w+\(\))?\.(?:parent\.parent|parents)$|\bHERE\.(?:parent|parents)$")
 OTHERS = ("order_by", "tcp_user_timeout")
 """SQLAlchemy's and libpq's names: no order of a customer's, and no user of ours."""
 
 
 def layers(tree: Tree) -> list[str]:
     """Answer what imports or reads beyond its layer."""
-    rules = (_domain, _forbidden, _neighbours, _environment, _business)
+    rules = (_domain, _forbidden, _neighbours, _by_name, _environment, _business)
     return [offence for source in tree.python("services") for rule in rules for offence in rule(source)]
 
 
@@ -67,8 +70,8 @@ def _neighbours(source: Source) -> Iterator[str]:
     service = _service(source)
     for name, line in source.imports.items():
         package, other = (*name.split("."), "")[:2]
-        if package == "services" and other not in {service, "runtime", ""}:
-            yield f"{source.file}:{line} {name}: services meet over gRPC alone, in peers.py"
+        if package == "services" and other not in {service, "runtime"}:
+            yield f"{source.file}:{line} {name}: {NEIGHBOURS}"
         if package in {"mesh", "tests", "tools"}:
             yield f"{source.file}:{line} {name}: a service runs without the mesh's tools and tests"
         if package == "shop" and other and service == "runtime":
@@ -76,6 +79,24 @@ def _neighbours(source: Source) -> Iterator[str]:
         foreign = package == "shop" and other not in {service, ""} and service != "runtime"
         if foreign and source.file.name not in CONTRACTS:
             yield f"{source.file}:{line} {name}: another service's contract is known to peers.py and events.py alone"
+
+
+def _by_name(source: Source) -> Iterator[str]:
+    """What is loaded, run (`-m services.catalog`) or opened by a name in a text, or on a way up from its own folder."""
+    for line, text in source.texts:
+        for name, other in OURS.findall(text):
+            if other not in {_service(source), "runtime"}:
+                yield f"{source.file}:{line} {name}: {NEIGHBOURS}"
+        if "../" in text or text == "..":
+            yield f"{source.file}:{line} {text}: a service opens what lies in its own folder; {NEIGHBOURS}"
+    for node in source.nodes:
+        if isinstance(node, ast.Attribute) and UPWARDS.search(ast.unparse(node)):
+            yield f"{source.file}:{node.lineno} .{node.attr}: a service opens what lies in its own folder; {NEIGHBOURS}"
+        if isinstance(node, ast.Call) and source.name(node.func).endswith("import_module"):
+            for word in node.args[:1]:
+                if isinstance(word, ast.Constant) and str(word.value).startswith("."):
+                    told = ast.unparse(word)
+                    yield f"{source.file}:{node.lineno} {told}: write `import` for what is your own; {NEIGHBOURS}"
 
 
 def _environment(source: Source) -> Iterator[str]:
@@ -92,9 +113,8 @@ def _business(source: Source) -> Iterator[str]:
     """The runtime speaks of no business noun, in names or in texts; its docstrings may give examples."""
     if _service(source) != "runtime":
         return
-    docstrings = {id(node.value) for node in source.nodes if isinstance(node, ast.Expr)}
     for node in source.nodes:
-        if id(node) not in docstrings and (words := _words(node) & nouns()):
+        if id(node) not in source.docstrings and (words := _words(node) & nouns()):
             line = getattr(node, "lineno", 0)
             yield f"{source.file}:{line} {', '.join(sorted(words))}: the runtime knows no business; a service does"
 

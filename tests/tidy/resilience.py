@@ -41,6 +41,8 @@ NAMES = {
 
 ATTRIBUTES = {
     **dict.fromkeys(["set_code", "set_details", "abort", "abort_with_status"], STATUS),
+    # What is sent before the status makes a trailer of it.
+    **dict.fromkeys(["send_initial_metadata", "set_trailing_metadata"], STATUS),
     **dict.fromkeys(["peer_identities", "peer_identity_key", "auth_context"], CALLERS),
     "add_secure_port": TLS,
 }
@@ -134,17 +136,12 @@ def _imported(source: Source) -> Iterator[Finding]:
 
 
 def _written(source: Source) -> Iterator[Finding]:
-    """Texts in the code; docstrings may tell of anything."""
-    docstrings = {id(node.value) for node in source.nodes if isinstance(node, ast.Expr)}
     # Turning gRPC's own retries off leaves them to the mesh.
-    off = {
-        id(node.elts[0]) for node in source.nodes if isinstance(node, ast.Tuple) and ast.unparse(node) == RETRIES_OFF
-    }
-    for node in source.nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | off:
-            found = {word: WORDS[word] for word in WORDS if word in node.value}
-            found |= {node.value: TEXTS[node.value]} if node.value in TEXTS else {}
-            yield from ((node.lineno, f'"{text}"', instead) for text, instead in found.items())
+    off = {node.lineno for node in source.nodes if isinstance(node, ast.Tuple) and ast.unparse(node) == RETRIES_OFF}
+    for line, text in source.texts:
+        found = {word: WORDS[word] for word in WORDS if word in text}
+        found |= {text: TEXTS[text]} if text in TEXTS and line not in off else {}
+        yield from ((line, f'"{each}"', instead) for each, instead in found.items())
 
 
 def _tries_again(source: Source, loop: ast.While | ast.For | ast.AsyncFor) -> Iterator[Finding]:

@@ -44,7 +44,11 @@ OFFENCES = [
     ("caller = context.auth_context()", "auth_context", laws.CALLERS),
     ('caller = metadata["x-forwarded-client-cert"]', '"x-forwarded-client-cert"', laws.CALLERS),
     ("def f():\n  context.set_code(code)\n  return reply", "set_code", laws.STATUS),
+    ("def f():\n  context.set_details(text)\n  return reply", "set_details", laws.STATUS),
+    ("async def f():\n  context.set_code(code)\n  yield reply", "set_code", laws.STATUS),
     ("async def f(): await context.abort(code, text)", "abort", laws.STATUS),
+    ("async def f(): await context.send_initial_metadata(())", "send_initial_metadata", laws.STATUS),
+    ("def f(): context.set_trailing_metadata(())", "set_trailing_metadata", laws.STATUS),
 ]
 
 

@@ -60,9 +60,28 @@ class Source:
     text: str
 
     @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax tree."""
+        return ast.parse(self.text, str(self.file))
+
+    @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of its syntax tree."""
-        return list(ast.walk(ast.parse(self.text, str(self.file))))
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def docstrings(self) -> set[int]:
+        """The ids of the nodes that are docstrings: they may tell of anything."""
+        return {id(node.value) for node in self.nodes if isinstance(node, ast.Expr)}
+
+    @cached_property
+    def texts(self) -> list[tuple[int, str]]:
+        """Every text in its code, a part of an f-string too, with the line; docstrings are left out."""
+        return [
+            (node.lineno, node.value)
+            for node in self.nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in self.docstrings
+        ]
 
     @cached_property
     def imports(self) -> dict[str, int]:

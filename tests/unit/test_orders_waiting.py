@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import Order, OrderNotFoundError, State, Wanted
 from services.orders.handlers import Orders
-from services.orders.messages import write_changes
+from services.orders.messages import write_changes, write_order
 from services.orders.news import News
 from services.runtime import Database
 from services.runtime.deadline import MARGIN_SECONDS, set_deadline
@@ -115,18 +115,18 @@ async def test_a_watched_order_tells_its_way_to_its_end(orders: Orders, callees:
 
 async def test_what_was_seen_is_not_told_again(orders: Orders, callees: Callees) -> None:
     placing, order = await hanging(orders, callees, "authorize")
-    before = await anext(write_changes(orders.watch(order.id), ""))
-    watching = asyncio.create_task(changes(orders, order, before.resume_token))
+    _, seen = await anext(write_changes(orders.watch(order.id), write_order, ""))
+    watching = asyncio.create_task(changes(orders, order, seen))
     callees.go_on.set()
     await placing
-    [*between, last] = await watching
-    assert last.order.state == pb.Order.STATE_CONFIRMED
-    assert all(response.order.shipment for response in between), "steps that nobody sees are not told"
-    assert await changes(orders, order, last.resume_token) == []
+    [*between, (last, token)] = await watching
+    assert last.state == pb.Order.STATE_CONFIRMED
+    assert all(told.shipment for told, _ in between), "steps that nobody sees are not told"
+    assert await changes(orders, order, token) == []
 
 
-async def changes(orders: Orders, order: Order, seen: str) -> list[pb.WatchOrderResponse]:
-    return [response async for response in write_changes(orders.watch(order.id), seen)]
+async def changes(orders: Orders, order: Order, seen: str) -> list[tuple[pb.Order, str]]:
+    return [change async for change in write_changes(orders.watch(order.id), write_order, seen)]
 
 
 async def test_what_is_not_there_is_not_watched(orders: Orders) -> None:

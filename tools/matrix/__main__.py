@@ -91,7 +91,8 @@ def show(found: Graph, cells: Sequence[Cell], console: Console) -> None:
     by_place = {(cell.method.name, cell.caller): cell for cell in cells}
     for name, method in found.methods.items():
         marks = [_mark(by_place[name, caller]) for caller in everybody]
-        table.add_row(f"{found.servers[method.service]} {method.short}", *marks)
+        package = method.service.rpartition(".")[0]
+        table.add_row(f"{package.partition('.')[2]} {method.short}", *marks)
     console.print(table)
     console.print("✓ allowed   · denied   [red]✗ wrong[/]; users and roles through the gateway, services inside\n")
 

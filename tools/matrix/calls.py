@@ -14,6 +14,8 @@ ANSWERED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT}
 """What a service says of an empty request: it may be complete, or lacks what is required. Nothing is stored by it."""
 REFUSED = "RBAC: access denied"
 """What a proxy says of a call that no policy lets in."""
+UNROUTED = "UNIMPLEMENTED"
+"""What the caller's own proxy says, in no further words, of a method that it has no route for."""
 AT_ONCE = 16
 
 
@@ -50,8 +52,8 @@ class Cell:
 
     @property
     def denied(self) -> bool:
-        """Whether a proxy has refused the call by a policy."""
-        return self.told == REFUSED
+        """Whether a proxy has refused the call: by a policy, or as streams that nobody inside opens have no route."""
+        return self.told == REFUSED or (self.told == UNROUTED and self.caller.inside and self.method.stream)
 
     @property
     def right(self) -> bool:
@@ -70,7 +72,7 @@ async def call(door: Door, service: str, method: Method) -> str:
         except grpc.aio.AioRpcError as error:
             if error.code() in ANSWERED:
                 return error.code().name
-            return REFUSED if error.details() == REFUSED else f"{error.code().name} {error.details()}"
+            return REFUSED if error.details() == REFUSED else f"{error.code().name} {error.details()}".strip()
     return grpc.StatusCode.OK.name
 
 

@@ -116,7 +116,8 @@ class OrdersServiceServicer:
         list is empty.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-        page token was not given by this method for the same customer and the same choice of orders.
+        page token was not given for the same customer and the same choice of orders, by this method or by the second
+        version's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,11 +126,12 @@ class OrdersServiceServicer:
     def WatchOrder(self, request, context):
         """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
         REJECTED or CANCELLED. Changes that follow closely upon each other may be told as one. If the stream ends before
-        that, whatever the status, the last resume_token lets another one go on from there.
+        that, whatever the status, the last resume_token lets another one go on from there. So does one of the second version,
+        but the order is then told once as it is.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token was not
-        given by this method for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order; UNAVAILABLE
-        (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
+        given for the same order, by this method or by the second version's; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+        order; UNAVAILABLE (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,150 @@
+"""A call is sent again only if its contract says that it may be: attempts are counted at the servers.
+
+Every service does its work and then answers UNAVAILABLE, for these tests' callers alone: what was done is done, and who
+sends the call again must not do it twice.
+"""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.message import Message
+
+from shop.identity.v1 import identity_pb2
+from shop.inventory.v1 import inventory_pb2
+from shop.orders.v1 import orders_pb2
+from shop.payments.v1 import payments_pb2
+from tests.conftest import Measured
+from tests.mesh.callers import GATEWAY, MeshCaller, callers, errand
+from tests.mesh.faults import attempts, faulty
+from tests.mesh.harness import Mesh, eventually
+from tests.services.faulty import AFTER
+from tests.services.reads import READS
+from tests.services.shop import new_id
+from tests.services.writes import IDENTITY, INVENTORY, ORDERS, PAYMENTS, WRITES, creating_user, placing
+from tests.tidy.contracts import methods, service_of
+
+AGENT = f"attempts/{uuid.uuid4()}"
+UNARY = {path: method for path, method in methods().items() if not method.server_streaming}
+BY_TYPE = {message.DESCRIPTOR.full_name: message for message in READS}
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def failing(running: Mesh) -> AsyncIterator[None]:
+    """Have all services lose the answers that they give to these tests' callers."""
+    apps = sorted({service_of(path) for path in UNARY})
+    async with running.applied(errand()), faulty(running, apps, WHEN=AFTER, AGENT=AGENT):
+        yield
+
+
+@pytest.fixture
+async def caller(failing: None, mesh: Mesh) -> AsyncIterator[MeshCaller]:
+    """Give a caller who gets his answers."""
+    del failing
+    made = await MeshCaller.of(mesh)
+    yield made
+    await made.close()
+
+
+async def lost(mesh: Mesh, caller: MeshCaller, by: str, path: str, request: Message) -> int:
+    """Make a call whose answer is lost; answer how often the server was reached."""
+    agent = f"{AGENT}/{uuid.uuid4()}"
+    assert await caller.status(by, path, request, agent) == UNAVAILABLE
+    async for attempt in eventually(10):
+        with attempt:
+            seen = await attempts(mesh, service_of(path), agent)
+            assert seen
+    assert {(each["fault"], each["outcome"]) for each in seen} == {(AFTER, "OK")}
+    return len(seen)
+
+
+async def request_of(path: str, caller: MeshCaller) -> Message:
+    """Make a new request for a method."""
+    return await WRITES[path](caller) if path in WRITES else BY_TYPE[UNARY[path].input_type.full_name]
+
+
+def test_there_is_a_request_for_every_method() -> None:
+    assert {path for path in UNARY if path not in WRITES} == {
+        path for path, method in UNARY.items() if method.input_type.full_name in BY_TYPE
+    }
+
+
+async def test_attempts_are_as_many_as_the_contract_allows(mesh: Mesh, caller: MeshCaller, measured: Measured) -> None:
+    allowed: dict[tuple[str, str], int] = {}
+    for path, method in UNARY.items():
+        once = method.GetOptions().idempotency_level == MethodOptions.IDEMPOTENCY_UNKNOWN
+        for by in callers()[path]:
+            allowed[by, path] = 1 if once else 3
+            request = await request_of(path, caller)
+            assert await caller.status(by, path, request, f"{AGENT}/{by}") == UNAVAILABLE, f"{path} for {by}"
+    async for attempt in eventually(10):
+        with attempt:
+            calls: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+            for by, app in {(by, service_of(path)) for by, path in allowed}:
+                for each in await attempts(mesh, app, f"{AGENT}/{by} "):
+                    calls[by, each["method"]][each["call"]] += 1
+            assert calls.keys() == allowed.keys()
+    assert {edge: list(counts.values()) for edge, counts in calls.items()} == {e: [most] for e, most in allowed.items()}
+    kinds = Counter(allowed.values())
+    measured(f"calls after whose work the server fails: {kinds[1]} of a kind that is sent once, {kinds[3]} thrice")
+
+
+async def test_an_order_whose_answer_is_lost_is_placed_once(mesh: Mesh, caller: MeshCaller) -> None:
+    request = await placing(caller)
+    assert isinstance(request, orders_pb2.PlaceOrderRequest)
+    request.customer = f"customers/{uuid.uuid4()}"
+    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}PlaceOrder", request) == 1
+    asked = orders_pb2.ListOrdersRequest(customer=request.customer)
+    [order] = (await caller.reply(f"{ORDERS}ListOrders", asked)).orders
+    assert order.state == orders_pb2.Order.STATE_CONFIRMED
+    assert (await caller.reply(f"{ORDERS}PlaceOrder", request)).order == order, "the same request, sent by its caller"
+
+
+async def test_an_order_is_cancelled_once(mesh: Mesh, caller: MeshCaller) -> None:
+    order = (await caller.reply(f"{ORDERS}PlaceOrder", await placing(caller))).order
+    request = orders_pb2.CancelOrderRequest(request_id=new_id(), name=order.name)
+    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}CancelOrder", request) == 3
+    after = (await caller.reply(f"{ORDERS}GetOrder", orders_pb2.GetOrderRequest(name=order.name))).order
+    assert after.state == orders_pb2.Order.STATE_CANCELLED
+    # The newest come first.
+    payments = (await caller.reply(f"{PAYMENTS}ListPayments", payments_pb2.ListPaymentsRequest())).payments
+    assert [each.state for each in payments if each.reference == order.name] == [payments_pb2.Payment.STATE_REFUNDED]
+    held = (await caller.reply(f"{INVENTORY}ListReservations", inventory_pb2.ListReservationsRequest())).reservations
+    assert [each.state for each in held if each.reference == order.name] == [inventory_pb2.Reservation.STATE_RETURNED]
+
+
+async def test_a_user_is_made_once(mesh: Mesh, caller: MeshCaller) -> None:
+    request = await creating_user(caller)
+    assert isinstance(request, identity_pb2.CreateUserRequest)
+    assert await lost(mesh, caller, GATEWAY, f"{IDENTITY}CreateUser", request) == 3
+    made = (await caller.reply(f"{IDENTITY}CreateUser", request)).user
+    assert made.email == request.user.email
+    again = identity_pb2.CreateUserRequest(request_id=new_id(), user=request.user, password=request.password)
+    assert await caller.status(GATEWAY, f"{IDENTITY}CreateUser", again) == grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_stock_is_reserved_once(mesh: Mesh, caller: MeshCaller) -> None:
+    request = inventory_pb2.ReserveStockRequest(request_id=new_id(), reference=f"orders/{uuid.uuid4()}")
+    request.lines.add(product="products/p-0014", quantity=2)
+    asked = inventory_pb2.GetStockRequest(name="stocks/p-0014")
+    before = (await caller.reply(f"{INVENTORY}GetStock", asked)).stock
+    assert await lost(mesh, caller, "orders", f"{INVENTORY}ReserveStock", request) == 3
+    after = (await caller.reply(f"{INVENTORY}GetStock", asked)).stock
+    assert (after.available, after.reserved) == (before.available - 2, before.reserved + 2)
+    held = (await caller.reply(f"{INVENTORY}ReserveStock", request)).reservation.name
+    release = inventory_pb2.ReleaseReservationRequest(request_id=new_id(), name=held)
+    await caller.reply(f"{INVENTORY}ReleaseReservation", release)
+
+
+async def test_a_payment_is_captured_once(mesh: Mesh, caller: MeshCaller) -> None:
+    request = await WRITES[f"{PAYMENTS}CapturePayment"](caller)
+    assert isinstance(request, payments_pb2.CapturePaymentRequest)
+    assert await lost(mesh, caller, "orders", f"{PAYMENTS}CapturePayment", request) == 3
+    payment = (await caller.reply(f"{PAYMENTS}GetPayment", payments_pb2.GetPaymentRequest(name=request.name))).payment
+    assert payment.state == payments_pb2.Payment.STATE_CAPTURED

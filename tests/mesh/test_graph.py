@@ -1,0 +1,93 @@
+"""Who calls whom in the running mesh is what every service.yaml declares: no more, and no less."""
+
+import re
+import sys
+from typing import Any
+
+import grpc
+
+from shop.orders.v1 import orders_pb2 as pb
+from tests.conftest import Measured
+from tests.mesh.calls import Shop, call_as
+from tests.mesh.harness import MESH, ROOT, SERVICES, Mesh, eventually
+from tools.protoc_gen_istio.declarations import load
+
+OUTBOUND = re.compile(r"outbound\|50051\|[^|]*\|(\w+)\.shop\.svc\.cluster\.local")
+DECLARED = {
+    (declared.service, f"/{call.method}")
+    for declared in load(ROOT / "services")
+    for call in declared.calls
+    if not call.on_demand
+}
+CONFIRMED, REJECTED, CANCELLED = pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED, pb.Order.STATE_CANCELLED
+UNKNOWN_POSTAL_CODE = "00000"
+
+
+async def lead_orders_to_all_their_ends(shop: Shop) -> None:
+    """Have the saga make every call that it knows, without a failure of the mesh's."""
+    shipped = await shop.place(shop.wish())
+    assert shipped.state == CONFIRMED
+    assert (await shop.cancel(shipped.name)).state == CANCELLED
+
+    declined = shop.wish()
+    declined.payment_token = "tok_declined"  # noqa: S105  # stands for no card
+    assert (await shop.place(declined)).rejection_reason == pb.Order.REJECTION_REASON_PAYMENT_DECLINED
+
+    # The money is set aside by the time that the carrier says no.
+    undeliverable = shop.wish()
+    undeliverable.shipping_address.postal_code = UNKNOWN_POSTAL_CODE
+    assert (await shop.place(undeliverable)).rejection_reason == pb.Order.REJECTION_REASON_SHIPPING_REFUSED
+
+    too_many = shop.wish()
+    too_many.items[0].quantity = (await shop.stock(too_many.items[0].product)).available + 1
+    assert (await shop.place(too_many)).rejection_reason == pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
+
+
+async def seen(mesh: Mesh, pod: Any) -> set[tuple[str, str]]:  # noqa: ANN401  # JSON
+    """Answer (caller, method) of the calls to other services in what a Pod's sidecar has logged."""
+    app = pod["metadata"]["labels"]["app"]
+    lines = await mesh.access_log(pod["metadata"]["name"], "")
+    return {(app, line["path"]) for line in lines if OUTBOUND.fullmatch(line.get("upstream_cluster") or "")}
+
+
+async def counted(mesh: Mesh, app: str) -> set[tuple[str, str]]:
+    """Answer (caller, callee) of the calls that an app's sidecar has counted."""
+    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, app, "clusters")).stdout
+    found = re.findall(rf"^{OUTBOUND.pattern}::\S+::rq_total::([1-9]\d*)$", clusters, re.MULTILINE)
+    return {(app, callee) for callee, _ in found}
+
+
+async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: Shop, measured: Measured) -> None:
+    # Other tests have called as orders: its sidecar's log and counters begin anew.
+    await mesh.restarted("orders")
+    earlier = {pod["metadata"]["name"] for pod in await mesh.pods("operator")}
+    await lead_orders_to_all_their_ends(shop)
+    ledger = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), "ledger", within=240)
+    assert ledger.returncode == 0, ledger.stdout + ledger.stderr
+
+    [job] = (pod for pod in await mesh.pods("operator") if pod["metadata"]["name"] not in earlier)
+    pods = [job, *[await mesh.pod(app) for app in SERVICES]]
+    async for attempt in eventually(20):  # Envoy writes its access log in batches
+        with attempt:
+            found = set[tuple[str, str]]().union(*[await seen(mesh, pod) for pod in pods])
+            assert sorted(DECLARED - found) == [], "declared, but idle"
+    assert sorted(found - DECLARED) == [], "seen, but not declared"
+
+    edges = {(caller, path.split(".")[1]) for caller, path in DECLARED if caller in SERVICES}
+    assert set[tuple[str, str]]().union(*[await counted(mesh, app) for app in SERVICES]) == edges
+    measured(
+        f"calls between services: {len(found)} methods seen and declared, over {len(edges)} edges to orders' callees"
+    )
+
+
+async def test_a_call_that_nobody_declared_shows(mesh: Mesh) -> None:
+    undeclared = ("orders", "/shop.inventory.v1.InventoryService/GetStock")
+    assert undeclared not in DECLARED
+    assert (
+        await call_as(mesh, "orders", "inventory.shop.svc.cluster.local", undeclared[1])
+        == grpc.StatusCode.PERMISSION_DENIED
+    )
+    pod = await mesh.pod("orders")
+    async for attempt in eventually(20):
+        with attempt:
+            assert undeclared in await seen(mesh, pod)
