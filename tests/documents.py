@@ -65,4 +65,4 @@ async def run_block(block: str, folder: Path, environment: Mapping[str, str], re
         # Services that the block started in the background go with it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    assert code == 0, output.read_text()
+    assert code == 0, output.read_text()[-4000:]

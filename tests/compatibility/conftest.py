@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compatibility.releases import MissingError, Release, lay_out, previous
+from tests.compatibility.releases import MissingError, Release, lay_out, noted, previous
 from tests.services.conftest import CALLEES, Start, broker, starter
 from tests.services.databases import SQLiteFiles
 from tests.services.harness import ROOT, Process, targets
@@ -46,7 +46,7 @@ def bring_up(start: Start, others: Mapping[str, Process] | None = None) -> dict[
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Answer the "previous" release and "this" one."""
     try:
-        older = lay_out(ROOT, previous(ROOT), tmp_path_factory.mktemp("release"))
+        older = lay_out(ROOT, previous(ROOT, noted()), tmp_path_factory.mktemp("release"))
     except MissingError as error:
         pytest.fail(str(error), pytrace=False)
     return {"previous": older, "this": Release("this checkout", ROOT, ROOT / "gen")}

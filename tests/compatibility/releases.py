@@ -57,19 +57,24 @@ class Release:
         }
 
 
-def previous(root: Path) -> str:
-    """Answer the newest tag that leads to HEAD, or else the commit that is noted. Raises MissingError."""
+def noted() -> str:
+    """Answer the commit that stands for the previous release as long as no tag does."""
+    return NOTED.read_text(encoding="utf-8").split()[-1]
+
+
+def previous(root: Path, otherwise: str) -> str:
+    """Answer the newest tag that leads to HEAD; without one, the commit `otherwise`. Raises MissingError."""
     try:
         return git(root, "describe", "--tags", "--abbrev=0").strip()
     except subprocess.CalledProcessError:
-        revision = NOTED.read_text(encoding="utf-8").split()[-1]
+        pass
     try:
-        git(root, "cat-file", "-e", f"{revision}^{{commit}}")
+        git(root, "cat-file", "-e", f"{otherwise}^{{commit}}")
     except subprocess.CalledProcessError as error:
         raise MissingError(
-            f"the previous release ({revision}) is not in this clone: `git fetch --tags --unshallow` brings it"
+            f"the previous release ({otherwise}) is not in this clone: `git fetch --tags --unshallow` brings it"
         ) from error
-    return revision
+    return otherwise
 
 
 def lay_out(root: Path, revision: str, folder: Path) -> Release:

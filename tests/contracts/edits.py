@@ -133,7 +133,8 @@ BREAKS = {
     ),
     "method closed to the public": Break(
         CATALOG,
-        '    option (mesh.options.v1.method) = {audience: AUDIENCE_ANYONE};\n    option (google.api.http) = {get: "/v1/{name',
+        "    option (mesh.options.v1.method) = {audience: AUDIENCE_ANYONE};\n"
+        '    option (google.api.http) = {get: "/v1/{name',
         '    option (google.api.http) = {get: "/v1/{name',
         "shop.catalog.v1.CatalogService/GetProduct",
         "behaviour",
@@ -159,7 +160,8 @@ BREAKS = {
     ),
     "idempotency taken back": Break(
         PAYMENTS,
-        "rpc VoidPayment(VoidPaymentRequest) returns (VoidPaymentResponse) {\n    option idempotency_level = IDEMPOTENT;",
+        "rpc VoidPayment(VoidPaymentRequest) returns (VoidPaymentResponse) {\n"
+        "    option idempotency_level = IDEMPOTENT;",
         "rpc VoidPayment(VoidPaymentRequest) returns (VoidPaymentResponse) {\n"
         "    option idempotency_level = IDEMPOTENCY_UNKNOWN;",
         "shop.payments.v1.PaymentsService/VoidPayment",
@@ -196,6 +198,19 @@ BREAKS = {
         "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n"
         "  string carrier = 6 [(buf.validate.field).string.(shop.rules.v1.text) = 20];\n",
         "shop.shipping.v1.BookShipmentRequest.carrier",
+        "behaviour",
+        "orders",
+    ),
+    "rule over a whole request": Break(
+        PAYMENTS,
+        "message AuthorizePaymentRequest {\n",
+        "message AuthorizePaymentRequest {\n"
+        "  option (buf.validate.message).cel = {\n"
+        '    id: "this.reference"\n'
+        '    message: "must be given"\n'
+        "    expression: \"this.reference != ''\"\n"
+        "  };\n",
+        "shop.payments.v1.AuthorizePaymentRequest",
         "behaviour",
         "orders",
     ),
@@ -294,8 +309,8 @@ ADDITIONS = {
         CATALOG,
         "^((name|display_name|price)( desc)?)?$",
         "^((name|display_name|price|category)( desc)?)?$",
-        "to judge: rules of field shop.catalog.v1.ListProductsRequest.order_by, of which nothing shows whether they refuse "
-        "more: cel order_by: this.matches('^((name|display_name|price)( desc)?)?$') -> "
+        "to judge: rules of field shop.catalog.v1.ListProductsRequest.order_by, which may refuse more: "
+        "cel order_by: this.matches('^((name|display_name|price)( desc)?)?$') -> "
         "this.matches('^((name|display_name|price|category)( desc)?)?…",
     ),
     "more time": Addition(
@@ -322,6 +337,6 @@ ADDITIONS = {
         ORDERS,
         "option idempotency_level = IDEMPOTENCY_UNKNOWN;",
         "option idempotency_level = IDEMPOTENT;",
-        "promised: IDEMPOTENT by method shop.orders.v1.OrdersService/PlaceOrder: roll its server out before the policies",
+        "promised: IDEMPOTENT by method shop.orders.v1.OrdersService/PlaceOrder; roll its server out first",
     ),
 }

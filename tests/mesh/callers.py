@@ -17,8 +17,12 @@ from tests.tidy.contracts import service_of
 from tools.matrix.cells import graph
 from tools.protoc_gen_istio.contracts import Audience
 
-GATEWAY, OPERATOR = "gateway", "operator"
+GATEWAY, OPERATOR, CUSTOMER = "gateway", "operator", "customer"
 ERRAND = {"app": OPERATOR, "errand": "yes"}
+
+
+ROLES = {method.path: method.roles for method in graph(ROOT).methods.values()}
+"""Path → the roles of which an outsider needs one, if any."""
 
 
 @cache
@@ -39,10 +43,10 @@ def errand() -> Manifest:
 class MeshCaller(Caller):
     """Calls any method as one who may."""
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        """`targets` says where each caller dials: the gateway, or the outbound listener of a sidecar."""
+    def __init__(self, targets: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+        """`targets`: where each caller dials, the gateway or a sidecar's outbound listener; `tokens`: by role."""
         super().__init__(_nobody)
-        self._targets = targets
+        self._targets, self._tokens = targets, tokens
 
     @classmethod
     async def of(cls, mesh: Mesh) -> "MeshCaller":
@@ -50,7 +54,8 @@ class MeshCaller(Caller):
         [pod] = (await mesh.get("pods", "-n", "shop", "-l", ",".join(map("=".join, ERRAND.items()))))["items"]
         pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
         found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        return cls({GATEWAY: mesh.gateway, **found})
+        roles = {CUSTOMER, *(role for roles in ROLES.values() for role in roles)}
+        return cls({GATEWAY: mesh.gateway, **found}, {role: await mesh.token(role) for role in sorted(roles)})
 
     @override
     def channel(self, path: str) -> grpc.aio.Channel:
@@ -63,8 +68,11 @@ class MeshCaller(Caller):
             return await status_of(call(request.SerializeToString(), timeout=20))
 
     def _dial(self, by: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
-        host = None if by == GATEWAY else f"{service_of(path)}.shop.svc.cluster.local"
-        return dial(self._targets[by], authority=host, user_agent=user_agent or None)
+        agent = user_agent or None
+        if by == GATEWAY:
+            token = self._tokens[next(iter(ROLES[path]), CUSTOMER)]
+            return dial(self._targets[by], token=token, user_agent=agent)
+        return dial(self._targets[by], authority=f"{service_of(path)}.shop.svc.cluster.local", user_agent=agent)
 
 
 def _nobody(service: str) -> NoReturn:

@@ -5,7 +5,7 @@ With MESH_KEEP=1 in the environment it stays, and the next run finds it (`mesh d
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.mesh.harness import ROOT, Mesh, dial, eventually, mesh_command, shell
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not meet."""
+LOG_LINES = 30
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +33,8 @@ def running() -> Iterator[Mesh]:
 @pytest.fixture
 async def mesh(running: Mesh) -> Mesh:
     """Give the mesh in good health: what an earlier test did to it is over."""
-    await running.rolled_out("istio-system")
-    await running.rolled_out("istio-ingress")
-    await running.rolled_out("shop")
+    for namespace in ("istio-system", "istio-ingress", "kafka", "shop"):
+        await running.rolled_out(namespace)
     channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
         with attempt:
@@ -49,3 +49,18 @@ async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
     channel = dial(mesh.gateway, token=await mesh.token())
     yield Shop(channel)
     await channel.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a failure tell how the mesh was just then."""
+    del call
+    report = yield
+    if report.failed and {"mesh", "running"} & set(getattr(item, "fixturenames", ())):
+        # What befell its containers stands in the node agent's log.
+        for words in (["status"], ["logs", "agent"]):
+            lines = mesh_command(*words, "-i", NAME).stdout.splitlines()[-LOG_LINES:]
+            report.sections.append((f"mesh {' '.join(words)}", "\n".join(lines)))
+    return report

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,19 @@ class Mesh:
         finally:
             await self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
+    @asynccontextmanager
+    async def scaled(self, workload: str, replicas: int, namespace: str = "shop") -> AsyncIterator[None]:
+        """Have another number of Pods than one (`deployment/inventory`, say) for the length of a block."""
+        words = ["scale", "-n", namespace, workload]
+        await self.kubectl(*words, f"--replicas={replicas}")
+        try:
+            yield
+        finally:
+            await self.kubectl(*words, "--replicas=1")
+
     async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
-        """Wait until every Deployment of the namespace has all of its Pods, and no old one is left."""
-        words = ["rollout", "status", "deployment", "-n", namespace, f"--timeout={within:.0f}s"]
+        """Wait until every Deployment and StatefulSet of the namespace has all of its Pods, and no old one is left."""
+        words = ["rollout", "status", "deployment,statefulset", "-n", namespace, f"--timeout={within:.0f}s"]
         await self.kubectl(*words, within=within + 5)
 
     async def restarted(self, app: str, namespace: str = "shop") -> None:
@@ -144,10 +154,13 @@ class Mesh:
 
     async def events(self, app: str) -> dict[str, Any]:
         """Ask an app's management port what it says of its events."""
-        pod = await self.pod(app)
-        with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8081/events", timeout=5) as reply:  # noqa: ASYNC210  # local
-            found: dict[str, Any] = json.load(reply)
-            return found
+        url = f"http://{(await self.pod(app))['status']['podIP']}:8081/events"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: ASYNC210  # local
+                found: dict[str, Any] = json.load(reply)
+                return found
+        except OSError as error:
+            raise AssertionError(f"{app} does not tell of its events: {error}") from error
 
     async def egress(self, pod: str) -> str:
         """`host:port` at which the Pod's app dials out through its sidecar."""
@@ -156,22 +169,20 @@ class Mesh:
 
     def processes(self, program: str, within: str = "") -> list[psutil.Process]:
         """Find the mesh's processes of a program, all or those of the Pod whose uid is given."""
-        folder = str(self.home / "pods" / within)
-        return [process for process in _processes_in(folder) if process.name() == program]
+        return list(_processes_in(str(self.home / "pods" / within), program))
 
-    def all_processes(self) -> set[int]:
-        """Find the ids of everything that runs in the mesh's folder."""
-        return {process.pid for process in _processes_in(str(self.home))}
+    def all_processes(self, program: str = "") -> set[int]:
+        """Find the ids of everything that runs in the mesh's folder, or of a program there."""
+        return {process.pid for process in _processes_in(str(self.home), program)}
 
 
-def _processes_in(folder: str) -> Iterator[psutil.Process]:
+def _processes_in(folder: str, program: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):  # it ends while it is looked at
             inside = process.cwd() == folder or process.cwd().startswith(f"{folder.rstrip('/')}/")
-            if inside and process.status() != psutil.STATUS_ZOMBIE:
+            called = not program or process.name() == program
+            if inside and called and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
-        except psutil.Error:
-            continue
 
 
 def listening(connections: Iterable[Any]) -> set[tuple[str, int]]:

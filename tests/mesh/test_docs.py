@@ -1,5 +1,6 @@
 """What README tells a reader to type is typed here, in a copy of the checkout, against the mesh of this run."""
 
+import asyncio
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import blocks, run_block
-from tests.mesh.harness import ROOT, Mesh
+from tests.mesh.harness import ROOT, Mesh, mesh_command
 
 
 @pytest.fixture
@@ -27,5 +28,12 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("block", blocks("README.md", "mesh/local/README.md", "mesh/istio/README.md"))
 async def test_block_does_what_it_says(block: str, mesh: Mesh, checkout: Path) -> None:
-    await run_block(block, checkout, mesh.environment | {"MESH_INSTANCE": mesh.name}, {"localhost:8080": mesh.gateway})
+    environment = mesh.environment | {"MESH_INSTANCE": mesh.name}
+    try:
+        await run_block(block, checkout, environment, {"localhost:8080": mesh.gateway})
+    except BaseException:
+        # What a block changes and then takes back, one that has broken off leaves changed.
+        await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
+        await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+        raise
     await mesh.rolled_out()

@@ -111,7 +111,7 @@ class Beginning:
         """Wait until it runs a program of that name, or has said so."""
         for attempt in patiently(120):
             with attempt:
-                assert moment in self.said() or moment in _programs()
+                assert moment in self.said() or _runs(moment)
         assert self.process.poll() is None, self.said()
 
     def said(self) -> str:
@@ -123,12 +123,9 @@ class Beginning:
         os.killpg(self.process.pid, signal.SIGINT)
 
 
-def _programs() -> set[str]:
+def _runs(program: str) -> bool:
     instance = instances.existing(TWO)
-    if not instance:
-        return set()
-    pids = Mesh(TWO, {"MESH_HOME": str(instance.home)}).all_processes()
-    return {process.name() for process in psutil.process_iter() if process.pid in pids}
+    return bool(instance and Mesh(TWO, {"MESH_HOME": str(instance.home)}).all_processes(program))
 
 
 @pytest.fixture

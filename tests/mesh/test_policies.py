@@ -29,10 +29,12 @@ async def until(ending: str, mesh: Mesh, within: float) -> None:
 @asynccontextmanager
 async def faulty(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[None]:
     """Have an app whose sidecar injects a fault into what it answers."""
-    async with mesh.applied(fault):
+    try:
+        async with mesh.applied(fault):
+            await mesh.restarted(app)
+            yield
+    finally:
         await mesh.restarted(app)
-        yield
-    await mesh.restarted(app)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`kill -9` of every part: what dies comes back by itself, and calls succeed again."""
 
 import asyncio
+import json
 import time
 
 import psutil
@@ -64,14 +65,16 @@ async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
 
 async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mesh: Mesh, shop: Shop) -> None:
     await mesh.settled()
-    (agent,) = (p for p in psutil.process_iter() if p.pid in mesh.all_processes() and "mesh.local.agent" in p.cmdline())
+    agent = psutil.Process(json.loads((mesh.home / "agent.json").read_text())["pid"])
     before = mesh.all_processes() - {agent.pid}
     async with steady_shop(shop) as calls:
         agent.kill()
-        agent.wait(5)
-        for _ in range(20):
-            await shop.place_order()
-        up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+        try:
+            agent.wait(5)
+            for _ in range(20):
+                await shop.place_order()
+        finally:
+            up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
         assert up.returncode == 0, up.stdout
         await mesh.rolled_out()
     assert not calls.failed

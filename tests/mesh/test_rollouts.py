@@ -12,20 +12,19 @@ async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
     mesh: Mesh, shop: Shop, measured: Measured
 ) -> None:
     async with steady_shop(shop) as calls:
-        await mesh.kubectl("scale", "-n", "shop", "deployment/inventory", "--replicas=3")
-        await mesh.rolled_out()
-        names = [pod["metadata"]["name"] for pod in await mesh.pods("inventory")]
-        assert len(names) == 3
-        user_agent = f"test/{uuid.uuid4()}"
-        async with dial(mesh.gateway, user_agent=user_agent) as channel:
-            for _ in range(300):
-                await Shop(channel).get_stock()
-        shares: Counter[str] = Counter()
-        async for attempt in eventually(15):  # Envoy writes its access log in batches
-            with attempt:
-                shares = Counter({name: len(await mesh.access_log(name, user_agent)) for name in names})
-                assert shares.total() == 300
-        await mesh.kubectl("scale", "-n", "shop", "deployment/inventory", "--replicas=1")
+        async with mesh.scaled("deployment/inventory", 3):
+            await mesh.rolled_out()
+            names = [pod["metadata"]["name"] for pod in await mesh.pods("inventory")]
+            assert len(names) == 3
+            user_agent = f"test/{uuid.uuid4()}"
+            async with dial(mesh.gateway, user_agent=user_agent) as channel:
+                for _ in range(300):
+                    await Shop(channel).get_stock()
+            shares: Counter[str] = Counter()
+            async for attempt in eventually(15):  # Envoy writes its access log in batches
+                with attempt:
+                    shares = Counter({name: len(await mesh.access_log(name, user_agent)) for name in names})
+                    assert shares.total() == 300
         await mesh.left_with("inventory", 1)
     measured(f"300 calls over three replicas: {dict(shares)}; meanwhile {dict(calls.made)}")
     assert min(shares.values()) > 60, shares
@@ -56,9 +55,11 @@ async def test_restarting_istiod_fails_no_call(mesh: Mesh, shop: Shop) -> None:
 async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> None:
     before = await template(mesh)
     await mesh.kubectl("set", "env", "-n", "shop", "deployment/reflection", "LOG_LEVEL=DEBUG")
-    await mesh.rolled_out()
-    assert await template(mesh) != before
-    await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/reflection")
+    try:
+        await mesh.rolled_out()
+        assert await template(mesh) != before
+    finally:
+        await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/reflection")
     await mesh.rolled_out()
     assert await template(mesh) == before
 

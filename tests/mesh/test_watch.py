@@ -28,10 +28,9 @@ async def orders(mesh: Mesh) -> AsyncIterator[Stub]:
 @pytest.fixture
 async def without_payments(mesh: Mesh) -> AsyncIterator[None]:
     """Take payments away: an order that comes so far stays under way."""
-    await mesh.kubectl("scale", "-n", "shop", "deployment/payments", "--replicas=0")
-    await mesh.left_with("payments", 0)
-    yield
-    await mesh.kubectl("scale", "-n", "shop", "deployment/payments", "--replicas=1")
+    async with mesh.scaled("deployment/payments", 0):
+        await mesh.left_with("payments", 0)
+        yield
     await mesh.rolled_out()
 
 

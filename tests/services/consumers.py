@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
@@ -15,19 +13,19 @@ from tests.services.shop import patiently
 CONSUMERS = ("analytics", "inventory", "notifications")
 
 
-async def pages(method: Any, request: Message) -> list[Message]:  # noqa: ANN401  # a stub's method
+async def pages(method: Any, request: Any) -> list[Any]:  # noqa: ANN401  # a stub's method and its request
     """Answer every entry of a list."""
-    found: list[Message] = []
+    found: list[Any] = []
     while True:
         reply = await method(request)
         entries, token = (getattr(reply, field.name) for field in reply.DESCRIPTOR.fields)
         found += entries
         if not token:
             return found
-        request.page_token = token  # type: ignore[attr-defined]  # of every list
+        request.page_token = token
 
 
-async def effects(consumers: dict[str, Process]) -> dict[str, list[Message]]:
+async def effects(consumers: dict[str, Process]) -> dict[str, list[Any]]:
     """Answer everything that the events have led to."""
     every = notifications_pb2.ListNotificationsRequest(customer="customers/-", page_size=100)
     async with (

@@ -23,7 +23,8 @@ from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_d
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
-START_SECONDS = 20
+# A start costs up to 4 s of a processor: what it imports, and identity's new keys. There may be many at once.
+START_SECONDS = 60
 STOP_SECONDS = 20
 SOCKET = Path("run/app.sock")
 PYTHON = (sys.executable, "-S")

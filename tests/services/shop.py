@@ -56,19 +56,11 @@ def cart(
     )
 
 
-def cart_v2(
-    request_id: str | None = None,
-    *,
-    customer: str = "customers/ada",
-    token: str = "tok_visa",  # noqa: S107  # the simulated card processor's
-    to: pb.ShippingAddress | None = None,
-    **pieces: int,
-) -> v2.PlaceOrderRequest:
-    """Make the second version's request for what `cart` asks for."""
-    asked = cart(request_id, customer=customer, token=token, to=to, **pieces)
+def as_v2(asked: pb.PlaceOrderRequest) -> v2.PlaceOrderRequest:
+    """Make the second version's request for the same order."""
     # On the wire the two are the same, but for what the second has to say where nothing is shipped.
     request = v2.PlaceOrderRequest.FromString(asked.SerializeToString())
-    if to is None:
+    if not asked.HasField("shipping_address"):
         request.pickup.SetInParent()
     return request
 

@@ -11,7 +11,7 @@ from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
 from tests.services.conftest import Shared
 from tests.services.harness import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, cart, cart_v2, elsewhere, new_id
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, as_v2, cart, elsewhere, new_id
 
 REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])
 
@@ -61,7 +61,7 @@ def assert_same(first: v1.Order, second: v2.Order) -> None:
 async def test_what_one_version_places_the_other_finds(shop: Shop, wish: dict[str, Any], state: int) -> None:
     customer = f"customers/{new_id()}"
     first = await shop.place(cart(customer=customer, **wish))
-    second = await place(shop, cart_v2(customer=customer, **wish))
+    second = await place(shop, as_v2(cart(customer=customer, **wish)))
     assert (first.state, int(second.state)) == (state, state)
     assert_same(first, await found(shop, first.name))
     assert_same(await shop.order(second.name), second)
@@ -72,9 +72,10 @@ async def test_what_one_version_places_the_other_finds(shop: Shop, wish: dict[st
 
 @pytest.mark.parametrize("wish", [{"to": BERLIN, "p_0143": 1}, {"p_0143": 1}], ids=["shipped", "picked up"])
 async def test_one_request_by_both_versions_at_once_makes_one_order(shop: Shop, wish: dict[str, Any]) -> None:
-    request_id, customer = new_id(), f"customers/{new_id()}"
+    customer = f"customers/{new_id()}"
     before = await shop.stock("p-0143")
-    first, second = cart(request_id, customer=customer, **wish), cart_v2(request_id, customer=customer, **wish)
+    first = cart(customer=customer, **wish)
+    second = as_v2(first)
     placed = await asyncio.gather(
         asyncio.gather(*(shop.place(first) for _ in range(10))),
         asyncio.gather(*(place(shop, second) for _ in range(10))),
@@ -97,7 +98,7 @@ async def test_one_request_by_both_versions_at_once_makes_one_order(shop: Shop, 
 async def test_a_request_id_of_one_version_is_refused_for_another_request_of_the_other(shop: Shop) -> None:
     customer, (one, two) = f"customers/{new_id()}", (new_id(), new_id())
     first = await shop.place(cart(one, customer=customer, to=BERLIN, p_0144=1))
-    second = await place(shop, cart_v2(two, customer=customer, to=BERLIN, p_0144=1))
+    second = await place(shop, as_v2(cart(two, customer=customer, to=BERLIN, p_0144=1)))
     others: list[dict[str, Any]] = [
         {"p_0144": 1},
         {"to": elsewhere(recipient="Eve"), "p_0144": 1},
@@ -107,7 +108,7 @@ async def test_a_request_id_of_one_version_is_refused_for_another_request_of_the
     ]
     for wish in others:
         for call in (
-            shop.v2.PlaceOrder(cart_v2(one, customer=customer, **wish)),
+            shop.v2.PlaceOrder(as_v2(cart(one, customer=customer, **wish))),
             shop.stub.PlaceOrder(cart(two, customer=customer, **wish)),
         ):
             error = await refused(call)
@@ -149,7 +150,7 @@ async def test_a_watch_of_one_version_goes_on_by_the_other(shop: Shop) -> None:
 
 
 async def test_how_an_order_is_delivered_has_to_be_said(shop: Shop) -> None:
-    request = cart_v2(customer=f"customers/{new_id()}", p_0146=1)
+    request = as_v2(cart(customer=f"customers/{new_id()}", p_0146=1))
     request.ClearField("pickup")
     error = await refused(shop.v2.PlaceOrder(request))
     assert (error.code, error.reason, error.fields) == (
@@ -165,14 +166,14 @@ async def test_how_an_order_is_delivered_has_to_be_said(shop: Shop) -> None:
     [
         (v2.PlaceOrderRequest(), ["request_id", "customer", "items", "payment_token", "delivery"]),
         (
-            cart_v2(to=v1.ShippingAddress(region_code="germany"), p_0001=0),
+            as_v2(cart(to=v1.ShippingAddress(region_code="germany"), p_0001=0)),
             ["items[0].quantity"]
             + [f"shipping_address.{field}" for field in ("recipient", "lines", "locality")]
             + ["shipping_address.region_code"],
         ),
-        (cart_v2(to=elsewhere(region_code="AQ"), p_0001=1), ["shipping_address.region_code"]),
-        (cart_v2(nothing=1, p_0001=1), ["items[0].product"]),
-        (cart_v2(p_0001=1, customer="ada"), ["customer"]),
+        (as_v2(cart(to=elsewhere(region_code="AQ"), p_0001=1)), ["shipping_address.region_code"]),
+        (as_v2(cart(nothing=1, p_0001=1)), ["items[0].product"]),
+        (as_v2(cart(p_0001=1, customer="ada")), ["customer"]),
     ],
     ids=["nothing", "much", "region", "product", "customer"],
 )
@@ -193,6 +194,6 @@ async def test_what_is_not_there_or_cannot_be_cancelled_is_told(shop: Shop) -> N
     ):
         error = await refused(call)
         assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
-    rejected = await place(shop, cart_v2(p_0199=1))
+    rejected = await place(shop, as_v2(cart(p_0199=1)))
     error = await refused(shop.v2.CancelOrder(v2.CancelOrderRequest(request_id=new_id(), name=rejected.name)))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE")

@@ -17,7 +17,7 @@ from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
 from tests.services.harness import Process
-from tests.services.shop import cart, cart_v2, new_id
+from tests.services.shop import as_v2, cart, new_id
 from tests.tidy.contracts import methods, service_of
 
 CATALOG, INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
@@ -144,7 +144,7 @@ async def cancelling_order(caller: Caller) -> Message:
 
 
 async def placing_by_v2(_: Caller) -> Message:
-    return cart_v2(p_0014=1)
+    return as_v2(cart(p_0014=1))
 
 
 async def cancelling_order_by_v2(caller: Caller) -> Message:

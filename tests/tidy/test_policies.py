@@ -113,8 +113,8 @@ GIVEN = "      retries: {attempts: 2, retryOn: 'unavailable,connect-failure,refu
         ),
         pytest.param(
             ORDERS,
-            f"      match:\n        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n",
-            "",
+            f"        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n",
+            "        - {gateways: [mesh]}\n",
             "row once: a match that is no exact path is no method",
             id="a route of everything",
         ),

@@ -15,7 +15,6 @@ ADVICE = {
     "ENUM_NO_DELETE": PACKAGE,
     "ENUM_VALUE_NO_DELETE": DELETE,
     "ENUM_VALUE_SAME_NAME": f"{NAME}add a value of another number beside it",
-    "EXTENSION_NO_DELETE": DELETE,
     "FIELD_NO_DELETE": DELETE,
     "FIELD_RENUMBERED": "give it the number {number} again: a field is known by its number",
     "FIELD_SAME_CARDINALITY": FIELD,

@@ -9,6 +9,7 @@ from typing import Any
 
 from tools.breaking.findings import Finding, Level, Note, Reach, behavioural
 from tools.breaking.image import Element, Image
+from tools.breaking.sources import SourceError
 from tools.protoc_gen_istio import contracts
 from tools.protoc_gen_istio.contracts import Audience, Contract, Method
 from tools.protoc_gen_istio.contracts import Level as Promise
@@ -24,8 +25,11 @@ VERBS = ("get", "put", "post", "delete", "patch")
 
 
 def read(image: Image) -> dict[str, Contract]:
-    """Answer an image's proto services by their full names, with what their options say."""
-    return contracts.read(image.files, list(image.packages))
+    """Answer an image's proto services by their full names, with what their options say. Raises SourceError."""
+    try:
+        return contracts.read(image.files, list(image.packages))
+    except ValueError as error:
+        raise SourceError(f"the options of a method have what no policy is known for: {error}") from error
 
 
 def compare(older: Image, newer: Image) -> Iterator[Finding | Note]:
@@ -108,5 +112,5 @@ def _promise(element: Element, now: Element, before: Method, after: Method) -> I
     if step < 0:
         yield behavioural("IDEMPOTENCY", element, now, f"It was {was} and now is {becomes}.")
     elif step > 0:
-        told = f"{becomes.partition(':')[0]} by method {element.name}: roll its server out before the policies"
+        told = f"{becomes.partition(':')[0]} by method {element.name}; roll its server out first"
         yield Note("promised", told)

@@ -51,7 +51,8 @@ class Code:
 
     @cached_property
     def _modules(self) -> list["_Module"]:
-        return [_Module(path, self._root, self._image) for path in sorted(self._folder.glob("*.py"))]
+        paths = [path for path in sorted(self._folder.glob("*.py")) if "_pb2" in path.read_text(encoding="utf-8")]
+        return [_Module(path, self._root, self._image) for path in paths]
 
 
 class _Module:
@@ -69,7 +70,7 @@ class _Module:
         except SyntaxError as error:
             raise SourceError(f"{self.file}:{error.lineno}: {error.msg}") from error
         self._import(tree)
-        self._parts = list(_divide(tree)) if self._imported else []
+        self._parts = list(_divide(tree))
         self._spread()
 
     def lines(self, element: Element) -> Iterator[int]:
@@ -158,7 +159,7 @@ def _divide(tree: ast.Module) -> Iterator[_Part]:
         if isinstance(statement, ast.ClassDef):
             left += reversed(statement.body)
         else:
-            yield _Part(statement, dict.fromkeys(ast.walk(statement), set()))
+            yield _Part(statement, {node: set() for node in ast.walk(statement)})
 
 
 def _name(node: ast.AST) -> str:

@@ -183,9 +183,7 @@ def _may_be_looser(before: str | frozenset[str] | None, after: str | frozenset[s
 def _unsure(element: Element, before: Rules, after: Rules) -> Note:
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     told = "; ".join(f"{key}: {_short(before.get(key))} -> {_short(after.get(key))}" for key in keys)
-    return Note(
-        "to judge", f"rules of {element.kind} {element.name}, of which nothing shows whether they refuse more: {told}"
-    )
+    return Note("to judge", f"rules of {element.kind} {element.name}, which may refuse more: {told}")
 
 
 def _words(value: str | frozenset[str]) -> list[str]:
