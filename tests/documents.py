@@ -41,7 +41,7 @@ def blocks(*names: str) -> list[object]:
 
 
 def copy_checkout(copy: Path) -> Path:
-    """Copy the checkout as git sees it (times too, for make) into a repository of its own; what is installed is ours."""
+    """Copy the checkout as git sees it (times too, for make) into a repository of its own, with what is installed."""
     tracked = subprocess.check_output(["/usr/bin/env", "git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
