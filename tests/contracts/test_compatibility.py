@@ -63,14 +63,15 @@ def test_a_finding_tells_where_it_is_what_it_breaks_for_whom_and_what_to_do(cont
     contracts.edit(CATALOG, "  string display_name = 2 [", "  string title = 2 [")
     written = place(ROOT, "services/catalog/messages.py", "display_name=product.display_name")
     read = place(ROOT, "services/orders/peers.py", "product.display_name")
+    public = "GetProduct, BatchGetProducts, ListProducts, CreateProduct"
     assert judge(contracts, older) == [
         f"{place(contracts.root, CATALOG, 'string title')}: shop.catalog.v1.Product.display_name",
         '  broken    Field "2" on message "Product" changed name from "display_name" to "title".',
         "  level     JSON: callers over REST and grpcurl misread or miss it; code must change where it names it",
         f"  for whom  catalog ({written}): serves it",
-        "            operator: calls by hand GetProduct, BatchGetProducts, ListProducts, CreateProduct and 1 more",
+        f"            operator: calls by hand {public} and 1 more",
         f"            orders ({read}): calls BatchGetProducts",
-        "            outside: callers through the gateway, of GetProduct, BatchGetProducts, ListProducts",
+        f"            outside: callers through the gateway, of {public} and 1 more",
         f"  instead   {ADVICE['FIELD_SAME_NAME']}",
         "",
         "1 breaking change: 1 JSON; consumers: operator, orders, outside",

@@ -130,8 +130,10 @@ def test_an_offence_is_found_and_named(checkout: Checkout, file: str, old: str, 
 def test_only_what_the_gateway_lets_in_has_an_http_path(checkout: Checkout) -> None:
     assert rules.public(build(checkout)) == {
         "shop.catalog.v1.CatalogService/BatchGetProducts",
+        "shop.catalog.v1.CatalogService/CreateProduct",
         "shop.catalog.v1.CatalogService/GetProduct",
         "shop.catalog.v1.CatalogService/ListProducts",
+        "shop.catalog.v1.CatalogService/UpdateProduct",
         "shop.identity.v1.IdentityService/ChangePassword",
         "shop.identity.v1.IdentityService/CreateUser",
         "shop.identity.v1.IdentityService/GetJwks",

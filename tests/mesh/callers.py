@@ -9,6 +9,7 @@ import grpc.aio
 from google.protobuf.message import Message
 from typing_extensions import override
 
+from mesh.local.users import CUSTOMER
 from tests.mesh import policies
 from tests.mesh.calls import status_of
 from tests.mesh.harness import ROOT, Manifest, Mesh, dial
@@ -31,6 +32,12 @@ def callers() -> Mapping[str, list[str]]:
     }
 
 
+@cache
+def roles() -> Mapping[str, str]:
+    """Answer path → a role with which an outsider may call it."""
+    return {method.path: next(iter(method.roles), CUSTOMER) for method in graph(ROOT).methods.values()}
+
+
 def errand() -> Manifest:
     """Make a Pod with the operator's identity that does nothing: between two Jobs there is none to call through."""
     return policies.idle("errand", OPERATOR, ERRAND)
@@ -39,10 +46,10 @@ def errand() -> Manifest:
 class MeshCaller(Caller):
     """Calls any method as one who may."""
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        """`targets` says where each caller dials: the gateway, or the outbound listener of a sidecar."""
+    def __init__(self, targets: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+        """`targets` says where each caller dials: the gateway, with the token of a role, or a sidecar."""
         super().__init__(_nobody)
-        self._targets = targets
+        self._targets, self._tokens = targets, tokens
 
     @classmethod
     async def of(cls, mesh: Mesh) -> "MeshCaller":
@@ -50,7 +57,8 @@ class MeshCaller(Caller):
         [pod] = (await mesh.get("pods", "-n", "shop", "-l", ",".join(map("=".join, ERRAND.items()))))["items"]
         pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
         found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        return cls({GATEWAY: mesh.gateway, **found})
+        tokens = {role: await mesh.token(role) for role in {*roles().values()}}
+        return cls({GATEWAY: mesh.gateway, **found}, tokens)
 
     @override
     def channel(self, path: str) -> grpc.aio.Channel:
@@ -63,8 +71,10 @@ class MeshCaller(Caller):
             return await status_of(call(request.SerializeToString(), timeout=20))
 
     def _dial(self, by: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
-        host = None if by == GATEWAY else f"{service_of(path)}.shop.svc.cluster.local"
-        return dial(self._targets[by], authority=host, user_agent=user_agent or None)
+        agent = user_agent or None
+        if by == GATEWAY:
+            return dial(self._targets[by], token=self._tokens[roles()[path]], user_agent=agent)
+        return dial(self._targets[by], authority=f"{service_of(path)}.shop.svc.cluster.local", user_agent=agent)
 
 
 def _nobody(service: str) -> NoReturn:

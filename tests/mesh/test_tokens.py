@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable
 
@@ -64,6 +66,28 @@ async def test_a_bad_token_is_refused_even_where_anybody_is_let_in(mesh: Mesh, i
     make, told = BAD[kind]
     ended = await endings(mesh, make(identity))
     assert [ending for ending in ended if not ending.startswith(told)] == []
+
+
+def status_over_http(mesh: Mesh, token: str) -> int:
+    """Ask for orders as JSON, with a token; answer HTTP's status."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"http://{mesh.gateway}/v1/orders?customer=customers/test", headers=headers)
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=10) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+async def test_over_http_who_is_not_known_is_told_so_by_its_own_status(mesh: Mesh, identity: Signer) -> None:
+    for token, status in (
+        (await mesh.token(), 200),
+        ("", 403),
+        (identity.token(aud="https://bank.example"), 403),
+        (identity.token(exp=int(time.time()) - 70), 401),
+    ):
+        assert status_over_http(mesh, token) == status
 
 
 async def created(channel: grpc.aio.Channel) -> pb.Product:

@@ -8,6 +8,7 @@ from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
 from shop.notifications.v1 import notifications_pb2
 from shop.orders.v1 import orders_pb2
+from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
 from tests.services.shop import new_id
@@ -34,6 +35,8 @@ READS: list[Message] = [
     orders_pb2.GetOrderRequest(name="orders/none"),
     orders_pb2.ListOrdersRequest(customer="customers/nobody"),
     orders_pb2.ResumeOrderRequest(request_id=new_id(), name="orders/none"),
+    orders_v2.GetOrderRequest(name="orders/none"),
+    orders_v2.ListOrdersRequest(customer="customers/nobody"),
     payments_pb2.GetPaymentRequest(name="payments/none"),
     payments_pb2.ListPaymentsRequest(),
     shipping_pb2.QuoteShippingRequest(region_code="DE", pieces=1, currency_code="EUR"),

@@ -13,11 +13,8 @@ from tests.tidy.manifests import POLICIES, WORKLOADS
 from tests.tidy.policies import Contracts
 from tests.tidy.tree import ROOT, Tree
 
-ORDERS, PAYMENTS, IDENTITY, GATEWAY = (
-    f"mesh/istio/contracts/{name}.yaml" for name in ("orders", "payments", "identity", "gateway")
-)
+ORDERS, PAYMENTS, GATEWAY = (f"mesh/istio/contracts/{name}.yaml" for name in ("orders", "payments", "gateway"))
 GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
-SIGN_IN = "/shop.identity.v1.IdentityService/IssueToken"
 FOUND = methods()
 CONTRACTS = Contracts(*map(frozenset, (FOUND, repeatable(FOUND), streams(FOUND), public(FOUND))))
 Law = Callable[[Tree, Contracts], Iterable[str]]
@@ -115,9 +112,9 @@ GIVEN = "      retries: {attempts: 2, retryOn: 'unavailable,connect-failure,refu
             id="a route by prefix",
         ),
         pytest.param(
-            IDENTITY,
-            f"      match:\n        - {{uri: {{exact: {SIGN_IN}}}, gateways: [mesh]}}\n",
-            "",
+            ORDERS,
+            f"        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n",
+            "        - {gateways: [mesh]}\n",
             "row once: a match that is no exact path is no method",
             id="a route of everything",
         ),

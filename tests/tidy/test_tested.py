@@ -1,8 +1,10 @@
 """No method without a test that calls it."""
 
+import pytest
+
 from tests.tidy.conftest import Plant
 from tests.tidy.contracts import methods
-from tests.tidy.tested import called, untested
+from tests.tidy.tested import untested
 from tests.tidy.tree import Tree
 
 GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
@@ -12,27 +14,27 @@ def test_every_method_is_called_by_a_test(checkout: Tree) -> None:
     assert list(untested(checkout, methods())) == []
 
 
-def test_methods_have_names_of_their_own() -> None:
-    names = [called(path) for path in methods()]
-    assert sorted(names) == sorted(set(names)), "or the law above would take the one for the other"
-
-
 def test_a_method_that_no_test_calls_is_named(plant: Plant) -> None:
-    told = '"""GetProduct."""\nasync def test_it(stub): await stub.PlaceOrder(PlaceOrderRequest(), "no GetProduct")\n'
-    [offence] = untested(
-        plant({"tests/services/test_x.py": told, "tests/mesh/t.py": "stub.GetProduct()"}), [GET, PLACE]
-    )
+    told = '"""GetProduct, of shop.catalog.v1."""\nfrom shop.orders.v1 import orders_pb2\n'
+    call = 'async def test_it(stub): await stub.PlaceOrder(request, "no GetProduct")\n'
+    tree = plant({"tests/services/test_x.py": f"{told}{call}", "tests/mesh/t.py": "stub.GetProduct()"})
+    [offence] = untested(tree, [GET, PLACE])
     assert offence.startswith(f"{GET} is called in no test of tests/services")
 
 
-def test_a_later_versions_method_is_called_by_its_own_name(plant: Plant) -> None:
-    second = PLACE.replace(".v1.", ".v2.")
-    first_alone = plant({"tests/services/test_x.py": "async def test_it(stub): await stub.PlaceOrder(request)\n"})
-    assert [line.partition(" ")[0] for line in untested(first_alone, [PLACE, second])] == [second]
-    both = plant({"tests/services/test_x.py": "async def test_it(shop): await shop.v2.PlaceOrder(request)\n"})
-    assert list(untested(both, [second])) == []
+@pytest.mark.parametrize(
+    "code",
+    [
+        f'CALLS = [f"{{CATALOG}}GetProduct", "{GET}"]',
+        "from shop.catalog.v1 import catalog_pb2_grpc\nasync def test_it(stub): await stub.GetProduct(request)",
+        'CATALOG = "/shop.catalog.v1.CatalogService/"\nCALLS = {f"{CATALOG}GetProduct": reading}',
+    ],
+)
+def test_a_method_may_be_called_by_a_stub_or_a_path(plant: Plant, code: str) -> None:
+    assert list(untested(plant({"tests/services/calls.py": f"{code}\n"}), [GET])) == []
 
 
-def test_a_method_may_be_called_by_its_path(plant: Plant) -> None:
-    code = f'CALLS = [f"{{CATALOG}}GetProduct", "{PLACE}"]\n'
-    assert list(untested(plant({"tests/services/calls.py": code}), [GET, PLACE])) == []
+def test_a_call_of_one_version_is_none_of_the_other(plant: Plant) -> None:
+    later = GET.replace("v1", "v2")
+    [offence] = untested(plant({"tests/services/calls.py": f'CALLS = ["{GET}"]\n'}), [GET, later])
+    assert offence.startswith(f"{later} is called in no test")

@@ -1,7 +1,4 @@
-"""Every method is called by name in some test of the services: what no test names, nobody has looked at.
-
-The methods of a contract's later versions have the names of the first one's: their stubs are called `v2`, and so on.
-"""
+"""Every method is called by name in some test of the services: what no test names, nobody has looked at."""
 
 import ast
 import re
@@ -11,23 +8,21 @@ from tests.tidy.tree import Tree
 
 TESTS = "tests/services"
 LAST = re.compile(r"(?:^|/)([A-Z]\w+)$")
-LATER = re.compile(r"\bv(?!1\b)\d+\.\w+$")
-
-
-def called(path: str) -> str:
-    """Answer how a test calls a method: "PlaceOrder", or "v2.PlaceOrder"."""
-    version, name = path.split(".")[2], path.rpartition("/")[2]
-    return name if version == "v1" else f"{version}.{name}"
+PACKAGE = re.compile(r"\bshop\.\w+\.v\d+\b")
 
 
 def untested(tree: Tree, methods: Iterable[str]) -> Iterator[str]:
-    """Answer the methods that are called nowhere: by a stub, or by a path (f"{CATALOG}GetProduct" is one, too)."""
-    named: set[str] = set()
+    """Answer the methods that are called nowhere: by a stub, or by a path (f"{CATALOG}GetProduct" is one, too).
+
+    Versions of a contract have methods of the same names: a call counts for those whose package its file speaks of.
+    """
+    called: set[tuple[str, str]] = set()
     for source in tree.python(TESTS):
-        attributes = [source.name(node) for node in source.nodes if isinstance(node, ast.Attribute)]
-        named |= {name.rpartition(".")[2] for name in attributes}
-        named |= {found[0] for name in attributes if (found := LATER.search(name))}
-        named |= {found[1] for _, text in source.texts if (found := LAST.search(text))}
+        names = {node.attr for node in source.nodes if isinstance(node, ast.Attribute)}
+        names |= {found[1] for _, text in source.texts if (found := LAST.search(text))}
+        packages = PACKAGE.findall("\n".join([*source.imports, *(text for _, text in source.texts)]))
+        called |= {(package, name) for package in packages for name in names}
     for path in sorted(methods):
-        if called(path) not in named:
+        service, _, name = path.lstrip("/").partition("/")
+        if (service.rpartition(".")[0], name) not in called:
             yield f"{path} is called in no test of {TESTS}: show there what it does, and what it refuses"

@@ -6,6 +6,7 @@ it, names a method, a message or an event by which the message comes that has th
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,8 +62,8 @@ class _Module:
         self._image = image
         self._imported: dict[str, str] = {}
         """What a name stands for that is imported from generated modules: a package, or a message of it."""
-        self._methods: dict[str, set[str]] = {}
-        """The types of the methods that it may call or serve, by their short names."""
+        self._methods: defaultdict[str, list[Element]] = defaultdict(list)
+        """The methods that it may call or serve, by their short names: two packages may have the same."""
         self._aliases: dict[str, set[str]] = {}
         """What a name stands for that is given at the module's top."""
         try:
@@ -80,7 +81,7 @@ class _Module:
                 if element.kind in {"message", "enum"}:
                     found = [node] if element.name in symbols else []
                 elif element.kind == "method":
-                    found = [node] if _name(node) == element.proto.name and element.proto.name in self._methods else []
+                    found = [node] if element in self._methods.get(_name(node), []) else []
                 else:
                     found = list(self._named(node, element)) if element.parent in part.reach else []
                 yield from (each.lineno for each in found if isinstance(each, ast.expr | ast.stmt | ast.keyword))
@@ -107,19 +108,15 @@ class _Module:
                         package = found["package"]
                         self._imported[alias.asname or alias.name] = package + (found["symbol"] or "")
                         if found["stubs"]:
-                            self._methods |= self._types(package)
-
-    def _types(self, package: str) -> dict[str, set[str]]:
-        methods = [each for each in self._image.of_kind("method") if each.parent.rpartition(".")[0] == package]
-        return {
-            method.proto.name: {method.proto.input_type.lstrip("."), method.proto.output_type.lstrip(".")}
-            for method in methods
-        }
+                            for method in self._image.of_kind("method"):
+                                if method.parent.rpartition(".")[0] == package:
+                                    self._methods[method.proto.name].append(method)
 
     def _symbols(self, node: ast.AST) -> set[str]:
         """Answer the messages and enums that a node names, or whose method it names."""
         if isinstance(node, Function) or (isinstance(node, ast.Attribute) and node.attr in self._methods):
-            return self._methods.get(_name(node), set())
+            protos = [method.proto for method in self._methods.get(_name(node), [])]
+            return {name.lstrip(".") for proto in protos for name in (proto.input_type, proto.output_type)}
         dotted = _dotted(node)
         words = [self._imported[dotted[0]], *dotted[1:]] if dotted and dotted[0] in self._imported else []
         names = (".".join(words[:count]) for count in range(len(words), 0, -1))

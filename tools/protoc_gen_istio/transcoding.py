@@ -5,9 +5,11 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/grpc
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from google.api import annotations_pb2
+from google.protobuf import duration_pb2
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -15,17 +17,20 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
     MethodOptions,
 )
+from google.rpc import error_details_pb2
 
 from tools.protoc_gen_istio.contracts import Method
 from tools.protoc_gen_istio.settings import Settings
 
 FILTER = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
+DETAILS = str(error_details_pb2.DESCRIPTOR.name)
 WIDTH = 116
 
 
 def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> Iterator[str]:
     """Write the filter for methods that have a path over HTTP."""
     services = sorted({method.service for method in methods})
+    files = [*files, *_details({file.name for file in files})]
     text = base64.b64encode(_descriptors(methods, files).SerializeToString(deterministic=True)).decode()
     yield "apiVersion: networking.istio.io/v1alpha3"
     yield "kind: EnvoyFilter"
@@ -82,13 +87,17 @@ def _descriptors(methods: Sequence[Method], files: Sequence[FileDescriptorProto]
             kept[name] = bare
 
     for file in files:
-        if any(
-            f"{_full(file, service.name)}/{method.name}" in names
-            for service in file.service
-            for method in service.method
-        ):
+        called = (f"{_full(file, service.name)}/{method.name}" for service in file.service for method in service.method)
+        if file.name == DETAILS or not names.isdisjoint(called):
             keep(file.name)
     return FileDescriptorSet(file=kept.values())
+
+
+def _details(present: AbstractSet[str]) -> Iterator[FileDescriptorProto]:
+    """Answer the file of google.rpc's error details, and its import: without it Envoy leaves an error's body empty."""
+    for descriptor in (duration_pb2.DESCRIPTOR, error_details_pb2.DESCRIPTOR):
+        if descriptor.name not in present:
+            yield FileDescriptorProto.FromString(descriptor.serialized_pb)
 
 
 def _bare(file: FileDescriptorProto, methods: set[str]) -> FileDescriptorProto:
