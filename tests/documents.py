@@ -41,7 +41,7 @@ def blocks(*names: str) -> list[object]:
 
 
 def copy_checkout(copy: Path) -> Path:
-    """Copy the checkout as git sees it (times too, for make) into a repository of its own; the tools are ours."""
+    """Copy the checkout as git sees it (times too, for make) into a repository of its own, with what is installed."""
     tracked = subprocess.check_output(["/usr/bin/env", "git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ async def run_block(block: str, folder: Path, environment: Mapping[str, str], re
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(200):
             code = await process.wait()
     finally:
         # Services that the block started in the background go with it.
