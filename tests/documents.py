@@ -60,7 +60,8 @@ async def run_block(block: str, folder: Path, environment: Mapping[str, str], re
     script = re.sub(r"^(\S(?:.|\n[ ])+?) +# → (.+)$", checked, block, flags=re.MULTILINE)
     for old, new in replace.items():
         script = script.replace(old, new)
-    listeners = " ".join(re.findall(r"GRPC_LISTEN=(\S+)", script))
+    # One that is not told where to listen listens where the environment says.
+    listeners = " ".join([*re.findall(r"GRPC_LISTEN=(\S+)", script), environment.get("GRPC_LISTEN", "")])
     environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
     # A file, not a pipe: what runs in the background would hold a pipe open after the shell has ended.
     output = folder.parent / f"{folder.name}.log"
