@@ -1,0 +1,7 @@
+"""Calls that scenarios make."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Product = Callable[..., Awaitable[Any]]
+"""Reads a product, with a mark in the header x-fault: product("abort"), product("delay", timeout=0.2)."""

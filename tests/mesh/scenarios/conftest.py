@@ -1,0 +1,50 @@
+"""Gives each scenario's test its scenario, and prints what all of them have reached."""
+
+from collections.abc import AsyncIterator
+
+import grpc.aio
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from tests.mesh.harness import Mesh, dial
+from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.scenario import Scenario
+
+REACHED = pytest.StashKey[list[tuple[str, str, str]]]()
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest, mesh: Mesh) -> Scenario:
+    """Give the scenario that the test's file is named after: test_fault_abort.py has fault-abort."""
+    name = request.path.stem.removeprefix("test_").replace("_", "-")
+    return Scenario(name, mesh, request.config.stash.setdefault(REACHED, []).append)
+
+
+@pytest.fixture
+async def product(mesh: Mesh) -> AsyncIterator[Product]:
+    """Give what reads a product through the gateway, with a mark that an operator's routes may look for."""
+    async with dial(mesh.gateway) as channel:
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+
+        async def read(mark: str, timeout: float = 10) -> catalog_pb2.GetProductResponse:  # noqa: ASYNC109  # the call's
+            request = catalog_pb2.GetProductRequest(name="products/p-0001")
+            return await stub.GetProduct(request, metadata=grpc.aio.Metadata(("x-fault", mark)), timeout=timeout)
+
+        yield read
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    if rows := config.stash.get(REACHED, []):
+        table = Table(box=None, pad_edge=False)
+        for column in ("scenario", "asserted", "figure reached"):
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*row)
+        terminalreporter.section("scenarios")
+        console = Console(width=160, no_color=True)
+        with console.capture() as shown:
+            console.print(table)
+        terminalreporter.write_line(shown.get().rstrip())

@@ -1,0 +1,41 @@
+"""fault-delay: the calls that ask for it take half a second more, and end at their own deadline; nobody else's do."""
+
+import time
+
+from tests.mesh.calls import Shop, ending_of
+from tests.mesh.harness import eventually
+from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.scenario import Scenario
+
+DELAY = 0.5
+
+
+async def seconds(product: Product, mark: str) -> float:
+    began = time.monotonic()
+    assert await ending_of(product(mark)) == "OK"
+    return time.monotonic() - began
+
+
+async def test_the_calls_that_ask_for_it_take_half_a_second_more(
+    scenario: Scenario, shop: Shop, product: Product
+) -> None:
+    async with scenario.applied():
+        async for attempt in eventually(5):
+            with attempt:
+                assert await seconds(product, "delay") >= DELAY
+        marked = sorted([await seconds(product, "delay") for _ in range(10)])
+        others = sorted([await seconds(product, "none") for _ in range(10)])
+        began = time.monotonic()
+        assert (await ending_of(product("delay", timeout=0.2))).startswith("DEADLINE_EXCEEDED")
+        gave_up = time.monotonic() - began
+        assert await ending_of(shop.get_product()) == "OK"
+    assert marked[0] >= DELAY
+    assert others[4] < DELAY
+    assert gave_up < DELAY
+    async for attempt in eventually(5):
+        with attempt:
+            assert await seconds(product, "delay") < DELAY
+    scenario.reached(
+        "marked calls wait 0.5 s, or until their own deadline of 0.2 s",
+        f"median {marked[5]:.2f} s, others {others[5] * 1000:.0f} ms; gave up after {gave_up:.2f} s",
+    )
