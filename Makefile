@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call matrix test fuzz tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call matrix scenarios test fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -37,6 +37,9 @@ call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Meth
 
 matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
 	@$(BIN)/python -m tools.matrix
+
+scenarios: $(VENV) tools ## Play every traffic scenario on a mesh of its own, and tell what each has reached
+	@$(BIN)/pytest tests/mesh/scenarios $(ARGS)
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest $(ARGS)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import blocks, copy_checkout, run_block
+from tests.documents import ROOT, blocks, copy_checkout, run_block
 from tests.mesh.harness import Mesh, mesh_command
 
+SCENARIOS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("mesh/istio/scenarios/*/README.md"))
+READMES = ("README.md", "mesh/local/README.md", "mesh/istio/README.md", *SCENARIOS)
 
-@pytest.mark.parametrize("block", blocks("README.md", "mesh/local/README.md", "mesh/istio/README.md"))
+
+@pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
     environment = mesh.environment | {"MESH_INSTANCE": mesh.name}
