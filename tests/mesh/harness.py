@@ -92,13 +92,13 @@ class Mesh:
 
     @asynccontextmanager
     async def applied(self, *manifests: Manifest) -> AsyncIterator[None]:
-        """Apply manifests for the length of a block."""
+        """Apply manifests for the length of a block; afterwards their Pods are gone too."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
         await self.kubectl("apply", "-f", "-", stdin=text)
         try:
             yield
         finally:
-            await self.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
+            await self.kubectl("delete", "--cascade=foreground", "--ignore-not-found", "-f", "-", stdin=text)
 
     @asynccontextmanager
     async def scaled(self, workload: str, replicas: int, namespace: str = "shop") -> AsyncIterator[None]:

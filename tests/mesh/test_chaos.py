@@ -74,6 +74,7 @@ async def targets(mesh: Mesh) -> dict[str, Find]:
     def find(program: str, uid: str) -> Find:
         return lambda: mesh.processes(program, uid)
 
+    await mesh.settled()  # who is on his way out does not come back
     found = {"kafka": find("java", "")}
     for namespace in ("shop", "istio-ingress"):
         # Those of the operator's Jobs end by themselves.
