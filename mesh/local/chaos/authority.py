@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Mapping
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,6 +75,7 @@ class Authority:
         words = ["apply", "--server-side", "--force-conflicts", "-f", "-"]
         await ground.kubectl(*words, stdin=json.dumps(secret))
         await _restarted(ground, ISTIO)
+        await _connected(ground)
         # A Pod that begins before would not know the authority that istiod itself shows it after the next step.
         for namespace in WORKLOADS:
             await _told(ground, namespace, self.roots)
@@ -137,14 +140,18 @@ async def _until(ground: Ground, over: datetime) -> None:
 
 async def certificates(ground: Ground, app: str = "") -> dict[str, tuple[Chain, Chain]]:
     """Ask the Envoys of all workloads, or of one: Pod → (the chain that it shows, the roots that it trusts)."""
-    found = {}
-    for namespace in WORKLOADS:
-        for pod in (await ground.get("pods", "-n", namespace))["items"]:
-            metadata = pod["metadata"]
-            leaves = "deletionTimestamp" in metadata or pod["status"]["phase"] != "Running"
-            if not leaves and app in {"", metadata["labels"].get("app")}:
-                found[metadata["name"]] = await asyncio.to_thread(_shown, ground.instance, metadata)
-    return found
+    pods = [pod for pod in await _pods(ground) if app in {"", pod["labels"].get("app")}]
+    return {pod["name"]: await asyncio.to_thread(_shown, ground.instance, pod) for pod in pods}
+
+
+async def _pods(ground: Ground) -> list[Any]:
+    """Find the metadata of all Pods with a certificate that are there to stay."""
+    found = [pod for namespace in WORKLOADS for pod in (await ground.get("pods", "-n", namespace))["items"]]
+    return [
+        pod["metadata"]
+        for pod in found
+        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
+    ]
 
 
 def _shown(instance: Instance, pod: Any) -> tuple[Chain, Chain]:  # noqa: ANN401  # JSON
@@ -186,9 +193,37 @@ async def _restarted(ground: Ground, namespace: str) -> None:
 
 async def _told(ground: Ground, namespace: str, roots: str) -> None:
     """Wait until istiod has told a namespace's new Pods whom to trust."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            data = (await ground.get("configmap", "-n", namespace, "istio-ca-root-cert"))["data"]
-            if set(_read(data["root-cert.pem"])) == set(_read(roots)):
-                return
-            await asyncio.sleep(0.5)
+
+    async def told() -> bool:
+        data = (await ground.get("configmap", "-n", namespace, "istio-ca-root-cert"))["data"]
+        return set(_read(data["root-cert.pem"])) == set(_read(roots))
+
+    await _wait(f"istiod has not told {namespace} whom to trust", told)
+
+
+async def _connected(ground: Ground) -> None:
+    """Wait until every Envoy has found the new istiod: before that it hears of no Pod that comes or goes."""
+
+    async def connected() -> bool:
+        return await asyncio.to_thread(_proxies, ground.instance) >= len(await _pods(ground))
+
+    await _wait("not every Envoy has found the new istiod", connected)
+
+
+def _proxies(instance: Instance) -> int:
+    """Ask istiod how many Envoys are connected to it."""
+    try:
+        with urllib.request.urlopen(f"http://{instance.node_ip}:15014/metrics", timeout=5) as reply:
+            metrics: str = reply.read().decode()
+    except OSError:
+        return 0
+    return sum(int(count) for count in re.findall(r"^pilot_xds\{.*\} (\d+)$", metrics, re.MULTILINE))
+
+
+async def _wait(missing: str, done: Callable[[], Awaitable[bool]]) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await done():  # noqa: ASYNC110  # it is not ours to tell
+                await asyncio.sleep(0.5)
+    except TimeoutError:
+        raise MeshError(f"{missing} after {PATIENCE} s", fix="`mesh status`, `mesh logs istiod`") from None

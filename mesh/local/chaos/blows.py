@@ -135,9 +135,9 @@ EXPERIMENTS = {
         ),
         Experiment(
             "abort",
-            "a service that refuses a tenth of the calls is asked again, and nine orders of ten sell at least",
-            Promise(success=90),
-            faulty(abort=_percent(10, grpcStatus="UNAVAILABLE")),
+            "while a service refuses every call orders do not sell, and none of them is left half done",
+            Promise(success=0),
+            faulty(abort=_percent(100, grpcStatus="UNAVAILABLE")),
             service="payments",
         ),
         Experiment(
