@@ -117,7 +117,7 @@ class Load:
     async def _buy(self, began: float) -> None:
         wish = orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
-            customer="customers/chaos",
+            customer="customers/me",
             items=[orders_pb2.PlaceOrderItem(product=f"products/p-{next(self._products):04}", quantity=1)],
             payment_token="tok_visa",  # noqa: S106  # stands for no card
             shipping_address=orders_pb2.ShippingAddress(
