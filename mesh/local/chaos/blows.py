@@ -7,7 +7,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 from mesh.local.agent.processes import Process
-from mesh.local.chaos.authority import renewed, rotated
+from mesh.local.chaos.authority import rotated
+from mesh.local.chaos.certificates import renewed
 from mesh.local.chaos.experiment import APP, ENVOY, Experiment, Ground, Promise
 
 Blow = Callable[[Ground], AbstractAsyncContextManager[None]]
