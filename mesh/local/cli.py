@@ -11,7 +11,7 @@ from rich.console import Console
 from mesh.local import demo, down, instance, kubectl, status, tools, up, users
 from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
-from mesh.local.instance import Instance
+from mesh.local.instance import TLS_OFFSET, Instance
 from mesh.local.kafka.fetch import fetch
 
 app = typer.Typer(
@@ -46,7 +46,10 @@ def _running(name: str) -> Instance:
 def up_(
     name: Name = "default",
     gateway_port: Annotated[
-        int | None, typer.Option(help="The gateway's port, 8080 when never given.", min=1024, max=65535)
+        int | None,
+        typer.Option(
+            help="The gateway's port, 8080 when never given; TLS 363 above.", min=1024, max=65535 - TLS_OFFSET
+        ),
     ] = None,
     *,
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
@@ -126,6 +129,8 @@ def env(name: Name = "default") -> None:
     for key, value in (
         ("KUBECONFIG", str(mesh.kubeconfig)),
         ("MESH_GATEWAY", mesh.gateway),
+        ("MESH_TLS_GATEWAY", mesh.tls_gateway),
+        ("MESH_CA", str(mesh.gateway_authority)),
         ("MESH_HOME", str(mesh.home)),
     ):
         typer.echo(f"export {key}={shlex.quote(value)}")
@@ -189,6 +194,7 @@ the mesh is up. Next:
   kubectl get pods -A
   grpcurl -plaintext {mesh.gateway} list
   grpcurl -plaintext -d '{{"page_size": 3}}' {mesh.gateway} shop.catalog.v1.CatalogService/ListProducts
+  curl --cacert "$MESH_CA" https://{mesh.tls_gateway}/v1/products/p-0001
   .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
   .venv/bin/mesh status{option}               memory of every Pod
   .venv/bin/mesh down{option}                 end it; the data stays"""
