@@ -1,32 +1,73 @@
 """What every test shares: its marker, which is the folder that it stands in, and where it notes what it measured."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
-MEASURED = pytest.StashKey[list[str]]()
+NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 Measured = Callable[[str], None]
 """Notes a figure, which is shown at the end of the run."""
 
 
+class Worker(Protocol):
+    """One process of a run on several, as xdist shows it to the one that reports, and what it gave back at its end."""
+
+    config: pytest.Config
+    workeroutput: dict[str, Any]
+
+
+def notes(config: pytest.Config, kind: str) -> list[Any]:
+    """Answer the notes of a kind, to read and to add to: what is told at the run's end, strings or tuples of them."""
+    return config.stash.setdefault(NOTES, defaultdict(list))[kind]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its folder under tests/, so that `pytest -m unit` runs what stands in tests/unit."""
+    """Mark each test with its folder under tests/, so that `pytest -m unit` runs what stands in tests/unit.
+
+    A run on several processes (`-n`) divides the suite between them by what it starts: the mesh's tests share one
+    mesh, and those of the services one database's server.
+    """
     for item in items:
-        item.add_marker(item.path.relative_to(TESTS).parts[0])
+        folder = item.path.relative_to(TESTS).parts[0]
+        item.add_marker(folder)
+        case = getattr(item, "callspec", None)
+        item.add_marker(pytest.mark.xdist_group(f"{folder} {case.params.get('storage', '') if case else ''}"))
+    # The mesh's take longest. They begin first, so that no process waits for them at the end.
+    items.sort(key=lambda item: item.get_closest_marker("mesh") is None)
 
 
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Measured:
     """Note a figure; all of them stand at the end of the run's output."""
-    return request.config.stash.setdefault(MEASURED, []).append
+    return notes(request.config, "measured").append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what this process's tests have noted, if it is one of several."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["notes"] = dict(session.config.stash.get(NOTES, {}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Worker) -> None:
+    """Take what another process's tests have noted."""
+    for kind, noted in getattr(node, "workeroutput", {}).get("notes", {}).items():
+        notes(node.config, kind).extend(noted)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the figures that tests measured."""
-    if figures := config.stash.get(MEASURED, []):
+    if figures := notes(config, "measured"):
         terminalreporter.section("measured")
         for figure in figures:
             terminalreporter.line(figure)

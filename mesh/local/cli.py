@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from mesh.local import demo, down, instance, kubectl, status, tools, up, users
+from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.kafka.fetch import fetch
@@ -31,6 +32,13 @@ def _existing(name: str) -> Instance:
     found = instance.existing(name)
     if not found:
         raise MeshError(f"there is no mesh '{name}'", fix="`mesh up` makes it")
+    return found
+
+
+def _running(name: str) -> Instance:
+    found = _existing(name)
+    if not down.agent_of(found):
+        raise MeshError(f"mesh '{name}' does not run", fix="`mesh up` starts it")
     return found
 
 
@@ -133,10 +141,29 @@ def token(
 
     With another role than customer it is another user, whom the operator gave that role.
     """
-    mesh = _existing(name)
-    if not down.agent_of(mesh):
-        raise MeshError(f"mesh '{name}' does not run", fix="`mesh up` starts it")
-    typer.echo(users.token(mesh, role))
+    typer.echo(users.token(_running(name), role))
+
+
+@app.command()
+def chaos(
+    experiment: Annotated[str, typer.Argument(help="One experiment, or all; none lists them.")] = "",
+    service: Annotated[str, typer.Option(help="Whom it hits, where that can be chosen.")] = "",
+    seconds: Annotated[float, typer.Option(help="How long the blow lasts at least.", min=1, max=300)] = 8,
+    success: Annotated[
+        float | None, typer.Option(help="Another promise: percent of the orders that sell meanwhile.", min=0, max=100)
+    ] = None,
+    name: Name = "default",
+) -> None:
+    """Break something under a small load, and tell what came of it. Exit code 1 when a hypothesis does not hold.
+
+    Ctrl-C ends it and takes back what was done.
+    """
+    if not experiment:
+        console.print(bench.listing())
+        return
+    chosen = bench.choose(experiment, service, success)
+    if not bench.run(_running(name), chosen, seconds, console):
+        raise typer.Exit(1)
 
 
 @app.command("tools")

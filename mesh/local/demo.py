@@ -22,7 +22,7 @@ def place_order(instance: Instance, console: Console) -> None:
     # One request_id: one order, however often sent.
     request: dict[str, object] = {
         "request_id": str(uuid.uuid4()),
-        "customer": "customers/demo",
+        "customer": "customers/me",
         "items": [{"product": "products/p-0001", "quantity": 1}],
         "payment_token": "tok_visa",
         "shipping_address": {

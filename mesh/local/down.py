@@ -35,7 +35,7 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
     workloads = [folder for folder in pods if folder not in control]
     ran |= bool(agents) or bool(_all(pods))
     # Apps end in order, so that what they have begun is finished; proxies hold nothing worth waiting for.
-    _end((process for folder in workloads for name, process in _leaders(folder) if name != "istio-proxy"), APP_GRACE)
+    _end((process for folder in workloads for name, process in leaders(folder) if name != "istio-proxy"), APP_GRACE)
     _end(_all(workloads), 0)
     # etcd last: the API server takes its time to end when its store has gone first.
     _end(_all(folder for folder in control if folder.name != "static-etcd"), CONTROL_GRACE)
@@ -77,7 +77,7 @@ def _running(record: Path) -> Process | None:
     return process if process.alive() else None
 
 
-def _leaders(folder: Path) -> list[tuple[str, Process]]:
+def leaders(folder: Path) -> list[tuple[str, Process]]:
     """(container, process) for each container of the Pod that runs."""
     return [(record.stem, process) for record in folder.glob("containers/*.json") if (process := _running(record))]
 

@@ -13,8 +13,10 @@ def environment(instance: Instance) -> dict[str, str]:
     return os.environ | {"KUBECONFIG": str(instance.kubeconfig)}
 
 
-def run(instance: Instance, tool: str, *words: str, stdin: str | None = None, timeout: float = 120) -> str:
-    """Run a tool with the instance's kubeconfig; its standard output.
+def run(
+    instance: Instance, tool: str, *words: str, stdin: str | None = None, timeout: float = 120, alone: bool = False
+) -> str:
+    """Run a tool with the instance's kubeconfig; its standard output. Ctrl-C does not end it when it runs alone.
 
     Raises:
         MeshError: it failed; holds the tool's own words.
@@ -29,6 +31,7 @@ def run(instance: Instance, tool: str, *words: str, stdin: str | None = None, ti
             timeout=timeout,
             env=environment(instance),
             check=False,
+            start_new_session=alone,
         )
     except subprocess.TimeoutExpired:
         raise MeshError(

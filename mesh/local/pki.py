@@ -36,17 +36,17 @@ def ensure(instance: Instance) -> None:
         return
     pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca_key, ca = _authority()
-    _write(pki / "ca.crt", _pem(ca))
+    _write(pki / "ca.crt", pem(ca))
     for name, usage in (
         ("apiserver", ExtendedKeyUsageOID.SERVER_AUTH),
         ("kubelet", ExtendedKeyUsageOID.SERVER_AUTH),
         ("apiserver-kubelet-client", ExtendedKeyUsageOID.CLIENT_AUTH),
     ):
         key, certificate = _issue(name, instance.node_ip, usage, ca_key, ca)
-        _write(pki / f"{name}.key", _key_pem(key))
-        _write(pki / f"{name}.crt", _pem(certificate))
+        _write(pki / f"{name}.key", key_pem(key))
+        _write(pki / f"{name}.crt", pem(certificate))
     signer = ec.generate_private_key(ec.SECP256R1())
-    _write(pki / "sa.key", _key_pem(signer))
+    _write(pki / "sa.key", key_pem(signer))
     _write(
         pki / "sa.pub",
         signer.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
@@ -85,10 +85,10 @@ def _kubeconfig(instance: Instance, user: str, token: str) -> bytes:
 def _authority() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mesh-ca")])
-    builder = _builder(name, name, key.public_key()).add_extension(
+    begun = builder(name, name, key.public_key()).add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True
     )
-    return key, builder.sign(key, hashes.SHA256())
+    return key, begun.sign(key, hashes.SHA256())
 
 
 def _issue(
@@ -96,16 +96,17 @@ def _issue(
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     hosts = [x509.DNSName("kubernetes.default.svc"), x509.DNSName(NODE), x509.IPAddress(ipaddress.ip_address(address))]
-    builder = (
-        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), ca.subject, key.public_key())
+    begun = (
+        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), ca.subject, key.public_key())
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
-    return key, builder.sign(ca_key, hashes.SHA256())
+    return key, begun.sign(ca_key, hashes.SHA256())
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    """Begin a certificate that is good for ten years."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -119,11 +120,13 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
     )
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
+def pem(certificate: x509.Certificate) -> bytes:
+    """Write a certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Write a private key as PEM, PKCS 8, in the clear."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

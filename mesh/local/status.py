@@ -75,7 +75,16 @@ def ask_proxy(instance: Instance, workload: str, path: str) -> str:
     ]
     if not named:
         raise MeshError(f"no Pod of {workload} runs in {namespace}", fix="`mesh status` lists what runs")
-    slot = int((instance.pods / named[0]["metadata"]["uid"] / "slot").read_text())
+    return ask_pod(instance, named[0]["metadata"], path)
+
+
+def ask_pod(instance: Instance, metadata: dict[str, Any], path: str) -> str:
+    """What Envoy's admin API answers in a Pod, whose metadata is given.
+
+    Raises:
+        MeshError: no answer.
+    """
+    slot = int((instance.pods / metadata["uid"] / "slot").read_text())
     url = f"http://127.0.0.1:{instance.admin_port(slot)}/{path.lstrip('/')}"
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
@@ -83,7 +92,7 @@ def ask_proxy(instance: Instance, workload: str, path: str) -> str:
             return text
     except OSError as error:
         raise MeshError(
-            f"the Envoy of {named[0]['metadata']['name']} gave no answer to /{path}",
+            f"the Envoy of {metadata['name']} gave no answer to /{path}",
             why=str(error),
             fix="`mesh proxy WORKLOAD help` lists the paths",
         ) from None

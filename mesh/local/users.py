@@ -2,18 +2,15 @@
 
 import base64
 import json
-import os
 import re
 import secrets
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from mesh.local import kubectl, tools
+from mesh.local import operator
 from mesh.local.calls import call
 from mesh.local.errors import MeshError
-from mesh.local.instance import REPOSITORY, Instance
+from mesh.local.instance import Instance
 
 SERVICE = "shop.identity.v1.IdentityService"
 CUSTOMER = "customer"
@@ -62,19 +59,6 @@ def _claims(issued: str) -> Any:  # noqa: ANN401  # JSON
 def _give(instance: Instance, name: str, role: str) -> None:
     """Have the operator's Job give a user a role, as nobody else may."""
     request = {"user": {"name": name, "roles": [role]}, "update_mask": "roles"}
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(REPOSITORY / "tools/operator_job.py"),
-            "call",
-            f"{SERVICE}/UpdateUser",
-            json.dumps(request),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=kubectl.environment(instance) | {"PATH": f"{tools.bin_dir()}:{os.environ['PATH']}"},
-    )
+    done = operator.run(instance, "call", f"{SERVICE}/UpdateUser", json.dumps(request))
     if done.returncode:
         raise MeshError(f"the operator could not make a {role} of {name}", why=(done.stdout + done.stderr).strip())

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from uuid import UUID, uuid5
 
+# The id by which a customer may speak of themselves; no customer's.
+ME = "me"
 # The largest total of one order, in cents: the most that payments takes.
 MOST_CENTS = 1_000_000 * 100
 # So often an order fails to be undone before it is parked. Recovery tries every 10 s, so this is half an hour of trying
@@ -87,6 +89,13 @@ class OrderNotFoundError(Exception):
         super().__init__(f"there is no order {order}")
 
 
+class NotYourCustomerError(Exception):
+    """A customer asks about another one, or nobody is there whom "me" could mean."""
+
+    def __init__(self) -> None:
+        super().__init__("these are another customer's orders: ask for your own, as customers/me")
+
+
 class OrderStateError(Exception):
     """The order is not confirmed, so there is nothing to cancel, or not yet."""
 
@@ -133,6 +142,28 @@ class TotalTooLargeError(Exception):
 
 class TakenOverError(Exception):
     """Another process has carried the order on since it was read; whoever read it must leave it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a customer, by id, to whom the others' orders are none; or the shop itself, which sees all."""
+
+    customer: str | None = None
+
+    def meant(self, customer: str) -> str:
+        """Answer which customer is asked about, ME being the caller. Raises NotYourCustomerError for another one."""
+        if self.customer is None and customer != ME:
+            return customer
+        if self.customer is None or customer not in (ME, self.customer):
+            raise NotYourCustomerError
+        return self.customer
+
+    def sees(self, customer: str) -> bool:
+        """Tell whether a customer's orders are there for the caller."""
+        return self.customer in (None, customer)
+
+
+SHOP = Caller()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ from functools import partial
 from typing import Protocol
 
 from services.orders.domain import (
+    SHOP,
+    Caller,
     Cart,
     Destination,
     Order,
+    OrderNotFoundError,
     Product,
     TakenOverError,
     Wanted,
@@ -73,34 +76,38 @@ class Orders:
             known = await self._begin(request, lambda store: store.add(order, self.announce), self.saga.place)
         return await self._settled(known)
 
-    async def order(self, order_id: str) -> Order:
-        """Answer one order. Raises OrderNotFoundError."""
+    async def order(self, order_id: str, caller: Caller = SHOP) -> Order:
+        """Answer one order. Raises OrderNotFoundError, for another customer's too: nobody learns that it is there."""
         async with self.database.read() as connection:
-            return await Store(connection).order(order_id)
+            order = await Store(connection).order(order_id)
+        if not caller.sees(order.customer):
+            raise OrderNotFoundError(order_id)
+        return order
 
     async def orders_after(self, after: str, wanted: Wanted, limit: int) -> Sequence[Order]:
         """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
         async with self.database.read() as connection:
             return await Store(connection).orders_after(after, wanted, limit)
 
-    async def watch(self, order_id: str) -> AsyncIterator[Order]:
+    async def watch(self, order_id: str, caller: Caller = SHOP) -> AsyncIterator[Order]:
         """Answer the order as it is, and then its newest revision each time it has moved, until it has ended.
 
         Raises OrderNotFoundError.
         """
         with self.news.follow(order_id) as follower:
-            follower.tell(await self.order(order_id))
+            follower.tell(await self.order(order_id, caller))
             while True:
                 order = await follower.moved()
                 yield order
                 if order.has_ended:
                     return
 
-    async def cancel(self, request: IdentifiedRequest, order_id: str) -> Order:
+    async def cancel(self, request: IdentifiedRequest, order_id: str, caller: Caller = SHOP) -> Order:
         """Undo a confirmed order, as `request` asks for; answer it at its end, or in time.
 
         Raises OrderNotFoundError, OrderStateError or RequestIdReusedError; nothing is changed then.
         """
+        await self.order(order_id, caller)
         change = partial(_changed, order_id, lambda order: order.cancelling(datetime.now(UTC)))
         # Whoever else is at it does the same: its calls are made once, and its end is written once.
         return await self._settled(await self._begin(request, change, self.saga.cancel))

@@ -2,13 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from services.orders.domain import (
+    SHOP,
+    Caller,
     Cart,
     Destination,
     MixedCurrenciesError,
@@ -24,7 +26,7 @@ from services.orders.domain import (
 from services.runtime.errors import bad_request
 from services.runtime.instants import timestamp
 from services.runtime.money import from_cents
-from services.runtime.names import resource_id
+from services.runtime.names import foreign_id, resource_id
 from services.runtime.paging import Page, read_page
 from services.runtime.validation import InvalidFieldsError, Violation
 from shop.orders.v1 import orders_pb2 as pb
@@ -34,7 +36,24 @@ EVERYBODY = "-"
 DIGITS = 16
 RESUME_TOKEN = re.compile(rf"(?P<order>[^:]+):[0-9a-f]{{{DIGITS}}}")
 
+# Who is signed in, "users/{id}", as the gateway has it from the token; in the mesh nobody is. A user is the customer of
+# the same id.
+USER = "x-user"
+
 Told = TypeVar("Told", bound=Message)
+Asked = TypeVar("Asked", pb.PlaceOrderRequest, pb.ListOrdersRequest)
+
+
+def read_caller(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
+    """Answer who asks. Raises ForeignNameError if that is no user."""
+    users = [str(value) for key, value in metadata if key == USER]
+    return Caller(foreign_id(",".join(users), "users")) if users else SHOP
+
+
+def meant(request: Asked, caller: Caller) -> Asked:
+    """Answer the request with the customer whom its caller means. Raises NotYourCustomerError."""
+    request.customer = f"customers/{caller.meant(resource_id(request.customer))}"
+    return request
 
 
 def read_cart(request: pb.PlaceOrderRequest) -> Cart:

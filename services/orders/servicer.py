@@ -20,6 +20,7 @@ ERRORS = ErrorTable(
     "orders.shop.example",
     {
         domain.OrderNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
+        domain.NotYourCustomerError: Refusal(grpc.StatusCode.PERMISSION_DENIED, "CUSTOMER_NOT_YOURS"),
         domain.OrderStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
         domain.OrderNotParkedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
         domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
@@ -42,24 +43,24 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
-        cart = messages.read_cart(request)
-        order = await self._orders.place(request, cart)
+        placing = messages.meant(request, caller_of(context))
+        order = await self._orders.place(placing, messages.read_cart(placing))
         return pb.PlaceOrderResponse(order=messages.write_order(order))
 
     @override
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
-        order = await self._orders.order(resource_id(request.name))
+        order = await self._orders.order(resource_id(request.name), caller_of(context))
         return pb.GetOrderResponse(order=messages.write_order(order))
 
     @override
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
-        orders = self._orders.watch(messages.read_watch(request))
+        orders = self._orders.watch(messages.read_watch(request), caller_of(context))
         async for order, token in messages.write_changes(orders, messages.write_order, request.resume_token):
             yield pb.WatchOrderResponse(order=order, resume_token=token)
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
-        order = await self._orders.cancel(request, resource_id(request.name))
+        order = await self._orders.cancel(request, resource_id(request.name), caller_of(context))
         return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
@@ -69,10 +70,15 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
-        wanted, page = messages.read_list(request)
+        wanted, page = messages.read_list(messages.meant(request, caller_of(context)))
         found = await self._orders.orders_after(page.after, wanted, page.limit)
         orders, token = page.cut(found, key=lambda order: order.id)
         return pb.ListOrdersResponse(orders=map(messages.write_order, orders), next_page_token=token)
+
+
+def caller_of(context: Context) -> domain.Caller:
+    """Answer who has made a call."""
+    return messages.read_caller(context.invocation_metadata() or ())
 
 
 def add(orders: Orders, server: grpc.aio.Server) -> str:

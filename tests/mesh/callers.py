@@ -1,5 +1,6 @@
 """Every method as those call it who may: outsiders through the gateway, services through their sidecars."""
 
+import time
 from collections.abc import Mapping
 from functools import cache
 from typing import NoReturn
@@ -12,13 +13,16 @@ from typing_extensions import override
 from mesh.local.users import CUSTOMER
 from tests.mesh import policies
 from tests.mesh.calls import status_of
-from tests.mesh.harness import ROOT, Manifest, Mesh, dial
+from tests.mesh.harness import ROOT, TOKEN_SECONDS, Manifest, Mesh, dial
+from tests.mesh.signer import Signer
 from tests.services.writes import Caller
 from tests.tidy.contracts import service_of
 from tools.matrix.cells import graph
 from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"
+# The customer of tests/services/shop.py, in whose name outsiders call.
+BUYER = "users/ada"
 ERRAND = {"app": OPERATOR, "errand": "yes"}
 
 
@@ -57,7 +61,8 @@ class MeshCaller(Caller):
         [pod] = (await mesh.get("pods", "-n", "shop", "-l", ",".join(map("=".join, ERRAND.items()))))["items"]
         pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
         found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        tokens = {role: await mesh.token(role) for role in {*roles().values()}}
+        signer, until = Signer.of(mesh.home), int(time.time()) + TOKEN_SECONDS
+        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=until) for role in {*roles().values()}}
         return cls({GATEWAY: mesh.gateway, **found}, tokens)
 
     @override

@@ -52,10 +52,10 @@ class Shop:
     async def list_orders(self) -> orders_pb2.ListOrdersResponse:
         """Read the test's own orders."""
         return await self._orders.ListOrders(
-            orders_pb2.ListOrdersRequest(customer="customers/test"), timeout=self._timeout
+            orders_pb2.ListOrdersRequest(customer="customers/me"), timeout=self._timeout
         )
 
-    def wish(self, customer: str = "customers/test") -> orders_pb2.PlaceOrderRequest:
+    def wish(self, customer: str = "customers/me") -> orders_pb2.PlaceOrderRequest:
         """Make a request for one piece, which is shipped."""
         return orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),

@@ -98,10 +98,12 @@ async def test_attempts_are_as_many_as_the_contract_allows(mesh: Mesh, caller: M
 async def test_an_order_whose_answer_is_lost_is_placed_once(mesh: Mesh, caller: MeshCaller) -> None:
     request = await placing(caller)
     assert isinstance(request, orders_pb2.PlaceOrderRequest)
-    request.customer = f"customers/{uuid.uuid4()}"
-    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}PlaceOrder", request) == 1
     asked = orders_pb2.ListOrdersRequest(customer=request.customer)
-    [order] = (await caller.reply(f"{ORDERS}ListOrders", asked)).orders
+    before = {order.name for order in (await caller.reply(f"{ORDERS}ListOrders", asked)).orders}
+    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}PlaceOrder", request) == 1
+    # The newest come first.
+    found = (await caller.reply(f"{ORDERS}ListOrders", asked)).orders
+    [order] = [each for each in found if each.name not in before]
     assert order.state == orders_pb2.Order.STATE_CONFIRMED
     assert (await caller.reply(f"{ORDERS}PlaceOrder", request)).order == order, "the same request, sent by its caller"
 

@@ -17,7 +17,8 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from shop.orders.v1 import orders_pb2 as pb
 from tests.conftest import Measured
 from tests.mesh.calls import Shop, SteadyCalls, plenty, status_of
-from tests.mesh.harness import ROOT, Mesh, eventually
+from tests.mesh.harness import ROOT, TOKEN_SECONDS, Mesh, dial, eventually
+from tests.mesh.signer import Signer
 
 CLIENTS = 8
 LEAST_ORDERS, LEAST_KILLS = 500, 20
@@ -162,9 +163,18 @@ async def all_back(mesh: Mesh, shop: Shop) -> None:
 
 
 @pytest.fixture
-async def customer(mesh: Mesh, shop: Shop, seed: int) -> AsyncIterator[str]:
+async def shop(mesh: Mesh, seed: int) -> AsyncIterator[Shop]:
+    """Give the public methods to a customer who has no orders yet."""
+    user = f"users/chaos-{seed}-{time.time_ns()}"
+    token = Signer.of(mesh.home).token(sub=user, exp=int(time.time()) + TOKEN_SECONDS)
+    async with dial(mesh.gateway, token=token) as channel:
+        yield Shop(channel)
+
+
+@pytest.fixture
+async def customer(mesh: Mesh, shop: Shop) -> AsyncIterator[str]:
     """Give the name of a customer whose orders, however the test goes, have all ended and been told after it."""
-    name = f"customers/chaos-{seed}-{time.time_ns()}"
+    name = "customers/me"
     yield name
     await all_back(mesh, shop)
     await all_ended(shop, name)

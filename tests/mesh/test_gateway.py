@@ -49,7 +49,7 @@ async def test_grpcurl_describes_a_service_without_its_proto_file(mesh: Mesh, na
 async def test_grpcurl_places_an_order_and_finds_it_again(mesh: Mesh) -> None:
     request = {
         "request_id": str(uuid.uuid4()),
-        "customer": "customers/grpcurl",
+        "customer": "customers/me",
         "items": [{"product": "products/p-0001", "quantity": 1}],
         "payment_token": "tok_visa",
     }

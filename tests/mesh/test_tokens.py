@@ -71,7 +71,7 @@ async def test_a_bad_token_is_refused_even_where_anybody_is_let_in(mesh: Mesh, i
 def status_over_http(mesh: Mesh, token: str) -> int:
     """Ask for orders as JSON, with a token; answer HTTP's status."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(f"http://{mesh.gateway}/v1/orders?customer=customers/test", headers=headers)
+    request = urllib.request.Request(f"http://{mesh.gateway}/v1/orders?customer=customers/me", headers=headers)
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(request, timeout=10) as reply:

@@ -63,7 +63,7 @@ async def placed(orders: Stub, within: float = 30) -> pb.Order:
     """Place an order over one piece, which is collected."""
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
-        customer="customers/watcher",
+        customer="customers/me",
         items=[pb.PlaceOrderItem(product=plenty()[0], quantity=1)],
         payment_token="tok_visa",  # noqa: S106 - stands for no card
     )

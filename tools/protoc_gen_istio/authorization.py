@@ -18,14 +18,21 @@ def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> I
     for method in methods:
         for caller in graph.callers[method.name]:
             callers.setdefault(caller, []).append(method)
-    public = [method for method in methods if method.public]
+    public: dict[Audience, list[Method]] = {}
+    for method in methods:
+        if method.public:
+            public.setdefault(method.audience, []).append(method)
     if not (public or callers):
         return
     yield from _head(declared.service, settings.namespace, "app", declared.service)
-    if public:
-        yield "    # From outside, through the gateway: what the contract gives an audience."
+    for audience, group in public.items():
+        yield f"    # From outside, through the gateway: AUDIENCE_{audience.name}."
         yield from _from(settings.gateway_principal)
-        yield from _paths(public)
+        yield from _paths(group)
+        if audience is Audience.SIGNED_IN and settings.user_header:
+            yield "      when:"
+            yield f"        - key: request.headers[{settings.user_header}]"
+            yield '          values: ["*"]'
     for caller in sorted(callers):
         yield f"    # {files[caller]}"
         yield from _from(settings.principal(caller))

@@ -28,6 +28,8 @@ class Settings:
     """the value of the label `istio` of the gateway's workload"""
     issuer: str = ""
     """who signs the access tokens (the claim `iss`); empty, whoever a RequestAuthentication trusts"""
+    user_header: str = ""
+    """the header in which the gateway names who is signed in; a service refuses the gateway's calls without it"""
     max_depth: int = 3
     """how many services may wait for each other in a row"""
 

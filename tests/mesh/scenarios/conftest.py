@@ -9,18 +9,17 @@ from rich.console import Console
 from rich.table import Table
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from tests.conftest import notes
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.calls import Product
 from tests.mesh.scenarios.scenario import Scenario
-
-REACHED = pytest.StashKey[list[tuple[str, str, str]]]()
 
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest, mesh: Mesh) -> Scenario:
     """Give the scenario that the test's file is named after: test_fault_abort.py has fault-abort."""
     name = request.path.stem.removeprefix("test_").replace("_", "-")
-    return Scenario(name, mesh, request.config.stash.setdefault(REACHED, []).append)
+    return Scenario(name, mesh, notes(request.config, "scenarios").append)
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ async def product(mesh: Mesh, agent: str) -> AsyncIterator[Product]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
-    if rows := config.stash.get(REACHED, []):
+    if rows := notes(config, "scenarios"):
         table = Table(box=None, pad_edge=False)
         for column in ("scenario", "asserted", "figure reached"):
             table.add_column(column)

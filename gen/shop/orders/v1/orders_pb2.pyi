@@ -393,7 +393,9 @@ class PlaceOrderRequest(_message.Message):
     id makes the same order, however often it is sent.
     """
     customer: _builtins.str
-    """Who buys, "customers/{id}"; the id has 1 to 64 letters, digits and characters of "-_."."""
+    """Who buys, "customers/{id}"; the id has 1 to 64 letters, digits and characters of "-_.". "customers/me" is who is
+    signed in.
+    """
     payment_token: _builtins.str
     """The token that stands for the payer's card, as the card form gave it: 1 to 128 characters. It is not
     part of the order and cannot be read back.
@@ -564,7 +566,9 @@ class ListOrdersRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     PARKED_ONLY_FIELD_NUMBER: _builtins.int
     customer: _builtins.str
-    """Whose orders to answer, "customers/{id}"; "customers/-" means every customer's."""
+    """Whose orders to answer, "customers/{id}"; "customers/-" means every customer's, "customers/me" those of who is
+    signed in.
+    """
     page_size: _builtins.int
     """How many orders to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
     page_token: _builtins.str

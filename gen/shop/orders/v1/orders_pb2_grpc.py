@@ -29,6 +29,10 @@ class OrdersServiceStub:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
     the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
+    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
+    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
+    order. Calls from within the mesh, which nobody is signed in for, see every order.
+
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
     """
@@ -75,6 +79,10 @@ class OrdersServiceServicer:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
     the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
+    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
+    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
+    order. Calls from within the mesh, which nobody is signed in for, see every order.
+
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
     """
@@ -95,7 +103,8 @@ class OrdersServiceServicer:
         with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
         costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
         is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
-        is not known whether something is still held for it: it is rejected later.
+        is not known whether something is still held for it: it is rejected later. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if
+        the customer is another one than who is signed in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +126,7 @@ class OrdersServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
         page token was not given for the same customer and the same choice of orders, by this method or by the second
-        version's.
+        version's. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if it is not the customer who is signed in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +221,10 @@ def add_OrdersServiceServicer_to_server(servicer, server):
 class OrdersService:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
     the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
+
+    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
+    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
+    order. Calls from within the mesh, which nobody is signed in for, see every order.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.

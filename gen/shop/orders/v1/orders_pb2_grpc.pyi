@@ -20,6 +20,10 @@ class OrdersServiceStub:
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
     the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
+    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
+    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
+    order. Calls from within the mesh, which nobody is signed in for, see every order.
+
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
     """
@@ -41,7 +45,8 @@ class OrdersServiceStub:
     with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
     costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
     is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
-    is not known whether something is still held for it: it is rejected later.
+    is not known whether something is still held for it: it is rejected later. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if
+    the customer is another one than who is signed in.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """GetOrder answers one order.
@@ -55,7 +60,7 @@ class OrdersServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
     page token was not given for the same customer and the same choice of orders, by this method or by the second
-    version's.
+    version's. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if it is not the customer who is signed in.
     """
     WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.WatchOrderResponse]
     """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
@@ -95,6 +100,10 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
     the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
 
+    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
+    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
+    order. Calls from within the mesh, which nobody is signed in for, see every order.
+
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
     """
@@ -120,7 +129,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
         costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
         is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
-        is not known whether something is still held for it: it is rejected later.
+        is not known whether something is still held for it: it is rejected later. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if
+        the customer is another one than who is signed in.
         """
 
     @_abc_1.abstractmethod
@@ -146,7 +156,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
         page token was not given for the same customer and the same choice of orders, by this method or by the second
-        version's.
+        version's. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if it is not the customer who is signed in.
         """
 
     @_abc_1.abstractmethod

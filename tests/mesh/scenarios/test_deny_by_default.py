@@ -1,0 +1,46 @@
+"""deny-by-default: what stands on no list is refused; a policy lets one caller in to one method, while it is there."""
+
+import grpc
+
+from tests.mesh import policies
+from tests.mesh.calls import call_as
+from tests.mesh.harness import Mesh, eventually
+from tests.mesh.scenarios.scenario import Scenario
+
+CATALOG, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("catalog", "payments"))
+GET, LIST, BATCH, NO_SUCH = (
+    f"/shop.catalog.v1.CatalogService/{name}" for name in ("GetProduct", "ListProducts", "BatchGetProducts", "NoSuch")
+)
+CAPTURE = "/shop.payments.v1.PaymentsService/CapturePayment"
+LISTED_NOWHERE = [
+    *[("stranger", CATALOG, path) for path in (GET, LIST, BATCH, NO_SUCH)],
+    ("stranger", PAYMENTS, CAPTURE),
+    ("orders", CATALOG, LIST),
+    ("orders", CATALOG, NO_SUCH),
+]
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+HEARD = grpc.StatusCode.INVALID_ARGUMENT
+"""What the app itself says of an empty request: the call has come to it."""
+
+
+async def test_what_is_on_no_list_is_refused_until_a_policy_lets_it_in(scenario: Scenario, mesh: Mesh) -> None:
+    async with mesh.applied(*policies.stranger()):
+        await mesh.rolled_out()
+        async for attempt in eventually(10):
+            with attempt:
+                assert await call_as(mesh, "stranger", CATALOG, GET) == DENIED
+        assert await call_as(mesh, "orders", CATALOG, BATCH) == HEARD, "it is on the list"
+        assert await call_as(mesh, "orders", CATALOG, GET) == DENIED
+        async with scenario.applied():
+            async for attempt in eventually(10):
+                with attempt:
+                    assert await call_as(mesh, "orders", CATALOG, GET) == HEARD
+            refused = [await call_as(mesh, *call) for call in LISTED_NOWHERE]
+            assert set(refused) == {DENIED}, "what the policy does not say stays as it was"
+        async for attempt in eventually(10):
+            with attempt:
+                assert await call_as(mesh, "orders", CATALOG, GET) == DENIED
+    scenario.reached(
+        "what is on no list is refused; a policy lets one caller in to one method",
+        f"{refused.count(DENIED)} of {len(refused)} refused meanwhile",
+    )

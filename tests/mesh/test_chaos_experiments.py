@@ -1,0 +1,116 @@
+"""`mesh chaos` as a user runs it: what it promises is what it finds, and a promise that is wrong is told."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mesh.local.chaos.blows import EXPERIMENTS
+from tests.conftest import Measured
+from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, mesh_command
+
+SECONDS = "5"
+
+
+async def chaos(mesh: Mesh, *words: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(mesh_command, "chaos", "-i", mesh.name, *words)
+
+
+def row(run: subprocess.CompletedProcess[str], experiment: str) -> str:
+    """Find an experiment's line in the table of verdicts."""
+    lines = run.stdout.splitlines()
+    [head] = [number for number, line in enumerate(lines) if line.startswith("experiment ")]
+    [found] = [line for line in lines[head:] if line.startswith(f"{experiment} ") and "balance" in line]
+    return " ".join(found.split())
+
+
+def test_without_a_name_it_lists_them_all() -> None:
+    run = mesh_command("chaos")
+    assert run.returncode == 0
+    assert [name for name in EXPERIMENTS if f"\n{name} " not in run.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["earthquake"], "there is no experiment 'earthquake'"),
+        (["kafka-gone", "--service", "orders"], "kafka-gone hits no service of one's choice"),
+        (["kill", "--service", "nosuch"], '"nosuch" not found'),
+    ],
+)
+async def test_what_cannot_be_done_is_a_users_mistake(mesh: Mesh, words: list[str], told: str) -> None:
+    run = await chaos(mesh, *words)
+    assert run.returncode == 2
+    assert told in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+@pytest.mark.parametrize("name", ["kill", "delay", "partition", "api-server-gone"])
+async def test_the_hypothesis_holds(mesh: Mesh, name: str, measured: Measured) -> None:
+    run = await chaos(mesh, name, "--seconds", SECONDS)
+    assert run.returncode == 0, run.stdout
+    found = row(run, name)
+    measured(f"mesh chaos: {found}")
+    assert found.endswith("balance holds")
+
+
+async def test_a_hypothesis_that_is_wrong_is_told(mesh: Mesh) -> None:
+    run = await chaos(mesh, "abort", "--success", "100", "--seconds", SECONDS)
+    assert run.returncode == 1, run.stdout
+    assert row(run, "abort").endswith("balance FAILS"), "what fails is the promise alone"
+    assert re.search(r"abort: meanwhile, [\d.]+ % of the orders sold; promised are 100 %", run.stdout)
+    left = await mesh.run("kubectl", "get", "virtualservice", "-n", "shop", "payments-traffic")
+    assert "NotFound" in left.stderr
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+async def test_ctrl_c_takes_everything_back(mesh: Mesh, presses: int, tmp_path: Path) -> None:
+    [app] = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
+    with (tmp_path / "chaos.log").open("w+") as log:
+        # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
+        command = ["/usr/bin/env", "--default-signal=INT", MESH, "chaos", "pause", "-i", mesh.name, "--seconds", "200"]
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: ASYNC220
+        try:
+            async for attempt in eventually(40):
+                with attempt:
+                    assert app.status() == psutil.STATUS_STOPPED
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(process.wait, 60) == 130
+        finally:
+            process.kill()
+            process.wait()
+        log.seek(0)
+        assert "Traceback" not in log.read()
+    assert app.status() != psutil.STATUS_STOPPED
+
+
+async def trusted(mesh: Mesh) -> dict[str, set[str]]:
+    """Answer the serial numbers of the roots that each service's Envoy trusts."""
+    found = {}
+    for app in (*SERVICES, "ingressgateway"):
+        run = await mesh.run(MESH, "proxy", "-i", mesh.name, app, "certs")
+        [shown] = json.loads(run.stdout)["certificates"]
+        found[app] = {each["serial_number"] for each in shown["ca_cert"]}
+    return found
+
+
+async def test_another_root_takes_over_and_no_call_fails(mesh: Mesh, measured: Measured) -> None:
+    before = await trusted(mesh)
+    run = await chaos(mesh, "ca-rotation", "--seconds", SECONDS)
+    assert run.returncode == 0, run.stdout
+    measured(f"mesh chaos: {row(run, 'ca-rotation')}")
+    after = await trusted(mesh)
+    [root] = set.union(*after.values())
+    assert root not in set.union(*before.values())
+
+
+async def test_a_certificate_that_runs_out_was_renewed_and_no_call_fails(mesh: Mesh, measured: Measured) -> None:
+    run = await chaos(mesh, "certificate-expiry", "--seconds", SECONDS)
+    assert run.returncode == 0, run.stdout
+    measured(f"mesh chaos: {row(run, 'certificate-expiry')}")
