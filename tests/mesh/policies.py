@@ -24,7 +24,7 @@ def callee_fault(labels: dict[str, str], **fault: Any) -> Manifest:  # noqa: ANN
     """Put a fault into the proxies of the *callee*: callers see it as the service's own answer, and may retry it.
 
     A VirtualService's fault stands in the caller's proxy, in front of its retries. Connections that are open keep the
-    filters that they began with, so the Pods have to be made anew for it to count.
+    filters that they began with, and are closed at the next call on each: that one does not see it yet.
     """
     kind = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
     router = {

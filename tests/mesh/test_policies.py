@@ -2,14 +2,13 @@
 
 import re
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.mesh import policies
-from tests.mesh.calls import Shop, ending_of, method
+from tests.mesh.calls import Shop, ending_of
 from tests.mesh.harness import MESH, Manifest, Mesh, dial, eventually, listening
 
 HOST = "scenario.shop.example"
@@ -79,29 +78,6 @@ async def test_a_read_ends_at_its_timeout(mesh: Mesh, shop: Shop) -> None:
         began = time.monotonic()
         assert re.match(TIMED_OUT, await ending_of(shop.get_product()))
         assert 1.9 < time.monotonic() - began < 2.5
-
-
-async def test_reads_that_fail_now_and_then_mostly_succeed(mesh: Mesh, shop: Shop) -> None:
-    abort = policies.callee_fault({"app": "catalog"}, abort={"grpc_status": 14, "percentage": policies.percent(30)})
-    async with faulty(mesh, "catalog", abort):
-        ended = [await ending_of(shop.get_product()) for _ in range(300)]
-    # Three attempts fail together in 2.7 % of all cases: 8 of 300. More than 24 (8 %) are seen once in a million runs.
-    assert 300 - ended.count(OK) <= 24
-
-
-@pytest.mark.parametrize(("app", "name", "attempts"), [("catalog", "GetProduct", 3), ("orders", "PlaceOrder", 1)])
-async def test_reads_are_sent_three_times_and_writes_once(mesh: Mesh, app: str, name: str, attempts: int) -> None:
-    abort = policies.callee_fault({"app": app}, abort={"grpc_status": 14, "percentage": policies.percent(100)})
-    user_agent = f"test/{uuid.uuid4()}"
-    package = f"shop.{app}.v1.{app.capitalize()}Service"
-    async with faulty(mesh, app, abort):
-        pod = await mesh.pod(app)
-        async with dial(mesh.gateway, token=await mesh.token(), user_agent=user_agent) as channel:
-            for _ in range(10):
-                assert "UNAVAILABLE" in await ending_of(method(channel, f"/{package}/{name}")(b"", timeout=10))
-        async for attempt in eventually(15):  # Envoy writes its access log in batches
-            with attempt:
-                assert len(await mesh.access_log(pod["metadata"]["name"], user_agent)) == 10 * attempts
 
 
 async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: Shop) -> None:

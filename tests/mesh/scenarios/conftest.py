@@ -1,5 +1,6 @@
 """Gives each scenario's test its scenario, and prints what all of them have reached."""
 
+import uuid
 from collections.abc import AsyncIterator
 
 import grpc.aio
@@ -22,9 +23,15 @@ def scenario(request: pytest.FixtureRequest, mesh: Mesh) -> Scenario:
 
 
 @pytest.fixture
-async def product(mesh: Mesh) -> AsyncIterator[Product]:
+def agent() -> str:
+    """Give the user agent under which this test reads products: the logs know its calls by it."""
+    return f"scenario/{uuid.uuid4()}"
+
+
+@pytest.fixture
+async def product(mesh: Mesh, agent: str) -> AsyncIterator[Product]:
     """Give what reads a product through the gateway, with a mark that an operator's routes may look for."""
-    async with dial(mesh.gateway) as channel:
+    async with dial(mesh.gateway, user_agent=agent) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
         async def read(mark: str, timeout: float = 10) -> catalog_pb2.GetProductResponse:  # noqa: ASYNC109  # the call's

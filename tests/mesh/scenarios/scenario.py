@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.mesh.harness import ROOT, Mesh
 
@@ -19,10 +20,20 @@ class Scenario:
     note: Callable[[tuple[str, str, str]], None]
     """Takes (scenario, what is asserted, the figure reached), for the table at the run's end."""
 
+    @property
+    def folder(self) -> Path:
+        """Where its manifests are."""
+        return ROOT / FOLDER / self.name
+
+    async def without(self, *files: str) -> None:
+        """Take a part of what is applied away: what is left shows what the part is good for."""
+        for file in files:
+            await self.mesh.kubectl("delete", "-f", str(self.folder / file))
+
     @asynccontextmanager
     async def applied(self) -> AsyncIterator[None]:
         """Apply it; afterwards it is gone, and the mesh is as generated."""
-        folder = str(ROOT / FOLDER / self.name)
+        folder = str(self.folder)
         await self.mesh.kubectl("apply", "-k", folder)
         try:
             yield

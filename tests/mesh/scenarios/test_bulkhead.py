@@ -1,0 +1,55 @@
+"""bulkhead: whoever waits for a slow callee fills that callee's places, and no others'."""
+
+import asyncio
+import time
+from collections import Counter
+
+from tests.mesh.calls import Call, Shop, ending_of
+from tests.mesh.harness import eventually
+from tests.mesh.scenarios.scenario import Scenario
+
+BUYERS, ORDERS_PLACES, SHIPPING_PLACES = 24, 16, 4
+SLOW = 1.5
+OVERFLOW = "UNAVAILABLE upstream connect error or disconnect/reset before headers. reset reason: overflow"
+
+
+async def crowded(shop: Shop, waiting: int) -> tuple[Counter[str], dict[str, Counter[str]]]:
+    """Have many buy at once; when so many of them are left, and wait for shipping, read. Answer how all of it ended."""
+    began = time.monotonic()
+    buyers = [asyncio.create_task(ending_of(shop.place_order())) for _ in range(BUYERS)]
+    async for attempt in eventually(SLOW):
+        with attempt:
+            assert sum(not buyer.done() for buyer in buyers) == waiting
+    reads: dict[str, Call] = {"orders": shop.list_orders, "catalog": shop.get_product, "inventory": shop.get_stock}
+    endings: dict[str, Counter[str]] = {name: Counter() for name in reads}
+    while time.monotonic() - began < SLOW * 0.9:
+        for name, read in reads.items():
+            endings[name][await ending_of(read())] += 1
+    return Counter(await asyncio.gather(*buyers)), endings
+
+
+async def slow(shop: Shop) -> None:
+    async for attempt in eventually(15):
+        with attempt:
+            began = time.monotonic()
+            assert await ending_of(shop.place_order()) == "OK"
+            assert time.monotonic() - began >= SLOW
+
+
+async def test_a_slow_callee_starves_nobody_else(scenario: Scenario, shop: Shop) -> None:
+    async with scenario.applied():
+        await slow(shop)
+        bought, read = await crowded(shop, waiting=SHIPPING_PLACES)
+        await scenario.without("bulkhead.yaml")
+        async for attempt in eventually(30):
+            with attempt:
+                starved = (await crowded(shop, waiting=ORDERS_PLACES))[1]
+                assert set(starved["orders"]) == {OVERFLOW}, "without it they hold every place of orders"
+    assert bought["OK"] == SHIPPING_PLACES, bought
+    assert {name: set(endings) for name, endings in read.items()} == {name: {"OK"} for name in read}
+    assert set(starved["catalog"]) == set(starved["inventory"]) == {"OK"}, "pools are per callee in any case"
+    scenario.reached(
+        "while shipping is slow, reads of orders go on; without the bulkhead none does",
+        f"{read['orders'].total()} of {read['orders'].total()} reads served; without {starved['orders']['OK']} "
+        f"of {starved['orders'].total()}",
+    )

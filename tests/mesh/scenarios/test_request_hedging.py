@@ -1,0 +1,37 @@
+"""request-hedging: a read that takes long is sent once more, and the first answer counts."""
+
+import time
+
+from tests.mesh.calls import ending_of
+from tests.mesh.harness import eventually
+from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.scenario import Scenario
+
+CALLS = 100
+P95, P99 = 95, 99
+SLOW = 0.5
+
+
+async def seconds(product: Product, mark: str) -> list[float]:
+    """Read many times; answer how long each took, the shortest first."""
+    taken: list[float] = []
+    for _ in range(CALLS):
+        began = time.monotonic()
+        assert await ending_of(product(mark)) == "OK"
+        taken.append(time.monotonic() - began)
+    return sorted(taken)
+
+
+async def test_a_slow_attempt_is_overtaken_by_the_next(scenario: Scenario, product: Product) -> None:
+    async with scenario.applied():
+        async for attempt in eventually(20):
+            with attempt:
+                alone = await seconds(product, "slow")
+                assert alone[P95] >= SLOW, "one of ten calls is slow"
+        hedged = await seconds(product, "slow-hedged")
+    # Three attempts are slow together once in a thousand times.
+    assert hedged[P95] < SLOW
+    scenario.reached(
+        "one of ten attempts takes 0.5 s; hedged, p95 is below that",
+        f"p95 {alone[P95]:.2f} s alone, {hedged[P95]:.2f} s hedged; p99 {alone[P99]:.2f} s, {hedged[P99]:.2f} s",
+    )

@@ -1,0 +1,52 @@
+"""retry-budget: when a callee fails altogether, retries add little to what it has to bear."""
+
+import asyncio
+import re
+
+from tests.mesh.calls import ending_of
+from tests.mesh.harness import MESH, Mesh, eventually
+from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.scenario import Scenario
+
+CALLERS, CALLS = 40, 6
+GONE, UNLIMITED = "gone", "gone-unlimited"
+SUBSETS = {GONE: "", UNLIMITED: "unlimited"}
+
+
+async def sent(mesh: Mesh, mark: str) -> int:
+    """Count the attempts that the gateway has made at catalog by the way that calls with a mark go."""
+    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
+    found = re.findall(rf"^outbound\|50051\|{SUBSETS[mark]}\|catalog\..*::rq_total::(\d+)$", clusters, re.MULTILINE)
+    return sum(map(int, found))
+
+
+async def load(mesh: Mesh, product: Product, mark: str) -> float:
+    """Have many callers make calls that all fail; answer how many attempts were made for each call."""
+
+    async def calls() -> list[str]:
+        return [await ending_of(product(mark)) for _ in range(CALLS)]
+
+    before = await sent(mesh, mark)
+    endings = await asyncio.gather(*(calls() for _ in range(CALLERS)))
+    assert not [ending for each in endings for ending in each if not ending.startswith("UNAVAILABLE")]
+    return (await sent(mesh, mark) - before) / (CALLERS * CALLS)
+
+
+async def test_retries_do_not_multiply_the_load(scenario: Scenario, mesh: Mesh, product: Product) -> None:
+    async with scenario.applied():
+        async for attempt in eventually(10):
+            with attempt:
+                for mark in SUBSETS:
+                    assert await ending_of(product(mark)) != "OK"
+        async for attempt in eventually(10):
+            with attempt:
+                assert await sent(mesh, UNLIMITED), "calls that ask for it go by the other way"
+        budgeted = await load(mesh, product, GONE)
+        unlimited = await load(mesh, product, UNLIMITED)
+    # A fifth of the calls in flight may be retries; when they get fewer at the end, three may in any case.
+    assert budgeted <= 1.5
+    assert unlimited >= 2.9
+    scenario.reached(
+        "all attempts fail: at most 1.5 for each call, 3 without the budget",
+        f"{budgeted:.2f} attempts for each of {CALLERS * CALLS} calls; {unlimited:.2f} without",
+    )
