@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from mesh.local import demo, down, instance, kubectl, status, tools, up, users
+from mesh.local.canary import Canary, Plan
 from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
 from mesh.local.instance import TLS_OFFSET, Instance
@@ -168,6 +169,28 @@ def chaos(
         return
     chosen = bench.choose(experiment, service, success)
     if not bench.run(_running(name), chosen, seconds, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def canary(  # noqa: PLR0913 - a command's options
+    service: Annotated[str, typer.Argument(help="The service, and the name of its Deployment.")],
+    version: Annotated[str, typer.Argument(help="The new one's label; its Deployment is <service>-<version>.")],
+    name: Name = "default",
+    *,
+    seconds: Annotated[float, typer.Option(help="How long each share of the calls lasts at least.", min=1)] = 30,
+    calls: Annotated[int, typer.Option(help="How many calls a judgement needs.", min=1)] = 100,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for so many.", min=1)] = 300,
+    success: Annotated[float, typer.Option(help="The least percent of calls that succeed.", max=100)] = 99,
+    p99: Annotated[float, typer.Option("--p99", help="The most milliseconds of 99 in 100 calls.")] = 500,
+) -> None:
+    """Send 5, 10, 25, 50, 100 % of the calls to a new version; promote it, or roll it back if it fails or is slow.
+
+    Ctrl-C rolls back, too. Exit code 1 when it was rolled back.
+    """
+    up.turn_sigterm_into_ctrl_c()
+    plan = Plan(seconds, calls, patience, success, p99)
+    if not Canary(_existing(name), console, service, version).run(plan):
         raise typer.Exit(1)
 
 

@@ -60,17 +60,15 @@ async def _until(ground: Ground, over: datetime) -> None:
 
 async def certificates(ground: Ground, app: str = "") -> dict[str, tuple[Chain, Chain]]:
     """Ask the Envoys of all workloads, or of one: Pod → (the chain that it shows, the roots that it trusts)."""
-    found = [pod for pod in await pods(ground) if app in {"", pod["labels"].get("app")}]
-    return {pod["name"]: await asyncio.to_thread(_shown, ground.instance, pod) for pod in found}
+    found = [pod for pod in await pods(ground) if app in {"", pod["metadata"]["labels"].get("app")}]
+    return {pod["metadata"]["name"]: await asyncio.to_thread(_shown, ground.instance, pod) for pod in found}
 
 
 async def pods(ground: Ground) -> list[Any]:
-    """Find the metadata of all Pods with a certificate that are there to stay."""
+    """Find all Pods with a certificate that are there to stay."""
     found = [pod for namespace in WORKLOADS for pod in (await ground.get("pods", "-n", namespace))["items"]]
     return [
-        pod["metadata"]
-        for pod in found
-        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
+        pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
     ]
 
 
