@@ -67,9 +67,7 @@ async def certificates(ground: Ground, app: str = "") -> dict[str, tuple[Chain, 
 async def pods(ground: Ground) -> list[Any]:
     """Find all Pods with a certificate that are there to stay."""
     found = [pod for namespace in WORKLOADS for pod in (await ground.get("pods", "-n", namespace))["items"]]
-    return [
-        pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
-    ]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"]
 
 
 def _shown(instance: Instance, pod: Any) -> tuple[Chain, Chain]:  # noqa: ANN401  # JSON
