@@ -154,7 +154,7 @@ def token(
 def chaos(
     experiment: Annotated[str, typer.Argument(help="One experiment, or all; none lists them.")] = "",
     service: Annotated[str, typer.Option(help="Whom it hits, where that can be chosen.")] = "",
-    seconds: Annotated[float, typer.Option(help="How long the blow lasts at least.", min=1, max=300)] = 8,
+    seconds: Annotated[float, typer.Option(help="How long the blow lasts.", min=1, max=300)] = 8,
     success: Annotated[
         float | None, typer.Option(help="Another promise: percent of the orders that sell meanwhile.", min=0, max=100)
     ] = None,
