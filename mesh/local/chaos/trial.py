@@ -67,7 +67,7 @@ async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds
     async with AsyncExitStack() as stack:
         watch = await stack.enter_async_context(Watch(ground.instance))
         load = await stack.enter_async_context(Load(ground.instance.gateway, token))
-        await asyncio.sleep(BEFORE)
+        await load.answered(time.monotonic() + BEFORE)
         verdict = Verdict(experiment, ground.service, Figures.of(load.calls))
         verdict.hold("before the blow", verdict.before, STEADY)
         if verdict.faults:
