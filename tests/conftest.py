@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
+from rich.console import Console
+from rich.table import Table
 
 TESTS = Path(__file__).parent
 NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
@@ -66,7 +68,16 @@ def pytest_testnodedown(node: Worker) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the figures that tests measured."""
+    """Show what the scenarios have reached, and the figures that tests measured."""
+    if rows := notes(config, "scenarios"):
+        table = Table("scenario", "asserted", "figure reached", box=None, pad_edge=False)
+        for row in sorted(rows):
+            table.add_row(*row)
+        console = Console(width=160, no_color=True)
+        with console.capture() as shown:
+            console.print(table)
+        terminalreporter.section("scenarios")
+        terminalreporter.write_line(shown.get().rstrip())
     if figures := notes(config, "measured"):
         terminalreporter.section("measured")
         for figure in figures:

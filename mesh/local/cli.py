@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from mesh.local import demo, down, instance, kubectl, status, tools, up, users
+from mesh.local.canary import Canary, Plan
 from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
-from mesh.local.instance import Instance
+from mesh.local.instance import TLS_OFFSET, Instance
 from mesh.local.kafka.fetch import fetch
 
 app = typer.Typer(
@@ -46,7 +47,10 @@ def _running(name: str) -> Instance:
 def up_(
     name: Name = "default",
     gateway_port: Annotated[
-        int | None, typer.Option(help="The gateway's port, 8080 when never given.", min=1024, max=65535)
+        int | None,
+        typer.Option(
+            help="The gateway's port, 8080 when never given; TLS 363 above.", min=1024, max=65535 - TLS_OFFSET
+        ),
     ] = None,
     *,
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
@@ -126,6 +130,8 @@ def env(name: Name = "default") -> None:
     for key, value in (
         ("KUBECONFIG", str(mesh.kubeconfig)),
         ("MESH_GATEWAY", mesh.gateway),
+        ("MESH_TLS_GATEWAY", mesh.tls_gateway),
+        ("MESH_CA", str(mesh.gateway_authority)),
         ("MESH_HOME", str(mesh.home)),
     ):
         typer.echo(f"export {key}={shlex.quote(value)}")
@@ -148,7 +154,7 @@ def token(
 def chaos(
     experiment: Annotated[str, typer.Argument(help="One experiment, or all; none lists them.")] = "",
     service: Annotated[str, typer.Option(help="Whom it hits, where that can be chosen.")] = "",
-    seconds: Annotated[float, typer.Option(help="How long the blow lasts at least.", min=1, max=300)] = 8,
+    seconds: Annotated[float, typer.Option(help="How long the blow lasts.", min=1, max=300)] = 8,
     success: Annotated[
         float | None, typer.Option(help="Another promise: percent of the orders that sell meanwhile.", min=0, max=100)
     ] = None,
@@ -163,6 +169,28 @@ def chaos(
         return
     chosen = bench.choose(experiment, service, success)
     if not bench.run(_running(name), chosen, seconds, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def canary(  # noqa: PLR0913 - a command's options
+    service: Annotated[str, typer.Argument(help="The service, and the name of its Deployment.")],
+    version: Annotated[str, typer.Argument(help="The new one's label; its Deployment is <service>-<version>.")],
+    name: Name = "default",
+    *,
+    seconds: Annotated[float, typer.Option(help="How long each share of the calls lasts at least.", min=1)] = 30,
+    calls: Annotated[int, typer.Option(help="How many calls a judgement needs.", min=1)] = 100,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for so many.", min=1)] = 300,
+    success: Annotated[float, typer.Option(help="The least percent of calls that succeed.", max=100)] = 99,
+    p99: Annotated[float, typer.Option("--p99", help="The most milliseconds of 99 in 100 calls.")] = 500,
+) -> None:
+    """Send 5, 10, 25, 50, 100 % of the calls to a new version; promote it, or roll it back if it fails or is slow.
+
+    Ctrl-C rolls back, too. Exit code 1 when it was rolled back.
+    """
+    up.turn_sigterm_into_ctrl_c()
+    plan = Plan(seconds, calls, patience, success, p99)
+    if not Canary(_existing(name), console, service, version).run(plan):
         raise typer.Exit(1)
 
 
@@ -189,6 +217,7 @@ the mesh is up. Next:
   kubectl get pods -A
   grpcurl -plaintext {mesh.gateway} list
   grpcurl -plaintext -d '{{"page_size": 3}}' {mesh.gateway} shop.catalog.v1.CatalogService/ListProducts
+  curl --cacert "$MESH_CA" https://{mesh.tls_gateway}/v1/products/p-0001
   .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
   .venv/bin/mesh status{option}               memory of every Pod
   .venv/bin/mesh down{option}                 end it; the data stays"""

@@ -24,6 +24,7 @@ PODS = 200
 """Pods per instance: each takes one Pod address, one egress address and one admin port."""
 ADMIN_PORTS = 20_000
 """First of Envoy's admin ports. pilot-agent reaches them on 127.0.0.1 alone, which all instances share."""
+TLS_OFFSET = 8443 - 8080
 NODE = "mesh-0"
 """The node's name, and so the name of the kubelet that the agent plays."""
 
@@ -37,6 +38,17 @@ class Instance:
     number: int
     gateway: str
     """`host:port` of the ingress gateway."""
+
+    @property
+    def tls_gateway(self) -> str:
+        """`host:port` at which it speaks TLS: 8443 beside 8080."""
+        host, _, port = self.gateway.rpartition(":")
+        return f"{host}:{int(port) + TLS_OFFSET}"
+
+    @property
+    def gateway_authority(self) -> Path:
+        """Who vouches for the gateway's certificate."""
+        return self.pki / "gateway-ca.crt"
 
     @property
     def prefix(self) -> str:

@@ -26,6 +26,7 @@ USERS = {
 }
 """Users of the token file with their groups; RBAC knows the `system:` ones by name."""
 
+_SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 _YEARS = timedelta(days=3650)
 
 
@@ -38,11 +39,11 @@ def ensure(instance: Instance) -> None:
     ca_key, ca = _authority()
     _write(pki / "ca.crt", pem(ca))
     for name, usage in (
-        ("apiserver", ExtendedKeyUsageOID.SERVER_AUTH),
-        ("kubelet", ExtendedKeyUsageOID.SERVER_AUTH),
+        ("apiserver", _SERVER),
+        ("kubelet", _SERVER),
         ("apiserver-kubelet-client", ExtendedKeyUsageOID.CLIENT_AUTH),
     ):
-        key, certificate = _issue(name, instance.node_ip, usage, ca_key, ca)
+        key, certificate = _issue(name, instance.node_ip, usage, ca_key, ca, "kubernetes.default.svc", NODE)
         _write(pki / f"{name}.key", key_pem(key))
         _write(pki / f"{name}.crt", pem(certificate))
     signer = ec.generate_private_key(ec.SECP256R1())
@@ -60,6 +61,28 @@ def ensure(instance: Instance) -> None:
         path = instance.kubeconfig if user == "admin" else pki / f"{user.removeprefix('system:')}.kubeconfig"
         _write(path, _kubeconfig(instance, user, token))
     _write(pki / "complete", b"")
+
+
+def door_secret(instance: Instance) -> dict[str, object]:
+    """Answer the Secret that the Gateway names (mesh/istio/base/gateway.yaml), made when first asked for.
+
+    The authority that signs its certificate vouches for nothing else, and its key is not kept.
+    """
+    key_file, file = instance.pki / "gateway.key", instance.pki / "gateway.crt"
+    if not instance.gateway_authority.exists():
+        ca_key, ca = _authority()
+        address = instance.gateway.rpartition(":")[0]
+        key, certificate = _issue("gateway", address, _SERVER, ca_key, ca, "localhost")
+        _write(key_file, key_pem(key))
+        _write(file, pem(certificate))
+        _write(instance.gateway_authority, pem(ca))
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "shop-public", "namespace": "istio-ingress"},
+        "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": file.read_text(), "tls.key": key_file.read_text()},
+    }
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -92,10 +115,15 @@ def _authority() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
 
 
 def _issue(
-    name: str, address: str, usage: x509.ObjectIdentifier, ca_key: ec.EllipticCurvePrivateKey, ca: x509.Certificate
+    name: str,
+    address: str,
+    usage: x509.ObjectIdentifier,
+    ca_key: ec.EllipticCurvePrivateKey,
+    ca: x509.Certificate,
+    *names: str,
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
-    hosts = [x509.DNSName("kubernetes.default.svc"), x509.DNSName(NODE), x509.IPAddress(ipaddress.ip_address(address))]
+    hosts = [*map(x509.DNSName, names), x509.IPAddress(ipaddress.ip_address(address))]
     begun = (
         builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), ca.subject, key.public_key())
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)

@@ -75,24 +75,24 @@ def ask_proxy(instance: Instance, workload: str, path: str) -> str:
     ]
     if not named:
         raise MeshError(f"no Pod of {workload} runs in {namespace}", fix="`mesh status` lists what runs")
-    return ask_pod(instance, named[0]["metadata"], path)
+    return ask_pod(instance, named[0], path)
 
 
-def ask_pod(instance: Instance, metadata: dict[str, Any], path: str) -> str:
-    """What Envoy's admin API answers in a Pod, whose metadata is given.
+def ask_pod(instance: Instance, pod: dict[str, Any], path: str) -> str:
+    """What Envoy's admin API answers in a Pod, as the API has it.
 
     Raises:
         MeshError: no answer.
     """
-    slot = int((instance.pods / metadata["uid"] / "slot").read_text())
-    url = f"http://127.0.0.1:{instance.admin_port(slot)}/{path.lstrip('/')}"
     try:
+        slot = int((instance.pods / pod["metadata"]["uid"] / "slot").read_text())
+        url = f"http://127.0.0.1:{instance.admin_port(slot)}/{path.lstrip('/')}"
         with urllib.request.urlopen(url, timeout=10) as answer:
             text: str = answer.read().decode()
             return text
     except OSError as error:
         raise MeshError(
-            f"the Envoy of {metadata['name']} gave no answer to /{path}",
+            f"the Envoy of {pod['metadata']['name']} gave no answer to /{path}",
             why=str(error),
             fix="`mesh proxy WORKLOAD help` lists the paths",
         ) from None

@@ -93,8 +93,8 @@ def _only_one(instance: Instance) -> Iterator[None]:
 
 
 def _check_ports(instance: Instance) -> None:
-    host, _, gateway = instance.gateway.rpartition(":")
-    wanted = {(host, int(gateway)): "the gateway"} | {
+    doors = [door.rpartition(":") for door in (instance.gateway, instance.tls_gateway)]
+    wanted = {(host, int(port)): "the gateway" for host, _, port in doors} | {
         (instance.node_ip, port): name for port, name in NODE_PORTS.items()
     }
     for (address, port), name in wanted.items():
@@ -165,16 +165,20 @@ def _istio_manifest(instance: Instance) -> str:
 
 
 def _overlay(instance: Instance) -> Path:
-    """The overlay of this instance: the local one, with the gateway on this instance's address."""
+    """The overlay of this instance: the local one, with the gateway on this instance's address, and its certificate."""
     folder = instance.home / "overlay"
     folder.mkdir(exist_ok=True)
-    host, _, port = instance.gateway.rpartition(":")
-    patch = [
-        {"op": "add", "path": "/spec/servers/0/bind", "value": host},
-        {"op": "replace", "path": "/spec/servers/0/port/number", "value": int(port)},
-    ]
+    patch: list[dict[str, object]] = []
+    for place, door in enumerate((instance.gateway, instance.tls_gateway)):
+        host, _, port = door.rpartition(":")
+        patch.append({"op": "add", "path": f"/spec/servers/{place}/bind", "value": host})
+        patch.append({"op": "replace", "path": f"/spec/servers/{place}/port/number", "value": int(port)})
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
-    kustomization = {"resources": [base], "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
+    secret = folder / "certificate.yaml"
+    secret.touch(mode=0o600)
+    secret.write_text(yaml.safe_dump(pki.door_secret(instance)))
+    resources = [base, secret.name]
+    kustomization = {"resources": resources, "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder
 

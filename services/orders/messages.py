@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -36,18 +36,13 @@ EVERYBODY = "-"
 DIGITS = 16
 RESUME_TOKEN = re.compile(rf"(?P<order>[^:]+):[0-9a-f]{{{DIGITS}}}")
 
-# Who is signed in, "users/{id}", as the gateway has it from the token; in the mesh nobody is. A user is the customer of
-# the same id.
-USER = "x-user"
-
 Told = TypeVar("Told", bound=Message)
 Asked = TypeVar("Asked", pb.PlaceOrderRequest, pb.ListOrdersRequest)
 
 
-def read_caller(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
-    """Answer who asks. Raises ForeignNameError if that is no user."""
-    users = [str(value) for key, value in metadata if key == USER]
-    return Caller(foreign_id(",".join(users), "users")) if users else SHOP
+def read_caller(user: str | None) -> Caller:
+    """Answer who asks: a user is the customer of the same id. Raises ForeignNameError if that is no user."""
+    return SHOP if user is None else Caller(foreign_id(user, "users"))
 
 
 def meant(request: Asked, caller: Caller) -> Asked:

@@ -12,6 +12,7 @@ from services.orders.handlers import Orders
 from services.orders.peers import CatalogUnavailableError, ShippingUnavailableError
 from services.runtime import ErrorTable, Refusal
 from services.runtime.names import resource_id
+from services.runtime.principal import principal
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 
@@ -43,24 +44,24 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
-        placing = messages.meant(request, caller_of(context))
+        placing = messages.meant(request, messages.read_caller(principal()))
         order = await self._orders.place(placing, messages.read_cart(placing))
         return pb.PlaceOrderResponse(order=messages.write_order(order))
 
     @override
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
-        order = await self._orders.order(resource_id(request.name), caller_of(context))
+        order = await self._orders.order(resource_id(request.name), messages.read_caller(principal()))
         return pb.GetOrderResponse(order=messages.write_order(order))
 
     @override
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
-        orders = self._orders.watch(messages.read_watch(request), caller_of(context))
+        orders = self._orders.watch(messages.read_watch(request), messages.read_caller(principal()))
         async for order, token in messages.write_changes(orders, messages.write_order, request.resume_token):
             yield pb.WatchOrderResponse(order=order, resume_token=token)
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
-        order = await self._orders.cancel(request, resource_id(request.name), caller_of(context))
+        order = await self._orders.cancel(request, resource_id(request.name), messages.read_caller(principal()))
         return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
@@ -70,15 +71,10 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
-        wanted, page = messages.read_list(messages.meant(request, caller_of(context)))
+        wanted, page = messages.read_list(messages.meant(request, messages.read_caller(principal())))
         found = await self._orders.orders_after(page.after, wanted, page.limit)
         orders, token = page.cut(found, key=lambda order: order.id)
         return pb.ListOrdersResponse(orders=map(messages.write_order, orders), next_page_token=token)
-
-
-def caller_of(context: Context) -> domain.Caller:
-    """Answer who has made a call."""
-    return messages.read_caller(context.invocation_metadata() or ())
 
 
 def add(orders: Orders, server: grpc.aio.Server) -> str:

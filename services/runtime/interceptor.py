@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from services.runtime.deadline import set_deadline
 from services.runtime.errors import ErrorTable
+from services.runtime.principal import set_principal
 from services.runtime.rules import validate
 from services.runtime.streams import until_stopping
 from services.runtime.validation import InvalidFieldsError, Violation
@@ -101,6 +102,7 @@ class _Call:
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
         set_deadline(self._context.time_remaining())
+        set_principal(self._context.invocation_metadata() or ())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

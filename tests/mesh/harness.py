@@ -56,6 +56,11 @@ class Mesh:
         return self.environment["MESH_GATEWAY"]
 
     @property
+    def tls_gateway(self) -> str:
+        """`host:port` at which it speaks TLS."""
+        return self.environment["MESH_TLS_GATEWAY"]
+
+    @property
     def home(self) -> Path:
         """The instance's state folder."""
         return Path(self.environment["MESH_HOME"])

@@ -1,21 +1,14 @@
-"""What is generated from the contracts is what the mesh does, and an operator's traffic keeps to it."""
+"""What is generated from the contracts is what the mesh does."""
 
 import json
-import re
-import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tests.mesh import policies
-from tests.mesh.calls import Shop, ending_of
-from tests.mesh.harness import MESH, ROOT, Manifest, Mesh, dial, eventually
+from tests.mesh.harness import ROOT, Mesh
 
-TIMED_OUT = "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED"
 CONTRACTS = str(ROOT / "mesh/istio/contracts")
 
 
@@ -79,69 +72,3 @@ async def test_json_is_refused_as_grpc_is(mesh: Mesh, path: str, code: int, told
         assert "ErrorInfo" in json.dumps(body)
     else:
         assert str(told) in str(body)
-
-
-@asynccontextmanager
-async def canary(mesh: Mesh, *faults: Manifest, routes: list[dict[str, Any]]) -> AsyncIterator[None]:
-    """Have a second version of catalog beside the first, and an operator who says which calls go where."""
-    twin = policies.twin(await mesh.get("deployment", "-n", "shop", "catalog"), version="v2")
-    subsets = [{"name": version, "labels": {"version": version}} for version in ("v1", "v2")]
-    versions = {
-        "apiVersion": policies.NETWORKING,
-        "kind": "DestinationRule",
-        "metadata": {"name": "catalog-versions", "namespace": "shop"},
-        "spec": {"host": policies.CATALOG, "subsets": subsets},
-    }
-    traffic = {
-        "apiVersion": policies.NETWORKING,
-        "kind": "VirtualService",
-        "metadata": {"name": "catalog-traffic", "namespace": "shop"},
-        "spec": {"http": routes},
-    }
-    async with mesh.applied(*faults, versions, twin):
-        await mesh.rolled_out()
-        # A subset is there before a route names it.
-        async with mesh.applied(traffic):
-            yield
-    await mesh.left_with("catalog", 1)
-    assert await difference(mesh) == ""
-
-
-def to(version: str, **further: object) -> dict[str, Any]:
-    return {"destination": {"host": policies.CATALOG, "subset": version}, **further}
-
-
-async def answered(mesh: Mesh, version: str) -> int:
-    """Count the calls that the gateway has sent to a version."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
-    found = re.findall(rf"^outbound\|50051\|{version}\|catalog\..*::rq_total::(\d+)$", clusters, re.MULTILINE)
-    return sum(map(int, found))
-
-
-async def test_retries_hold_during_a_canary(mesh: Mesh, shop: Shop) -> None:
-    abort = policies.callee_fault({"version": "v2"}, abort={"grpc_status": 14, "percentage": policies.percent(30)})
-    async with canary(mesh, abort, routes=[{"route": [to("v1", weight=50), to("v2", weight=50)]}]):
-        async for attempt in eventually(10):
-            with attempt:
-                for _ in range(20):
-                    await ending_of(shop.get_product())
-                assert await answered(mesh, "v1")
-                assert await answered(mesh, "v2")
-        endings = [await ending_of(shop.get_product()) for _ in range(200)]
-    # Every third call of every second one fails, and is sent again twice: without that 30 of 200 would fail.
-    assert 200 - endings.count("OK") <= 8
-
-
-async def test_a_timeout_holds_during_a_canary_chosen_by_header(mesh: Mesh, shop: Shop) -> None:
-    delay = policies.callee_fault({"version": "v2"}, delay={"fixed_delay": "20s", "percentage": policies.percent(100)})
-    # The canary's Pods are the service's, too: without a route of their own the others would come to them as well.
-    chosen_by = {"match": [{"headers": {"user-agent": {"prefix": "canary"}}}], "route": [to("v2")]}
-    routes = [chosen_by, {"route": [to("v1")]}]
-    async with canary(mesh, delay, routes=routes), dial(mesh.gateway, user_agent="canary") as channel:
-        chosen = Shop(channel)
-        async for attempt in eventually(10):
-            with attempt:
-                began = time.monotonic()
-                assert re.match(TIMED_OUT, await ending_of(chosen.get_product()))
-        assert 1.9 < time.monotonic() - began < 2.6
-        assert await ending_of(shop.get_product()) == "OK", "everybody else goes where they went"

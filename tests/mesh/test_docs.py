@@ -17,7 +17,9 @@ async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -
     checkout = copy_checkout(tmp_path / "checkout")
     environment = mesh.environment | {"MESH_INSTANCE": mesh.name}
     try:
-        await run_block(block, checkout, environment, {"localhost:8080": mesh.gateway})
+        await run_block(
+            block, checkout, environment, {"localhost:8080": mesh.gateway, "localhost:8443": mesh.tls_gateway}
+        )
     except BaseException:
         # What a block changes and then takes back, one that has broken off leaves changed.
         await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")

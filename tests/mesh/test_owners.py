@@ -67,8 +67,8 @@ async def first(stream: Any) -> None:  # noqa: ANN401
 
 SPOOFS = [
     (),
-    (("x-user", "users/test-ada"),),
-    (("x-user", "users/test-ada"), ("x-user", "")),
+    (("x-principal", "users/test-ada"),),
+    (("x-principal", "users/test-ada"), ("x-principal", "")),
     (("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/shop/sa/operator"),),
 ]
 

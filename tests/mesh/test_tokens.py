@@ -15,7 +15,10 @@ from google.type.money_pb2 import Money
 
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.mesh.calls import Shop, ending_of
+from shop.identity.v1 import identity_pb2, identity_pb2_grpc
+from shop.orders.v1 import orders_pb2, orders_pb2_grpc
+from tests.conftest import Measured
+from tests.mesh.calls import Call, Shop, SteadyCalls, ending_of
 from tests.mesh.harness import ROOT, Mesh, dial, eventually
 from tests.mesh.signer import Signer, keys_of
 from tests.services.databases import query
@@ -123,15 +126,37 @@ async def test_a_role_that_nobody_gave_is_worth_nothing(mesh: Mesh, identity: Si
             assert (await ending_of(created(channel))).startswith(told)
 
 
-async def test_a_key_that_begins_to_sign_is_known_already(mesh: Mesh, identity: Signer) -> None:
+async def signed_in_and_asked(mesh: Mesh, channel: grpc.aio.Channel) -> None:
+    """Take a new token as the demo's user, and use it."""
+    user = json.loads((mesh.home / "user-customer.json").read_text())
+    asked = identity_pb2.IssueTokenRequest(email=user["email"], password=user["password"])
+    issued = await identity_pb2_grpc.IdentityServiceStub(channel).IssueToken(asked, timeout=30)
+    metadata = (("authorization", f"Bearer {issued.access_token}"),)
+    listing = orders_pb2.ListOrdersRequest(customer="customers/me", page_size=1)
+    await orders_pb2_grpc.OrdersServiceStub(channel).ListOrders(listing, metadata=metadata, timeout=30)
+
+
+async def test_keys_are_rotated_and_no_call_fails(mesh: Mesh, shop: Shop, identity: Signer, measured: Measured) -> None:
     before = await mesh.token()
     # The next key is to be an hour old.
     query(keys_of(mesh.home), "UPDATE signing_keys SET create_time = '2026-01-01 00:00:00' WHERE state = 'NEXT'")
     words = ["call", "shop.identity.v1.IdentityService/RotateKeys", json.dumps({"request_id": str(uuid.uuid4())})]
-    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
-    assert run.returncode == 0, run.stdout + run.stderr
-    fresh = Mesh(mesh.name, mesh.environment)
-    after = await fresh.token()
+    async with dial(mesh.gateway) as channel:
+        kinds: dict[str, Call] = {
+            "with a token of before": shop.list_orders,
+            "with a token of now": lambda: signed_in_and_asked(mesh, channel),
+        }
+        async with SteadyCalls(kinds) as calls:
+            run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
+            assert run.returncode == 0, run.stdout + run.stderr
+            fresh = Mesh(mesh.name, mesh.environment)
+            after = await fresh.token()
+            rotated = calls.made.total()
+            async for attempt in eventually(20):
+                with attempt:
+                    assert calls.made.total() >= rotated + 20
+    assert calls.failed == []
+    measured(f"keys rotated under {calls.made.total()} calls: {len(calls.failed)} failed")
     assert jwt.get_unverified_header(before)["kid"] == identity.key_id
     assert jwt.get_unverified_header(after)["kid"] == Signer.of(mesh.home).key_id != identity.key_id
     for token in (after, before):

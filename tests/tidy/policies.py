@@ -24,7 +24,8 @@ MOST_RETRIES = 2
 
 OVER_HTTP = {"/.well-known/jwks.json": "whoever verifies tokens asks for the keys over HTTP"}
 """Paths that are no method's, and that anybody may ask for → why."""
-PORTS = {("grpc", "grpc"), ("http-jwks", "http")}
+PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
+DOORS = {("grpc", "GRPC"), ("https", "HTTPS")}
 """Names and protocols of the Services' ports."""
 
 
@@ -129,7 +130,7 @@ def ports(tree: Tree) -> Iterator[str]:
                 yield f"{file}: port {port['port']} has not the name grpc and the appProtocol grpc"
     for file, gateway in manifests(tree, *POLICIES, kind="Gateway"):
         for port in (server["port"] for server in gateway["spec"]["servers"]):
-            if (port["name"], port["protocol"]) != ("grpc", "GRPC"):
+            if (port["name"], port["protocol"]) not in DOORS:
                 yield f"{file}: port {port['number']} has not the name grpc and the protocol GRPC"
 
 

@@ -25,7 +25,7 @@ def tokens(tree: Tree) -> Iterator[str]:
     wanted = provider(rule)
     for _, found in manifests(tree, BASE, kind="EnvoyFilter"):
         for patch in found["spec"]["configPatches"]:
-            for given in patch["patch"]["value"]["typed_config"]["providers"].values():
+            for given in patch["patch"]["value"].get("typed_config", {}).get("providers", {}).values():
                 told = given | {"remote_jwks": {"http_uri": given["remote_jwks"]["http_uri"]}}
                 yield from (
                     f"{RULES}: the EnvoyFilter's {key} is not {value}, as the RequestAuthentication has it"
@@ -42,5 +42,8 @@ def provider(rule: Manifest) -> Manifest:
         "issuer": rule["issuer"],
         "audiences": rule["audiences"],
         "from_headers": [{"name": head["name"], "value_prefix": head["prefix"]} for head in rule["fromHeaders"]],
+        "claim_to_headers": [
+            {"header_name": each["header"], "claim_name": each["claim"]} for each in rule["outputClaimToHeaders"]
+        ],
         "remote_jwks": {"http_uri": {"uri": rule["jwksUri"], "cluster": cluster, "timeout": "5s"}},
     }

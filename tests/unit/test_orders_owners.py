@@ -6,6 +6,7 @@ from services.orders import messages
 from services.orders.domain import ME, SHOP, Caller, NotYourCustomerError, OrderNotFoundError
 from services.orders.handlers import Orders
 from services.runtime.names import ForeignNameError
+from services.runtime.principal import principal, set_principal
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, cancellation, request
 
@@ -53,10 +54,14 @@ def test_a_customer_asks_for_themselves_and_the_shop_for_anybody(caller: Caller,
 
 
 def test_who_asks_is_whom_the_gateway_names() -> None:
-    assert messages.read_caller([("user-agent", "test")]) == SHOP
-    assert messages.read_caller([("x-user", "users/ada")]) == Caller("ada")
+    def told(*metadata: tuple[str, str]) -> Caller:
+        set_principal(metadata)
+        return messages.read_caller(principal())
+
+    assert told(("user-agent", "test")) == SHOP
+    assert told(("x-principal", "users/ada")) == Caller("ada")
     # Two are none: not the first, nor the last, nor the shop.
-    assert messages.read_caller([("x-user", "users/ada"), ("x-user", "users/eve")]) == Caller("ada,users/eve")
+    assert told(("x-principal", "users/ada"), ("x-principal", "users/eve")) == Caller("ada,users/eve")
     for nobody in ("", "users/", "ada", "customers/ada"):
         with pytest.raises(ForeignNameError):
-            messages.read_caller([("x-user", nobody)])
+            told(("x-principal", nobody))

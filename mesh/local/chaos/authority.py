@@ -1,4 +1,4 @@
-"""The certificates of the mesh, made anew under load: one service's, or everybody's by another authority."""
+"""The authority that signs for the mesh, replaced under load: everybody gets a certificate of another root."""
 
 import asyncio
 import base64
@@ -9,30 +9,24 @@ import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mesh.local import pki, status
+from mesh.local import pki
+from mesh.local.chaos.certificates import WORKLOADS, certificates, pods, read
 from mesh.local.chaos.experiment import Ground
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
 ISTIO = "istio-system"
-WORKLOADS = ("istio-ingress", "shop")
-"""The namespaces whose Pods have a certificate each."""
-LIFE = "20s"
-CONFIG = "proxy.istio.io/config"
 PATIENCE = 120
 USES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
 )
-Chain = list[x509.Certificate]
 
 
 @dataclass(frozen=True)
@@ -98,72 +92,9 @@ async def rotated(ground: Ground) -> AsyncIterator[None]:
     await Authority(new.certificate, new.key, new.chain, both).plug_in(ground)
     await new.plug_in(ground)
     for pod, (chain, roots) in (await certificates(ground)).items():
-        if chain[1:2] != _read(new.certificate) or roots != _read(new.roots):
+        if chain[1:2] != read(new.certificate) or roots != read(new.roots):
             raise MeshError(f"{pod} has not gone over to the new authority", why=f"{chain[1:]}, {roots}")
     yield
-
-
-@asynccontextmanager
-async def renewed(ground: Ground) -> AsyncIterator[None]:
-    """Give a service certificates that are good for seconds, and see those that it began with run out."""
-    try:
-        await _configure(ground, f"proxyMetadata: {{SECRET_TTL: {LIFE}}}")
-        await _until(ground, await _expiry(ground))
-        yield
-    finally:
-        await _configure(ground, None)
-
-
-async def _configure(ground: Ground, config: str | None) -> None:
-    patch = {"spec": {"template": {"metadata": {"annotations": {CONFIG: config}}}}}
-    words = ["-n", "shop", f"deployment/{ground.service}"]
-    await ground.kubectl("patch", *words, "--type=merge", "-p", json.dumps(patch))
-    await ground.kubectl("rollout", "status", *words, f"--timeout={PATIENCE}s")
-
-
-async def _expiry(ground: Ground) -> datetime:
-    """Answer when the first of the service's certificates runs out."""
-    found = await certificates(ground, ground.service)
-    return min(chain[0].not_valid_after_utc for chain, _ in found.values())
-
-
-async def _until(ground: Ground, over: datetime) -> None:
-    """Wait until certificates that run out at a moment have run out, and others are in their place.
-
-    Raises:
-        MeshError: there are none.
-    """
-    await asyncio.sleep(max(0.0, (over - datetime.now(UTC)).total_seconds()))
-    if await _expiry(ground) <= over:
-        raise MeshError(f"a certificate of {ground.service} has run out, and no other has come", why=str(over))
-
-
-async def certificates(ground: Ground, app: str = "") -> dict[str, tuple[Chain, Chain]]:
-    """Ask the Envoys of all workloads, or of one: Pod → (the chain that it shows, the roots that it trusts)."""
-    pods = [pod for pod in await _pods(ground) if app in {"", pod["labels"].get("app")}]
-    return {pod["name"]: await asyncio.to_thread(_shown, ground.instance, pod) for pod in pods}
-
-
-async def _pods(ground: Ground) -> list[Any]:
-    """Find the metadata of all Pods with a certificate that are there to stay."""
-    found = [pod for namespace in WORKLOADS for pod in (await ground.get("pods", "-n", namespace))["items"]]
-    return [
-        pod["metadata"]
-        for pod in found
-        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
-    ]
-
-
-def _shown(instance: Instance, pod: Any) -> tuple[Chain, Chain]:  # noqa: ANN401  # JSON
-    dump = json.loads(status.ask_pod(instance, pod, "config_dump?resource=dynamic_active_secrets"))
-    secrets = {each["name"]: each["secret"] for each in dump["configs"]}
-    chain = secrets["default"]["tls_certificate"]["certificate_chain"]["inline_bytes"]
-    roots = secrets["ROOTCA"]["validation_context"]["trusted_ca"]["inline_bytes"]
-    return _read(base64.b64decode(chain).decode()), _read(base64.b64decode(roots).decode())
-
-
-def _read(pem: str) -> Chain:
-    return x509.load_pem_x509_certificates(pem.encode())
 
 
 def _named(name: str) -> x509.Name:
@@ -187,8 +118,10 @@ def _signed(
 
 
 async def _restarted(ground: Ground, namespace: str) -> None:
-    await ground.kubectl("rollout", "restart", "deployment", "-n", namespace)
-    await ground.kubectl("rollout", "status", "deployment", "-n", namespace, f"--timeout={PATIENCE}s")
+    """Restart what a namespace has, one after the other: all at once would be more than a small machine bears."""
+    for name in (await ground.kubectl("get", "deployment", "-n", namespace, "-o", "name")).split():
+        await ground.kubectl("rollout", "restart", "-n", namespace, name)
+        await ground.kubectl("rollout", "status", "-n", namespace, name, f"--timeout={PATIENCE}s")
 
 
 async def _told(ground: Ground, namespace: str, roots: str) -> None:
@@ -196,7 +129,7 @@ async def _told(ground: Ground, namespace: str, roots: str) -> None:
 
     async def told() -> bool:
         data = (await ground.get("configmap", "-n", namespace, "istio-ca-root-cert"))["data"]
-        return set(_read(data["root-cert.pem"])) == set(_read(roots))
+        return set(read(data["root-cert.pem"])) == set(read(roots))
 
     await _wait(f"istiod has not told {namespace} whom to trust", told)
 
@@ -205,7 +138,7 @@ async def _connected(ground: Ground) -> None:
     """Wait until every Envoy has found the new istiod: before that it hears of no Pod that comes or goes."""
 
     async def connected() -> bool:
-        return await asyncio.to_thread(_proxies, ground.instance) >= len(await _pods(ground))
+        return await asyncio.to_thread(_proxies, ground.instance) >= len(await pods(ground))
 
     await _wait("not every Envoy has found the new istiod", connected)
 

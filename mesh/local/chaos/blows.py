@@ -7,13 +7,16 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 from mesh.local.agent.processes import Process
-from mesh.local.chaos.authority import renewed, rotated
+from mesh.local.chaos.authority import rotated
+from mesh.local.chaos.certificates import renewed
 from mesh.local.chaos.experiment import APP, ENVOY, Experiment, Ground, Promise
 
 Blow = Callable[[Ground], AbstractAsyncContextManager[None]]
 CALM = Promise(success=100, p99=5.0)
 """For what no order needs: nobody notices."""
 ROLLOUT = "180s"
+OURS = "mesh.local/chaos"
+"""The label of what a blow has made."""
 
 
 def killed(part: str) -> Blow:
@@ -66,16 +69,14 @@ def faulty(**fault: Any) -> Blow:  # noqa: ANN401  # a part of a VirtualService
     async def blow(ground: Ground) -> AsyncIterator[None]:
         host = f"{ground.service}.shop.svc.cluster.local"
         spec = {"http": [{"fault": fault, "route": [{"destination": {"host": host, "port": {"number": 50051}}}]}]}
-        name = f"{ground.service}-traffic"
+        metadata = {"name": f"{ground.service}-traffic", "namespace": "shop", "labels": {OURS: "yes"}}
         kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
-        manifest = {**kind, "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
-        # An operator's own would be lost: `create` refuses what is there.
-        await ground.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
         try:
-            await ground.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+            # `create` refuses what is there already, which is the operator's and stays.
+            await ground.kubectl("create", "-f", "-", stdin=json.dumps({**kind, "metadata": metadata, "spec": spec}))
             yield
         finally:
-            await ground.kubectl("delete", "--ignore-not-found", "virtualservice", "-n", "shop", name)
+            await ground.kubectl("delete", "virtualservice", "-n", "shop", "-l", OURS)
 
     return blow
 

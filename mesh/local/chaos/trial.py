@@ -56,7 +56,7 @@ class Moments:
 
 
 async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds: float) -> Verdict:
-    """Carry it out, with the blow in force for so many seconds at least.
+    """Carry it out, with the blow in force for so many seconds.
 
     Raises:
         MeshError: it could not even begin.
@@ -75,7 +75,7 @@ async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds
         struck = time.monotonic()
         try:
             async with experiment.blow(ground):
-                await asyncio.sleep(max(0.0, struck + seconds - time.monotonic()))
+                await asyncio.sleep(seconds)
         except MeshError as error:
             verdict.faults.append(str(error))
         released = time.monotonic()

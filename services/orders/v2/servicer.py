@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from services.orders import messages as first
 from services.orders.handlers import Orders
-from services.orders.servicer import caller_of
 from services.orders.v2 import messages
 from services.runtime.names import resource_id
+from services.runtime.principal import principal
 from shop.orders.v2 import orders_pb2 as pb
 from shop.orders.v2 import orders_pb2_grpc
 
@@ -25,31 +25,31 @@ class OrdersServicer(orders_pb2_grpc.OrdersServiceServicer):
 
     @override
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Context) -> pb.PlaceOrderResponse:
-        placing = first.meant(messages.read_placing(request), caller_of(context))
+        placing = first.meant(messages.read_placing(request), first.read_caller(principal()))
         order = await self._orders.place(placing, first.read_cart(placing))
         return pb.PlaceOrderResponse(order=messages.write_order(order))
 
     @override
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
-        order = await self._orders.order(resource_id(request.name), caller_of(context))
+        order = await self._orders.order(resource_id(request.name), first.read_caller(principal()))
         return pb.GetOrderResponse(order=messages.write_order(order))
 
     @override
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncIterator[pb.WatchOrderResponse]:
         watching = messages.read_watching(request)
-        orders = self._orders.watch(first.read_watch(watching), caller_of(context))
+        orders = self._orders.watch(first.read_watch(watching), first.read_caller(principal()))
         async for order, token in first.write_changes(orders, messages.write_order, request.resume_token):
             yield pb.WatchOrderResponse(order=order, resume_token=token)
 
     @override
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         cancelling = messages.read_cancelling(request)
-        order = await self._orders.cancel(cancelling, resource_id(request.name), caller_of(context))
+        order = await self._orders.cancel(cancelling, resource_id(request.name), first.read_caller(principal()))
         return pb.CancelOrderResponse(order=messages.write_order(order))
 
     @override
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Context) -> pb.ListOrdersResponse:
-        listing = first.meant(messages.read_listing(request), caller_of(context))
+        listing = first.meant(messages.read_listing(request), first.read_caller(principal()))
         wanted, page = first.read_list(listing)
         found = await self._orders.orders_after(page.after, wanted, page.limit)
         orders, token = page.cut(found, key=lambda order: order.id)

@@ -1,12 +1,10 @@
-"""Gives each scenario's test its scenario, and prints what all of them have reached."""
+"""Gives each scenario's test its scenario."""
 
 import uuid
 from collections.abc import AsyncIterator
 
 import grpc.aio
 import pytest
-from rich.console import Console
-from rich.table import Table
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.conftest import notes
@@ -39,18 +37,3 @@ async def product(mesh: Mesh, agent: str) -> AsyncIterator[Product]:
             return await stub.GetProduct(request, metadata=grpc.aio.Metadata(("x-fault", mark)), timeout=timeout)
 
         yield read
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
-    if rows := notes(config, "scenarios"):
-        table = Table(box=None, pad_edge=False)
-        for column in ("scenario", "asserted", "figure reached"):
-            table.add_column(column)
-        for row in rows:
-            table.add_row(*row)
-        terminalreporter.section("scenarios")
-        console = Console(width=160, no_color=True)
-        with console.capture() as shown:
-            console.print(table)
-        terminalreporter.write_line(shown.get().rstrip())

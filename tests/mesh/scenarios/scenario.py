@@ -38,7 +38,7 @@ class Scenario:
         try:
             yield
         finally:
-            await self.mesh.kubectl("delete", "--ignore-not-found", "-k", folder)
+            await self.mesh.kubectl("delete", "--cascade=foreground", "--ignore-not-found", "-k", folder)
         run = await self.mesh.run("kubectl", "diff", "--server-side", "-k", str(ROOT / CONTRACTS))
         assert run.returncode == 0, run.stdout + run.stderr
 

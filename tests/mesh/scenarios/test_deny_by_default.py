@@ -13,10 +13,9 @@ GET, LIST, BATCH, NO_SUCH = (
 )
 CAPTURE = "/shop.payments.v1.PaymentsService/CapturePayment"
 LISTED_NOWHERE = [
-    *[("stranger", CATALOG, path) for path in (GET, LIST, BATCH, NO_SUCH)],
+    *[("stranger", CATALOG, path) for path in (GET, LIST, BATCH)],
     ("stranger", PAYMENTS, CAPTURE),
     ("orders", CATALOG, LIST),
-    ("orders", CATALOG, NO_SUCH),
 ]
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 HEARD = grpc.StatusCode.INVALID_ARGUMENT
@@ -37,6 +36,8 @@ async def test_what_is_on_no_list_is_refused_until_a_policy_lets_it_in(scenario:
                     assert await call_as(mesh, "orders", CATALOG, GET) == HEARD
             refused = [await call_as(mesh, *call) for call in LISTED_NOWHERE]
             assert set(refused) == {DENIED}, "what the policy does not say stays as it was"
+            found = {await call_as(mesh, caller, CATALOG, NO_SUCH) for caller in ("orders", "stranger")}
+            assert found == {grpc.StatusCode.UNIMPLEMENTED}, "no way leads to a method that no contract has"
         async for attempt in eventually(10):
             with attempt:
                 assert await call_as(mesh, "orders", CATALOG, GET) == DENIED

@@ -1,0 +1,32 @@
+"""blue-green: all calls change to v2 at once, and back, and none fails."""
+
+import time
+
+from tests.mesh.calls import Shop, steady_shop
+from tests.mesh.harness import ROOT, Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import FOLDER, Scenario
+from tests.mesh.scenarios.versions import ending, sent
+
+CALLS = 50
+
+
+async def test_all_calls_change_sides_and_back(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
+    blue, green = (str(ROOT / FOLDER / name) for name in ("dark-launch", scenario.name))
+    await mesh.kubectl("apply", "-k", blue)
+    await mesh.rolled_out()
+    seconds = []
+    async with scenario.applied(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
+        for folder, side in ((blue, "v1"), (green, "v2"), (blue, "v1")):
+            began = time.monotonic()
+            await mesh.kubectl("apply", "-k", folder)
+            async for attempt in eventually(20):
+                with attempt:
+                    before = await sent(mesh)
+                    assert {await ending(channel) for _ in range(CALLS)} == {"OK"}
+                    assert (await sent(mesh) - before).keys() == {side}
+            seconds.append(time.monotonic() - began)
+    assert calls.failed == []
+    scenario.reached(
+        "all calls change sides and back, and none fails",
+        f"{seconds[1]:.1f} s and {seconds[2]:.1f} s with {CALLS} calls each; 0 of {calls.made.total()} failed",
+    )

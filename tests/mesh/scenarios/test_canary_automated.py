@@ -1,0 +1,121 @@
+"""canary-automated: a good version gets more and more calls and is promoted; a bad one is rolled back after a few."""
+
+import asyncio
+import json
+import signal
+import time
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tests.conftest import Measured
+from tests.mesh import policies
+from tests.mesh.calls import Shop, SteadyCalls
+from tests.mesh.harness import MESH, Mesh, eventually
+from tests.mesh.scenarios.scenario import Scenario
+
+CALLS = 20
+BAD: dict[str, dict[str, Any]] = {
+    "answers 30 % with an error": {"abort": {"grpc_status": 13, "percentage": policies.percent(30)}},
+    "takes a second": {"delay": {"fixed_delay": "1s", "percentage": policies.percent(100)}},
+}
+
+
+def command(mesh: Mesh, *options: str) -> list[str]:
+    return [MESH, "canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
+
+
+async def canary(mesh: Mesh, *options: str) -> tuple[CompletedProcess[str], float]:
+    """Run it; its outcome, and the seconds it took."""
+    began = time.monotonic()
+    return await mesh.run(*command(mesh, *options), within=200), time.monotonic() - began
+
+
+def readers(shop: Shop) -> SteadyCalls:
+    """Read products all the time, four at once."""
+    return SteadyCalls({f"GetProduct {number}": shop.get_product for number in range(4)}, pause=0)
+
+
+async def routes(mesh: Mesh) -> list[Any]:
+    """Find what steers catalog's calls."""
+    found = (await mesh.get("virtualservice,destinationrule", "-n", "shop"))["items"]
+    return [each for each in found if each["metadata"]["name"] in {"catalog-traffic", "catalog-versions"}]
+
+
+async def versions(mesh: Mesh) -> dict[str, tuple[str, int]]:
+    """Answer catalog's Deployments: the version of their Pods, and how many there are to be."""
+    found = (await mesh.get("deployments", "-n", "shop", "-l", "app=catalog"))["items"]
+    return {
+        each["metadata"]["name"]: (each["spec"]["template"]["metadata"]["labels"]["version"], each["spec"]["replicas"])
+        for each in found
+    }
+
+
+async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
+    async with scenario.applied():
+        try:
+            async with readers(shop) as calls:
+                # What is slow here is the machine: the limit is what a read may take by its contract.
+                run, took = await canary(mesh, "--p99", "2000")
+                assert run.returncode == 0, run.stdout + run.stderr
+                assert await versions(mesh) == {"catalog": ("v2", 1), "catalog-v2": ("v2", 0)}
+                assert await routes(mesh) == []
+            again, _ = await canary(mesh)
+            assert (again.returncode, again.stdout) == (0, "catalog is v2 already\n"), again.stderr
+        finally:
+            await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/catalog")
+            await mesh.rolled_out()
+    assert [line.split("%")[0].strip() for line in run.stdout.splitlines()[:5]] == ["5", "10", "25", "50", "100"]
+    assert calls.failed == []
+    scenario.reached(
+        "a good version is promoted by 5, 10, 25, 50, 100 %", f"{took:.0f} s; 0 of {calls.made.total()} calls failed"
+    )
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_a_bad_version_is_rolled_back(scenario: Scenario, mesh: Mesh, shop: Shop, bad: str) -> None:
+    async with mesh.applied(policies.callee_fault({"version": "v2"}, **BAD[bad])), scenario.applied():
+        await mesh.rolled_out()
+        async with readers(shop) as calls:
+            run, took = await canary(mesh)
+        assert run.returncode == 1, run.stdout + run.stderr
+        assert "rolled back to v1: " in run.stdout
+        assert await versions(mesh) == {"catalog": ("v1", 1), "catalog-v2": ("v2", 0)}
+        assert await routes(mesh) == []
+    [step] = [line for line in run.stdout.splitlines() if "%  " in line]
+    assert step.strip().startswith("5 %"), "the smallest share was enough"
+    # What fails is a share of a share.
+    assert len(calls.failed) / calls.made.total() < 0.05
+    scenario.reached(
+        f"a version that {bad} is rolled back",
+        f"{took:.0f} s; {len(calls.failed)} of {calls.made.total()} calls failed",
+    )
+
+
+async def test_nobody_calls_and_nobody_waits(scenario: Scenario, mesh: Mesh, measured: Measured) -> None:
+    async with scenario.applied():
+        run, took = await canary(mesh, "--patience", "2")
+        assert run.returncode == 1, run.stdout + run.stderr
+        assert f"rolled back to v1: no traffic: 0 of {CALLS} calls came within" in run.stdout
+        measured(f"mesh canary gives up after {took:.0f} s when nobody calls")
+        # Begun again, and interrupted on its way.
+        process = await asyncio.create_subprocess_exec(
+            *command(mesh), env=mesh.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        async for attempt in eventually(60):
+            with attempt:
+                assert '"weight": 5' in json.dumps(await routes(mesh))
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(100):
+            output, errors = await process.communicate()
+        assert process.returncode == 130, errors.decode()
+        assert output.decode().splitlines()[-1] == "rolled back to v1: interrupted"
+        assert await versions(mesh) == {"catalog": ("v1", 1), "catalog-v2": ("v2", 0)}
+        assert await routes(mesh) == []
+
+
+async def test_what_is_not_there_is_told(mesh: Mesh) -> None:
+    run = await mesh.run(MESH, "canary", "catalog", "v9", "-i", mesh.name)
+    assert run.returncode == 2
+    assert "there is no Deployment catalog-v9 in shop" in run.stderr

@@ -1,0 +1,25 @@
+"""canary-by-header: who asks for v2 gets it, and nobody else."""
+
+from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import ending, sent
+
+CALLS = 100
+
+
+async def test_who_asks_for_the_canary_gets_it_and_nobody_else(scenario: Scenario, mesh: Mesh) -> None:
+    async with scenario.applied(), dial(mesh.gateway) as channel:
+        await mesh.rolled_out()
+        async for attempt in eventually(10):
+            with attempt:
+                assert await ending(channel, x_version="v2") == "OK"
+                assert (await sent(mesh))["v2"]
+        before = await sent(mesh)
+        asked = {await ending(channel, x_version="v2") for _ in range(CALLS)}
+        between = await sent(mesh)
+        others = {await ending(channel, **headers) for headers in ({}, {"x_version": "v1"}) for _ in range(CALLS // 2)}
+        after = await sent(mesh)
+    assert asked == others == {"OK"}
+    assert between - before == {"v2": CALLS}
+    assert after - between == {"v1": CALLS}
+    scenario.reached("who sends the header gets v2, nobody else", f"{CALLS} of {CALLS}; 0 of {CALLS} others")

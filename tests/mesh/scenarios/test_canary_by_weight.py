@@ -1,0 +1,61 @@
+"""canary-by-weight: one call in ten goes to v2; what the contract promises of a call holds there, too."""
+
+import asyncio
+import re
+import time
+
+from tests.mesh import policies
+from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import ending, sent
+
+CALLS, CALLERS = 2000, 4
+TIMEOUT, TIMED_OUT = 2, "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED"
+# v2's own proxy fails those calls that say so.
+FAULTS = policies.callee_fault(
+    {"version": "v2"},
+    abort={"header_abort": {}, "percentage": policies.percent(100)},
+    delay={"header_delay": {}, "percentage": policies.percent(100)},
+)
+
+
+async def test_one_call_in_ten_goes_to_the_canary(scenario: Scenario, mesh: Mesh) -> None:
+    async with mesh.applied(FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
+        await mesh.rolled_out()
+        async for attempt in eventually(10):
+            with attempt:
+                assert {await ending(channel) for _ in range(20)} == {"OK"}
+                assert (await sent(mesh))["v2"]
+
+        async def caller(calls: int, **headers: str) -> list[str]:
+            return [await ending(channel, **headers) for _ in range(calls)]
+
+        before = await sent(mesh)
+        every = await asyncio.gather(*(caller(CALLS // CALLERS) for _ in range(CALLERS)))
+        shares = await sent(mesh) - before
+
+        refused = {"x_envoy_fault_abort_grpc_request": "14", "x_envoy_fault_abort_request_percentage": "30"}
+        before = await sent(mesh)
+        flaky = await caller(500, **refused)
+        attempts = (await sent(mesh) - before).total()
+
+        slow = {"x_envoy_fault_delay_request": "20000"}
+        began = time.monotonic()
+        slowed = await asyncio.gather(*(caller(1, **slow) for _ in range(200)))
+        waited = time.monotonic() - began
+    assert {how for some in every for how in some} == {"OK"}
+    assert shares.total() == CALLS
+    # Of 2,000 dice fewer than 7 % or more than 13 % fall so once in a hundred thousand times.
+    assert 0.07 <= shares["v2"] / CALLS <= 0.13
+    # 15 of 500 fail at their first attempt, and 1 or 2 at the third.
+    assert attempts > len(flaky)
+    assert flaky.count("OK") >= 492
+    late = [how for [how] in slowed if how != "OK"]
+    assert late
+    assert all(re.match(TIMED_OUT, how) for how in late)
+    assert TIMEOUT <= waited < 2 * TIMEOUT, "the contract's 2 s, not the 20 s of the fault"
+    scenario.reached(
+        "10 % ± 3 go to v2, and none fails; its retries and timeouts are the contract's",
+        f"{shares['v2'] / CALLS:.1%} of {CALLS}; of 500 flaky calls {flaky.count('OK')} succeed; "
+        f"{len(late)} of 200 late after {waited:.1f} s",
+    )

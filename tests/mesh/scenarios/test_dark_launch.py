@@ -1,0 +1,18 @@
+"""dark-launch: a second version runs beside the first, and no call comes to it or fails."""
+
+from tests.mesh.calls import Shop, steady_shop
+from tests.mesh.harness import Mesh
+from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import sent
+
+
+async def test_a_second_version_runs_and_gets_no_call(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
+    async with scenario.applied(), steady_shop(shop) as calls:
+        await mesh.rolled_out()
+        for _ in range(100):
+            await shop.get_product()
+        gone = [await sent(mesh, caller) for caller in ("ingressgateway", "orders")]
+    assert [each["v2"] for each in gone] == [0, 0]
+    assert all(each["v1"] for each in gone)
+    assert calls.failed == []
+    scenario.reached("v2 runs and gets no call; none fails", f"0 of {calls.made.total() + 100} calls; 0 failed")

@@ -1,0 +1,39 @@
+"""data-residency: what belongs in the EU is served there or refused, and comes to no server elsewhere."""
+
+import uuid
+from collections import Counter
+
+from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import ending, sent
+
+CALLS = 100
+
+
+async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh: Mesh) -> None:
+    agent = f"eu/{uuid.uuid4()}"
+    [elsewhere] = await mesh.pods("catalog")
+    async with scenario.applied(), dial(mesh.gateway, user_agent=agent) as eu, dial(mesh.gateway) as others:
+        await mesh.rolled_out()
+        async for attempt in eventually(20):
+            with attempt:
+                assert await ending(others, x_region="eu") == "OK"
+                assert (await sent(mesh))["eu"], "the route is in force"
+        assert {await ending(eu, x_region="eu") for _ in range(CALLS)} == {"OK"}
+        await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=0")
+        await mesh.left_with("catalog", 1)
+        refused = Counter([await ending(eu, x_region="eu") for _ in range(CALLS)])
+        kept = {await ending(others) for _ in range(CALLS)}
+        await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=1")
+        await mesh.rolled_out()
+        async for attempt in eventually(20):
+            with attempt:
+                assert await ending(eu, x_region="eu") == "OK"
+        # What had come there would show, as this does: a call of the same caller that does not say EU.
+        assert await ending(eu) == "OK"
+        async for attempt in eventually(15):
+            with attempt:
+                assert len(await mesh.access_log(elsewhere["metadata"]["name"], agent)) == 1
+    assert refused == {"UNAVAILABLE no healthy upstream": CALLS}
+    assert kept == {"OK"}
+    scenario.reached("EU is down: its calls are refused, not moved", f"{CALLS} of {CALLS}; 0 seen by servers elsewhere")

@@ -1,0 +1,49 @@
+"""mirror: v2 sees a copy of each read and of no write, and what it answers changes nothing for callers."""
+
+import time
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from tests.mesh import policies
+from tests.mesh.calls import status_of
+from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import ending, sent
+
+CALLS = 100
+SLOW = 5
+# v2 answers every call late, and with an error.
+BROKEN = policies.callee_fault(
+    {"version": "v2"},
+    delay={"fixed_delay": f"{SLOW}s", "percentage": policies.percent(100)},
+    abort={"grpc_status": 13, "percentage": policies.percent(100)},
+)
+
+
+async def test_a_broken_version_sees_a_copy_of_each_read(scenario: Scenario, mesh: Mesh) -> None:
+    async with mesh.applied(BROKEN), scenario.applied(), dial(mesh.gateway) as channel:
+        await mesh.rolled_out()
+        async for attempt in eventually(10):
+            with attempt:
+                assert await ending(channel) == "OK"
+                assert (await sent(mesh))["v2"]
+        before = await sent(mesh)
+        waits = []
+        for _ in range(CALLS):
+            began = time.monotonic()
+            assert await ending(channel) == "OK"
+            waits.append(time.monotonic() - began)
+        between = await sent(mesh)
+        async with dial(mesh.gateway, token=await mesh.token("merchandiser")) as merchandiser:
+            stub = catalog_pb2_grpc.CatalogServiceStub(merchandiser)
+            refused = [
+                (await status_of(stub.UpdateProduct(catalog_pb2.UpdateProductRequest()))).name for _ in range(10)
+            ]
+        after = await sent(mesh)
+    assert between - before == {"v1": CALLS, "v2": CALLS}
+    assert max(waits) < SLOW
+    assert set(refused) == {"INVALID_ARGUMENT"}, "v1's own answer"
+    assert after - between == {"v1": len(refused)}
+    scenario.reached(
+        "v2 sees a copy of each read; its errors and 5 s of waiting reach nobody",
+        f"{CALLS} copies of {CALLS} reads, 0 of {len(refused)} writes; a read takes {max(waits):.2f} s at most",
+    )
