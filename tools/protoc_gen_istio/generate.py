@@ -10,6 +10,7 @@ from tools.protoc_gen_istio.checks import faults
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, sidecar, tier
 from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.openapi import NAME, document, let_in, served
 from tools.protoc_gen_istio.routes import virtual_service
 from tools.protoc_gen_istio.settings import Settings
 from tools.protoc_gen_istio.tables import readme
@@ -51,8 +52,14 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
             [],
             [transcoding(over_http, request.proto_file, settings)],
         )
+        told = document(over_http, request.proto_file, settings)
+        pages["openapi.yaml"] = _page(
+            f"# The gateway: {NAME}, to whoever asks for it.", [], [let_in(settings), served(told, settings)]
+        )
     files = {name: page for name, page in sorted(pages.items()) if page}
     files["kustomization.yaml"] = "\n".join(_kustomization(files)) + "\n"
+    if over_http:
+        files[NAME] = told
     files["README.md"] = "\n".join(readme(graph)) + "\n"
     return files
 

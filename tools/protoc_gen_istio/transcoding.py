@@ -19,6 +19,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.rpc import error_details_pb2
 
+from tools.protoc_gen_istio.bindings import http_rule
 from tools.protoc_gen_istio.contracts import Method
 from tools.protoc_gen_istio.settings import Settings
 
@@ -149,12 +150,11 @@ def _strip_enum(enum: EnumDescriptorProto) -> None:
 
 
 def _http_alone(options: MethodOptions) -> MethodOptions:
-    """Answer the options without all but google.api.http, whose own module knows how to read it."""
-    rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is
-    found = MethodOptions.FromString(options.SerializeToString())
+    """Answer the options without all but google.api.http."""
+    extension: Any = annotations_pb2.http  # google's own types do not say whose extension it is
     bare = MethodOptions()
-    if found.HasExtension(rule):
-        bare.Extensions[rule].CopyFrom(found.Extensions[rule])
+    if rule := http_rule(options):
+        bare.Extensions[extension].CopyFrom(rule)
     return bare
 
 
