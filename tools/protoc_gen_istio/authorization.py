@@ -61,6 +61,15 @@ def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[st
             yield f"          values: [{', '.join(roles)}]"
 
 
+def open_path(name: str, path: str, settings: Settings) -> Iterator[str]:
+    """Write that anybody may ask the gateway for a path that is no method's."""
+    yield from _head(name, settings.gateway_namespace, "istio", settings.gateway_label)
+    yield "    - to:"
+    yield "        - operation:"
+    yield "            methods: [GET]"
+    yield f"            paths: [{path}]"
+
+
 def _head(name: str, namespace: str, label: str, value: str) -> Iterator[str]:
     yield "apiVersion: security.istio.io/v1"
     yield "kind: AuthorizationPolicy"

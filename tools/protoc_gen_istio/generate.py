@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 
 from tools.protoc_gen_istio import contracts, declarations
-from tools.protoc_gen_istio.authorization import gateway_policy, service_policy
+from tools.protoc_gen_istio.authorization import gateway_policy, open_path, service_policy
 from tools.protoc_gen_istio.checks import faults
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, sidecar, tier
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.openapi import NAME, document, let_in, served
+from tools.protoc_gen_istio.openapi import FILE, PATH, document, served
 from tools.protoc_gen_istio.routes import virtual_service
 from tools.protoc_gen_istio.settings import Settings
 from tools.protoc_gen_istio.tables import readme
@@ -54,12 +54,14 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
         )
         told = document(over_http, request.proto_file, settings)
         pages["openapi.yaml"] = _page(
-            f"# The gateway: {NAME}, to whoever asks for it.", [], [let_in(settings), served(told, settings)]
+            f"# The gateway: {FILE}, to whoever asks for it.",
+            [],
+            [open_path("openapi", PATH, settings), served(told, settings)],
         )
     files = {name: page for name, page in sorted(pages.items()) if page}
     files["kustomization.yaml"] = "\n".join(_kustomization(files)) + "\n"
     if over_http:
-        files[NAME] = told
+        files[FILE] = told
     files["README.md"] = "\n".join(readme(graph)) + "\n"
     return files
 

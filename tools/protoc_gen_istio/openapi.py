@@ -14,8 +14,8 @@ from tools.protoc_gen_istio.elements import Elements
 from tools.protoc_gen_istio.schemas import ANYTHING, Schema, Schemas
 from tools.protoc_gen_istio.settings import Settings
 
-NAME = "openapi.json"
-PATH = f"/{NAME}"
+FILE = "openapi.json"
+PATH = f"/{FILE}"
 JSON = "application/json"
 STATUS: Schema = {
     "type": "object",
@@ -142,20 +142,3 @@ def served(text: str, settings: Settings) -> Iterator[str]:
     yield "        body:"
     yield "          string: |"
     yield from (f"            {line}" for line in text.splitlines())
-
-
-def let_in(settings: Settings) -> Iterator[str]:
-    """Write that anybody may ask for the document."""
-    yield "apiVersion: security.istio.io/v1"
-    yield "kind: AuthorizationPolicy"
-    yield "metadata:"
-    yield "  name: openapi"
-    yield f"  namespace: {settings.gateway_namespace}"
-    yield "spec:"
-    yield "  selector:"
-    yield f"    matchLabels: {{istio: {settings.gateway_label}}}"
-    yield "  rules:"
-    yield "    - to:"
-    yield "        - operation:"
-    yield "            methods: [GET]"
-    yield f"            paths: [{PATH}]"
