@@ -57,6 +57,7 @@ def fits(document: dict[str, Any], schema: dict[str, Any], value: object) -> boo
 async def test_what_the_gateway_tells_is_what_is_generated(mesh: Mesh) -> None:
     answer = await ask(mesh.gateway, "/openapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.body == COMMITTED.read_bytes()
     assert not answer.upstream
 
