@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from rich.console import Console
 from rich.table import Table
 from typing_extensions import override
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
@@ -45,9 +46,9 @@ class ByWhatIsStarted(LoadScopeScheduling):
         return f"{Path(path).parts[1]} {database}"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Give each process whole folders of tests."""
-    return ByWhatIsStarted(config)
+    return ByWhatIsStarted(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
