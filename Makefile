@@ -42,7 +42,7 @@ scenarios: $(VENV) tools ## Play every traffic scenario on a mesh of its own, an
 	@$(BIN)/pytest tests/mesh/scenarios $(ARGS)
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 $(ARGS)
 
 fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>
 	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py

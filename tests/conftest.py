@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 from rich.table import Table
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
@@ -33,17 +36,25 @@ def notes(config: pytest.Config, kind: str) -> list[Any]:
     return config.stash.setdefault(NOTES, defaultdict(list))[kind]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its folder under tests/, so that `pytest -m unit` runs what stands in tests/unit.
+class ByWhatIsStarted(LoadScopeScheduling):
+    """Divides a run on several processes (`-n`): the mesh's tests share one mesh, a database's its server."""
 
-    A run on several processes (`-n`) divides the suite between them by what it starts: the mesh's tests share one
-    mesh, and those of the services one database's server.
-    """
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, case = nodeid.partition("[")
+        database = next((name for name in ("sqlite", "postgresql") if name in case), "")
+        return f"{Path(path).parts[1]} {database}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Give each process whole folders of tests."""
+    return ByWhatIsStarted(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its folder under tests/, so that `pytest -m unit` runs what stands in tests/unit."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        item.add_marker(folder)
-        case = getattr(item, "callspec", None)
-        item.add_marker(pytest.mark.xdist_group(f"{folder} {case.params.get('storage', '') if case else ''}"))
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
     # The mesh's take longest. They begin first, so that no process waits for them at the end.
     items.sort(key=lambda item: item.get_closest_marker("mesh") is None)
 

@@ -1,0 +1,62 @@
+"""session-affinity: the same user comes to the same Pod, and all users together come to all Pods."""
+
+import re
+from collections import Counter, defaultdict
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from tests.mesh.harness import MESH, Mesh, dial, eventually
+from tests.mesh.scenarios.scenario import Scenario
+
+REPLICAS, USERS, CALLS = 3, 40, 3
+
+
+async def read(mesh: Mesh, header: str, user: int, agent: str) -> None:
+    """Have a user read, with its name in a header."""
+    async with dial(mesh.gateway, user_agent=agent) as channel:
+        request = catalog_pb2.GetProductRequest(name="products/p-0001")
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+        await stub.GetProduct(request, metadata=((header, f"users/{user}"),), timeout=10)
+
+
+async def known(mesh: Mesh) -> int:
+    """Count the Pods among which the gateway chooses by user, once it has chosen one."""
+    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
+    found = re.findall(r"^outbound\|50051\|sticky\|catalog\..*::rq_total::(\d+)$", clusters, re.MULTILINE)
+    return len(found) if sum(map(int, found)) else 0
+
+
+async def visited(mesh: Mesh, header: str, agent: str) -> dict[str, Counter[str]]:
+    """Have users read, each several times and with its name in a header; answer which Pods each has come to."""
+    for user in range(USERS):
+        for _ in range(CALLS):
+            await read(mesh, header, user, f"{agent}/{header}/{user}/")
+    names = [pod["metadata"]["name"] for pod in await mesh.pods("catalog")]
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    async for attempt in eventually(15):  # Envoy writes its access log in batches
+        with attempt:
+            found.clear()
+            for name in names:
+                for line in await mesh.access_log(name, f"{agent}/{header}/"):
+                    found[line["user_agent"].split("/")[3]][name] += 1
+            assert sum(pods.total() for pods in found.values()) == USERS * CALLS
+    return found
+
+
+async def test_a_user_comes_to_the_same_pod(scenario: Scenario, mesh: Mesh, agent: str) -> None:
+    async with scenario.applied(), mesh.scaled("deployment/catalog", REPLICAS):
+        await mesh.rolled_out()
+        async for attempt in eventually(20):
+            with attempt:
+                await read(mesh, "x-user", 0, agent="before")
+                assert await known(mesh) == REPLICAS, "the gateway has heard of all Pods, and of where users go"
+        with_it = await visited(mesh, "x-user", agent)
+        without = await visited(mesh, "x-other", agent)
+    await mesh.left_with("catalog", 1)
+    assert {len(pods) for pods in with_it.values()} == {1}
+    assert len({pod for pods in with_it.values() for pod in pods}) == REPLICAS
+    spread = sum(len(pods) > 1 for pods in without.values())
+    assert spread > USERS / 2
+    scenario.reached(
+        f"each of {USERS} users comes to one Pod of {REPLICAS}, all Pods are come to",
+        f"{len(with_it)} users to one each, {dict(sum(with_it.values(), Counter()))}; without {spread} to several",
+    )
