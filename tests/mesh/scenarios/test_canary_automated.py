@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from contextlib import suppress
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -23,7 +24,9 @@ BAD: dict[str, dict[str, Any]] = {
 
 
 def command(mesh: Mesh, *options: str) -> list[str]:
-    return [MESH, "canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
+    # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
+    mesh_itself = ["/usr/bin/env", "--default-signal=INT", MESH]
+    return [*mesh_itself, "canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
 
 
 async def canary(mesh: Mesh, *options: str) -> tuple[CompletedProcess[str], float]:
@@ -103,12 +106,16 @@ async def test_nobody_calls_and_nobody_waits(scenario: Scenario, mesh: Mesh, mea
         process = await asyncio.create_subprocess_exec(
             *command(mesh), env=mesh.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        async for attempt in eventually(60):
-            with attempt:
-                assert '"weight": 5' in json.dumps(await routes(mesh))
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(100):
-            output, errors = await process.communicate()
+        try:
+            async for attempt in eventually(60):
+                with attempt:
+                    assert '"weight": 5' in json.dumps(await routes(mesh))
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(100):
+                output, errors = await process.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
         assert process.returncode == 130, errors.decode()
         assert output.decode().splitlines()[-1] == "rolled back to v1: interrupted"
         assert await versions(mesh) == {"catalog": ("v1", 1), "catalog-v2": ("v2", 0)}
