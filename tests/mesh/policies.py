@@ -20,7 +20,7 @@ def at_gateway(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of 
     return {"apiVersion": NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
 
 
-def callee_fault(labels: dict[str, str], **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
+def callee_fault(labels: dict[str, str], name: str = "callee-fault", **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
     """Put a fault into the proxies of the *callee*: callers see it as the service's own answer, and may retry it.
 
     A VirtualService's fault stands in the caller's proxy, in front of its retries. Connections that are open keep the
@@ -36,15 +36,20 @@ def callee_fault(labels: dict[str, str], **fault: Any) -> Manifest:  # noqa: ANN
         "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": router}}},
         "patch": {
             "operation": "INSERT_BEFORE",
-            "value": {"name": "envoy.filters.http.fault", "typed_config": {"@type": kind} | fault},
+            "value": {"name": name, "typed_config": {"@type": kind} | fault},
         },
     }
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
-        "metadata": {"name": "callee-fault", "namespace": "shop"},
+        "metadata": {"name": name, "namespace": "shop"},
         "spec": {"workloadSelector": {"labels": labels}, "configPatches": [patch]},
     }
+
+
+def marked(mark: str) -> dict[str, Any]:
+    """Have a fault befall only the calls with a mark in the header x-fault."""
+    return {"headers": [{"name": "x-fault", "string_match": {"exact": mark}}]}
 
 
 def percent(share: int) -> dict[str, Any]:

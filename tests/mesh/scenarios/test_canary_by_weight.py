@@ -11,16 +11,25 @@ from tests.mesh.scenarios.versions import ending, sent
 
 CALLS, CALLERS = 2000, 4
 TIMEOUT, TIMED_OUT = 2, "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED"
-# v2's own proxy fails those calls that say so.
-FAULTS = policies.callee_fault(
-    {"version": "v2"},
-    abort={"header_abort": {}, "percentage": policies.percent(100)},
-    delay={"header_delay": {}, "percentage": policies.percent(100)},
+# v2's own proxy fails those calls that ask for it.
+FAULTS = (
+    policies.callee_fault(
+        {"version": "v2"},
+        name="flaky",
+        abort={"grpc_status": 14, "percentage": policies.percent(30)},
+        **policies.marked("flaky"),
+    ),
+    policies.callee_fault(
+        {"version": "v2"},
+        name="slow",
+        delay={"fixed_delay": "20s", "percentage": policies.percent(100)},
+        **policies.marked("slow"),
+    ),
 )
 
 
 async def test_one_call_in_ten_goes_to_the_canary(scenario: Scenario, mesh: Mesh) -> None:
-    async with mesh.applied(FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
+    async with mesh.applied(*FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
         await mesh.rolled_out()
         async for attempt in eventually(10):
             with attempt:
@@ -34,14 +43,12 @@ async def test_one_call_in_ten_goes_to_the_canary(scenario: Scenario, mesh: Mesh
         every = await asyncio.gather(*(caller(CALLS // CALLERS) for _ in range(CALLERS)))
         shares = await sent(mesh) - before
 
-        refused = {"x_envoy_fault_abort_grpc_request": "14", "x_envoy_fault_abort_request_percentage": "30"}
         before = await sent(mesh)
-        flaky = await caller(500, **refused)
+        flaky = await caller(500, x_fault="flaky")
         attempts = (await sent(mesh) - before).total()
 
-        slow = {"x_envoy_fault_delay_request": "20000"}
         began = time.monotonic()
-        slowed = await asyncio.gather(*(caller(1, **slow) for _ in range(200)))
+        slowed = await asyncio.gather(*(caller(1, x_fault="slow") for _ in range(200)))
         waited = time.monotonic() - began
     assert {how for some in every for how in some} == {"OK"}
     assert shares.total() == CALLS
