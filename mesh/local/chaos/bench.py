@@ -59,11 +59,20 @@ def run(instance: Instance, chosen: Sequence[Experiment], seconds: float, consol
 async def _play_all(
     instance: Instance, chosen: Sequence[Experiment], seconds: float, console: Console
 ) -> list[Verdict]:
-    me = asyncio.current_task()
-    if me:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # The second one changes nothing: what is being taken back is taken back.
-            asyncio.get_running_loop().add_signal_handler(number, lambda: me.cancelling() or me.cancel())
+    me, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def cancel() -> None:
+        # The second one changes nothing: what is being taken back is taken back.
+        if me and not me.cancelling():
+            me.cancel()
+
+    def pressed(*_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not the loop's own handler: that complains of a signal which comes while the loop is closed.
+        signal.signal(number, pressed)
     verdicts = []
     for experiment in chosen:
         console.print(f"{experiment.name}: {experiment.hypothesis}", highlight=False, soft_wrap=True)
