@@ -22,6 +22,8 @@ async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -
         )
     except BaseException:
         # What a block changes and then takes back, one that has broken off leaves changed.
+        for kustomization in ROOT.glob("mesh/istio/scenarios/*/kustomization.yaml"):
+            await mesh.kubectl("delete", "--ignore-not-found", "-k", str(kustomization.parent))
         await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
         await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
         raise
