@@ -17,7 +17,7 @@ from mesh.local.instance import Instance
 
 WORKLOADS = ("istio-ingress", "shop")
 """The namespaces whose Pods have a certificate each."""
-LIFE = "20s"
+LIFE = "40s"
 CONFIG = "proxy.istio.io/config"
 PATIENCE = 120
 Chain = list[x509.Certificate]
