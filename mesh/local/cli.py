@@ -190,7 +190,7 @@ def canary(  # noqa: PLR0913 - a command's options
     """
     up.turn_sigterm_into_ctrl_c()
     plan = Plan(seconds, calls, patience, success, p99)
-    if not Canary(_existing(name), console, service, version).run(plan):
+    if not Canary(_running(name), console, service, version).run(plan):
         raise typer.Exit(1)
 
 

@@ -28,8 +28,9 @@ OVER_HTTP = {
 }
 """Paths that are no method's, and that anybody may ask for → why."""
 PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
-DOORS = {("grpc", "GRPC"), ("https", "HTTPS")}
 """Names and protocols of the Services' ports."""
+DOORS = {("grpc", "GRPC"), ("https", "HTTPS")}
+"""Names and protocols of the Gateway's."""
 
 
 @dataclass(frozen=True)

@@ -76,5 +76,5 @@ async def _play_all(
     verdicts = []
     for experiment in chosen:
         console.print(f"{experiment.name}: {experiment.hypothesis}", highlight=False, soft_wrap=True)
-        verdicts.append(await play(experiment, Ground(instance, experiment.service), experiment.promise, seconds))
+        verdicts.append(await play(experiment, Ground(instance, experiment.service), seconds))
     return verdicts

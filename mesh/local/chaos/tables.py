@@ -23,7 +23,7 @@ def told(verdicts: Iterable[Verdict]) -> Table:
     """Make the table of verdicts; a pair of figures is orders sold of orders placed, and their p99."""
     table = _table("experiment", "before", "during", "after", "detected", "recovered", "books", "hypothesis")
     for each in verdicts:
-        name = f"{each.experiment.name} {each.service}".strip()
+        name = f"{each.experiment.name} {each.experiment.service}".strip()
         detected = f"{each.detected[0]:.1f} s: {each.detected[1]}" if each.detected else "never"
         recovered = "never" if math.isinf(each.recovered) else f"{each.recovered:.1f} s"
         verdict = "[red]FAILS[/]" if each.faults else "[green]holds[/]"
@@ -33,7 +33,4 @@ def told(verdicts: Iterable[Verdict]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    return table
+    return Table(*columns, box=None, pad_edge=False)

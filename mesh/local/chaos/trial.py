@@ -27,7 +27,6 @@ class Verdict:
     """What was seen, in figures and seconds; `faults` says what was not as promised."""
 
     experiment: Experiment
-    service: str
     before: Figures
     during: Figures = field(default_factory=lambda: Figures.of([]))
     after: Figures = field(default_factory=lambda: Figures.of([]))
@@ -55,7 +54,7 @@ class Moments:
     last: float
 
 
-async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds: float) -> Verdict:
+async def play(experiment: Experiment, ground: Ground, seconds: float) -> Verdict:
     """Carry it out, with the blow in force for so many seconds.
 
     Raises:
@@ -68,7 +67,7 @@ async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds
         watch = await stack.enter_async_context(Watch(ground.instance))
         load = await stack.enter_async_context(Load(ground.instance.gateway, token))
         await load.answered(time.monotonic() + BEFORE)
-        verdict = Verdict(experiment, ground.service, Figures.of(load.calls))
+        verdict = Verdict(experiment, Figures.of(load.calls))
         verdict.hold("before the blow", verdict.before, STEADY)
         if verdict.faults:
             return verdict
@@ -81,6 +80,7 @@ async def play(experiment: Experiment, ground: Ground, promise: Promise, seconds
         released = time.monotonic()
         steady = await _steady(load, watch, released)
     _tell(verdict, load, watch, Moments(struck, released, steady))
+    promise = experiment.promise
     verdict.hold("meanwhile", verdict.during, promise)
     verdict.hold("after it", verdict.after, STEADY)
     if verdict.recovered > promise.recovery:

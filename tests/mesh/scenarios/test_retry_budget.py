@@ -1,12 +1,12 @@
 """retry-budget: when a callee fails altogether, retries add little to what it has to bear."""
 
 import asyncio
-import re
 
 from tests.mesh.calls import ending_of
-from tests.mesh.harness import MESH, Mesh, eventually
+from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.calls import Product
 from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import sent_to
 
 CALLERS, CALLS = 40, 6
 GONE, UNLIMITED = "gone", "gone-unlimited"
@@ -15,9 +15,7 @@ SUBSETS = {GONE: "", UNLIMITED: "unlimited"}
 
 async def sent(mesh: Mesh, mark: str) -> int:
     """Count the attempts that the gateway has made at catalog by the way that calls with a mark go."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
-    found = re.findall(rf"^outbound\|50051\|{SUBSETS[mark]}\|catalog\..*::rq_total::(\d+)$", clusters, re.MULTILINE)
-    return sum(map(int, found))
+    return (await sent_to(mesh, SUBSETS[mark])).total()
 
 
 async def load(mesh: Mesh, product: Product, mark: str) -> float:

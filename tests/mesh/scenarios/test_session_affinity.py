@@ -1,11 +1,11 @@
 """session-affinity: the same user comes to the same Pod, and all users together come to all Pods."""
 
-import re
 from collections import Counter, defaultdict
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from tests.mesh.harness import MESH, Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.versions import sent_to
 
 REPLICAS, USERS, CALLS = 3, 40, 3
 
@@ -20,9 +20,8 @@ async def read(mesh: Mesh, header: str, user: int, agent: str) -> None:
 
 async def known(mesh: Mesh) -> int:
     """Count the Pods among which the gateway chooses by user, once it has chosen one."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
-    found = re.findall(r"^outbound\|50051\|sticky\|catalog\..*::rq_total::(\d+)$", clusters, re.MULTILINE)
-    return len(found) if sum(map(int, found)) else 0
+    found = await sent_to(mesh, "sticky")
+    return len(found) if found.total() else 0
 
 
 async def visited(mesh: Mesh, header: str, agent: str) -> dict[str, Counter[str]]:
