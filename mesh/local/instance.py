@@ -28,6 +28,9 @@ TLS_OFFSET = 8443 - 8080
 NODE = "mesh-0"
 """The node's name, and so the name of the kubelet that the agent plays."""
 
+_CLAIMS: list[socket.socket] = []
+"""Held until this process ends: by then what it has started listens."""
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -163,17 +166,26 @@ def all_instances() -> list[Instance]:
 
 def _free_number() -> int:
     taken = {instance.number for instance in all_instances()}
-    # Meshes of other users or state homes are known only by their sockets.
     for number in range(INSTANCES):
-        if number not in taken and not any(
-            port_in_use(f"127.{FIRST_PREFIX + number}.0.1", port) for port in (2379, 6443)
-        ):
+        if number not in taken and _claimed(number):
             return number
     raise MeshError(
         "no address range is left for another mesh",
         why=f"{INSTANCES} instances exist",
         fix="`mesh down --purge` one of them",
     )
+
+
+def _claimed(number: int) -> bool:
+    """Whether the range is this process's: meshes of other users or state homes are known only by their sockets."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0grpc-mesh/{number}")
+    except OSError:  # one that is about to start
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return not any(port_in_use(f"127.{FIRST_PREFIX + number}.0.1", port) for port in (2379, 6443))
 
 
 def port_in_use(host: str, port: int) -> bool:
