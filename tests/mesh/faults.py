@@ -18,12 +18,12 @@ async def faulty(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncI
         for app, template in before.items():
             environment = {"SERVICE": app, **{f"FAULTY_{name}": value for name, value in settings.items()}}
             await _patch(mesh, app, _varied(template, environment))
-        await _settled(mesh, before)
+        await mesh.rolled_out()
         yield
     finally:
         for app, template in before.items():
             await _patch(mesh, app, template)
-        await _settled(mesh, before)
+        await mesh.rolled_out()
 
 
 def _varied(template: Manifest, environment: Mapping[str, str]) -> Manifest:
@@ -42,12 +42,6 @@ def _varied(template: Manifest, environment: Mapping[str, str]) -> Manifest:
 async def _patch(mesh: Mesh, app: str, template: Manifest) -> None:
     patch = json.dumps([{"op": "replace", "path": "/spec/template", "value": template}])
     await mesh.kubectl("patch", "deployment", "-n", "shop", app, "--type=json", "-p", patch)
-
-
-async def _settled(mesh: Mesh, apps: Iterable[str]) -> None:
-    await mesh.rolled_out()
-    for app in apps:
-        await mesh.left_with(app, 1)
 
 
 async def attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:

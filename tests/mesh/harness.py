@@ -109,28 +109,30 @@ class Mesh:
     async def scaled(self, workload: str, replicas: int, namespace: str = "shop") -> AsyncIterator[None]:
         """Have another number of Pods than one (`deployment/inventory`, say) for the length of a block."""
         words = ["scale", "-n", namespace, workload]
-        await self.kubectl(*words, f"--replicas={replicas}")
         try:
+            await self.kubectl(*words, f"--replicas={replicas}")
+            await self.rolled_out(namespace)
             yield
         finally:
             await self.kubectl(*words, "--replicas=1")
+            await self.rolled_out(namespace)
 
     async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
         """Wait until every Deployment and StatefulSet of the namespace has all of its Pods, and no old one is left."""
         words = ["rollout", "status", "deployment,statefulset", "-n", namespace, f"--timeout={within:.0f}s"]
         await self.kubectl(*words, within=within + 5)
+        await self.settled(namespace)
 
     async def restarted(self, app: str, namespace: str = "shop") -> None:
-        """Restart an app's Deployment of one replica, and wait until the old Pod has left altogether."""
+        """Restart an app's Deployment, and wait until its old Pods have left."""
         await self.kubectl("rollout", "restart", "-n", namespace, f"deployment/{app}")
         await self.rolled_out(namespace)
-        await self.left_with(app, 1, namespace)
 
-    async def settled(self, within: float = 40) -> None:
-        """Wait until no Pod is on its way out: a rollout is complete before its old Pods are gone."""
+    async def settled(self, namespace: str, within: float = 40) -> None:
+        """Wait until no Pod is on its way out: for kubectl a rollout is complete before its old Pods are gone."""
         async for attempt in eventually(within):
             with attempt:
-                pods = (await self.get("pods", "-A"))["items"]
+                pods = (await self.get("pods", "-n", namespace))["items"]
                 assert not [pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp")]
 
     async def pods(self, app: str, namespace: str = "shop") -> list[Any]:

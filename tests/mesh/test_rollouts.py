@@ -11,21 +11,18 @@ from tests.mesh.harness import SERVICES, Mesh, dial, eventually
 async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
     mesh: Mesh, shop: Shop, measured: Measured
 ) -> None:
-    async with steady_shop(shop) as calls:
-        async with mesh.scaled("deployment/inventory", 3):
-            await mesh.rolled_out()
-            names = [pod["metadata"]["name"] for pod in await mesh.pods("inventory")]
-            assert len(names) == 3
-            user_agent = f"test/{uuid.uuid4()}"
-            async with dial(mesh.gateway, user_agent=user_agent) as channel:
-                for _ in range(300):
-                    await Shop(channel).get_stock()
-            shares: Counter[str] = Counter()
-            async for attempt in eventually(15):  # Envoy writes its access log in batches
-                with attempt:
-                    shares = Counter({name: len(await mesh.access_log(name, user_agent)) for name in names})
-                    assert shares.total() == 300
-        await mesh.left_with("inventory", 1)
+    async with steady_shop(shop) as calls, mesh.scaled("deployment/inventory", 3):
+        names = [pod["metadata"]["name"] for pod in await mesh.pods("inventory")]
+        assert len(names) == 3
+        user_agent = f"test/{uuid.uuid4()}"
+        async with dial(mesh.gateway, user_agent=user_agent) as channel:
+            for _ in range(300):
+                await Shop(channel).get_stock()
+        shares: Counter[str] = Counter()
+        async for attempt in eventually(15):  # Envoy writes its access log in batches
+            with attempt:
+                shares = Counter({name: len(await mesh.access_log(name, user_agent)) for name in names})
+                assert shares.total() == 300
     measured(f"300 calls over three replicas: {dict(shares)}; meanwhile {dict(calls.made)}")
     assert min(shares.values()) > 60, shares
     assert not calls.failed

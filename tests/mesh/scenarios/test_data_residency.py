@@ -12,7 +12,7 @@ CALLS = 100
 
 async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh: Mesh) -> None:
     agent = f"eu/{uuid.uuid4()}"
-    [elsewhere] = await mesh.pods("catalog")
+    elsewhere = await mesh.pod("catalog")
     async with scenario.applied(), dial(mesh.gateway, user_agent=agent) as eu, dial(mesh.gateway) as others:
         await mesh.rolled_out()
         async for attempt in eventually(20):

@@ -33,7 +33,6 @@ async def first_refusal(shop: Shop, within: float) -> float:
 async def test_who_does_not_answer_is_left_alone_for_a_while(scenario: Scenario) -> None:
     mesh = scenario.mesh
     async with scenario.applied(), mesh.scaled("deployment/catalog", 3), dial(mesh.gateway, authority=HOST) as channel:
-        await mesh.rolled_out()
         shop = Shop(channel)
         async for attempt in eventually(10):
             with attempt:
@@ -48,7 +47,6 @@ async def test_who_does_not_answer_is_left_alone_for_a_while(scenario: Scenario)
                 assert count < CALLS / 100
         left = time.monotonic() - began
         returned = await first_refusal(shop, within=30) - began
-    await mesh.left_with("catalog", 1)
     assert left <= 10
     assert returned >= EJECTION_SECONDS
     scenario.reached(

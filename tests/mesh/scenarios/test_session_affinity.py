@@ -43,14 +43,12 @@ async def visited(mesh: Mesh, header: str, agent: str) -> dict[str, Counter[str]
 
 async def test_a_user_comes_to_the_same_pod(scenario: Scenario, mesh: Mesh, agent: str) -> None:
     async with scenario.applied(), mesh.scaled("deployment/catalog", REPLICAS):
-        await mesh.rolled_out()
         async for attempt in eventually(20):
             with attempt:
                 await read(mesh, "x-user", 0, agent="before")
                 assert await known(mesh) == REPLICAS, "the gateway has heard of all Pods, and of where users go"
         with_it = await visited(mesh, "x-user", agent)
         without = await visited(mesh, "x-other", agent)
-    await mesh.left_with("catalog", 1)
     assert {len(pods) for pods in with_it.values()} == {1}
     assert len({pod for pods in with_it.values() for pod in pods}) == REPLICAS
     spread = sum(len(pods) > 1 for pods in without.values())
