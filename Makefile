@@ -38,8 +38,8 @@ call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Meth
 matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
 	@$(BIN)/python -m tools.matrix
 
-scenarios: $(VENV) tools ## Play every traffic scenario on a mesh of its own, and tell what each has reached
-	@$(BIN)/pytest tests/mesh/scenarios $(ARGS)
+scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; tell what each has reached
+	@$(BIN)/pytest tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
 
 test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
 	@$(BIN)/pytest -n 2 $(ARGS)
