@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 
 from tests.conftest import Measured
+from tests.mesh import policies
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import Mesh, dial, eventually
 
@@ -50,6 +51,27 @@ async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
             assert uids[0] != old["metadata"]["uid"]
     await mesh.rolled_out()
     await shop.get_product()
+
+
+async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_deleted_in_the_foreground(
+    mesh: Mesh,
+) -> None:
+    """All that a Pod owns is deleted before it, then; GitOps tools prune so."""
+    twin = policies.twin(await mesh.get("deployment", "-n", "shop", "catalog"), twin="yes")
+    seen = set()
+    async with mesh.applied(twin):
+        await mesh.rolled_out()
+        [pod] = [pod for pod in await mesh.pods("catalog") if "twin" in pod["metadata"]["labels"]]
+        own = ["-n", "shop", "-l", f"mesh.local/pod={pod['metadata']['name']}"]
+        assert len((await mesh.get("sidecars", *own))["items"]) == 1
+        await mesh.kubectl("delete", "--cascade=foreground", "--wait=false", "-n", "shop", "deployment/catalog-twin")
+        async for attempt in eventually(60):
+            with attempt:
+                listens = bool((await mesh.get("sidecars", *own))["items"])
+                runs = bool(mesh.processes("envoy", pod["metadata"]["uid"]))
+                seen.add((listens, runs))
+                assert seen >= {(True, True), (False, False)}
+    assert (False, True) not in seen
 
 
 async def template(mesh: Mesh) -> object:

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx2
@@ -21,7 +22,7 @@ from lightkube.resources.core_v1 import Pod
 
 from mesh.local import instance as instances
 from mesh.local.agent import endpoints, kubelet_api, node
-from mesh.local.agent.api import CONFLICT, Api
+from mesh.local.agent.api import Api
 from mesh.local.agent.pod import PodWorker, erase
 from mesh.local.agent.processes import Process
 from mesh.local.agent.sandbox import NodeFullError, place
@@ -67,6 +68,7 @@ class Agent:
                 listing = self._api.client.list(Pod, namespace=ALL_NS, fields=fields)
                 pods = [pod async for pod in listing]
                 self._begin(pods)
+                await endpoints.sweep(self._api.client, pods)
                 async for event, pod in self._api.client.watch(
                     Pod, namespace=ALL_NS, fields=fields, resource_version=listing.resourceVersion
                 ):
@@ -145,7 +147,7 @@ class Agent:
                     await self._api.client.create(_mirror(pod))
                     self._workers[str(pod.metadata and pod.metadata.uid)].refresh_status()
                 except httpx2.HTTPError as error:
-                    if not isinstance(error, ApiError) or error.status.code != CONFLICT:
+                    if not isinstance(error, ApiError) or error.status.code != HTTPStatus.CONFLICT:
                         log.debug("mirror: %s", error)
                         break
             await asyncio.sleep(2)

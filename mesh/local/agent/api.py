@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -11,13 +12,13 @@ from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Event, Pod, Secret
 
+from mesh.local.agent import endpoints
 from mesh.local.agent.container import now
 from mesh.local.agent.environment import decode_secret
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.instance import NODE
 
 log = logging.getLogger("agent.api")
-NOT_FOUND, CONFLICT = 404, 409
 
 
 class Api:
@@ -35,7 +36,7 @@ class Api:
                 return (await self.client.get(ConfigMap, name, namespace=namespace)).data or {}
             return decode_secret((await self.client.get(Secret, name, namespace=namespace)).data or {})
         except ApiError as error:
-            if error.status.code == NOT_FOUND:
+            if error.status.code == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -66,6 +67,8 @@ class Api:
         """Delete the Pod for good, now that nothing of it is left; again until the API server has heard it."""
         while True:
             try:
+                if sandbox.meshed:
+                    await endpoints.unlisten(self.client, sandbox)
                 found = await self.client.get(Pod, sandbox.name, namespace=sandbox.namespace)
                 if found.metadata and found.metadata.uid == sandbox.uid:
                     await self.client.delete(Pod, sandbox.name, namespace=sandbox.namespace, grace_period=0)
@@ -73,7 +76,7 @@ class Api:
                 if not isinstance(error, ApiError):
                     await asyncio.sleep(0.5)
                     continue
-                if error.status.code != NOT_FOUND:
+                if error.status.code != HTTPStatus.NOT_FOUND:
                     log.warning("could not delete %s: %s", sandbox.name, error)
             return
 

@@ -6,9 +6,11 @@ the Pod's addresses. Its egress hosts and limits are those of the cluster's own 
 reads that one, which istiod passes over (mesh/local/sidecars.yaml).
 """
 
+from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
-from lightkube import ApiError, AsyncClient
+from lightkube import ALL_NS, ApiError, AsyncClient
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import Pod
@@ -23,13 +25,7 @@ MANAGER = "node-agent"
 
 
 def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
-    owner = OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
-    return ObjectMeta(
-        name=sandbox.name,
-        namespace=sandbox.namespace,
-        labels=labels | {POD_LABEL: sandbox.name},
-        ownerReferences=[owner],
-    )
+    return ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, labels=labels | {POD_LABEL: sandbox.name})
 
 
 async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
@@ -42,15 +38,47 @@ async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
         "labels": labels,
         "serviceAccount": sandbox.spec.serviceAccountName or "default",
     }
-    await client.apply(WorkloadEntry(metadata=_meta(sandbox, labels), spec=spec), field_manager=MANAGER, force=True)
+    meta = _meta(sandbox, labels)
+    meta.ownerReferences = [OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)]
+    await client.apply(WorkloadEntry(metadata=meta, spec=spec), field_manager=MANAGER, force=True)
 
 
 async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
     """Take the Pod out of its Services. Nothing to take is fine."""
+    await _delete(client, WorkloadEntry, sandbox.namespace, sandbox.name)
+
+
+async def unlisten(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Take the Sidecar of a Pod away whose containers have ended."""
+    await _delete(client, Sidecar, sandbox.namespace, sandbox.name)
+
+
+async def sweep(client: AsyncClient, pods: Iterable[Pod]) -> None:
+    """Take away what is left of Pods that were deleted while no agent ran; `pods` are those that are there.
+
+    A Sidecar has no owner: whoever deletes a Deployment in the foreground has all that Pods own deleted first, and a
+    proxy would lose its listeners while calls are under way.
+    """
     try:
-        await client.delete(WorkloadEntry, sandbox.name, namespace=sandbox.namespace)
+        left = [found async for found in client.list(Sidecar, namespace=ALL_NS) if is_own(found)]
+    except ApiError as error:  # Istio's CRDs are not there yet
+        if error.status.code != HTTPStatus.NOT_FOUND:
+            raise
+        return
+    for namespace, name in {_place(each) for each in left} - {_place(pod) for pod in pods}:
+        await _delete(client, Sidecar, namespace, name)
+
+
+def _place(found: Pod | GenericNamespacedResource) -> tuple[str, str]:
+    meta = found.metadata or ObjectMeta()
+    return str(meta.namespace), str(meta.name)
+
+
+async def _delete(client: AsyncClient, kind: type[GenericNamespacedResource], namespace: str, name: str) -> None:
+    try:
+        await client.delete(kind, name, namespace=namespace)
     except ApiError as error:
-        if error.status.code != 404:
+        if error.status.code != HTTPStatus.NOT_FOUND:
             raise
 
 

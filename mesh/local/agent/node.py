@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import httpx2
 from lightkube import ApiError, AsyncClient
@@ -14,7 +15,6 @@ from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import Node, NodeStatus
 from lightkube.types import PatchType
 
-from mesh.local.agent.api import CONFLICT
 from mesh.local.agent.container import now
 from mesh.local.agent.endpoints import MANAGER
 from mesh.local.agent.environment import machine_memory
@@ -51,7 +51,7 @@ async def _register(client: AsyncClient) -> None:
     try:
         await client.create(Node(metadata=ObjectMeta(name=NODE, labels=LABELS)))
     except ApiError as error:
-        if error.status.code != CONFLICT:
+        if error.status.code != HTTPStatus.CONFLICT:
             raise
 
 

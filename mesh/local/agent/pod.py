@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx2
@@ -149,7 +150,7 @@ class PodWorker:
             try:
                 await self._tell()
             except httpx2.HTTPError as error:
-                gone = isinstance(error, ApiError) and error.status.code == 404
+                gone = isinstance(error, ApiError) and error.status.code == HTTPStatus.NOT_FOUND
                 if gone and not self._static:
                     return
                 await asyncio.sleep(0.5)
