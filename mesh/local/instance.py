@@ -167,7 +167,7 @@ def all_instances() -> list[Instance]:
 def _free_number() -> int:
     taken = {instance.number for instance in all_instances()}
     for number in range(INSTANCES):
-        if number not in taken and _claimed(number):
+        if number not in taken and _claim(number):
             return number
     raise MeshError(
         "no address range is left for another mesh",
@@ -176,8 +176,8 @@ def _free_number() -> int:
     )
 
 
-def _claimed(number: int) -> bool:
-    """Whether the range is this process's: meshes of other users or state homes are known only by their sockets."""
+def _claim(number: int) -> bool:
+    """Take the range, unless somebody has it: meshes of other users or state homes are known only by their sockets."""
     claim = socket.socket(socket.AF_UNIX)
     try:
         claim.bind(f"\0grpc-mesh/{number}")

@@ -106,16 +106,18 @@ class Mesh:
             await self.kubectl("delete", "--cascade=foreground", "--ignore-not-found", "-f", "-", stdin=text)
 
     @asynccontextmanager
-    async def scaled(self, workload: str, replicas: int, namespace: str = "shop") -> AsyncIterator[None]:
+    async def scaled(
+        self, workload: str, replicas: int, namespace: str = "shop", within: float = 90
+    ) -> AsyncIterator[None]:
         """Have another number of Pods than one (`deployment/inventory`, say) for the length of a block."""
         words = ["scale", "-n", namespace, workload]
         try:
             await self.kubectl(*words, f"--replicas={replicas}")
-            await self.rolled_out(namespace)
+            await self.rolled_out(namespace, within)
             yield
         finally:
             await self.kubectl(*words, "--replicas=1")
-            await self.rolled_out(namespace)
+            await self.rolled_out(namespace, within)
 
     async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
         """Wait until every Deployment and StatefulSet of the namespace has all of its Pods, and no old one is left."""

@@ -235,7 +235,7 @@ async def test_whatever_is_killed_no_order_is_lost_and_none_is_made_twice(
 async def test_kafka_is_away_for_a_minute_and_nobody_notices(mesh: Mesh, shop: Shop, measured: Measured) -> None:
     await all_taken(mesh)
     before = {app: (await mesh.events(app))["consumer"]["applied"] for app in CONSUMERS}
-    async with mesh.scaled("statefulset/kafka", 0, "kafka"):
+    async with mesh.scaled("statefulset/kafka", 0, "kafka", within=60):
         assert not mesh.processes("java")
         gone = time.monotonic()
         async with SteadyCalls({"PlaceOrder": shop.place_order}, pause=0.3) as calls:

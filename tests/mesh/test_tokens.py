@@ -167,18 +167,13 @@ async def test_the_gateway_keeps_the_keys_while_identity_is_away_and_without_the
     token = await mesh.token()
     # It has asked for the keys before it saw a token.
     await mesh.restarted("ingressgateway", "istio-ingress")
-    await mesh.kubectl("scale", "-n", "shop", "deployment/identity", "--replicas=0")
-    try:
-        await mesh.left_with("identity", 0)
+    async with mesh.scaled("deployment/identity", 0):
         assert await endings(mesh, token) == (OK, OK)
         forged, _ = await endings(mesh, f"{token.rpartition('.')[0]}.{'x' * 342}")
         assert forged.startswith("UNAUTHENTICATED Jwt verification fails")
         await mesh.restarted("ingressgateway", "istio-ingress")
         assert await endings(mesh, token) == (NO_KEYS, NO_KEYS)
         assert await endings(mesh, "") == (DENIED, OK)
-    finally:
-        await mesh.kubectl("scale", "-n", "shop", "deployment/identity", "--replicas=1")
-    await mesh.rolled_out()
     async for attempt in eventually(10):
         with attempt:
             assert await endings(mesh, token) == (OK, OK)

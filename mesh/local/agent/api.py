@@ -64,7 +64,7 @@ class Api:
         self.spawn(self._send(event))
 
     async def forget(self, sandbox: Sandbox) -> None:
-        """Delete the Pod for good, now that nothing of it is left; again until the API server has heard it."""
+        """Delete the Pod and its Sidecar, now that nothing of it is left; again until the API server has heard it."""
         while True:
             try:
                 if sandbox.meshed:

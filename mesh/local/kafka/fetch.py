@@ -47,10 +47,22 @@ def fetch(console: Console) -> Path:
     return home
 
 
+@contextmanager
+def _trust_of_the_machine() -> Iterator[None]:
+    # jgo asks by requests, which trusts the authorities of a list of its own. What comes in between here, a company's
+    # proxy say, is known to the machine alone, whose word pip and Go take, too.
+    truststore.inject_into_ssl()
+    try:
+        yield
+    finally:
+        truststore.extract_from_ssl()
+
+
+@_trust_of_the_machine()
 def _download(repository: Path, console: Console) -> None:
     started = time.monotonic()
     context, lock = MavenContext(repo_cache=repository, timeout=HTTP_SECONDS), LockFile.load(jars.LOCK)
-    with _trust_of_the_machine(), console.status("fetching Kafka") as status:
+    with console.status("fetching Kafka") as status:
         for number, jar in enumerate(lock.dependencies, 1):
             status.update(f"fetching Kafka [{number}/{len(lock.dependencies)}] {jar.artifactId} {jar.version}")
             try:
@@ -66,17 +78,7 @@ def _download(repository: Path, console: Console) -> None:
     console.print(f"Kafka fetched ({len(lock.dependencies)} jars): {time.monotonic() - started:.0f} s")
 
 
-@contextmanager
-def _trust_of_the_machine() -> Iterator[None]:
-    # jgo asks by requests, which trusts the authorities of a list of its own. What comes in between here, a company's
-    # proxy say, is known to the machine alone, whose word pip and Go take, too.
-    truststore.inject_into_ssl()
-    try:
-        yield
-    finally:
-        truststore.extract_from_ssl()
-
-
+@_trust_of_the_machine()
 def _relock() -> None:
     context = MavenContext(timeout=HTTP_SECONDS)
     roots, others = context.resolver.resolve([context.create_dependency(KAFKA)])

@@ -20,12 +20,9 @@ async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh:
                 assert await ending(others, x_region="eu") == "OK"
                 assert (await sent(mesh))["eu"], "the route is in force"
         assert {await ending(eu, x_region="eu") for _ in range(CALLS)} == {"OK"}
-        await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=0")
-        await mesh.left_with("catalog", 1)
-        refused = Counter([await ending(eu, x_region="eu") for _ in range(CALLS)])
-        kept = {await ending(others) for _ in range(CALLS)}
-        await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=1")
-        await mesh.rolled_out()
+        async with mesh.scaled("deployment/catalog-eu", 0):
+            refused = Counter([await ending(eu, x_region="eu") for _ in range(CALLS)])
+            kept = {await ending(others) for _ in range(CALLS)}
         async for attempt in eventually(20):
             with attempt:
                 assert await ending(eu, x_region="eu") == "OK"

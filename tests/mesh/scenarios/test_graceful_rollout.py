@@ -14,6 +14,7 @@ from tests.mesh.scenarios.scenario import Scenario
         ("the gateway", "istio-ingress", ["ingressgateway"]),
         ("istiod", "istio-system", ["istiod"]),
     ],
+    ids=["services", "gateway", "istiod"],
 )
 async def test_a_restart_fails_no_call(
     scenario: Scenario, shop: Shop, who: str, namespace: str, workloads: list[str]
