@@ -36,6 +36,9 @@ from services.runtime.rules import compile_rules
 
 # What a request or a reply may have at most. The largest of ours, a full page of products, has a tenth of it.
 MOST_BYTES = 1024 * 1024
+# What the metadata of a call may have at most, by HTTP/2's count. A sidecar refuses above 60 KiB, so that no call comes
+# to where gRPC refuses by chance (with RESOURCE_EXHAUSTED), which by its defaults begins at 8 KiB.
+MOST_METADATA_BYTES = 64 * 1024
 # How long calls under way may take to end once the process is told to stop. Kubernetes gives 30 s in all, of which the
 # endpoints' leaving takes 3, background work 5 and the last spans 2.
 GRACE_SECONDS = 15.0
@@ -194,6 +197,7 @@ async def _run(service: str, register: Register, errors: ErrorTable) -> None:
             options=[
                 ("grpc.max_receive_message_length", MOST_BYTES),
                 ("grpc.max_send_message_length", MOST_BYTES),
+                ("grpc.max_metadata_size", MOST_METADATA_BYTES),
                 # Two processes that share a port by mistake would each get half of the calls.
                 ("grpc.so_reuseport", 0),
             ],
