@@ -1,6 +1,6 @@
 """Without a mesh a flaky service is a flaky service: what fails there reaches the caller, and nobody sends it again.
 
-tests/mesh/test_faults.py makes the same calls through the mesh.
+tests/mesh/test_flaky.py makes the same calls through the mesh.
 """
 
 import grpc.aio
