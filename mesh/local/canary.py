@@ -5,17 +5,14 @@ and no route. On a cluster Argo Rollouts does this (mesh/kubernetes/overlays/arg
 """
 
 import json
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
-from mesh.local import kubectl
+from mesh.local import ctrl_c, kubectl
 from mesh.local.errors import MeshError
 from mesh.local.figures import Figures
 from mesh.local.instance import Instance
@@ -99,8 +96,8 @@ class Canary:
             self._roll_back(stable, error.what if isinstance(error, MeshError) else "interrupted")
             raise
         # From here on there is no stable version to go back to.
-        with _undisturbed():
-            self._end()
+        ctrl_c.ignore()
+        self._end()
         self._say(f"promoted: {self.service} is {self.version}")
         return True
 
@@ -132,8 +129,8 @@ class Canary:
             try:
                 self._replace(new)
             except (KeyboardInterrupt, MeshError):
-                with _undisturbed():
-                    self._replace(old)
+                ctrl_c.ignore()
+                self._replace(old)
                 raise
 
     def _replace(self, template: dict[str, Any]) -> None:
@@ -142,7 +139,8 @@ class Canary:
         self._rolled_out(self.service)
 
     def _roll_back(self, stable: str, why: str) -> None:
-        with _undisturbed(), self.console.status(f"back to {stable}"):
+        ctrl_c.ignore()
+        with self.console.status(f"back to {stable}"):
             self._route(stable, 0)
             self._say(f"rolled back to {stable}: {why}")
             self._end()
@@ -212,14 +210,3 @@ class Canary:
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no second Ctrl-C leave calls with a version that was found bad."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

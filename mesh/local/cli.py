@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mesh.local import demo, down, instance, kubectl, status, tools, up, users
+from mesh.local import ctrl_c, demo, down, instance, kubectl, status, tools, up, users
 from mesh.local.canary import Canary, Plan
 from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
@@ -56,7 +56,7 @@ def up_(
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
 ) -> None:
     """Start the mesh, or bring a running one up to date, and place an order through it."""
-    up.turn_sigterm_into_ctrl_c()
+    ctrl_c.once()
     mesh = instance.create(name, gateway_port)
     ran_before = down.agent_of(mesh) is not None
     try:
@@ -188,7 +188,7 @@ def canary(  # noqa: PLR0913 - a command's options
 
     Ctrl-C rolls back, too. Exit code 1 when it was rolled back.
     """
-    up.turn_sigterm_into_ctrl_c()
+    ctrl_c.once()
     plan = Plan(seconds, calls, patience, success, p99)
     if not Canary(_running(name), console, service, version).run(plan):
         raise typer.Exit(1)

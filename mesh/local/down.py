@@ -3,11 +3,11 @@
 import fcntl
 import json
 import shutil
-import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from mesh.local import ctrl_c
 from mesh.local.agent import processes
 from mesh.local.agent.processes import Process
 from mesh.local.instance import Instance
@@ -23,9 +23,7 @@ def agent_of(instance: Instance) -> Process | None:
 
 def down(instance: Instance, *, purge: bool = False) -> bool:
     """End every process of the instance; with purge, remove its folder too. False when nothing ran."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # It takes seconds, not minutes. A second Ctrl-C would only leave the rest behind.
-        signal.signal(number, signal.SIG_IGN)
+    ctrl_c.ignore()
     ran = _end_up(instance)
     # Known by where it runs: one that was started a moment ago has not told its pid yet.
     agents = processes.of_folder(instance.agent)

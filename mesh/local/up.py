@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -244,8 +243,3 @@ def _complete(workload: dict[str, Any]) -> bool:
 
 def _tail(path: Path) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-5:]) if path.exists() else ""
-
-
-def turn_sigterm_into_ctrl_c() -> None:
-    """Let `mesh down` end a running `mesh up` along the same way as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)

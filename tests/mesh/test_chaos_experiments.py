@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from mesh.local.chaos.blows import EXPERIMENTS
 from tests.conftest import notes
 from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, mesh_command
+from tests.mesh.terminal import terminal
 
 SECONDS = "5"
 Held = Callable[[subprocess.CompletedProcess[str], str], None]
@@ -80,25 +80,14 @@ async def test_a_hypothesis_that_is_wrong_is_told(mesh: Mesh) -> None:
     assert "NotFound" in left.stderr
 
 
-@pytest.mark.parametrize("presses", [1, 3])
-async def test_ctrl_c_takes_everything_back(mesh: Mesh, presses: int, tmp_path: Path) -> None:
+async def test_ctrl_c_takes_everything_back(mesh: Mesh, tmp_path: Path) -> None:
     [app] = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
-    with (tmp_path / "chaos.log").open("w+") as log:
-        # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
-        command = ["/usr/bin/env", "--default-signal=INT", MESH, "chaos", "pause", "-i", mesh.name, "--seconds", "200"]
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: ASYNC220
-        try:
-            async for attempt in eventually(40):
-                with attempt:
-                    assert app.status() == psutil.STATUS_STOPPED
-            for _ in range(presses):
-                process.send_signal(signal.SIGINT)
-            assert await asyncio.to_thread(process.wait, 60) == 130
-        finally:
-            process.kill()
-            process.wait()
-        log.seek(0)
-        assert "Traceback" not in log.read()
+    with terminal(tmp_path / "chaos.log", "chaos", "pause", "-i", mesh.name, "--seconds", "200") as begun:
+        async for attempt in eventually(40):
+            with attempt:
+                assert app.status() == psutil.STATUS_STOPPED, begun.said()
+        assert await asyncio.to_thread(begun.press_until_it_ends, 60) == 130
+        assert "Traceback" not in begun.said()
     assert app.status() != psutil.STATUS_STOPPED
 
 

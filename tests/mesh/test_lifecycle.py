@@ -7,10 +7,10 @@ interrupted again and again, and then comes up beside `one` all the same.
 import os
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -21,8 +21,9 @@ from mesh.local.down import agent_of
 from mesh.local.instance import Instance
 from tests.conftest import Measured
 from tests.mesh.calls import Shop
-from tests.mesh.harness import MESH, ROOT, Mesh, dial, mesh_command, shell_environment
+from tests.mesh.harness import Mesh, dial, mesh_command, shell_environment
 from tests.mesh.remains import leaks, patiently, remains
+from tests.mesh.terminal import Terminal, terminal
 
 ONE, TWO = "one", "two"
 
@@ -97,75 +98,46 @@ def test_a_name_that_will_not_do_is_a_users_mistake(name: str, state_home: Path)
     assert not list(state_home.glob("*/instance.json"))
 
 
-class Beginning:
-    """A `mesh up` of `two` on its way, in a session of its own, as in a terminal."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        with log.open("w") as output:
-            # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
-            command = ["/usr/bin/env", "--default-signal=INT", MESH, "up", "-i", TWO]
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
-
-    def reach(self, moment: str) -> None:
-        """Wait until it runs a program of that name, or has said so."""
-        for attempt in patiently(120):
-            with attempt:
-                assert moment in self.said() or _runs(moment)
-        assert self.process.poll() is None, self.said()
-
-    def said(self) -> str:
-        """Its output so far."""
-        return self._log.read_text()
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C: the signal goes to every process of the terminal."""
-        os.killpg(self.process.pid, signal.SIGINT)
-
-
 def _runs(program: str) -> bool:
     instance = instances.existing(TWO)
     return bool(instance and Mesh(TWO, {"MESH_HOME": str(instance.home)}).all_processes(program))
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Callable[[str], Beginning]]:
-    """Begin a `mesh up` of `two` and answer it when it has come to a moment."""
-    begun: list[Beginning] = []
+def begin(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
+    """Begin a `mesh up` of `two`; answer it when it runs a program, or has said something."""
+    with ExitStack() as stack:
 
-    def beginning(moment: str) -> Beginning:
-        begun.append(Beginning(tmp_path / "up.log"))
-        begun[0].reach(moment)
-        return begun[0]
+        def beginning(moment: str) -> Terminal:
+            begun = stack.enter_context(terminal(tmp_path / "up.log", "up", "-i", TWO))
+            for attempt in patiently(120):
+                with attempt:
+                    assert moment in begun.said() or _runs(moment)
+            assert begun.process.poll() is None, begun.said()
+            return begun
 
-    yield beginning
-    for left in begun:
-        left.process.kill()
-        left.process.wait()
+        yield beginning
     mesh_command("down", "-i", TWO)
 
 
 # "python" is the node agent, which is the first to start; "envoy" a sidecar, the last.
 @pytest.mark.parametrize("moment", ["python", "etcd", "Kubernetes API ready", "istiod ready", "envoy"])
-def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Beginning], moment: str) -> None:
+def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
-    beginning.interrupt()
+    beginning.press()
     assert beginning.process.wait(60) == 130
     assert "Traceback" not in beginning.said()
     is_clean(found(TWO))
 
 
-def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], Beginning]) -> None:
+def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("istiod ready")
-    while beginning.process.poll() is None:
-        beginning.interrupt()
-        time.sleep(0.2)
-    assert beginning.process.returncode == 130
+    assert beginning.press_until_it_ends(60) == 130
     is_clean(found(TWO))
 
 
 @pytest.mark.parametrize("moment", ["python", "Kubernetes API ready"])
-def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Beginning], moment: str) -> None:
+def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
     assert succeeds("down", "-i", TWO) == "mesh 'two' ended\n"
     assert beginning.process.wait(1) == 130
@@ -173,7 +145,7 @@ def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Beginning], m
     is_clean(found(TWO))
 
 
-def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Beginning]) -> None:
+def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("etcd")
     run = mesh_command("up", "-i", TWO)
     assert run.returncode == 2

@@ -1,13 +1,13 @@
 """Makes experiments one after the other, from the command line, and prints what has come of them."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
 
+from mesh.local import ctrl_c
 from mesh.local.chaos import tables
 from mesh.local.chaos.blows import EXPERIMENTS
 from mesh.local.chaos.experiment import Experiment, Ground
@@ -62,17 +62,11 @@ async def _play_all(
     me, loop = asyncio.current_task(), asyncio.get_running_loop()
 
     def cancel() -> None:
-        # The second one changes nothing: what is being taken back is taken back.
-        if me and not me.cancelling():
-            me.cancel()
+        if me and not loop.is_closed():
+            loop.call_soon_threadsafe(me.cancel)
 
-    def pressed(*_: object) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(cancel)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the loop's own handler: that complains of a signal which comes while the loop is closed.
-        signal.signal(number, pressed)
+    # Not the loop's own handler: that complains of a signal which comes while the loop is closed.
+    ctrl_c.once(cancel)
     verdicts = []
     for experiment in chosen:
         console.print(f"{experiment.name}: {experiment.hypothesis}", highlight=False, soft_wrap=True)

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import signal
 import time
-from contextlib import suppress
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.mesh import policies
 from tests.mesh.calls import Shop, SteadyCalls
 from tests.mesh.harness import MESH, Mesh, eventually
 from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.terminal import terminal
 
 CALLS = 20
 BAD: dict[str, dict[str, Any]] = {
@@ -23,16 +23,14 @@ BAD: dict[str, dict[str, Any]] = {
 }
 
 
-def command(mesh: Mesh, *options: str) -> list[str]:
-    # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
-    mesh_itself = ["/usr/bin/env", "--default-signal=INT", MESH]
-    return [*mesh_itself, "canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
+def words(mesh: Mesh, *options: str) -> list[str]:
+    return ["canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
 
 
 async def canary(mesh: Mesh, *options: str) -> tuple[CompletedProcess[str], float]:
     """Run it; its outcome, and the seconds it took."""
     began = time.monotonic()
-    return await mesh.run(*command(mesh, *options), within=200), time.monotonic() - began
+    return await mesh.run(MESH, *words(mesh, *options), within=200), time.monotonic() - began
 
 
 def readers(shop: Shop) -> SteadyCalls:
@@ -96,28 +94,21 @@ async def test_a_bad_version_is_rolled_back(scenario: Scenario, mesh: Mesh, shop
     )
 
 
-async def test_nobody_calls_and_nobody_waits(scenario: Scenario, mesh: Mesh, measured: Measured) -> None:
+async def test_nobody_calls_and_nobody_waits(
+    scenario: Scenario, mesh: Mesh, measured: Measured, tmp_path: Path
+) -> None:
     async with scenario.applied():
         run, took = await canary(mesh, "--patience", "2")
         assert run.returncode == 1, run.stdout + run.stderr
         assert f"rolled back to v1: no traffic: 0 of {CALLS} calls came within" in run.stdout
         measured(f"mesh canary gives up after {took:.0f} s when nobody calls")
         # Begun again, and interrupted on its way.
-        process = await asyncio.create_subprocess_exec(
-            *command(mesh), env=mesh.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        try:
+        with terminal(tmp_path / "canary.log", *words(mesh)) as begun:
             async for attempt in eventually(60):
                 with attempt:
-                    assert '"weight": 5' in json.dumps(await routes(mesh))
-            process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(100):
-                output, errors = await process.communicate()
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-        assert process.returncode == 130, errors.decode()
-        assert output.decode().splitlines()[-1] == "rolled back to v1: interrupted"
+                    assert '"weight": 5' in json.dumps(await routes(mesh)), begun.said()
+            assert await asyncio.to_thread(begun.press_until_it_ends, 100) == 130, begun.said()
+            assert begun.said().splitlines()[-1] == "rolled back to v1: interrupted"
         assert await versions(mesh) == {"catalog": ("v1", 1), "catalog-v2": ("v2", 0)}
         assert await routes(mesh) == []
 

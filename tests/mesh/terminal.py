@@ -1,0 +1,51 @@
+"""A `mesh` command as somebody runs it in a terminal: Ctrl-C goes to it and to each process that it waits for."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mesh.harness import MESH, ROOT
+from tests.mesh.remains import patiently
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The command that runs there."""
+
+    process: subprocess.Popen[bytes]
+    _log: Path
+
+    def said(self) -> str:
+        """Its output so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    def press(self) -> None:
+        """Press Ctrl-C."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
+
+    def press_until_it_ends(self, within: float) -> int:
+        """Press Ctrl-C again and again; the exit code."""
+        for attempt in patiently(within):
+            with attempt:
+                self.press()
+                assert self.process.poll() is not None, f"it goes on after {within:.0f} s: {self.said()}"
+        return self.process.returncode
+
+
+@contextmanager
+def terminal(log: Path, *words: str) -> Iterator[Terminal]:
+    """Run the command until the block ends, at the latest; its output goes to a file."""
+    # Whoever runs these tests in the background ignores SIGINT, and that is inherited.
+    command = ["/usr/bin/env", "--default-signal=INT", MESH, *words]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield Terminal(process, log)
+    finally:
+        process.kill()
+        process.wait()
