@@ -10,9 +10,9 @@ from tests.mesh.scenarios.scenario import Scenario
 DELAY = 0.5
 
 
-async def seconds(product: Product, mark: str) -> float:
+async def seconds(product: Product, mark: str, *, ending: str = "OK", within: float = 10) -> float:
     began = time.monotonic()
-    assert await ending_of(product(mark)) == "OK"
+    assert (await ending_of(product(mark, timeout=within))).startswith(ending)
     return time.monotonic() - began
 
 
@@ -25,17 +25,15 @@ async def test_the_calls_that_ask_for_it_take_half_a_second_more(
                 assert await seconds(product, "delay") >= DELAY
         marked = sorted([await seconds(product, "delay") for _ in range(10)])
         others = sorted([await seconds(product, "none") for _ in range(10)])
-        began = time.monotonic()
-        assert (await ending_of(product("delay", timeout=0.2))).startswith("DEADLINE_EXCEEDED")
-        gave_up = time.monotonic() - began
+        gave_up = sorted([await seconds(product, "delay", ending="DEADLINE_EXCEEDED", within=0.2) for _ in range(10)])
         assert await ending_of(shop.get_product()) == "OK"
     assert marked[0] >= DELAY
     assert others[4] < DELAY
-    assert gave_up < DELAY
+    assert gave_up[4] < DELAY
     async for attempt in eventually(5):
         with attempt:
             assert await seconds(product, "delay") < DELAY
     scenario.reached(
         "marked calls wait 0.5 s, or until their own deadline of 0.2 s",
-        f"median {marked[5]:.2f} s, others {others[5] * 1000:.0f} ms; gave up after {gave_up:.2f} s",
+        f"median {marked[5]:.2f} s, others {others[5] * 1000:.0f} ms; gave up after {gave_up[5]:.2f} s",
     )
