@@ -74,8 +74,8 @@ async def test_a_deadline_is_felt_on_every_hop(scenario: Scenario, mesh: Mesh, s
             stopped, lasted = await give_up(mesh, hasty)
             with attempt:  # a machine with much to do may let somebody wait for a tenth of a second
                 assert stopped == pytest.approx([DEADLINE] * 6, rel=0.1)
-    # What is left shrinks from hop to hop, but for the milliseconds to which logs round.
-    assert all(inner <= outer + timedelta(milliseconds=5) for outer, inner in pairwise(lasted)), lasted
+                # What is left shrinks from hop to hop, but for the milliseconds to which logs round.
+                assert all(inner <= outer + timedelta(milliseconds=5) for outer, inner in pairwise(lasted)), lasted
     assert (await shop.list_orders()).orders[0] == before, "what nobody waits for any more is not done"
     told = ", ".join(f"{name} {each / timedelta(seconds=1):.3f} s" for name, each in zip(HOPS, lasted, strict=True))
     scenario.reached(f"a deadline of {DEADLINE:.0f} s, within 10 %, ends the work of every hop", told)
