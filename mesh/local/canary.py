@@ -27,7 +27,7 @@ LOOK = 1.0
 ROLLOUT = 90
 """Seconds that Pods may take to come or to go."""
 IN_FORCE = 1.0
-"""Seconds until every proxy has heard of a route: a subset goes only after it."""
+"""Seconds until every proxy has heard of a change: a subset comes before the route that names it, and goes after it."""
 
 
 @dataclass(frozen=True)
@@ -166,17 +166,16 @@ class Canary:
             for version, share in shares.items()
             if share
         ]
-        # A subset is there before a route names it.
-        manifests = [
-            self._manifest("DestinationRule", "versions", {"host": host, "subsets": subsets}),
-            self._manifest("VirtualService", "traffic", {"http": [{"name": "canary", "route": routes}]}),
-        ]
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
-        self._kubectl("apply", "-f", "-", stdin=text)
+        # A route whose subset a proxy does not know yet fails the calls in between.
+        if self._apply("DestinationRule", "versions", {"host": host, "subsets": subsets}):
+            time.sleep(IN_FORCE)
+        self._apply("VirtualService", "traffic", {"http": [{"name": "canary", "route": routes}]})
 
-    def _manifest(self, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    def _apply(self, kind: str, name: str, spec: dict[str, Any]) -> bool:
+        """Apply an object of Istio; answer whether that changed anything."""
         metadata = {"name": f"{self.service}-{name}", "namespace": NAMESPACE}
-        return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+        manifest = {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+        return not self._kubectl("apply", "-f", "-", stdin=json.dumps(manifest)).endswith("unchanged\n")
 
     def _figures(self) -> Figures:
         """Add up what the new version's proxies have measured so far."""
@@ -206,7 +205,8 @@ class Canary:
         self._kubectl("rollout", "status", f"deployment/{deployment}", f"--timeout={ROLLOUT}s")
 
     def _kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return kubectl.run(self.instance, "kubectl", *words, "-n", NAMESPACE, stdin=stdin)
+        # Alone: kubectl would end at a Ctrl-C that is pressed while it takes something back.
+        return kubectl.run(self.instance, "kubectl", *words, "-n", NAMESPACE, stdin=stdin, alone=True)
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
