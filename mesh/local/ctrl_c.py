@@ -11,7 +11,10 @@ def _interrupt() -> None:
 
 
 def once(act: Callable[[], object] = _interrupt) -> None:
-    """Do this on the first one, or raise KeyboardInterrupt, and ignore all others until the process has ended."""
+    """Do this on the first one, or raise KeyboardInterrupt, and ignore all others until the process has ended.
+
+    `mesh down` ends a running `mesh up` by SIGTERM, along the same way.
+    """
 
     def pressed(*_: object) -> None:
         ignore()

@@ -23,18 +23,19 @@ class Terminal:
         """Its output so far."""
         return self._log.read_text(encoding="utf-8")
 
-    def press(self) -> None:
-        """Press Ctrl-C."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGINT)
-
-    def press_until_it_ends(self, within: float) -> int:
-        """Press Ctrl-C again and again; the exit code."""
+    def interrupt(self, within: float, *, again: bool) -> int:
+        """Press Ctrl-C once, or again and again until it has ended; the exit code."""
+        self._press()
         for attempt in patiently(within):
             with attempt:
-                self.press()
+                if again:
+                    self._press()
                 assert self.process.poll() is not None, f"it goes on after {within:.0f} s: {self.said()}"
         return self.process.returncode
+
+    def _press(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
 
 
 @contextmanager

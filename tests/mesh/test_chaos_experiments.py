@@ -80,13 +80,14 @@ async def test_a_hypothesis_that_is_wrong_is_told(mesh: Mesh) -> None:
     assert "NotFound" in left.stderr
 
 
-async def test_ctrl_c_takes_everything_back(mesh: Mesh, tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [False, True])
+async def test_ctrl_c_takes_everything_back(mesh: Mesh, again: bool, tmp_path: Path) -> None:  # noqa: FBT001
     [app] = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     with terminal(tmp_path / "chaos.log", "chaos", "pause", "-i", mesh.name, "--seconds", "200") as begun:
         async for attempt in eventually(40):
             with attempt:
                 assert app.status() == psutil.STATUS_STOPPED, begun.said()
-        assert await asyncio.to_thread(begun.press_until_it_ends, 60) == 130
+        assert await asyncio.to_thread(begun.interrupt, 60, again=again) == 130
         assert "Traceback" not in begun.said()
     assert app.status() != psutil.STATUS_STOPPED
 

@@ -124,15 +124,14 @@ def begin(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
 @pytest.mark.parametrize("moment", ["python", "etcd", "Kubernetes API ready", "istiod ready", "envoy"])
 def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
-    beginning.press()
-    assert beginning.process.wait(60) == 130
+    assert beginning.interrupt(60, again=False) == 130
     assert "Traceback" not in beginning.said()
     is_clean(found(TWO))
 
 
 def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("istiod ready")
-    assert beginning.press_until_it_ends(60) == 130
+    assert beginning.interrupt(60, again=True) == 130
     is_clean(found(TWO))
 
 

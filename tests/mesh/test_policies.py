@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from statistics import median
 
 import pytest
 
@@ -13,8 +14,6 @@ from tests.mesh.harness import MESH, Manifest, Mesh, dial, eventually, listening
 
 HOST = "scenario.shop.example"
 OK = "OK"
-TIMEOUT = 2
-"""Seconds that a read may take, by its contract."""
 # What Envoy says when a route's timeout is over: one of its two clocks, the router's and the stream's, is first.
 TIMED_OUT = "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED downstream duration timeout"
 
@@ -77,9 +76,13 @@ async def test_a_timeout_takes_effect_within_a_second_and_is_gone_as_quickly(mes
 async def test_a_read_ends_at_its_timeout(mesh: Mesh, shop: Shop) -> None:
     delay = policies.callee_fault({"app": "catalog"}, delay={"fixed_delay": "20s", "percentage": policies.percent(100)})
     async with faulty(mesh, "catalog", delay):
-        began = time.monotonic()
-        assert re.match(TIMED_OUT, await ending_of(shop.get_product()))
-        assert 0.9 * TIMEOUT < time.monotonic() - began < 2 * TIMEOUT, "the contract's 2 s, not the 20 s of the fault"
+        waited = []
+        for _ in range(3):  # a pause of the machine makes one late, not the median
+            began = time.monotonic()
+            assert re.match(TIMED_OUT, await ending_of(shop.get_product()))
+            waited.append(time.monotonic() - began)
+        assert min(waited) > 1.9
+        assert median(waited) < 2.5
 
 
 async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: Shop) -> None:
