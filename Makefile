@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call matrix scenarios test fuzz tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 VENV := .venv/.made
@@ -38,14 +38,18 @@ call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Meth
 matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
 	@$(BIN)/python -m tools.matrix
 
-scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; tell what each has reached
-	@$(BIN)/pytest tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
+scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; show what each has reached
+	@$(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
 
-test: $(VENV) tools ## Run every test; ARGS="-k word" picks some
+test: $(VENV) tools ## Run the tests that guard every change, in about 12 minutes; ARGS="-k word" picks some
 	@$(BIN)/pytest -n 2 $(ARGS)
 
+prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml
+	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -n 2 -m "prove or scenarios or postgresql" \
+	  --proof proof --junitxml proof/junit.xml $(ARGS)
+
 fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>
-	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py
+	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -m "" -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py
 
 tools: $(VENV) ## Build the mesh's tools that are missing; list all with their versions
 	@$(BIN)/mesh tools

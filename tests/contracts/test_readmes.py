@@ -8,6 +8,7 @@ import pytest
 from tests.documents import ROOT, blocks, run_block
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("block", blocks("tools/protoc_gen_istio/README.md"))
 async def test_block_does_what_it_says(block: str, tmp_path: Path) -> None:
     folder = tmp_path / "folder"

@@ -232,6 +232,8 @@ async def test_whatever_is_killed_no_order_is_lost_and_none_is_made_twice(
     measured(f"chaos: {await the_books_balance(mesh)}")
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_kafka_is_away_for_a_minute_and_nobody_notices(mesh: Mesh, shop: Shop, measured: Measured) -> None:
     await all_taken(mesh)
     before = {app: (await mesh.events(app))["consumer"]["applied"] for app in CONSUMERS}

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from mesh.local.chaos.blows import EXPERIMENTS
-from tests.conftest import notes
 from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, mesh_command
 from tests.mesh.terminal import terminal
+from tests.report import notes
 
 SECONDS = "5"
 Held = Callable[[subprocess.CompletedProcess[str], str], None]
@@ -66,11 +66,14 @@ async def test_what_cannot_be_done_is_a_users_mistake(mesh: Mesh, words: list[st
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["kill", "partition", "istiod-gone", "api-server-gone"])
 async def test_the_hypothesis_holds(mesh: Mesh, name: str, held: Held) -> None:
     held(await chaos(mesh, name, "--seconds", SECONDS), name)
 
 
+@pytest.mark.prove
 async def test_a_hypothesis_that_is_wrong_is_told(mesh: Mesh) -> None:
     run = await chaos(mesh, "abort", "--success", "100", "--seconds", SECONDS)
     assert run.returncode == 1, run.stdout
@@ -80,6 +83,7 @@ async def test_a_hypothesis_that_is_wrong_is_told(mesh: Mesh) -> None:
     assert "NotFound" in left.stderr
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("again", [False, True])
 async def test_ctrl_c_takes_everything_back(mesh: Mesh, again: bool, tmp_path: Path) -> None:  # noqa: FBT001
     [app] = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
@@ -103,6 +107,7 @@ async def trusted(mesh: Mesh) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(900)  # every Pod is made anew three times, one after the other
 async def test_another_root_takes_over_and_no_call_fails(mesh: Mesh, held: Held) -> None:
     before = await trusted(mesh)
@@ -112,5 +117,6 @@ async def test_another_root_takes_over_and_no_call_fails(mesh: Mesh, held: Held)
     assert root not in set.union(*before.values())
 
 
+@pytest.mark.prove
 async def test_a_certificate_that_runs_out_was_renewed_and_no_call_fails(mesh: Mesh, held: Held) -> None:
     held(await chaos(mesh, "certificate-expiry", "--seconds", SECONDS), "certificate-expiry")

@@ -12,6 +12,7 @@ SCENARIOS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("mesh
 READMES = ("README.md", "mesh/local/README.md", "mesh/istio/README.md", *SCENARIOS)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")

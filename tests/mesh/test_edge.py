@@ -89,6 +89,8 @@ async def test_what_is_too_large_is_refused(mesh: Mesh) -> None:
     assert not told.upstream
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_who_is_slow_is_cut_off(mesh: Mesh) -> None:
     head = f"POST {GET_PRODUCT} HTTP/1.1\r\nhost: shop.example\r\ncontent-type: application/grpc\r\n".encode()
     began = asyncio.get_running_loop().time()

@@ -6,6 +6,8 @@ tests/services/test_faults.py makes these calls where no mesh is at all.
 import uuid
 from collections import Counter
 
+import pytest
+
 from tests.conftest import Measured
 from tests.mesh.calls import Shop, ending_of
 from tests.mesh.faults import attempts, faulty, socket_of
@@ -22,6 +24,8 @@ async def succeeded(target: str, agent: str) -> int:
         return [await ending_of(Shop(channel).get_product()) for _ in range(CALLS)].count("OK")
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_a_call_that_fails_now_and_then_succeeds_through_the_mesh(mesh: Mesh, measured: Measured) -> None:
     agent = f"flaky/{uuid.uuid4()}"
     async with faulty(mesh, ["catalog"], WHEN=BEFORE, SHARE="0.3", METHODS="GetProduct", AGENT=agent):

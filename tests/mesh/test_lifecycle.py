@@ -8,21 +8,18 @@ import os
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import pytest
 
 from mesh.local import instance as instances
 from mesh.local.down import agent_of
 from mesh.local.instance import Instance
-from tests.conftest import Measured
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, mesh_command, shell_environment
-from tests.mesh.remains import leaks, patiently, remains
+from tests.mesh.remains import patiently, remains
 from tests.mesh.terminal import Terminal, terminal
 
 ONE, TWO = "one", "two"
@@ -60,7 +57,7 @@ def succeeds(*words: str) -> str:
 
 
 def is_clean(instance: Instance) -> None:
-    for attempt in patiently(5):  # a socket is closed a moment after its process is gone
+    for attempt in patiently(20):  # a socket is closed a moment after its process is gone
         with attempt:
             assert remains(instance) == []
 
@@ -121,6 +118,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
 
 
 # "python" is the node agent, which is the first to start; "envoy" a sidecar, the last.
+@pytest.mark.prove
 @pytest.mark.parametrize("moment", ["python", "etcd", "Kubernetes API ready", "istiod ready", "envoy"])
 def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
@@ -129,12 +127,14 @@ def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Termin
     is_clean(found(TWO))
 
 
+@pytest.mark.prove
 def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("istiod ready")
     assert beginning.interrupt(60, again=True) == 130
     is_clean(found(TWO))
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("moment", ["python", "Kubernetes API ready"])
 def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
@@ -144,6 +144,7 @@ def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Terminal], mo
     is_clean(found(TWO))
 
 
+@pytest.mark.prove
 def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("etcd")
     run = mesh_command("up", "-i", TWO)
@@ -152,6 +153,7 @@ def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Terminal
     assert f"process {beginning.process.pid}\n" in run.stdout
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(("port", "holder"), [(8080, "the gateway"), (6443, "kube-apiserver"), (2379, "etcd")])
 def test_a_port_in_use_is_named_and_nothing_is_started(port: int, holder: str) -> None:
     instance = found(TWO)
@@ -165,44 +167,7 @@ def test_a_port_in_use_is_named_and_nothing_is_started(port: int, holder: str) -
     assert remains(instance) == []
 
 
-def test_a_second_up_is_quick_and_changes_nothing(one: Mesh, measured: Measured) -> None:
-    before, user = one.all_processes(), (one.home / "user-customer.json").read_text()
-    began = time.monotonic()
-    succeeds("up", "-i", ONE)
-    took = time.monotonic() - began
-    measured(f"mesh up of a mesh that is up: {took:.1f} s")
-    assert took < 20
-    assert one.all_processes() == before
-    assert (one.home / "user-customer.json").read_text() == user
-
-
-@pytest.mark.parametrize("role", ["", "../admin", "Admin"])
-def test_a_role_that_is_none_is_a_users_mistake(one: Mesh, role: str) -> None:
-    run = mesh_command("token", "-i", one.name, "--role", role)
-    assert run.returncode == 2
-    assert run.stdout.startswith(f"mesh: '{role}' is no role\n")
-
-
-def test_keys_and_tokens_are_for_their_owner_alone(one: Mesh) -> None:
-    assert one.home.stat().st_mode & 0o777 == 0o700
-    assert leaks(one.home) == []
-    config = one.home / "kubeconfig"
-    config.chmod(0o644)
-    assert leaks(one.home) == [f"{config} 644"], "what would leak is seen"
-    config.chmod(0o600)
-
-
-def test_everything_listens_on_loopback_alone(one: Mesh) -> None:
-    ours = one.all_processes()
-    addresses = {
-        connection.laddr.ip
-        for connection in psutil.net_connections("inet")
-        if connection.pid in ours and connection.laddr and connection.status in {psutil.CONN_LISTEN, psutil.CONN_NONE}
-    }
-    assert addresses
-    assert [address for address in addresses if not address.startswith("127.")] == []
-
-
+@pytest.mark.prove
 async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other(one: Mesh) -> None:
     two, instance = up(TWO), found(TWO)
     assert one.gateway != two.gateway
@@ -216,24 +181,12 @@ async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other
     assert await order(one)
 
 
-async def test_down_leaves_nothing_but_the_data(one: Mesh) -> None:
-    name = await order(one)
-    assert {line.split()[0] for line in remains(found(ONE))} == {"process", "port", "socket"}, "what runs is seen"
-    assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
-    is_clean(found(ONE))
-    assert succeeds("down", "-i", ONE) == "mesh 'one' was not running\n"
-    assert mesh_command("status", "-i", ONE).returncode == 1
-    assert mesh_command("token", "-i", ONE).stdout.startswith("mesh: mesh 'one' does not run\n")
-    again = up(ONE)
-    async with dial(again.gateway, token=await again.token()) as channel:
-        assert name in {known.name for known in (await Shop(channel).list_orders()).orders}
-
-
+@pytest.mark.prove
 def test_down_without_a_node_agent_leaves_nothing(one: Mesh) -> None:
     agent = agent_of(found(ONE))
     assert agent
     agent.signal(signal.SIGKILL)
-    for attempt in patiently(5):
+    for attempt in patiently(20):
         with attempt:
             assert not agent.alive()
     assert one.all_processes(), "the rest goes on"

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.conftest import Measured
 from tests.mesh.harness import ROOT, Mesh
 
@@ -39,6 +41,7 @@ async def test_every_cell_is_as_declared(mesh: Mesh, measured: Measured) -> None
     await mesh.left_with("matrix", 0)
 
 
+@pytest.mark.prove
 async def test_a_hole_in_the_policies_is_a_wrong_cell(mesh: Mesh) -> None:
     async with mesh.applied(allowance("notifications", "payments", f"{PAYMENTS}/RefundPayment")):
         run = await matrix(mesh)

@@ -13,6 +13,9 @@ from tests.mesh.harness import Mesh, eventually, mesh_command
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 
+# Each program once in `make test`, each of every service in `make prove`.
+QUICK = [("python", "orders"), ("envoy", "catalog"), ("pilot-agent", "payments")]
+
 
 async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
     """Kill a process and wait until another one stands in its place."""
@@ -24,10 +27,16 @@ async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
             assert mesh.processes(program, within)
 
 
-@pytest.mark.parametrize("app", ["catalog", "inventory", "payments", "shipping", "orders"])
-@pytest.mark.parametrize("program", ["python", "envoy", "pilot-agent"])
+@pytest.mark.parametrize(
+    ("program", "app"),
+    [
+        pytest.param(program, app, marks=[] if (program, app) in QUICK else [pytest.mark.prove])
+        for program in ("python", "envoy", "pilot-agent")
+        for app in ("catalog", "inventory", "payments", "shipping", "orders")
+    ],
+)
 async def test_a_killed_part_of_a_pod_comes_back(
-    mesh: Mesh, shop: Shop, app: str, program: str, measured: Measured
+    mesh: Mesh, shop: Shop, program: str, app: str, measured: Measured
 ) -> None:
     pod = await mesh.pod(app)
     uid = pod["metadata"]["uid"]

@@ -3,12 +3,15 @@
 import uuid
 from collections import Counter
 
+import pytest
+
 from tests.conftest import Measured
 from tests.mesh import policies
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import Mesh, dial, eventually
 
 
+@pytest.mark.prove
 async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
     mesh: Mesh, shop: Shop, measured: Measured
 ) -> None:
@@ -29,6 +32,7 @@ async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
     assert not calls.failed
 
 
+@pytest.mark.prove
 async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> None:
     before = await template(mesh)
     await mesh.kubectl("set", "env", "-n", "shop", "deployment/reflection", "LOG_LEVEL=DEBUG")
@@ -53,6 +57,7 @@ async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
     await shop.get_product()
 
 
+@pytest.mark.prove
 async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_deleted_in_the_foreground(
     mesh: Mesh,
 ) -> None:

@@ -163,6 +163,7 @@ async def test_keys_are_rotated_and_no_call_fails(mesh: Mesh, shop: Shop, identi
         assert await endings(mesh, token) == (OK, OK)
 
 
+@pytest.mark.prove
 async def test_the_gateway_keeps_the_keys_while_identity_is_away_and_without_them_lets_no_token_in(mesh: Mesh) -> None:
     token = await mesh.token()
     # It has asked for the keys before it saw a token.

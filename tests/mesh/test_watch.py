@@ -57,7 +57,7 @@ class Watcher:
                 return
 
 
-async def placed(orders: Stub, within: float = 30) -> pb.Order:
+async def placed(orders: Stub, deadline: float = 30) -> pb.Order:
     """Place an order over one piece, which is collected."""
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
@@ -65,9 +65,10 @@ async def placed(orders: Stub, within: float = 30) -> pb.Order:
         items=[pb.PlaceOrderItem(product=plenty()[0], quantity=1)],
         payment_token="tok_visa",  # noqa: S106 - stands for no card
     )
-    return (await orders.PlaceOrder(request, timeout=within)).order
+    return (await orders.PlaceOrder(request, timeout=deadline)).order
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
 async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
     mesh: Mesh, orders: Stub, measured: Measured
@@ -95,6 +96,7 @@ async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
     )
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
 async def test_many_who_watch_take_no_place_from_those_who_buy(orders: Stub) -> None:
     """More streams than the calls that may be in flight to orders (destination-defaults.yaml)."""
@@ -109,7 +111,7 @@ async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, 
     (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     payments.suspend()
     try:
-        order = await placed(orders, within=2)
+        order = await placed(orders, deadline=2)
     finally:
         payments.resume()
     assert order.state == pb.Order.STATE_PENDING

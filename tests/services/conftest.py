@@ -15,6 +15,9 @@ CALLEES = {"orders": ("catalog", "inventory", "payments", "shipping")}
 
 # Tests of processes without data, or of one kind of database: they run once.
 ONCE = ("test_calls", "test_postgresql", "test_process", "test_reflection")
+# What differs between the databases: transactions and locks, migrations, and many writers at once. These tests run on
+# PostgreSQL in `make test` too; all others run there in `make prove`.
+DIFFERENT = ("test_database", "test_rush", "test_schemas")
 
 Start = Callable[..., Process]
 Shared = Callable[..., Process]
@@ -23,7 +26,11 @@ Shared = Callable[..., Process]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that has to do with data on each kind of database."""
     if "storage" in metafunc.fixturenames and metafunc.definition.path.stem not in ONCE:
-        metafunc.parametrize("storage", databases.NAMES, indirect=True, scope="session")
+        quick = metafunc.definition.path.stem in DIFFERENT
+        names = [
+            pytest.param(name, marks=() if quick or name == "sqlite" else pytest.mark.prove) for name in databases.NAMES
+        ]
+        metafunc.parametrize("storage", names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

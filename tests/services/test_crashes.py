@@ -23,6 +23,8 @@ from tests.services.databases import Databases, query
 from tests.services.harness import Process
 from tests.services.shop import BERLIN, CANCELLED, CANCELLING, CONFIRMED, PENDING, REJECTED, Shop, cart, new_id
 
+pytestmark = pytest.mark.prove
+
 END_SECONDS = 60
 CALLEES = ("inventory", "payments", "shipping")
 

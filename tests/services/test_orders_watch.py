@@ -126,7 +126,8 @@ async def test_a_watch_ends_with_its_deadline(shop: Shop, shared: Shared) -> Non
     await placing
 
 
-async def test_a_stopping_process_keeps_nobody_waiting_who_watches(start: Start, shared: Shared) -> None:
+async def stopped_under_a_watch(start: Start, shared: Shared) -> float:
+    """Stop a process while somebody watches an order. Return the seconds until the stream has ended."""
     callees = [shared(name) for name in CALLEES]
     orders, customer = start("orders", targets(*callees)), f"customers/{new_id()}"
     shop = Shop(orders, *callees[1:])
@@ -137,11 +138,22 @@ async def test_a_stopping_process_keeps_nobody_waiting_who_watches(start: Start,
         began = time.monotonic()
         orders.signal()
         error = await refused(anext(watch))
-        assert time.monotonic() - began < 1
+        seconds = time.monotonic() - began
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
         assert (await placing).order.state == PENDING
     assert orders.wait() == 0
     await shop.close()
+    return seconds
+
+
+async def test_a_stopping_process_tells_those_who_watch(start: Start, shared: Shared) -> None:
+    await stopped_under_a_watch(start, shared)
+
+
+@pytest.mark.prove
+@pytest.mark.timing
+async def test_a_stopping_process_keeps_nobody_waiting_who_watches(start: Start, shared: Shared) -> None:
+    assert await stopped_under_a_watch(start, shared) < 1
 
 
 async def test_an_order_that_another_process_carries_is_watched(

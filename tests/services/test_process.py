@@ -194,6 +194,8 @@ async def test_spans_are_exported_to_a_collector(start: Start) -> None:
     assert [span.name for scope in spans.scope_spans for span in scope.spans] == [ASK]
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(start: Start) -> None:
     process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
     async with process.channel() as channel:

@@ -12,6 +12,7 @@ from tests.documents import ROOT, blocks, copy_checkout, run_block
 READMES = ["proto/README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/README.md"))]
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, tmp_path: Path) -> None:
     # The ports stay as they are written; the loopback address is this block's own.

@@ -30,6 +30,8 @@ async def test_the_same_characters_match_whatever_their_code_points() -> None:
     assert await passwords.match(await passwords.hash("cafe\u0301 12345"), "caf\u00e9 12345")
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_nobodys_password_takes_as_long_as_a_wrong_one() -> None:
     passwords = Passwords()
     hashed = await passwords.hash(WORDS)

@@ -7,10 +7,10 @@ import grpc.aio
 import pytest
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from tests.conftest import notes
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.calls import Product
 from tests.mesh.scenarios.scenario import Scenario
+from tests.report import notes
 
 
 @pytest.fixture

@@ -1,0 +1,215 @@
+"""What a run has covered: its progress while it goes on, a table by part at its end, and the report of `make prove`."""
+
+import os
+import platform
+import subprocess
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from tests.suites import PARTS, part_of
+
+ROOT = Path(__file__).parents[1]
+NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
+SLOW_SECONDS = 2.0
+"""Progress shows each test that takes longer. Of the others it shows the last one of each part."""
+SCENARIO_COLUMNS = ("scenario", "asserted", "figure reached")
+PART_COLUMNS = ("part", "tests", "failed", "skipped", "further tries", "minutes")
+
+
+def notes(config: pytest.Config, kind: str) -> list[Any]:
+    """Return the notes of a kind, to read and to append to.
+
+    "measured" holds strings, "scenarios" holds (scenario, what is asserted, the figure reached).
+    """
+    return config.stash.setdefault(NOTES, defaultdict(list))[kind]
+
+
+@dataclass
+class Part:
+    """One part of a run, with its tests that have ended so far, by node id."""
+
+    total: int = 0
+    seconds: float = 0.0
+    outcomes: dict[str, str] = field(default_factory=dict)
+    tries: list[str] = field(default_factory=list)
+    """The test and the reason, for each try that failed and was followed by another."""
+
+    def count(self, outcome: str) -> int:
+        """Return how many tests have ended so."""
+        return Counter(self.outcomes.values())[outcome]
+
+
+class Report:
+    """A pytest plugin of the process that reports. It gets every result, from however many processes."""
+
+    def __init__(self, config: pytest.Config, folder: Path | None) -> None:
+        """Show progress and write `folder`/report.md if there is a folder."""
+        self._config, self._folder = config, folder
+        self._began = time.time()
+        self._parts: defaultdict[str, Part] = defaultdict(Part)
+        self._known: set[str] = set()
+        self._spent: defaultdict[str, float] = defaultdict(float)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Count the tests of a run in one process."""
+        self._expect(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Count the tests of a run in several processes: each of them finds all."""
+        self._expect(ids)
+
+    def _expect(self, ids: Iterable[str]) -> None:
+        for nodeid in set(ids) - self._known:
+            self._known.add(nodeid)
+            self._parts[part_of(nodeid)].total += 1
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Keep quiet about what passes where progress is shown."""
+        if self._folder and report.passed:
+            return ("passed" if report.when == "call" else "", "", "")
+        return None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a result."""
+        part, nodeid = self._parts[part_of(report.nodeid)], report.nodeid
+        part.seconds += report.duration
+        self._spent[nodeid] += report.duration
+        if str(report.outcome) == "rerun":
+            part.tries.append(f"{nodeid}: {reason(report)}")
+        elif report.failed or report.when == "call" or (report.when == "setup" and report.skipped):
+            part.outcomes[nodeid] = report.outcome
+        if self._folder and report.when == "teardown":
+            self._show(nodeid, part)
+
+    def _show(self, nodeid: str, part: Part) -> None:
+        ended, outcome = len(part.outcomes), part.outcomes.get(nodeid, "tried again")
+        if ended == part.total or outcome != "passed" or self._spent[nodeid] > SLOW_SECONDS:
+            minutes, seconds = divmod(int(time.time() - self._began), 60)
+            name = nodeid.rpartition("/")[2].replace(".py::", " ")
+            terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+            terminal.ensure_newline()
+            terminal.write_line(
+                f"{minutes:>3}:{seconds:02}  {part_of(nodeid):<22} {ended:>4} of {part.total:<4} "
+                f"{outcome:<7} {self._spent[nodeid]:>4.0f} s  {name[:100]}"
+            )
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the parts, further tries, and the figures that tests measured. Write the report."""
+        sections = {
+            "parts": shown(PART_COLUMNS, self._rows()),
+            "second and third tries": [each for part in self._parts.values() for each in part.tries],
+            "scenarios": shown(SCENARIO_COLUMNS, sorted(notes(self._config, "scenarios"))),
+            "measured": notes(self._config, "measured"),
+        }
+        for title, lines in sections.items():
+            if lines:
+                terminalreporter.section(title)
+                for line in lines:
+                    terminalreporter.line(line)
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            failures = [f"{each.nodeid}: {reason(each)}" for each in terminalreporter.stats.get("failed", [])]
+            failures += [f"{each.nodeid}: {reason(each)}" for each in terminalreporter.stats.get("error", [])]
+            path = self._folder / "report.md"
+            path.write_text("\n".join(self._document(failures)) + "\n", encoding="utf-8")
+            terminalreporter.line(f"report: {path}")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        names = [name for name in PARTS if name in self._parts]
+        parts = [(name, self._parts[name]) for name in names if self._parts[name].outcomes]
+        rows: list[tuple[str, ...]] = [
+            (
+                name,
+                str(len(part.outcomes)),
+                str(part.count("failed")),
+                str(part.count("skipped")),
+                str(len(part.tries)),
+                f"{part.seconds / 60:.1f}",
+            )
+            for name, part in parts
+        ]
+        return rows if len(rows) > 1 else []
+
+    def _document(self, failures: list[str]) -> Iterator[str]:
+        tests = sum(len(part.outcomes) for part in self._parts.values())
+        tries = [each for part in self._parts.values() for each in part.tries]
+        yield from ("# Proof", "")
+        yield from (f"- {name}: {value}" for name, value in self._facts())
+        yield f"- tests: {tests}, failed {len(failures)}, further tries {len(tries)}"
+        yield from ("", "## Parts", "", "Minutes are the tests' own; parts run beside each other.", "")
+        yield from markdown(PART_COLUMNS, self._rows())
+        for title, lines in (("Failed", failures), ("Second and third tries", tries)):
+            yield from ("", f"## {title}", "")
+            yield from ([f"- {line}" for line in lines] or ["None."])
+        yield from ("", "## Scenarios", "")
+        yield from markdown(SCENARIO_COLUMNS, sorted(notes(self._config, "scenarios")))
+        yield from ("", "## Measured", "")
+        yield from (f"- {figure}" for figure in notes(self._config, "measured"))
+
+    def _facts(self) -> list[tuple[str, str]]:
+        seconds = int(time.time() - self._began)
+        started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self._began))
+        return [
+            ("commit", commit()),
+            ("machine", machine()),
+            ("started", started),
+            ("wall time", f"{seconds // 60} min {seconds % 60} s"),
+        ]
+
+
+def reason(report: pytest.TestReport) -> str:
+    """Return the line that says why a test failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message if crash else report.longrepr).strip()
+    return text.splitlines()[0] if text else "no reason given"
+
+
+def commit() -> str:
+    """Return the checkout's commit, and whether it has changes that are not committed."""
+    git = ["git", "-C", str(ROOT)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False).stdout
+    return (head or "not a git checkout") + (" with uncommitted changes" if status.strip() else "")
+
+
+def machine() -> str:
+    """Return the processor, its cores, the memory, the kernel and Python's version."""
+    processor = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
+
+
+def shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table's lines for a terminal; none if it has no rows."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=160, no_color=True)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip().splitlines() if rows else []
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield a table's lines in Markdown."""
+    for cells in (columns, ["---"] * len(columns), *rows):
+        escaped = [cell.replace("|", "\\|") for cell in cells]
+        yield f"| {' | '.join(escaped)} |"

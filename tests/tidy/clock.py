@@ -1,0 +1,139 @@
+"""A test that judges by the clock is marked `timing`, so that a busy machine fails no run of `make test`.
+
+A test judges by the clock if it asserts something about a duration that it measured, or waits for a condition for less
+than MIN_WAIT_SECONDS: that is a claim about speed. So does a test that calls a function of its file that does.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from tests.tidy.tree import Source, Tree
+
+CLOCKS = ("time.monotonic", "time.perf_counter", ".time")
+"""The last is `asyncio.get_running_loop().time`."""
+WAITS = ("eventually", "patiently")
+"""Functions whose first argument says how many seconds to wait."""
+BOUND = "within"
+"""The argument of other functions that says so."""
+MIN_WAIT_SECONDS = 10
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def judged(tree: Tree) -> Iterator[str]:
+    """Yield each test that judges by the clock and is not marked `timing`."""
+    for source in tree.python("tests"):
+        if source.file.name.startswith("test_") and not _timing(source, source.tree.body):
+            yield from _judged(source)
+
+
+def _judged(source: Source) -> Iterator[str]:
+    functions = {node.name: node for node in source.nodes if isinstance(node, Function)}
+    clocks = _clocks(source, functions)
+    reasons = {name: reason for name, node in functions.items() if (reason := _reason(source, node, clocks))}
+    for name, function in functions.items():
+        if name.startswith("test_") and not _timing(source, function.decorator_list):
+            for reached in [name, *_reached(source, function, functions)]:
+                if reached in reasons:
+                    yield (
+                        f"{source.file}:{function.lineno} {name} {reasons[reached]}: "
+                        "mark it `timing` and `prove`, or assert counts, order and states"
+                    )
+                    break
+
+
+def _timing(source: Source, nodes: list[ast.stmt] | list[ast.expr]) -> bool:
+    """Whether decorators, or a module's own statements, set the mark."""
+    marks: list[ast.expr] = [node for node in nodes if isinstance(node, ast.expr)]
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            marks += [value for target, value in _assigned(node) if _names(target) == {"pytestmark"}]
+    return any(source.name(part) == "pytest.mark.timing" for mark in marks for part in ast.walk(mark))
+
+
+def _reached(source: Source, function: Function, functions: dict[str, Function]) -> set[str]:
+    """Return the functions of the file that a function calls, and those that they call."""
+    found: set[str] = set()
+    left: list[Function] = [function]
+    while left:
+        for node in ast.walk(left.pop()):
+            name = source.name(node.func) if isinstance(node, ast.Call) else ""
+            if name in functions and name not in found:
+                found.add(name)
+                left.append(functions[name])
+    return found
+
+
+def _clocks(source: Source, functions: dict[str, Function]) -> set[str]:
+    """Return what tells the time when it is called: the clocks, and functions of the file that return a duration."""
+    clocks = set(CLOCKS)
+    while True:
+        more = {
+            name
+            for name, node in functions.items()
+            for each in ast.walk(node)
+            if isinstance(each, ast.Return)
+            and each.value
+            and _timed(source, each.value, clocks, _durations(source, node, clocks))
+        }
+        if more <= clocks:
+            return clocks
+        clocks |= more
+
+
+def _durations(source: Source, function: Function, clocks: set[str]) -> set[str]:
+    """Return the names in a function that hold a time or a duration, or a list of them."""
+    found: set[str] = set()
+    while True:
+        before = len(found)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
+                for target, value in _assigned(node):
+                    if _timed(source, value, clocks, found):
+                        found |= _names(target)
+            elif isinstance(node, ast.Call) and any(_timed(source, each, clocks, found) for each in node.args):
+                found |= _appended_to(source, node)
+        if len(found) == before:
+            return found
+
+
+def _appended_to(source: Source, call: ast.Call) -> set[str]:
+    """Return the name of the list that a call appends to, if that is what it does."""
+    owner, _, method = source.name(call.func).rpartition(".")
+    return {owner} if method == "append" else set()
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield each target with what it is given: `a, b = c, d` are two."""
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        elif node.value:
+            yield target, node.value
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Return the names in a node."""
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def _timed(source: Source, value: ast.expr, clocks: set[str], durations: set[str]) -> bool:
+    """Whether an expression holds a time or a duration."""
+    return any(
+        (isinstance(node, ast.Name) and node.id in durations)
+        or (isinstance(node, ast.Call) and source.name(node.func) in clocks)
+        for node in ast.walk(value)
+    )
+
+
+def _reason(source: Source, function: Function, clocks: set[str]) -> str:
+    durations = _durations(source, function, clocks)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert) and _timed(source, node.test, clocks, durations):
+            return "asserts how long something takes"
+        if isinstance(node, ast.Call):
+            waits = node.args[:1] if source.name(node.func).rpartition(".")[2] in WAITS else []
+            for each in [*waits, *(word.value for word in node.keywords if word.arg == BOUND)]:
+                seconds = each.value if isinstance(each, ast.Constant) else None
+                if isinstance(seconds, int | float) and seconds < MIN_WAIT_SECONDS:
+                    return f"waits for {seconds} s and no longer"
+    return ""

@@ -1,0 +1,89 @@
+"""Which suite a test is in, and that only tests of timing are tried again."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.suites import PARTS, part_of
+
+PLUGIN = "from tests import suites\ndef pytest_collection_modifyitems(items): suites.allow_retries(items)\n"
+ONCE_MORE = """
+import pathlib, pytest
+tries = pathlib.Path("tries")
+{marks}
+def test_it():
+    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+    assert len(tries.read_text()) > 1
+"""
+
+
+def run(folder: Path, test: str, *words: str, plugin: str = PLUGIN) -> subprocess.CompletedProcess[str]:
+    """Run a test file in a folder of its own."""
+    (folder / "conftest.py").write_text(plugin)
+    (folder / "test_x.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "part"),
+    [
+        ("tests/mesh/scenarios/test_mirror.py::test_it", "scenarios"),
+        ("tests/mesh/test_chaos_experiments.py::test_it[kill]", "chaos"),
+        ("tests/mesh/test_lifecycle.py::test_it", "lifecycle"),
+        ("tests/mesh/test_docs.py::test_it[README.md-0]", "documents"),
+        ("tests/services/test_readmes.py::test_it", "documents"),
+        ("tests/mesh/test_edge.py::test_it", "mesh"),
+        ("tests/services/test_orders.py::test_it[postgresql]", "services, PostgreSQL"),
+        ("tests/services/test_orders.py::test_it[sqlite]", "services, SQLite"),
+        ("tests/services/test_crashes.py::test_it[sqlite-placed]", "crashes"),
+        ("tests/unit/test_x.py::test_it[postgresql]", "unit"),
+        ("elsewhere.py::test_it", "other"),
+    ],
+)
+def test_a_test_belongs_to_the_first_part_that_fits(nodeid: str, part: str) -> None:
+    assert part_of(nodeid) == part
+    assert part in {*PARTS, "other"}
+
+
+def test_only_a_test_of_timing_is_tried_again(tmp_path: Path) -> None:
+    marked = run(tmp_path, ONCE_MORE.format(marks="@pytest.mark.prove\n@pytest.mark.timing"))
+    assert marked.returncode == 0, marked.stdout
+    assert "1 passed, 1 rerun" in marked.stdout
+    (tmp_path / "tries").unlink()
+    assert run(tmp_path, ONCE_MORE.format(marks="@pytest.mark.prove")).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("marks", "reason"),
+    [
+        ("@pytest.mark.timing", "is marked timing and not prove"),
+        ("@pytest.mark.prove\n@pytest.mark.flaky(reruns=1)", "only tests of timing are tried again"),
+    ],
+)
+def test_a_mark_that_would_hide_a_failure_is_refused(tmp_path: Path, marks: str, reason: str) -> None:
+    refused = run(tmp_path, ONCE_MORE.format(marks=marks))
+    assert refused.returncode == 4
+    assert reason in refused.stdout + refused.stderr
+
+
+def test_a_proof_shows_its_progress_and_writes_its_report(tmp_path: Path) -> None:
+    plugin = f"from tests.conftest import measured, pytest_addoption, pytest_configure\n{PLUGIN}"
+    again = ONCE_MORE.format(marks="@pytest.mark.prove\n@pytest.mark.timing")
+    others = "def test_figure(measured): measured('7 orders')\ndef test_wrong(): assert 1 == 2\n"
+    done = run(tmp_path, f"{again}\n{others}", "--proof", "proof", plugin=plugin)
+    assert done.returncode == 1
+    assert re.findall(r"\d+ of 3 +(\w[\w ]*?) +\d+ s  test_x (\w+)", done.stdout) == [
+        ("tried again", "test_it"),
+        ("failed", "test_wrong"),
+    ], done.stdout
+    report = (tmp_path / "proof/report.md").read_text()
+    assert "- commit: " in report
+    assert "- machine: " in report
+    assert "- tests: 3, failed 1, further tries 1" in report
+    assert "## Failed\n\n- test_x.py::test_wrong: " in report
+    assert "## Second and third tries\n\n- test_x.py::test_it: " in report
+    assert "- 7 orders" in report
