@@ -13,7 +13,7 @@ from tests.services.faulty import ATTEMPTS
 @asynccontextmanager
 async def faulty(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncIterator[None]:
     """Have services that fail for the length of a block, with data of their own; `settings` are their FAULTY_…."""
-    before = {app: (await mesh.get("deployment", "-n", "shop", app))["spec"]["template"] for app in services}
+    before = {app: (await mesh.get("deployments", "-n", "shop", app))["spec"]["template"] for app in services}
     try:
         for app, template in before.items():
             environment = {"SERVICE": app, **{f"FAULTY_{name}": value for name, value in settings.items()}}

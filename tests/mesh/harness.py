@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import grpc.aio
 import psutil
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from tests.mesh.api import Api
 from tests.mesh.signed_in import signed_in
 
 ROOT = Path(__file__).parents[2]
@@ -92,8 +94,12 @@ class Mesh:
         return run.stdout
 
     async def get(self, *words: str) -> Any:  # noqa: ANN401 - JSON
-        """Ask `kubectl get` for objects."""
-        return json.loads(await self.kubectl("get", *words, "-o", "json"))
+        """Read objects from the API server, by the words of `kubectl get`."""
+        return await asyncio.to_thread(self._api.get, *words)
+
+    @cached_property
+    def _api(self) -> Api:
+        return Api(Path(self.environment["KUBECONFIG"]))
 
     @asynccontextmanager
     async def applied(self, *manifests: Manifest) -> AsyncIterator[None]:
@@ -173,7 +179,7 @@ class Mesh:
 
     async def egress(self, pod: str) -> str:
         """`host:port` at which the Pod's app dials out through its sidecar."""
-        listener = (await self.get("sidecar", "-n", "shop", pod))["spec"]["egress"][0]
+        listener = (await self.get("sidecars", "-n", "shop", pod))["spec"]["egress"][0]
         return f"{listener['bind']}:{listener['port']['number']}"
 
     def processes(self, program: str, within: str = "") -> list[psutil.Process]:

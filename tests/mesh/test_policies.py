@@ -108,7 +108,7 @@ async def test_a_read_ends_after_the_two_seconds_of_its_contract(mesh: Mesh, sho
 @pytest.mark.prove
 async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: Shop) -> None:
     abort = policies.callee_fault({"faulty": "yes"}, abort={"grpc_status": 14, "percentage": policies.percent(100)})
-    twin = policies.twin(await mesh.get("deployment", "-n", "shop", "catalog"), faulty="yes")
+    twin = policies.twin(await mesh.get("deployments", "-n", "shop", "catalog"), faulty="yes")
     failed = 0
     endings: set[str] = set()
     async with mesh.applied(abort, twin):

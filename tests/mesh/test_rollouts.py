@@ -62,7 +62,7 @@ async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_del
     mesh: Mesh,
 ) -> None:
     """All that a Pod owns is deleted before it, then; GitOps tools prune so."""
-    twin = policies.twin(await mesh.get("deployment", "-n", "shop", "catalog"), twin="yes")
+    twin = policies.twin(await mesh.get("deployments", "-n", "shop", "catalog"), twin="yes")
     seen = set()
     async with mesh.applied(twin):
         await mesh.rolled_out()
@@ -80,4 +80,4 @@ async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_del
 
 
 async def template(mesh: Mesh) -> object:
-    return (await mesh.get("deployment", "-n", "shop", "reflection"))["spec"]["template"]["spec"]
+    return (await mesh.get("deployments", "-n", "shop", "reflection"))["spec"]["template"]["spec"]

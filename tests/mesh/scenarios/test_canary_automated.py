@@ -40,7 +40,7 @@ def readers(shop: Shop) -> SteadyCalls:
 
 async def routes(mesh: Mesh) -> list[Any]:
     """Find what steers catalog's calls."""
-    found = (await mesh.get("virtualservice,destinationrule", "-n", "shop"))["items"]
+    found = (await mesh.get("virtualservices,destinationrules", "-n", "shop"))["items"]
     return [each for each in found if each["metadata"]["name"] in {"catalog-traffic", "catalog-versions"}]
 
 
