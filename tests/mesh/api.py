@@ -56,10 +56,15 @@ class Api:
         return found[0] if name else {"items": [item for listed in found for item in listed["items"]]}
 
     def _read(self, kind: str, path: str, labels: str) -> Any:  # noqa: ANN401  # JSON
+        url, query = f"/{GROUPS[kind]}/{path}", {"labelSelector": labels} if labels else {}
         try:
-            reply = self._client.get(f"/{GROUPS[kind]}/{path}", params={"labelSelector": labels} if labels else {})
-        except httpx2.HTTPError as error:
-            raise AssertionError(f"the API server does not answer: {error}") from error
+            reply = self._client.get(url, params=query)
+        except httpx2.TransportError:
+            # A server that has restarted in between has closed the connection that was kept.
+            try:
+                reply = self._client.get(url, params=query)
+            except httpx2.TransportError as error:
+                raise AssertionError(f"the API server does not answer: {error}") from error
         assert reply.is_success, f"get {path}: {reply.text}"
         body = reply.json()
         for item in body.get("items", []):
