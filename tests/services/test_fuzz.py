@@ -25,7 +25,7 @@ from tests.services.documented import Method, methods
 from tests.services.fuzz import Corpus, requests, wire
 from tests.services.harness import Process
 
-FEW = 100
+FEW = 25
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", FEW))
 CALL_SECONDS = 5.0
 # What a process may grow by after its first calls: caches fill, the heap breaks up. Had each of 10,000 requests left
