@@ -64,7 +64,7 @@ lint: $(VENV) ## Check form and types of code and contracts
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
 
-breaking: $(VENV) ## Name what breaks callers; AGAINST=<revision or folder>, main by default
+breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
 	@$(BIN)/python -m tools.breaking "$(AGAINST)"
 
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half

@@ -41,15 +41,22 @@ def blocks(*names: str) -> list[object]:
 
 
 def copy_checkout(copy: Path) -> Path:
-    """Copy the checkout as git sees it (times too, for make) into a repository of its own, with what is installed."""
-    tracked = subprocess.check_output(["/usr/bin/env", "git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
+    """Copy the checkout as git sees it (times too, for make) into a clone of its own, with what is installed.
+
+    The clone has the checkout's history, since `make breaking` compares with the last release.
+    """
+    git = "/usr/bin/env", "git", "-c", "user.name=t", "-c", "user.email=t@example.com"
+    tracked = subprocess.check_output([*git, "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
+    subprocess.run([*git, "clone", "-q", "--shared", "--no-checkout", str(ROOT), str(copy)], check=True)
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
     for name in (".venv", ".googleapis", ".protovalidate"):
         (copy / name).symlink_to(ROOT / name)
-    commit = "git init -q -b main && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm state"
-    subprocess.run(["/bin/bash", "-c", commit], cwd=copy, check=True)
+    subprocess.run([*git, "update-ref", "refs/heads/main", "HEAD"], cwd=copy, check=True)
+    subprocess.run([*git, "symbolic-ref", "HEAD", "refs/heads/main"], cwd=copy, check=True)
+    subprocess.run([*git, "add", "-A"], cwd=copy, check=True)
+    subprocess.run([*git, "commit", "-qm", "state"], cwd=copy, check=True)
     return copy
 
 

@@ -1,4 +1,4 @@
-"""The previous release: which state of the repository that is, and its code and contracts beside those of this one."""
+"""The code and contracts of the previous release, beside those of this one."""
 
 import shutil
 import subprocess
@@ -12,14 +12,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from tests.services.harness import PYTHON, ROOT, Process, python_path
 from tests.tidy.tree import git
 
-NOTED = Path(__file__).parent / "previous-release"
 PARTS = ("proto", "services", "gen")
 CONTRACTS = "contracts.binpb"
 CLIENT_SECONDS = 120
-
-
-class MissingError(Exception):
-    """The previous release is not at hand; the text says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +50,6 @@ class Release:
             for service in file.service
             for method in service.method
         }
-
-
-def noted() -> str:
-    """Answer the commit that stands for the previous release as long as no tag does."""
-    return NOTED.read_text(encoding="utf-8").split()[-1]
-
-
-def previous(root: Path, otherwise: str) -> str:
-    """Answer the newest tag that leads to HEAD; without one, the commit `otherwise`. Raises MissingError."""
-    try:
-        return git(root, "describe", "--tags", "--abbrev=0").strip()
-    except subprocess.CalledProcessError:
-        pass
-    try:
-        git(root, "cat-file", "-e", f"{otherwise}^{{commit}}")
-    except subprocess.CalledProcessError as error:
-        raise MissingError(
-            f"the previous release ({otherwise}) is not in this clone: `git fetch --tags --unshallow` brings it"
-        ) from error
-    return otherwise
 
 
 def lay_out(root: Path, revision: str, folder: Path) -> Release:

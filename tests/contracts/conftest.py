@@ -8,13 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from tools.breaking import waivers
+from tools.breaking.bases import NOTED
+
 ROOT = Path(__file__).parent.parent.parent
 CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
 """What services declare of themselves, and the code in which they name what the contracts hold."""
 IMPORTED = [".googleapis", ".protovalidate"]
-CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore"]
-IGNORED = shutil.ignore_patterns("__pycache__")
+CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", "pyproject.toml", ".gitignore", NOTED]
+IGNORED = shutil.ignore_patterns("__pycache__", Path(waivers.FILE).name)
+"""What was reviewed in the project's contracts is stale where they are released as they stand."""
+RELEASED = "v0.1.0"
+"""The tag of the contracts as they stand, in a checkout of a test's own."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +86,28 @@ def contracts(tmp_path: Path) -> Checkout:
     return Checkout(root)
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    """Make a copy of the contracts as they stand, committed once on main."""
-    root = tmp_path / "checkout"
-    root.mkdir()
-    for folder in (*CONTRACTS, *IMPORTED):
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a copy of the contracts as they stand, released in the first commit of main; the second is empty."""
+    root = tmp_path_factory.mktemp("template") / "checkout"
+    for folder in CONTRACTS:
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
     _copy(root, *CONFIGURATION, *SERVICES)
-    (root / ".venv").symlink_to(ROOT / ".venv")
+    for folder in (*IMPORTED, ".venv"):
+        (root / folder).symlink_to(ROOT / folder)
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
     copy.git("add", *CONTRACTS, *CONFIGURATION, "services")
     copy.git("commit", "--quiet", "--message=The contracts as they stand")
-    return copy
+    copy.git("tag", RELEASED)
+    copy.git("commit", "--quiet", "--allow-empty", "--message=Begin the next release")
+    return root
+
+
+@pytest.fixture
+def checkout(template: Path, tmp_path: Path) -> Checkout:
+    """Make a copy of the contracts as they stand and were released, committed on main."""
+    return Checkout(shutil.copytree(template, tmp_path / "checkout", symlinks=True))
 
 
 def _copy(root: Path, *patterns: str) -> None:

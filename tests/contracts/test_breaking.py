@@ -1,28 +1,71 @@
 """`make breaking` lets compatible changes pass and names those that break a caller."""
 
 import os
+import re
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.contracts.conftest import Checkout
+from tests.contracts.conftest import IMPORTED, RELEASED, Checkout
 from tests.documents import blocks, run_block
+from tools.breaking.__main__ import main
 
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
 DISCONTINUED = "  bool discontinued = 6;\n"
+REMOVED = "shop.catalog.v1.Product.discontinued"
+"""The full name of the field that most tests remove."""
 ADDED = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
 
+Compare = Callable[..., tuple[int, str]]
+"""Compares a checkout's contracts, as `python -m tools.breaking` does, and returns the exit code and the output."""
 
-def test_unchanged_contracts_pass_on_main_itself(checkout: Checkout) -> None:
+
+@pytest.fixture
+def compare(capfd: pytest.CaptureFixture[str]) -> Compare:
+    """Return what compares within this process: it starts no Python and no make."""
+
+    def run(checkout: Checkout, *words: str) -> tuple[int, str]:
+        code = main(words, checkout.root)
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        return code, captured.out + captured.err
+
+    return run
+
+
+def clone(checkout: Checkout, folder: Path, *options: str) -> Checkout:
+    """Clone a checkout, and install into the clone what git does not have."""
+    checkout.git("clone", "--quiet", *options, f"file://{checkout.root}", str(folder))
+    for name in IMPORTED:
+        (folder / name).symlink_to(checkout.root / name)
+    return Checkout(folder)
+
+
+def against(output: str, subject: str) -> list[str]:
+    """Return the older states that show the one break of a subject."""
+    [finding] = re.findall(rf": {re.escape(subject)}\n(.*?)\n  instead ", output, re.DOTALL)
+    labelled = finding.partition("  against   ")[2].partition("  for whom  ")[0]
+    return [line.strip() for line in labelled.splitlines()]
+
+
+def commit(checkout: Checkout, file: str, old: str, new: str) -> None:
+    """Commit an edit."""
+    checkout.edit(file, old, new)
+    checkout.git("commit", "--quiet", "--all", "--message=An edit")
+
+
+def test_unchanged_contracts_pass(checkout: Checkout) -> None:
     run = checkout.make("breaking")
     assert run.returncode == 0, run.stdout
-    assert f"comparing proto/ with main ({checkout.git('rev-parse', '--short', 'HEAD')})" in run.stdout
+    released = checkout.git("rev-parse", "--short", RELEASED)
+    assert run.stdout == f"comparing proto/ with the last release, {RELEASED} ({released})\nnothing breaks\n"
 
 
-def test_adding_a_field_passes(checkout: Checkout) -> None:
+def test_adding_a_field_passes(checkout: Checkout, compare: Compare) -> None:
     checkout.edit(CATALOG, DISCONTINUED, DISCONTINUED + ADDED)
-    run = checkout.make("breaking")
-    assert run.returncode == 0, run.stdout
+    assert compare(checkout)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -42,28 +85,78 @@ def test_adding_a_field_passes(checkout: Checkout) -> None:
         pytest.param("rpc ListProducts(", "rpc SearchProducts(", 'RPC "ListProducts"', id="method renamed"),
     ],
 )
-def test_a_change_that_breaks_callers_fails_and_is_named(checkout: Checkout, old: str, new: str, said: str) -> None:
+def test_a_change_that_breaks_callers_fails_and_is_named(
+    checkout: Checkout, compare: Compare, old: str, new: str, said: str
+) -> None:
     checkout.edit(CATALOG, old, new)
+    code, output = compare(checkout)
+    assert code == 1
+    assert said in output
+    assert CATALOG in output
+
+
+def test_a_break_that_is_committed_on_main_fails_and_is_named(checkout: Checkout) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "")
     run = checkout.make("breaking")
     assert run.returncode != 0
-    assert said in run.stdout
-    assert CATALOG in run.stdout
+    assert f"comparing proto/ with the last release, {RELEASED} (" in run.stdout
+    assert f": {REMOVED}\n" in run.stdout
 
 
-def test_a_break_stays_named_after_it_is_committed_on_a_branch(checkout: Checkout) -> None:
-    checkout.git("checkout", "--quiet", "-b", "feature")
-    checkout.edit(CATALOG, DISCONTINUED, "")
-    checkout.git("commit", "--quiet", "--all", "--message=Drop a field")
-    assert checkout.make("breaking").returncode != 0
-    assert checkout.make("breaking", "AGAINST=feature").returncode == 0
+def test_a_break_is_not_hidden_by_the_tag_of_its_own_release(checkout: Checkout, compare: Compare) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "")
+    checkout.git("tag", "v0.2.0")
+    code, output = compare(checkout)
+    assert code == 1
+    assert f"the last release, {RELEASED} (" in output
+    assert REMOVED in output
 
 
-def test_a_clean_checkout_of_one_commit_without_main_compares_with_its_head(checkout: Checkout) -> None:
-    checkout.git("checkout", "--quiet", "--detach")
-    checkout.git("branch", "--delete", "--force", "main")
-    run = checkout.make("breaking")
-    assert run.returncode == 0, run.stdout
-    assert "comparing proto/ with HEAD" in run.stdout
+def test_a_clone_without_the_last_release_says_so_in_a_line(
+    checkout: Checkout, compare: Compare, tmp_path: Path
+) -> None:
+    shallow = clone(checkout, tmp_path / "shallow", "--depth=1")
+    # There is a merge base to compare with, which is not enough.
+    shallow.edit(CATALOG, DISCONTINUED, "")
+    code, output = compare(shallow)
+    assert code == 2
+    assert output.startswith("breaking: the last release (")
+    assert output.endswith(
+        ") is not in this clone, which holds only the newest commits: run `git fetch --tags --unshallow`\n"
+    )
+    assert output.count("\n") == 1
+    shallow.git("fetch", "--quiet", "--tags", "--unshallow")
+    code, output = compare(shallow)
+    assert code == 1
+    assert f"the last release, {RELEASED} (" in output
+
+
+def test_a_clone_compares_with_the_merge_base_too(checkout: Checkout, compare: Compare, tmp_path: Path) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, DISCONTINUED + ADDED)
+    fork = checkout.git("rev-parse", "--short", "HEAD")
+    copy = clone(checkout, tmp_path / "clone")
+    copy.git("checkout", "--quiet", "-b", "feature")
+    commit(copy, CATALOG, DISCONTINUED + ADDED, "")
+    released, merge_base = (
+        f"the last release, {RELEASED} ({copy.git('rev-parse', '--short', RELEASED)})",
+        f"the merge base with origin/main ({fork})",
+    )
+    code, output = compare(copy)
+    assert code == 1
+    assert output.startswith(f"comparing proto/ with {released}\ncomparing proto/ with {merge_base}\n")
+    assert against(output, REMOVED) == [released, merge_base], "reported once, with both"
+    assert against(output, "shop.catalog.v1.Product.length_mm") == [merge_base], "the release does not have it"
+
+
+def test_commits_that_are_not_pushed_are_compared_with_those_that_are(
+    checkout: Checkout, compare: Compare, tmp_path: Path
+) -> None:
+    copy = clone(checkout, tmp_path / "clone")
+    assert "merge base" not in compare(copy)[1], "that is HEAD itself, without a change"
+    copy.edit(CATALOG, DISCONTINUED, "")
+    code, output = compare(copy)
+    assert code == 1
+    assert "comparing proto/ with the merge base with origin/main" in output
 
 
 def test_a_folder_can_be_compared_with(checkout: Checkout, project: Checkout) -> None:
@@ -77,74 +170,144 @@ def test_a_folder_can_be_compared_with(checkout: Checkout, project: Checkout) ->
     ("against", "said"),
     [
         ("no-such-branch", "neither a git revision nor a folder: no-such-branch"),
-        ("gen", "the folder gen holds no proto/"),
+        ("{root}/gen", "gen holds no proto/"),
     ],
 )
-def test_what_cannot_be_compared_with_is_named(checkout: Checkout, against: str, said: str) -> None:
-    run = checkout.make("breaking", f"AGAINST={against}")
-    assert run.returncode != 0
-    assert said in run.stdout
-    assert "Traceback" not in run.stdout
+def test_what_cannot_be_compared_with_is_named(checkout: Checkout, compare: Compare, against: str, said: str) -> None:
+    code, output = compare(checkout, against.format(root=checkout.root))
+    assert code == 2
+    assert said in output
 
 
-def test_a_tag_can_be_compared_with(checkout: Checkout) -> None:
-    checkout.git("tag", "v1.0")
-    checkout.edit(CATALOG, DISCONTINUED, "")
-    checkout.git("commit", "--quiet", "--all", "--message=Drop a field")
-    assert checkout.make("breaking").returncode == 0
-    run = checkout.make("breaking", "AGAINST=v1.0")
-    assert run.returncode != 0
-    assert f"comparing proto/ with v1.0 ({checkout.git('rev-parse', '--short', 'v1.0')})" in run.stdout
-    assert "1 breaking change: 1 wire; consumers: operator, orders, outside" in run.stdout
+def test_a_revision_can_be_compared_with(checkout: Checkout, compare: Compare) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "")
+    assert compare(checkout, "main") == (
+        0,
+        f"comparing proto/ with main ({checkout.git('rev-parse', '--short', 'HEAD')})\nnothing breaks\n",
+    )
+    code, output = compare(checkout, RELEASED)
+    assert code == 1
+    assert f"comparing proto/ with {RELEASED} ({checkout.git('rev-parse', '--short', RELEASED)})" in output
+    assert "1 breaking change: 1 wire; consumers: operator, orders, outside" in output
 
 
 def test_exit_codes_tell_what_breaks_from_what_cannot_be_compared(checkout: Checkout) -> None:
-    compare = (".venv/bin/python", "-m", "tools.breaking")
-    assert checkout.run(*compare).returncode == 0
-    assert checkout.run(*compare, "no-such-branch").returncode == 2
+    command = (".venv/bin/python", "-m", "tools.breaking")
+    assert checkout.run(*command, "no-such-branch").returncode == 2
     checkout.edit(CATALOG, DISCONTINUED, "")
-    assert checkout.run(*compare).returncode == 1
+    assert checkout.run(*command).returncode == 1
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    "edit",
+    [
+        ("  except: [RPC_SAME_IDEMPOTENCY_LEVEL]", "  except: [FILE, PACKAGE, WIRE_JSON, WIRE]"),
+        ("  use: [FILE, PACKAGE, WIRE_JSON, WIRE]", "  use: [PACKAGE_NO_DELETE]\n  ignore_unstable_packages: true"),
+        ("  except: [RPC_SAME_IDEMPOTENCY_LEVEL]", "  ignore: [proto]"),
+        ("  - path: proto\n", "  - path: proto\n    excludes: [proto/shop/catalog]\n"),
+    ],
+    ids=["except", "use", "ignore", "excludes"],
+)
+def test_no_edit_of_buf_yaml_switches_the_check_off(
+    checkout: Checkout, compare: Compare, edit: tuple[str, str]
+) -> None:
+    checkout.edit("buf.yaml", *edit)
+    commit(checkout, CATALOG, DISCONTINUED, "  // buf:lint:ignore FIELD_NO_DELETE\n")
+    code, output = compare(checkout)
+    assert code == 1
+    assert f": {REMOVED}\n" in output
+
+
+WHY = "No order ever read it."
+
+
+def waive(checkout: Checkout, **values: str) -> None:
+    """Write a waiver of the removed field; `values` replace some of it."""
+    waiver = {"element": REMOVED, "rule": "FIELD_NO_DELETE", "why": WHY, "until": "0.2.0"} | values
+    text = "".join(f"  {key}: {value}\n" for key, value in waiver.items())
+    (checkout.root / "proto/waivers.yaml").write_text(f"-{text[1:]}", encoding="utf-8")
+
+
+def test_a_break_that_was_reviewed_is_listed_and_passes(checkout: Checkout, compare: Compare) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "")
+    waive(checkout)
+    code, output = compare(checkout)
+    assert code == 0
+    assert output.endswith(f"\nwaived: {REMOVED}: {WHY} (until 0.2.0)\nnothing breaks that is not waived\n")
+
+
+def test_another_break_of_the_same_element_is_not_waived(checkout: Checkout, compare: Compare) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "  int32 discontinued = 6;\n")
+    waive(checkout)
+    code, output = compare(checkout)
+    assert code == 1
+    assert "  rule      FIELD_SAME_TYPE\n" in output
+    assert "waived:" not in output
+
+
+def test_a_waiver_of_nothing_is_stale_and_fails(checkout: Checkout, compare: Compare) -> None:
+    waive(checkout)
+    code, output = compare(checkout)
+    assert code == 1
+    assert output.endswith(f"stale: {REMOVED} (FIELD_NO_DELETE) in proto/waivers.yaml matches no break: remove it\n")
+    assert compare(checkout, RELEASED)[0] == 0, "with AGAINST= that is not judged"
+
+
+def test_a_waiver_whose_release_is_reached_covers_nothing_and_fails(checkout: Checkout, compare: Compare) -> None:
+    commit(checkout, CATALOG, DISCONTINUED, "")
+    waive(checkout, until="0.1.0")
+    code, output = compare(checkout)
+    assert code == 1
+    assert f"expired: {REMOVED} (FIELD_NO_DELETE) in proto/waivers.yaml holds until 0.1.0" in output
+    assert f": {REMOVED}\n" in output
+
+
+def test_a_malformed_waiver_is_told_in_a_line(checkout: Checkout, compare: Compare) -> None:
+    waive(checkout, until="soon")
+    assert compare(checkout) == (
+        2,
+        "breaking: proto/waivers.yaml: waiver 1: until: expected a release such as 0.2.0, not soon\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
     [
         pytest.param(
-            CATALOG, DISCONTINUED, "  boolean discontinued = 6;\n", "cannot find `boolean` in this scope", id="contract"
+            (CATALOG, DISCONTINUED, "  boolean discontinued = 6;\n"),
+            "cannot find `boolean` in this scope",
+            id="contract",
         ),
         pytest.param(
-            CATALOG,
-            "\"this.matches('^[a-z0-9-]{1,64}$')\"",
-            "\"this.fits('^[a-z0-9-]{1,64}$')\"",
+            (CATALOG, "\"this.matches('^[a-z0-9-]{1,64}$')\"", "\"this.fits('^[a-z0-9-]{1,64}$')\""),
             "the rules of shop.catalog.v1.CreateProductRequest do not compile",
             id="rule",
         ),
         pytest.param(
-            "services/orders/service.yaml",
-            "service: orders",
-            "servce: orders",
+            ("services/orders/service.yaml", "service: orders", "servce: orders"),
             "unknown key `servce`",
             id="declaration",
         ),
         pytest.param(
-            "services/orders/peers.py", "class Catalog:", "class Catalog", "services/orders/peers.py:", id="code"
+            ("services/orders/peers.py", "class Catalog:", "class Catalog"), "services/orders/peers.py:", id="code"
         ),
     ],
 )
-def test_what_is_wrong_in_the_checkout_is_told(checkout: Checkout, file: str, old: str, new: str, said: str) -> None:
+def test_what_is_wrong_in_the_checkout_is_told(
+    checkout: Checkout, compare: Compare, edit: tuple[str, str, str], said: str
+) -> None:
     checkout.edit(CATALOG, "rpc BatchGetProducts(", "rpc GetProducts(")
-    checkout.edit(file, old, new)
-    run = checkout.run(".venv/bin/python", "-m", "tools.breaking")
-    assert run.returncode == 2
-    assert said in run.stdout
-    assert "Traceback" not in run.stdout
+    checkout.edit(*edit)
+    code, output = compare(checkout)
+    assert code == 2
+    assert said in output
 
 
-def test_without_git_history_it_says_so(checkout: Checkout) -> None:
+def test_without_git_history_it_says_so(checkout: Checkout, compare: Compare) -> None:
     shutil.rmtree(checkout.root / ".git")
-    run = checkout.make("breaking")
-    assert run.returncode != 0
-    assert "nothing to compare with: neither a git revision nor a folder: main, origin/main, HEAD" in run.stdout
+    code, output = compare(checkout)
+    assert code == 2
+    assert "there is no git history to compare with: name a folder that holds a proto/ with AGAINST=" in output
 
 
 @pytest.mark.parametrize("block", blocks("tools/breaking/README.md"))

@@ -68,6 +68,7 @@ def test_a_finding_tells_where_it_is_what_it_breaks_for_whom_and_what_to_do(cont
         f"{place(contracts.root, CATALOG, 'string title')}: shop.catalog.v1.Product.display_name",
         '  broken    Field "2" on message "Product" changed name from "display_name" to "title".',
         "  level     JSON: callers over REST and grpcurl misread or miss it; code must change where it names it",
+        "  rule      FIELD_SAME_NAME",
         f"  for whom  catalog ({written}): serves it",
         f"            operator: calls by hand {public} and 1 more",
         f"            orders ({read}): calls BatchGetProducts",
@@ -122,6 +123,35 @@ def test_one_of_several_new_fields_may_not_be_required(contracts: Checkout, olde
     lines = judge(contracts, older)
     assert lines[0].endswith(": shop.shipping.v1.QuoteShippingRequest.speed")
     assert lines[-1] == "1 breaking change: 1 behaviour; consumers: orders"
+
+
+LOCALITY = "(shop.rules.v1.text) = 100\n  ];\n  // The postal code"
+MOVED = "(shop.rules.v1.optional_text) = 100\n  ];\n  string floor = 9;\n  // The postal code"
+
+
+@pytest.mark.parametrize(
+    ("expression", "last"),
+    [
+        ("this.locality != ''", "added: field shop.orders.v1.ShippingAddress.floor"),
+        ("this.locality.size() > 2", "1 breaking change: 1 behaviour; consumers: outside"),
+    ],
+    ids=["as it was", "stricter"],
+)
+def test_a_rule_that_moves_from_a_message_to_the_request_breaks_nobody(
+    contracts: Checkout, older: State, expression: str, last: str
+) -> None:
+    contracts.edit(ORDERS, LOCALITY, MOVED)
+    rule = f'{{id: "locality", message: "must be set", expression: "{expression}"}}'
+    contracts.edit(
+        ORDERS,
+        "  ShippingAddress shipping_address = 5 [(google.api.field_behavior) = OPTIONAL];",
+        f"  ShippingAddress shipping_address = 5 [(buf.validate.field).cel = {rule}];",
+    )
+    lines = judge(contracts, older)
+    assert lines[-1] == last
+    assert ("to judge: rules of field shop.orders.v1.PlaceOrderRequest.shipping_address" in "\n".join(lines)) == (
+        lines[0] == "nothing breaks"
+    )
 
 
 def test_several_changes_are_summed_up_the_worst_first(contracts: Checkout, older: State) -> None:

@@ -34,7 +34,8 @@ class Probe:
 
     told: str
     put: Callable[[Any, str], None]
-    """Gives it to a message's field of a name. Raises ValueError, TypeError if the field cannot have it."""
+    """Gives it to a message's field of a name. Raises ValueError, TypeError or AttributeError if the field cannot
+    have it."""
     as_list: bool = False
     """Whether it is judged as a list, and no entry of it for itself."""
 
@@ -53,25 +54,38 @@ class Judge:
     def refusals(self, field: Element, probe: Probe) -> dict[str, str]:
         """Answer what the field must be and is not if it has this value, by the rules that say so.
 
-        What is wrong with the message's other fields does not count. Raises ValueError, TypeError if the field cannot
-        have the value, SourceError if its rules do not compile.
+        What is wrong with the message's other fields does not count. Raises ValueError, TypeError or AttributeError if
+        the field cannot have the value, as that of an older contract; SourceError if its rules do not compile.
         """
-        name = field.proto.name
+        refusals: dict[str, str] = {}
+        try:
+            for names, violation in self._violations(field, probe):
+                if len(names) == 1 and not (probe.as_list and violation.field.elements[0].subscript):
+                    refusals[violation.rule_id] = violation.message or violation.rule_id
+        except EvaluationError as error:
+            return {"": str(error)}
+        return refusals
+
+    def refusals_within(self, field: Element, probe: Probe) -> set[tuple[str, ...]]:
+        """Return the rules of the message in the field that refuse the value: the path of each, and the rule."""
+        try:
+            found = list(self._violations(field, probe))
+        except EvaluationError:
+            return set()
+        return {(*names, violation.rule_id) for names, violation in found if len(names) > 1}
+
+    def _violations(self, field: Element, probe: Probe) -> Iterator[tuple[list[str], Any]]:
+        """Yield every violation of the field's rules, or of rules within it, with the names that lead to it."""
         message = self._image.new(field.parent)
-        probe.put(message, name)
+        probe.put(message, field.proto.name)
         try:
             found = self._validator.collect_violations(message)
         except CompilationError as error:
             raise SourceError(f"the rules of {field.parent} do not compile: {error}") from error
-        except EvaluationError as error:
-            return {"": str(error)}
-        refusals: dict[str, str] = {}
         for violation in found:
-            path = violation.proto.field.elements if violation.proto.field else []
-            if len(path) == 1 and path[0].field_name == name and not (probe.as_list and path[0].subscript):
-                rule = violation.proto.rule_id or ""
-                refusals[rule] = violation.proto.message or rule
-        return refusals
+            names = [each.field_name for each in violation.proto.field.elements] if violation.proto.field else []
+            if names[:1] == [field.proto.name]:
+                yield names, violation.proto
 
 
 def probes(field: FieldDescriptor, rules: Iterable[str]) -> Iterator[Probe]:

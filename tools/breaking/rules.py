@@ -145,9 +145,9 @@ def _changed(was: Element, field: Element, rules: tuple[Rules, Rules], sides: _S
         return []
     if after.items() <= before.items():
         return [Note("looser", f"{OF_FIELD}{was.name}")]
-    refused, taken = _tried(was, field, rules, sides)
+    refused, taken, moved = _tried(was, field, rules, sides)
     told = refused
-    if not told and before.items() <= after.items():
+    if not told and not moved and before.items() <= after.items():
         fresh = next(key for key in after if key not in before)
         told = f"It has a rule that it did not have: {fresh} {_short(after[fresh])}".strip()
     if told:
@@ -156,21 +156,28 @@ def _changed(was: Element, field: Element, rules: tuple[Rules, Rules], sides: _S
     return [Note("looser", f"{OF_FIELD}{was.name}") if looser else _unsure(was, before, after)]
 
 
-def _tried(was: Element, field: Element, rules: tuple[Rules, Rules], sides: _Sides) -> tuple[str, bool]:
-    """Answer what is refused and was not, in a sentence, or ""; and whether something is taken that was refused."""
+def _tried(was: Element, field: Element, rules: tuple[Rules, Rules], sides: _Sides) -> tuple[str, bool, bool]:
+    """Return what is refused and was not, in a sentence, or "".
+
+    Return also whether something is taken that was refused, and whether a new rule stood before in the message that the
+    field holds: what it refuses was refused there.
+    """
     texts = [
         each if " " in each else f"'{each}'" for side in rules for value in side.values() for each in _words(value)
     ]
-    taken = False
+    taken = moved = False
     for probe in probes(sides.newer.field(field), texts):
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, AttributeError):
             before, after = sides.before.refusals(was, probe), sides.after.refusals(field, probe)
             # Rules that are as they were refuse in both what they refuse.
             if before.keys() < after.keys():
+                if sides.before.refusals_within(was, probe) - sides.after.refusals_within(field, probe):
+                    moved = True
+                    continue
                 reason = next(after[rule] for rule in after if rule not in before)
-                return f"A request {probe.told} was valid and is refused now: {reason}", taken
+                return f"A request {probe.told} was valid and is refused now: {reason}", taken, moved
             taken |= after.keys() < before.keys()
-    return "", taken
+    return "", taken, moved
 
 
 def _may_be_looser(before: str | frozenset[str] | None, after: str | frozenset[str]) -> bool:

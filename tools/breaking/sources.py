@@ -3,6 +3,9 @@
 The older state lacks the .proto files that wheels bring, which are not in git: it is laid out in a folder beside them.
 """
 
+import json
+import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,9 +16,9 @@ from tools.protoc_gen_istio.declarations import FILE, Declaration, DeclarationEr
 
 ROOT = Path(__file__).parents[2]
 BUF = ROOT / ".venv/bin/buf"
-DEFAULTS = ("main", "origin/main", "HEAD")
-"""What is compared with if nothing is named: a clean checkout of one commit need not have a branch main."""
 IMPORTED = (".googleapis", ".protovalidate")
+MODULES = json.dumps({"version": "v2", "modules": [{"path": path} for path in ("proto", *IMPORTED)]})
+"""What both sides are built from. buf.yaml is not read: an edit of it could leave out files and their breaks."""
 
 
 class SourceError(Exception):
@@ -35,9 +38,8 @@ class State:
 
 def build(folder: Path, built: Path) -> State:
     """Build a folder's proto/. Raises SourceError with buf's own words, DeclarationError."""
-    run = subprocess.run(
-        [BUF, "build", "proto", "--output", built], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command: list[str | Path] = [BUF, "build", "proto", "--output", built, "--config", MODULES]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
         raise SourceError(f"the contracts do not compile\n{run.stderr or run.stdout}".strip())
     own = {path.relative_to(folder / "proto").as_posix() for path in (folder / "proto").rglob("*.proto")}
@@ -55,15 +57,14 @@ def build_older(folder: Path, built: Path, told: str) -> State:
 
 
 def lay_out(against: str, folder: Path, root: Path = ROOT) -> str:
-    """Write an older state into an empty folder, and answer what it is, for people. Raises SourceError.
+    """Write an older state into an empty folder and return what it is, for people. Raise SourceError.
 
-    `against` is a git revision or a folder that holds a proto/; empty, it is the first revision of DEFAULTS.
+    `against` is a git revision or a folder that holds a proto/.
     """
-    told = _copy(Path(against), folder) if against and Path(against).is_dir() else _extract(against, folder, root)
-    shutil.copyfile(root / "buf.yaml", folder / "buf.yaml")
-    for name in IMPORTED:
-        (folder / name).symlink_to(root / name)
-    return told
+    name = _copy(Path(against), folder) if Path(against).is_dir() else _extract(against, folder, root)
+    for imported in IMPORTED:
+        (folder / imported).symlink_to(root / imported)
+    return name
 
 
 def _copy(source: Path, folder: Path) -> str:
@@ -77,30 +78,29 @@ def _copy(source: Path, folder: Path) -> str:
     return f"the folder {source}"
 
 
-def _extract(against: str, folder: Path, root: Path) -> str:
-    candidates = (against,) if against else DEFAULTS
-    commits = ((name, _commit(name, root)) for name in candidates)
-    revision, commit = next(((name, commit) for name, commit in commits if commit), ("", ""))
+def _extract(revision: str, folder: Path, root: Path) -> str:
+    commit = commit_of(revision, root)
     if not commit:
-        raise SourceError(f"nothing to compare with: neither a git revision nor a folder: {', '.join(candidates)}")
-    files = (_git(root, "ls-tree", "-r", "-z", "--name-only", commit, "proto", "services") or "").split("\0")
+        raise SourceError(f"nothing to compare with: neither a git revision nor a folder: {revision}")
+    files = (git(root, "ls-tree", "-r", "-z", "--name-only", commit, "proto", "services") or "").split("\0")
     wanted = [file for file in files if file.startswith("proto/") or file.endswith(f"/{FILE}")]
     archive = folder / "older.zip"
     if "proto" not in {file.partition("/")[0] for file in wanted} or (
-        _git(root, "archive", f"--output={archive}", commit, *wanted) is None
+        git(root, "archive", f"--output={archive}", commit, *wanted) is None
     ):
         raise SourceError(f"{revision} holds no proto/")
     shutil.unpack_archive(archive, folder)
     return f"{revision} ({commit})"
 
 
-def _commit(revision: str, root: Path) -> str | None:
-    """Answer the short id of the commit that a revision names, or None if there is none."""
-    return _git(root, "rev-parse", "--verify", "--quiet", "--short", "--end-of-options", f"{revision}^{{commit}}")
+def commit_of(revision: str, root: Path) -> str | None:
+    """Return the short id of the commit that a revision names, or None if there is none."""
+    return git(root, "rev-parse", "--verify", "--quiet", "--short", "--end-of-options", f"{revision}^{{commit}}")
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """Answer what git prints, or None if it fails."""
-    command: list[str | Path] = ["git", "-C", root, *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+def git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints in a folder, or None if it fails. A hook's own repository does not count."""
+    settings = {name: value for name, value in os.environ.items() if not re.match("GIT_(?!CONFIG)", name)}
+    command: list[str | Path] = ["git", "--no-optional-locks", "-C", root, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)
     return run.stdout.strip() if run.returncode == 0 else None

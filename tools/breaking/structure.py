@@ -29,7 +29,7 @@ WIRE = frozenset(
         "RPC_SAME_SERVER_STREAMING",
     }
 )
-"""buf's category WIRE, but for the one rule that buf.yaml leaves to behaviour.py."""
+"""buf's category WIRE, except the one rule that is left to behaviour.py."""
 JSON = frozenset(
     {
         "ENUM_SAME_JSON_FORMAT",
@@ -48,7 +48,17 @@ UNANSWERED = frozenset({"RPC_NO_DELETE", "PACKAGE_SERVICE_NO_DELETE", "PACKAGE_N
 """buf takes these for changes of source alone, but a program that runs and calls is refused: UNIMPLEMENTED."""
 NAMED_ON_THE_WIRE = frozenset({"PACKAGE_MESSAGE_NO_DELETE", "PACKAGE_NO_DELETE"})
 """The same, but an event's full name is sent with it: consumers pass over a name that they do not know."""
-
+RULES = json.dumps(
+    {
+        "version": "v2",
+        "breaking": {
+            "use": ["FILE", "PACKAGE", "WIRE_JSON", "WIRE"],
+            "except": ["RPC_SAME_IDEMPOTENCY_LEVEL"],
+        },
+    }
+)
+"""Every rule that buf has. No buf.yaml is read, neither the older nor the newer one: no change can switch off what
+would catch it. Whether a promise of idempotency is given or taken back is judged by behaviour.py."""
 
 KINDS = {"RPC": "method"}
 """buf's words for kinds of elements, where they are not ours."""
@@ -57,7 +67,7 @@ KINDS = {"RPC": "method"}
 def compare(older: State, newer: State) -> list[Finding]:
     """Answer what buf finds, one finding for each element. Raises SourceError."""
     command = [str(BUF), "breaking", str(newer.built), "--against", str(older.built), "--exclude-imports"]
-    command += ["--error-format", "json"]
+    command += ["--error-format", "json", "--config", RULES]
     run = subprocess.run(command, cwd=newer.folder, capture_output=True, text=True, check=False)
     if run.returncode and not run.stdout:
         raise SourceError(f"buf breaking failed\n{run.stderr}".strip())
