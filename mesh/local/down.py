@@ -2,12 +2,12 @@
 
 import fcntl
 import json
-import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from mesh.local import ctrl_c
+from mesh.local import instance as instances
 from mesh.local.agent import processes
 from mesh.local.agent.processes import Process
 from mesh.local.instance import Instance
@@ -44,7 +44,7 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
         if path.is_socket():
             path.unlink()
     if purge:
-        shutil.rmtree(instance.home, ignore_errors=True)
+        instances.remove(instance)
     return ran
 
 
