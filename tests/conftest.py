@@ -1,5 +1,6 @@
 """What every test shares: its marker, which is the folder that it stands in, and where it notes what it measured."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,15 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from mesh.local.loopback import PROXIES
+
 TESTS = Path(__file__).parent
 NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
+
+# What the tests start speaks to this machine alone, and no make around the tests has a say in it.
+for name in [*os.environ]:
+    if name.lower() in PROXIES or name in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}:
+        del os.environ[name]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
