@@ -40,7 +40,7 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
     _end(_all(control), CONTROL_GRACE)
     # What had been starting just then: pilot-agent its Envoy, say.
     _end(_all(pods), 0)
-    for path in [*instance.home.glob("run/*"), *instance.pods.glob("*/volumes/*/*")]:
+    for path in [*instance.pods.glob("*/run/*"), *instance.pods.glob("*/volumes/*/*")]:
         if path.is_socket():
             path.unlink()
     if purge:

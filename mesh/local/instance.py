@@ -22,6 +22,7 @@ from mesh.local.reservations import Reservations
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIRST_PREFIX, INSTANCES = 20, 50
+MAX_NAME_LENGTH = 63
 PODS = 200
 """Pods per instance: each takes one Pod address, one egress address and one admin port."""
 ADMIN_PORTS = 20_000
@@ -138,16 +139,11 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     Raises:
         MeshError: the name cannot be one, or no addresses are left, or another instance has this one's.
     """
-    if not name.replace("-", "").isalnum():
+    if not name.replace("-", "").isalnum() or len(name) > MAX_NAME_LENGTH:
         raise MeshError(
-            f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance"
-        )
-    longest = 90  # a Unix socket's path has 107 characters at most
-    if len(str(state_home() / name)) > longest:
-        raise MeshError(
-            f"the state folder's path is too long: {state_home() / name}",
-            why=f"more than {longest} characters",
-            fix="set MESH_STATE_HOME to a shorter one",
+            f"'{name}' cannot name a mesh",
+            why=f"a name is letters, digits and dashes, {MAX_NAME_LENGTH} at most",
+            fix="choose another --instance",
         )
     home = state_home() / name
     with reservations.locked() as reserved:

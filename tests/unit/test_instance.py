@@ -134,6 +134,14 @@ def test_the_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path, machine:
         assert len(numbers(machine, tmp_path / "ada")) == 1
 
 
+def test_no_path_of_a_state_folder_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / ("ü" * 100) / ("a b" * 60)))
+    created = instance.create("n" * instance.MAX_NAME_LENGTH)
+    assert instance.existing(created.name) == created
+    with pytest.raises(MeshError, match="cannot name a mesh"):
+        instance.create("n" * (instance.MAX_NAME_LENGTH + 1))
+
+
 def test_other_users_meshes_are_known_by_their_sockets(
     tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
