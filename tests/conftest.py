@@ -24,6 +24,9 @@ for name in [*os.environ]:
     if name.lower() in PROXIES or name in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}:
         del os.environ[name]
 
+# Examples that failed are kept in the checkout, in whatever folder pytest is run.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(TESTS.parent / ".hypothesis"))
+
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
