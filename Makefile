@@ -1,7 +1,11 @@
 .DEFAULT_GOAL := help
 .PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock clean
 PYTHON ?= python3
+# With -j, `make clean up` would do both at once.
+.NOTPARALLEL:
 BIN := .venv/bin
+# A user's settings of pip for the whole machine (PIP_USER=1, say) would keep it from installing into .venv.
+PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(BIN)/python -m pip --quiet --disable-pip-version-check
 VENV := .venv/.made
 
 help: ## List the targets
@@ -11,8 +15,8 @@ help: ## List the targets
 $(VENV): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=<path>")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(BIN)/python tools/googleapis.py
 	$(BIN)/python tools/validate_proto.py
 	@touch $@

@@ -1,5 +1,6 @@
 """What every test shares: the markers, how a run is divided between processes, and where a test notes its figures."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,8 +11,17 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from mesh.local.loopback import PROXIES
 from tests import suites
 from tests.report import NOTES, Report, notes
+
+# What the tests start speaks to this machine alone, and a make around the tests has no say in it.
+for name in [*os.environ]:
+    if name.lower() in PROXIES or name in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}:
+        del os.environ[name]
+
+# Examples that failed are kept in the checkout, in whatever folder pytest is run.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

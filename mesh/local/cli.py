@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mesh.local import ctrl_c, demo, down, instance, kubectl, status, tools, up, users
+from mesh.local import ctrl_c, demo, down, instance, kubectl, loopback, status, tools, up, users
 from mesh.local.canary import Canary, Plan
 from mesh.local.chaos import bench
 from mesh.local.errors import MeshError
@@ -133,6 +133,7 @@ def env(name: Name = "default") -> None:
         ("MESH_TLS_GATEWAY", mesh.tls_gateway),
         ("MESH_CA", str(mesh.gateway_authority)),
         ("MESH_HOME", str(mesh.home)),
+        *loopback.exceptions(mesh.gateway.rpartition(":")[0]),
     ):
         typer.echo(f"export {key}={shlex.quote(value)}")
     typer.echo(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")

@@ -2,12 +2,12 @@
 
 import fcntl
 import json
-import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from mesh.local import ctrl_c
+from mesh.local import instance as instances
 from mesh.local.agent import processes
 from mesh.local.agent.processes import Process
 from mesh.local.instance import Instance
@@ -40,11 +40,11 @@ def down(instance: Instance, *, purge: bool = False) -> bool:
     _end(_all(control), CONTROL_GRACE)
     # What had been starting just then: pilot-agent its Envoy, say.
     _end(_all(pods), 0)
-    for path in [*instance.home.glob("run/*"), *instance.pods.glob("*/volumes/*/*")]:
+    for path in [*instance.pods.glob("*/run/*"), *instance.pods.glob("*/volumes/*/*")]:
         if path.is_socket():
             path.unlink()
     if purge:
-        shutil.rmtree(instance.home, ignore_errors=True)
+        instances.remove(instance)
     return ran
 
 

@@ -9,17 +9,20 @@ it listens on its well-known port:
     127.X.129+.N   what the app in the Pod dials: its sidecar's egress listeners
 """
 
-import fcntl
 import json
 import os
+import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from mesh.local import reservations
 from mesh.local.errors import MeshError
+from mesh.local.reservations import Reservations
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIRST_PREFIX, INSTANCES = 20, 50
+MAX_NAME_LENGTH = 63
 PODS = 200
 """Pods per instance: each takes one Pod address, one egress address and one admin port."""
 ADMIN_PORTS = 20_000
@@ -112,10 +115,10 @@ class Instance:
 
 
 def state_home() -> Path:
-    """`$MESH_STATE_HOME`, else `$XDG_STATE_HOME/grpc-mesh`, else `~/.local/state/grpc-mesh`."""
+    """`$MESH_STATE_HOME`, else `$XDG_STATE_HOME/grpc-mesh`, else `~/.local/state/grpc-mesh`; without symbolic links."""
     if override := os.environ.get("MESH_STATE_HOME"):
         return Path(override).resolve()
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "grpc-mesh"
+    return (Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "grpc-mesh").resolve()
 
 
 def existing(name: str) -> Instance | None:
@@ -132,30 +135,37 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     """Load the instance, or choose its addresses and make its folder (0700: it holds keys and tokens).
 
     The `default` instance's gateway listens on 127.0.0.1:8080, any other's on its own address.
+
+    Raises:
+        MeshError: the name cannot be one, or no addresses are left, or another instance has this one's.
     """
-    if not name.replace("-", "").isalnum():
+    if not name.replace("-", "").isalnum() or len(name) > MAX_NAME_LENGTH:
         raise MeshError(
-            f"'{name}' cannot name a mesh", why="a name is letters, digits and dashes", fix="choose another --instance"
+            f"'{name}' cannot name a mesh",
+            why=f"a name is letters, digits and dashes, {MAX_NAME_LENGTH} at most",
+            fix="choose another --instance",
         )
-    longest = 90  # a Unix socket's path has 107 characters at most
-    if len(str(state_home() / name)) > longest:
-        raise MeshError(
-            f"the state folder's path is too long: {state_home() / name}",
-            why=f"more than {longest} characters",
-            fix="set MESH_STATE_HOME to a shorter one",
-        )
-    found = existing(name)
-    if found and not gateway_port:
-        return found
     home = state_home() / name
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state_home() / ".numbers.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        number = found.number if found else _free_number()
+    with reservations.locked() as reserved:
+        found = existing(name)
+        number = _own_number(reserved, found) if found else _free_number(reserved)
+        reserved.reserve(number, home)
+        if found and not gateway_port:
+            return found
         host = "127.0.0.1" if name == "default" else f"127.{FIRST_PREFIX + number}.0.2"
         instance = Instance(name, home, number, f"{host}:{gateway_port or 8080}")
-        (home / "instance.json").write_text(json.dumps({"number": number, "gateway": instance.gateway}))
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = home / ".instance.partial"
+        partial.write_text(json.dumps({"number": number, "gateway": instance.gateway}))
+        partial.rename(home / "instance.json")
     return instance
+
+
+def remove(instance: Instance) -> None:
+    """Remove the instance's folder; its number is free from then on."""
+    shutil.rmtree(instance.home, ignore_errors=True)
+    with reservations.locked() as reserved:
+        reserved.release(instance.number, instance.home)
 
 
 def all_instances() -> list[Instance]:
@@ -164,10 +174,23 @@ def all_instances() -> list[Instance]:
     return [instance for name in names if (instance := existing(name))]
 
 
-def _free_number() -> int:
+def _own_number(reserved: Reservations, instance: Instance) -> int:
+    """The number of an existing instance. Its record may be missing: temporary folders are cleaned now and then."""
+    holder = reserved.holder(instance.number)
+    if holder not in {None, instance.home}:
+        raise MeshError(
+            f"the addresses of mesh '{instance.name}' ({instance.prefix}.*) are another mesh's",
+            why=f"the mesh in {holder} has them",
+            fix="`mesh down --purge` one of the two",
+        )
+    _claim(instance.number)
+    return instance.number
+
+
+def _free_number(reserved: Reservations) -> int:
     taken = {instance.number for instance in all_instances()}
     for number in range(INSTANCES):
-        if number not in taken and _claim(number):
+        if number not in taken and not reserved.holder(number) and _claim(number):
             return number
     raise MeshError(
         "no address range is left for another mesh",
@@ -177,7 +200,7 @@ def _free_number() -> int:
 
 
 def _claim(number: int) -> bool:
-    """Take the range, unless somebody has it: meshes of other users or state homes are known only by their sockets."""
+    """Take the range, unless somebody has it: other users' meshes are known only by their sockets."""
     claim = socket.socket(socket.AF_UNIX)
     try:
         claim.bind(f"\0grpc-mesh/{number}")

@@ -1,7 +1,6 @@
 """`mesh status`: every Pod with its state and its memory, read from the API and from /proc."""
 
 import json
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from mesh.local import kubectl
+from mesh.local import kubectl, loopback
 from mesh.local.agent import processes
 from mesh.local.down import agent_of
 from mesh.local.errors import MeshError
@@ -87,7 +86,7 @@ def ask_pod(instance: Instance, pod: dict[str, Any], path: str) -> str:
     try:
         slot = int((instance.pods / pod["metadata"]["uid"] / "slot").read_text())
         url = f"http://127.0.0.1:{instance.admin_port(slot)}/{path.lstrip('/')}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with loopback.open_url(url, 10) as answer:
             text: str = answer.read().decode()
             return text
     except OSError as error:

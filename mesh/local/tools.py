@@ -170,6 +170,8 @@ def _environment() -> dict[str, str]:
     # A Go cache of our own can be dropped without harm to the user's other projects; the user's own Go settings
     # (private proxies above all) stay in force.
     own = {"GOCACHE": str(cache() / "go-build"), "GOMODCACHE": str(cache() / "go-mod")}
+    # The same holds for pip, but it shall install into the environment of our own that it belongs to.
+    own |= {"PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": ""}
     fixed = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     return os.environ | own | fixed
 

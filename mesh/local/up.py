@@ -18,7 +18,7 @@ import psutil
 import yaml
 from rich.console import Console
 
-from mesh.local import down, kubectl, pki, tools
+from mesh.local import down, kubectl, loopback, pki, tools
 from mesh.local.agent import processes
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance, port_in_use
@@ -126,12 +126,13 @@ def _holder(address: str, port: int) -> str:
 
 
 def _start_agent(instance: Instance) -> None:
-    for folder in (instance.agent, instance.pods, instance.home / "run"):
+    for folder in (instance.agent, instance.pods):
         folder.mkdir(exist_ok=True, mode=0o700)
     with instance.agent_log.open("ab") as output:
         subprocess.Popen(
             [sys.executable, "-m", "mesh.local.agent", instance.name],
             cwd=instance.agent,
+            env=loopback.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

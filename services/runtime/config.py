@@ -1,13 +1,14 @@
 """What a service reads from its environment: parsed once, checked, and then passed on as a value."""
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 LAST_PORT = 65535
 # Linux's limit of a Unix socket's path (sun_path), less the final zero byte.
-LONGEST_PATH = 107
+MAX_SOCKET_PATH_BYTES = 107
 # What a client may be told of Kafka: KAFKA_SASL_USERNAME is librdkafka's sasl.username, and so on.
 KAFKA = (
     "bootstrap.servers",
@@ -54,8 +55,12 @@ class Settings:
             database_url=env.get("DATABASE_URL", f"sqlite+aiosqlite:///data/{service}.db"),
             log_level=_log_level(env.get("LOG_LEVEL", "INFO")),
             namespace=env.get("POD_NAMESPACE", "shop"),
-            egress=env.get("GRPC_EGRESS"),
-            targets={name.removesuffix("_TARGET"): value for name, value in env.items() if name.endswith("_TARGET")},
+            egress=_target("GRPC_EGRESS", env["GRPC_EGRESS"]) if "GRPC_EGRESS" in env else None,
+            targets={
+                name.removesuffix("_TARGET"): _target(name, value)
+                for name, value in env.items()
+                if name.endswith("_TARGET")
+            },
             kafka=_kafka(service, env),
             own={name.removeprefix(prefix): value for name, value in env.items() if name.startswith(prefix)},
         )
@@ -68,10 +73,17 @@ def _listen(value: str) -> tuple[str, ...]:
         raise ConfigError(f"GRPC_LISTEN: {value!r} names no address")
     for address in addresses:
         if address.startswith("unix:"):
-            _check_socket_path(address)
+            _check_socket_path("GRPC_LISTEN", address)
         else:
             host_port("GRPC_LISTEN", address)
     return addresses
+
+
+def _target(variable: str, value: str) -> str:
+    """Return where to dial; gRPC itself would fail each call with UNKNOWN if a socket's path is too long."""
+    if value.startswith("unix:"):
+        _check_socket_path(variable, value)
+    return value
 
 
 def _kafka(service: str, env: Mapping[str, str]) -> dict[str, str]:
@@ -90,12 +102,14 @@ def socket_path(address: str) -> PurePath | None:
     return PurePath(address.removeprefix("unix:").removeprefix("//"))
 
 
-def _check_socket_path(address: str) -> None:
+def _check_socket_path(variable: str, address: str) -> None:
     path = str(socket_path(address))
     if path == ".":
-        raise ConfigError(f"GRPC_LISTEN: {address!r} has no path")
-    if len(path.encode()) > LONGEST_PATH:
-        raise ConfigError(f"GRPC_LISTEN: the path of {address!r} has more than the {LONGEST_PATH} bytes of a socket's")
+        raise ConfigError(f"{variable}: {address!r} has no path")
+    if (size := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"{variable}: the path of {address!r} has {size} bytes; a socket's has {MAX_SOCKET_PATH_BYTES} at most"
+        )
 
 
 def host_port(variable: str, value: str) -> tuple[str, int]:

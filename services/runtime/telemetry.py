@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 from opentelemetry import trace
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # How long a stopping process waits for the last spans. A collector that is away must not delay the stop.
 FLUSH_SECONDS = 2.0
+# As in channel.py: an http_proxy in the environment is for the world outside. The collector is inside.
+DIRECT: Any = (("grpc.enable_http_proxy", 0),)  # the published type knows texts alone
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Telemetry:
             from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
             from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-            self._exporter = OTLPSpanExporter()
+            self._exporter = OTLPSpanExporter(channel_options=DIRECT)
             # Its queue is bounded (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans): a slow collector costs spans, never calls.
             self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         trace.set_tracer_provider(self._provider)

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import grpc.aio
 import psutil
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from mesh.local import loopback
 from tests.mesh.api import Api
 from tests.mesh.signed_in import signed_in
 
@@ -41,7 +41,7 @@ def eventually(within: float) -> AsyncRetrying:
             assert …
     """
     failed = retry_if_exception_type(AssertionError)
-    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(0.05), retry=failed, reraise=True)
+    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Mesh:
         """Ask an app's management port what it says of its events."""
         url = f"http://{(await self.pod(app))['status']['podIP']}:8081/events"
         try:
-            with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: ASYNC210  # local
+            with loopback.open_url(url, 5) as reply:
                 found: dict[str, Any] = json.load(reply)
                 return found
         except OSError as error:

@@ -1,6 +1,7 @@
 """What is left of a mesh that has ended, as the machine sees it: processes, ports, sockets. And patience to wait."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.mesh.harness import Mesh
 def patiently(within: float) -> Retrying:
     """Try again until the assertions hold, at most so many seconds: `eventually` for tests that are not async."""
     failed = retry_if_exception_type(AssertionError)
-    return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.05), retry=failed, reraise=True)
+    return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
 
 
 def remains(instance: Instance) -> list[str]:
@@ -43,9 +44,8 @@ def _ports(instance: Instance) -> Iterator[str]:
 
 
 def _sockets(home: Path) -> Iterator[str]:
-    for connection in psutil.net_connections("unix"):
-        if str(connection.laddr).startswith(f"{home}/"):
-            yield f"socket {connection.laddr}"
+    for folder, _, names in os.walk(home):
+        yield from (f"socket {folder}/{name}" for name in names if Path(folder, name).is_socket())
 
 
 def leaks(home: Path) -> list[str]:

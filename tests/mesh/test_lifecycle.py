@@ -17,6 +17,7 @@ import pytest
 from mesh.local import instance as instances
 from mesh.local.down import agent_of
 from mesh.local.instance import Instance
+from mesh.local.loopback import PROXIES
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, mesh_command, shell_environment
 from tests.mesh.remains import patiently, remains
@@ -27,10 +28,12 @@ ONE, TWO = "one", "two"
 
 @pytest.fixture(scope="module", autouse=True)
 def state_home() -> Iterator[Path]:
-    """Keep these meshes apart from all others; a socket's path is short, and so must be the folder's."""
+    """Keep these meshes apart from all others; a proxy that does not work is not in their way."""
     with tempfile.TemporaryDirectory(prefix="mesh-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESH_STATE_HOME", folder)
         patch.delenv("MESH_INSTANCE", raising=False)
+        for name in PROXIES:
+            patch.setenv(name.upper(), "http://127.0.0.1:9")  # nobody listens there
         yield Path(folder)
         for found in instances.all_instances():
             mesh_command("down", "--purge", "-i", found.name)

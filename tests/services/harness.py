@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import urllib.error
-import urllib.request
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from mesh.local import loopback
+from tests.services import sockets
+from tests.services.sockets import SOCKET
+
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
 # A start costs up to 4 s of a processor: what it imports, and identity's new keys. There may be many at once.
 START_SECONDS = 60
 STOP_SECONDS = 20
-SOCKET = Path("run/app.sock")
 PYTHON = (sys.executable, "-S")
 """Python with nothing on its path but what it is told: site would add this checkout, which is installed."""
 
@@ -71,13 +73,13 @@ class Process:
     @property
     def target(self) -> str:
         """Where a channel to it dials, and what another service's <NAME>_TARGET is."""
-        return f"unix:{self.folder / SOCKET}"
+        return sockets.address(self.folder)
 
     def channel(self) -> grpc.aio.Channel:
         """Open a channel as a plain client does."""
         return grpc.aio.insecure_channel(self.target)
 
-    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.05), retry=retry_if_exception_type(NotYetError))
+    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(NotYetError))
     def wait_ready(self) -> "Process":
         """Wait until it wants calls."""
         assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}: {self.errors()}"
@@ -88,7 +90,7 @@ class Process:
     def get(self, path: str) -> int:
         """Answer the HTTP status of the management port; 0 if nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+            with loopback.open_url(f"http://127.0.0.1:{self.port}{path}", 5) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -97,7 +99,7 @@ class Process:
 
     def events(self) -> dict[str, Any]:
         """Answer what it says of its events."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/events", timeout=5) as reply:
+        with loopback.open_url(f"http://127.0.0.1:{self.port}/events", 5) as reply:
             found: dict[str, Any] = json.load(reply)
             return found
 

@@ -106,7 +106,7 @@ class Broker:
         if group in {found.group_id for found in client.list_consumer_groups().result().valid}:
             client.delete_consumer_groups([group])[group].result()
 
-    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.1), retry=retry_if_exception_type(KafkaException))
+    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(KafkaException))
     def _wait(self) -> None:
         assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
         AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=1)

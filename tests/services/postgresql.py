@@ -12,6 +12,8 @@ from pathlib import Path
 import psycopg
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from tests.services import sockets
+
 ROOT = Path(__file__).parents[2]
 DATABASE = ROOT / "mesh" / "kubernetes" / "database.sql"
 MISSING = "needs a PostgreSQL server's programs: apt-get install postgresql"
@@ -36,7 +38,7 @@ class Server:
     def __init__(self, programs: Path) -> None:
         """Make the server's data, and start it."""
         # Not under pytest's folders: those are its user's alone, and PostgreSQL refuses to run as root.
-        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=sockets.parent()))
         self._programs = programs.as_posix()
         self._databases: dict[Path, str] = {}
         self._env = {**os.environ, "PGHOST": str(self.folder), "PGUSER": "postgres", "PGPASSWORD": secrets.token_hex()}
@@ -77,7 +79,7 @@ class Server:
             )
         self._wait_ready()
 
-    @retry(stop=stop_after_delay(30), wait=wait_fixed(0.05), retry=retry_if_exception_type(psycopg.OperationalError))
+    @retry(stop=stop_after_delay(30), wait=wait_fixed(0.02), retry=retry_if_exception_type(psycopg.OperationalError))
     def _wait_ready(self) -> None:
         assert self.popen.poll() is None, (self.folder / "postgres.log").read_text(encoding="utf-8")
         host, user, password = (self._env[name] for name in ("PGHOST", "PGUSER", "PGPASSWORD"))

@@ -32,7 +32,7 @@ def new_id() -> str:
 
 def patiently() -> AsyncRetrying:
     """Try again what does not hold yet, for PATIENCE_SECONDS."""
-    return AsyncRetrying(stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.05), reraise=True)
+    return AsyncRetrying(stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.02), reraise=True)
 
 
 def cart(

@@ -206,7 +206,7 @@ async def live(world: World, story: Story, dies: Process | None = None, where: s
 
 async def ended(world: World, request: pb.PlaceOrderRequest) -> pb.Order:
     """Wait until all serve again and the customer's one order is at its end; answer it."""
-    async for attempt in AsyncRetrying(stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.05), reraise=True):
+    async for attempt in AsyncRetrying(stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02), reraise=True):
         with attempt:
             for process in world.processes.values():
                 process.wait_ready()

@@ -11,8 +11,9 @@ import grpc.aio
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
+from tests.services import sockets
 from tests.services.conftest import Shared, Start
-from tests.services.harness import SOCKET, Process, refused, targets
+from tests.services.harness import Process, refused, targets
 from tests.services.shop import (
     BERLIN,
     CANCELLED,
@@ -65,7 +66,7 @@ def callees(shared: Shared) -> dict[str, Process]:
 async def test_without_a_price_nothing_is_stored_and_the_call_may_be_sent_again(
     start: Start, callees: dict[str, Process], tmp_path: Path, away: str
 ) -> None:
-    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": f"unix:{tmp_path / away / SOCKET}"}
+    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": sockets.address(tmp_path / away)}
     async with opened(start("orders", env), callees) as shop:
         before = await shop.stock("p-0140")
         request = cart(to=BERLIN, p_0140=1)
@@ -84,7 +85,7 @@ async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
     start: Start, callees: dict[str, Process], tmp_path: Path, away: str
 ) -> None:
     """While the callee is away nobody can tell what it holds: the order stays PENDING, and nothing else is held."""
-    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": f"unix:{tmp_path / away / SOCKET}"}
+    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": sockets.address(tmp_path / away)}
     orders = start("eager_orders", env)
     async with opened(orders, callees) as shop:
         before = await shop.stock("p-0141")
@@ -114,7 +115,9 @@ async def test_an_order_whose_shipping_goes_away_in_the_middle_is_given_back_onc
         with frozen(callees["payments"]):
             call = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0145=1))
             order = await pending(shop, customer, "p-0145", before)
-            shipping.stop()
+            # At once: a stop in good order may take longer than the recovery waits before it takes the order over.
+            shipping.popen.kill()
+            shipping.wait()
         placed = (await call).order
         assert (placed.state, placed.shipment) == (PENDING, "")
         assert await shop.stock("p-0145") == before

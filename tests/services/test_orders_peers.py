@@ -27,6 +27,7 @@ from services.orders.peers import (
     ShippingUnavailableError,
 )
 from services.orders.saga import PeerFailedError, RefusedError
+from tests.services import sockets
 from tests.services.conftest import Shared
 from tests.services.shop import new_id
 
@@ -59,7 +60,7 @@ async def shipping(shared: Shared) -> AsyncIterator[Shipping]:
 
 @pytest.fixture
 async def nobody(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/nobody.sock") as channel:
+    async with grpc.aio.insecure_channel(sockets.address(tmp_path)) as channel:
         yield channel
 
 

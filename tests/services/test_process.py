@@ -118,7 +118,8 @@ async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> 
         ({"GRPC_LISTEN": "127.0.0.1:99999"}, "GRPC_LISTEN: '127.0.0.1:99999' is not of the form"),
         ({"GRPC_LISTEN": ","}, "GRPC_LISTEN: ',' names no address"),
         ({"GRPC_LISTEN": "unix:"}, "GRPC_LISTEN: 'unix:' has no path"),
-        ({"GRPC_LISTEN": "unix:" + "x" * 108}, "107 bytes"),
+        ({"GRPC_LISTEN": "unix:" + "x" * 108}, "GRPC_LISTEN: the path of"),
+        ({"PAYMENTS_TARGET": "unix:" + "x" * 108}, "has 108 bytes; a socket's has 107 at most"),
         ({"GRPC_LISTEN": "192.0.2.1:50051"}, "GRPC_LISTEN: cannot listen on 192.0.2.1:50051"),
         ({"MANAGEMENT_LISTEN": "8081"}, "MANAGEMENT_LISTEN: '8081' is not of the form"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not one of"),
@@ -182,7 +183,9 @@ async def test_spans_are_exported_to_a_collector(start: Start) -> None:
     collector.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": method})])
     port = collector.add_insecure_port("127.0.0.1:0")
     collector.start()
-    process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "SERVICE_VERSION": "v7"})
+    # A proxy is for the world outside.
+    env = {"SERVICE_VERSION": "v7", "http_proxy": "http://127.0.0.1:9"}
+    process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", **env})
     async with process.channel() as channel:
         await ask(channel)(StringValue(value="x"))
     # What is queued is sent before the process ends.

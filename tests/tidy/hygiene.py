@@ -19,6 +19,8 @@ REGISTRIES = re.compile(
 )
 MACHINE = re.compile(r"(?<![\w.$}~*<>-])/(?:root|work|Users/\w+|home/[a-z][\w-]*)(?=[/\s\"'`:,;)]|$)")
 TEMPORARY = re.compile(r"(?<![\w.$}~*<>-])/tmp(?=[/\s\"'`:,;)]|$)")
+PROXIED = re.compile(r"\burlopen\b")
+LOOPBACK = "mesh/local/loopback.py"
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n"),
     "a token": re.compile(
@@ -49,6 +51,12 @@ def machine_paths(tree: Tree) -> Iterator[str]:
     )
     outside = Tree(tree.root, tuple(file for file in tree.files if file.parts[0] != "tests"))
     yield from _lines(outside, TEMPORARY, "is a path of one machine; the tempfile module knows the right one")
+
+
+def proxied(tree: Tree) -> Iterator[str]:
+    """Return where a URL is opened through the proxy that the environment names: all of ours are this machine's."""
+    python = tuple(file for file in tree.under(suffix=".py") if str(file) != LOOPBACK)
+    yield from _lines(Tree(tree.root, python), PROXIED, f"may go through a proxy; use open_url of {LOOPBACK}")
 
 
 def long_files(tree: Tree) -> Iterator[str]:

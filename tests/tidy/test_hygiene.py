@@ -10,7 +10,7 @@ from tests.tidy.conftest import Plant
 from tests.tidy.tree import Tree, git
 
 Law = Callable[[Tree], Iterable[str]]
-LAWS: list[Law] = [laws.registries, laws.machine_paths, laws.long_files, laws.secrets]
+LAWS: list[Law] = [laws.registries, laws.machine_paths, laws.proxied, laws.long_files, laws.secrets]
 # Put together here, so that this file holds none of what it tells of.
 DOT, ROOT, HOME, KEY = ".", "/" + "root", "/" + "home/ada", "PRIVATE" + " KEY-----\n"
 TOKEN = "eyJ" + "h" * 20
@@ -31,6 +31,7 @@ def test_the_checkout_is_clean(checkout: Tree, law: Law) -> None:
         (laws.machine_paths, "README.md", f"see `{ROOT}/notes`", f"{ROOT} is a path of one machine"),
         (laws.machine_paths, "tests/unit/test_x.py", f'HOME = "{HOME}"', f"{HOME} is a path of one machine"),
         (laws.machine_paths, "mesh/local/x.py", 'STATE = "/' + 'tmp/mesh"', "the tempfile module knows the right one"),
+        (laws.proxied, "tools/x.py", "urllib.request.url" + "open(url)", "use open_url of mesh/local/loopback.py"),
         (laws.long_files, "mesh/local/x.py", "x = 1\n" * 401, "has 401 lines: divide it by what it knows"),
         (laws.secrets, "notes.txt", f"-----BEGIN EC {KEY}", "looks like a private key"),
         (laws.secrets, "tests/x.py", f'token = "{TOKEN}.{TOKEN}.sig"', "looks like a token"),

@@ -45,6 +45,12 @@ def test_every_variable_is_read() -> None:
     assert settings.targets == {"CATALOG": "127.0.0.1:50052"}
 
 
+def test_the_longest_path_of_a_socket_is_taken() -> None:
+    longest = "unix:///" + "x" * 106
+    settings = Settings.read("orders", {"GRPC_LISTEN": longest, "CATALOG_TARGET": longest, "GRPC_EGRESS": longest})
+    assert (settings.listen, settings.targets, settings.egress) == ((longest,), {"CATALOG": longest}, longest)
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -54,6 +60,9 @@ def test_every_variable_is_read() -> None:
         ("GRPC_LISTEN", "host:65536"),
         ("GRPC_LISTEN", "unix:"),
         ("GRPC_LISTEN", "unix:" + "ä" * 54),
+        ("CATALOG_TARGET", "unix:" + "ä" * 54),
+        ("CATALOG_TARGET", "unix://"),
+        ("GRPC_EGRESS", "unix:/" + "x" * 107),
         ("MANAGEMENT_LISTEN", "unix:run/app.sock"),
         ("MANAGEMENT_LISTEN", "host:http"),
         ("LOG_LEVEL", "loud"),

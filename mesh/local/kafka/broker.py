@@ -1,9 +1,12 @@
 """How a broker is configured and started: the environment of the image apache/kafka, and Java's command lines."""
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LOGGING = Path(__file__).parent / "log4j2.properties"
+PROPERTIES = "server.properties"
 CLUSTER = "Z3JwYy1tZXNoLWxvY2FsMQ"
 """The id of a cluster that has no other."""
 # IPv4 alone: the node's addresses are IPv4, and they are shown as such.
@@ -46,19 +49,33 @@ def properties(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in sorted(values.items()))
 
 
-def format_command(java: Path, classpath: str, folder: Path, cluster: str = CLUSTER) -> list[str]:
-    """The command that prepares an empty data folder, as `folder`/server.properties names it."""
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(folder / "server.properties")]
+def prepare(folder: Path, values: Mapping[str, str]) -> None:
+    """Write the configuration into a folder, from which the commands below are to be run.
+
+    They name its files without a path: Java and log4j do not take every character that a path may have.
+    """
+    (folder / PROPERTIES).write_text(properties(values))
+    shutil.copyfile(LOGGING, folder / LOGGING.name)
+
+
+def environment() -> dict[str, str]:
+    """Return Java's environment. It reads and writes the names of files as the locale says."""
+    return os.environ | {"LC_ALL": "C.UTF-8"}
+
+
+def format_command(java: Path, classpath: str, cluster: str = CLUSTER) -> list[str]:
+    """The command that prepares an empty data folder, as PROPERTIES names it."""
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", PROPERTIES]
     return [str(java), *JVM, *_logging(), "-cp", classpath, *tool]
 
 
-def command(java: Path, classpath: str, folder: Path, options: Sequence[str] = (), heap: str = HEAP) -> list[str]:
-    """The command that runs the broker of `folder`/server.properties; `options` are Java's."""
-    main = ["kafka.Kafka", str(folder / "server.properties")]
+def command(java: Path, classpath: str, options: Sequence[str] = (), heap: str = HEAP) -> list[str]:
+    """The command that runs the broker of PROPERTIES; `options` are Java's."""
+    main = ["kafka.Kafka", PROPERTIES]
     return [str(java), *heap.split(), *JVM, *options, *_logging(), "-cp", classpath, *main]
 
 
 def _logging() -> list[str]:
     # Kafka's use of sun.misc.Unsafe, and what of the first run did not fit, would be told at each start.
     quiet = ["--sun-misc-unsafe-memory-access=allow", "-Xlog:disable", "-Xlog:all=error:stdout"]
-    return [f"-Dlog4j2.configurationFile={LOGGING}", *quiet]
+    return [f"-Dlog4j2.configurationFile={LOGGING.name}", *quiet]

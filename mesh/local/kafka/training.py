@@ -25,13 +25,13 @@ def train(java: Path, classpath: str, archive: Path) -> None:
         if port_in_use(HOST, BROKER):
             raise MeshError(f"port {BROKER} on {HOST} is in use", fix="stop that process, then `make tools`")
         here, partial = Path(folder), archive.with_suffix(".partial")
-        (here / "server.properties").write_text(
-            broker.properties(broker.single(HOST, BROKER, CONTROLLER, here / "data"))
-        )
-        subprocess.run(broker.format_command(java, classpath, here), check=True, capture_output=True, timeout=PATIENCE)
-        command = broker.command(java, classpath, here, [f"-XX:AOTCacheOutput={partial}"])
+        broker.prepare(here, broker.single(HOST, BROKER, CONTROLLER, Path("data")))
+        java_env = broker.environment()
+        form = broker.format_command(java, classpath)
+        subprocess.run(form, cwd=here, env=java_env, check=True, capture_output=True, timeout=PATIENCE)
+        command = broker.command(java, classpath, [f"-XX:AOTCacheOutput={partial}"])
         with (here / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=here, env=java_env, stdout=log, stderr=log)
         try:
             ends = time.monotonic() + PATIENCE
             while not port_in_use(HOST, BROKER):
