@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,15 +28,35 @@ grpcurl() {
 }
 """
 
+# The parts of a block come as files, one after another; each line is written to the log when it is read. The output
+# goes to a file, not a pipe: what runs in the background would hold a pipe open after the shell has ended.
+PARTS = r"""
+exec 3<&0 4>&1 < /dev/null >> "$LOG" 2>&1
+while read -r part <&3; do
+  set -v
+  . "$part" 3<&- 4>&-
+  set +v
+  echo >&4
+done
+"""
+
+# A command may stand on several lines: it begins where a line begins that is not indented.
+CHECKED = re.compile(r"^(\S(?:.|\n[ ])+?) +# → (.+)$", re.MULTILINE)
+CHECK = r"{ \1; } | tee -a /dev/stderr | grep -F -e '\2' > /dev/null"
+TIMEOUT_SECONDS = 200
+
+
+def find_blocks(text: str) -> list[str]:
+    """Return each `sh` block of a document."""
+    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
 
 def blocks(*names: str) -> list[object]:
     """Find the blocks of documents, as pytest parameters."""
     return [
         pytest.param(block, id=f"{name}-{number}")
         for name in names
-        for number, block in enumerate(
-            re.findall(r"^```sh\n(.*?)^```", (ROOT / name).read_text(), re.DOTALL | re.MULTILINE)
-        )
+        for number, block in enumerate(find_blocks((ROOT / name).read_text()))
     ]
 
 
@@ -62,30 +82,75 @@ def copy_checkout(copy: Path) -> Path:
 
 async def run_block(block: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str]) -> None:
     """Run a block in a folder; some words of it (addresses) are replaced by those of this test."""
-    # A command may stand on several lines: it begins where a line begins that is not indented.
-    checked = r"{ \1; } | tee /dev/stderr | grep -F -e '\2' > /dev/null"
-    script = re.sub(r"^(\S(?:.|\n[ ])+?) +# → (.+)$", checked, block, flags=re.MULTILINE)
+    async with shell_session(block, folder, environment, replace) as session:
+        await session.run_rest()
+
+
+class ShellSession:
+    """A block that runs in one shell, part by part; a command that fails raises AssertionError with the output."""
+
+    def __init__(self, process: asyncio.subprocess.Process, script: str, files: Path) -> None:
+        self._process, self._left, self._files = process, script, files
+        self._parts = 0
+
+    @property
+    def output(self) -> str:
+        """What the commands have written so far, and the commands."""
+        return self._files.with_suffix(".log").read_text()
+
+    async def run_until(self, start: str) -> None:
+        """Run the commands before the next line that starts with `start`."""
+        found = re.search(rf"^{re.escape(start)}", self._left, re.MULTILINE)
+        assert found, f"no line of the block that is left starts with {start!r}:\n{self._left}"
+        part, self._left = self._left[: found.start()], self._left[found.start() :]
+        await self._run(part)
+
+    async def run_rest(self) -> None:
+        """Run the commands that are left."""
+        part, self._left = self._left, ""
+        await self._run(part)
+
+    async def _run(self, part: str) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._parts += 1
+        file = self._files.with_suffix(f".{self._parts}.sh")
+        file.write_text(CHECKED.sub(CHECK, part))
+        self._process.stdin.write(f"{file}\n".encode())
+        done, ended = (asyncio.ensure_future(each) for each in (self._process.stdout.readline(), self._process.wait()))
+        # What runs in the background may hold the pipe open, so its end does not tell that the shell has ended.
+        await asyncio.wait((done, ended), timeout=TIMEOUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        passed = done.done() and bool(done.result())
+        for each in (done, ended):
+            each.cancel()
+        assert passed, self.output[-4000:]
+
+
+@contextlib.asynccontextmanager
+async def shell_session(
+    block: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str]
+) -> AsyncIterator[ShellSession]:
+    """Yield a shell that runs a block in a folder. It ends with all that it has started in the background."""
     for old, new in replace.items():
-        script = script.replace(old, new)
+        block = block.replace(old, new)
     # One that is not told where to listen listens where the environment says.
-    listeners = " ".join([*re.findall(r"GRPC_LISTEN=(\S+)", script), environment.get("GRPC_LISTEN", "")])
+    listeners = " ".join([*re.findall(r"GRPC_LISTEN=(\S+)", block), environment.get("GRPC_LISTEN", "")])
     environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
-    # A file, not a pipe: what runs in the background would hold a pipe open after the shell has ended.
-    output = folder.parent / f"{folder.name}.log"
-    with output.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *["/bin/bash", "-eo", "pipefail", "-c", PATIENT + script],
-            cwd=folder,
-            env=environment | {"LISTENERS": listeners},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    files = folder.parent / folder.name
+    process = await asyncio.create_subprocess_exec(
+        *["/bin/bash", "-eo", "pipefail", "-c", PATIENT + PARTS],
+        cwd=folder,
+        env=environment | {"LISTENERS": listeners, "LOG": f"{files.with_suffix('.log')}"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
-        async with asyncio.timeout(200):
-            code = await process.wait()
+        yield ShellSession(process, block, files)
     finally:
         # Services that the block started in the background go with it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    assert code == 0, output.read_text()[-4000:]
+        assert process.stdin
+        process.stdin.close()
+        await process.wait()

@@ -15,6 +15,7 @@ from tests.mesh.harness import ROOT, Mesh, dial, eventually, mesh_command, shell
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not meet."""
 LOG_LINES = 30
+NAMESPACES = ("istio-system", "istio-ingress", "kafka", "shop")
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +34,9 @@ def running() -> Iterator[Mesh]:
 @pytest.fixture
 async def mesh(running: Mesh) -> Mesh:
     """Give the mesh in good health: what an earlier test did to it is over."""
-    for namespace in ("istio-system", "istio-ingress", "kafka", "shop"):
-        await running.rolled_out(namespace)
+    if await running.unfinished(*NAMESPACES):
+        for namespace in NAMESPACES:
+            await running.rolled_out(namespace)
     channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
         with attempt:

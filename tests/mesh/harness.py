@@ -131,6 +131,18 @@ class Mesh:
         await self.kubectl(*words, within=within + 5)
         await self.settled(namespace)
 
+    async def unfinished(self, *namespaces: str) -> list[str]:
+        """Return the Deployments and StatefulSets that lack a Pod or have an old one, and the Pods on their way out.
+
+        One look at all namespaces, as `rolled_out` takes two at each.
+        """
+        found: list[Any] = (await self.get("deployments,statefulsets,pods", "-A"))["items"]
+        return [
+            f"{each['kind']} {each['metadata']['name']}"
+            for each in found
+            if each["metadata"]["namespace"] in namespaces and not _finished(each)
+        ]
+
     async def restarted(self, app: str, namespace: str = "shop") -> None:
         """Restart an app's Deployment, and wait until its old Pods have left."""
         await self.kubectl("rollout", "restart", "-n", namespace, f"deployment/{app}")
@@ -189,6 +201,15 @@ class Mesh:
     def all_processes(self, program: str = "") -> set[int]:
         """Find the ids of everything that runs in the mesh's folder, or of a program there."""
         return {process.pid for process in _processes_in(str(self.home), program)}
+
+
+def _finished(found: Any) -> bool:  # noqa: ANN401 - JSON
+    """Return whether a Pod is not on its way out, or a workload has just the Pods that its specification asks for."""
+    if found["kind"] == "Pod":
+        return "deletionTimestamp" not in found["metadata"]
+    wanted, status = found["spec"]["replicas"], found["status"]
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
+    return bool(status.get("observedGeneration") == found["metadata"]["generation"] and counts == [wanted] * 4)
 
 
 def _processes_in(folder: str, program: str) -> Iterator[psutil.Process]:

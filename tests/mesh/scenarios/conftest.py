@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc.aio
 import pytest
@@ -14,10 +15,12 @@ from tests.report import notes
 
 
 @pytest.fixture
-def scenario(request: pytest.FixtureRequest, mesh: Mesh) -> Scenario:
-    """Give the scenario that the test's file is named after: test_fault_abort.py has fault-abort."""
+def scenario(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Scenario:
+    """Return the scenario that the test's file is named after: test_fault_abort.py has fault-abort."""
     name = request.path.stem.removeprefix("test_").replace("_", "-")
-    return Scenario(name, mesh, notes(request.config, "scenarios").append)
+    scratch = tmp_path / name
+    scratch.mkdir()
+    return Scenario(name, mesh, scratch, notes(request.config, "scenarios").append)
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ CALLS = 20
 
 async def test_all_calls_change_sides_and_back(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     blue, green = (str(ROOT / FOLDER / name) for name in ("dark-launch", scenario.name))
-    await mesh.kubectl("apply", "-k", blue)
-    await mesh.rolled_out()
     seconds = []
-    async with scenario.applied(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
-        for folder, side in ((blue, "v1"), (green, "v2"), (blue, "v1")):
+    # The README has changed to v2 and back already, without load.
+    async with scenario.played(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
+        for folder, side in ((green, "v2"), (blue, "v1")):
             began = time.monotonic()
             await mesh.kubectl("apply", "-k", folder)
             async for attempt in eventually(40):
@@ -28,5 +27,5 @@ async def test_all_calls_change_sides_and_back(scenario: Scenario, mesh: Mesh, s
     assert calls.failed == []
     scenario.reached(
         "all calls change sides and back, and none fails",
-        f"{seconds[1]:.1f} s and {seconds[2]:.1f} s, {CALLS} calls to see it in; 0 of {calls.made.total()} failed",
+        f"{seconds[0]:.1f} s and {seconds[1]:.1f} s, {CALLS} calls to see it in; 0 of {calls.made.total()} failed",
     )

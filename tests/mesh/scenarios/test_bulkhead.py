@@ -40,13 +40,13 @@ async def slow(shop: Shop) -> None:
 
 
 async def test_a_slow_callee_starves_nobody_else(scenario: Scenario, shop: Shop) -> None:
-    async with scenario.applied():
+    async with scenario.played() as readme:
         await slow(shop)
         async for attempt in eventually(30):
             with attempt:
                 bought, read = await crowded(shop, waiting=SHIPPING_PLACES)
                 assert all(read.values()), "time was left to read in"
-        await scenario.without("bulkhead.yaml")
+        await readme.run_until("kubectl delete --ignore-not-found")  # it deletes bulkhead.yaml
         async for attempt in eventually(30):
             with attempt:
                 starved = (await crowded(shop, waiting=ORDERS_PLACES))[1]

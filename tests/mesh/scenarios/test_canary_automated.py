@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -54,20 +55,17 @@ async def versions(mesh: Mesh) -> dict[str, tuple[str, int]]:
 
 
 async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
-    async with scenario.applied():
-        try:
-            async with readers(shop) as calls:
-                # What is slow here is the machine: the limit is what a read may take by its contract.
-                run, took = await canary(mesh, "--p99", "2000")
-                assert run.returncode == 0, run.stdout + run.stderr
-                assert await versions(mesh) == {"catalog": ("v2", 1), "catalog-v2": ("v2", 0)}
-                assert await routes(mesh) == []
-            again, _ = await canary(mesh)
-            assert (again.returncode, again.stdout) == (0, "catalog is v2 already\n"), again.stderr
-        finally:
-            await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/catalog")
-            await mesh.rolled_out()
-    assert [line.split("%")[0].strip() for line in run.stdout.splitlines()[:5]] == ["5", "10", "25", "50", "100"]
+    async with scenario.played(until=".venv/bin/mesh canary") as readme:
+        async with readers(shop) as calls:
+            began = time.monotonic()
+            await readme.run_until("kubectl rollout undo")
+            took = time.monotonic() - began
+            assert await versions(mesh) == {"catalog": ("v2", 1), "catalog-v2": ("v2", 0)}
+            assert await routes(mesh) == []
+        again, _ = await canary(mesh)
+        assert (again.returncode, again.stdout) == (0, "catalog is v2 already\n"), again.stderr
+        steps = re.findall(r"^ *(\d+) %  ", readme.output, re.MULTILINE)
+    assert steps == ["5", "10", "25", "50", "100"]
     assert calls.failed == []
     scenario.reached(
         "a good version is promoted by 5, 10, 25, 50, 100 %", f"{took:.0f} s; 0 of {calls.made.total()} calls failed"

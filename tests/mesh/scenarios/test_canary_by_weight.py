@@ -4,12 +4,15 @@ import asyncio
 import re
 import time
 
+import grpc.aio
+
 from tests.mesh import policies
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import ending, sent
 
 CALLS, CALLERS = 2000, 4
+FEW_CALLS = 300
 TIMEOUT, TIMED_OUT = 2, "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED"
 # v2's own proxy fails those calls that ask for it.
 FAULTS = (
@@ -28,27 +31,40 @@ FAULTS = (
 )
 
 
-async def test_one_call_in_ten_goes_to_the_canary(scenario: Scenario, mesh: Mesh) -> None:
+async def read(channel: grpc.aio.Channel, calls: int, **headers: str) -> list[str]:
+    """Make calls one after another, and return how each ended."""
+    return [await ending(channel, **headers) for _ in range(calls)]
+
+
+async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh: Mesh) -> None:
+    async with scenario.played(), dial(mesh.gateway) as channel:
+        before = await sent(mesh)
+        endings = await read(channel, FEW_CALLS)
+        shares = await sent(mesh) - before
+    assert set(endings) == {"OK"}
+    assert shares.total() == FEW_CALLS
+    # 300 calls in a row go past v2 once in 5 * 10^13 times.
+    assert shares["v1"] > shares["v2"] > 0
+
+
+async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(*FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
         await mesh.rolled_out()
         async for attempt in eventually(10):
             with attempt:
-                assert {await ending(channel) for _ in range(20)} == {"OK"}
+                assert set(await read(channel, 20)) == {"OK"}
                 assert (await sent(mesh))["v2"]
 
-        async def caller(calls: int, **headers: str) -> list[str]:
-            return [await ending(channel, **headers) for _ in range(calls)]
-
         before = await sent(mesh)
-        every = await asyncio.gather(*(caller(CALLS // CALLERS) for _ in range(CALLERS)))
+        every = await asyncio.gather(*(read(channel, CALLS // CALLERS) for _ in range(CALLERS)))
         shares = await sent(mesh) - before
 
         before = await sent(mesh)
-        flaky = await caller(500, x_fault="flaky")
+        flaky = await read(channel, 500, x_fault="flaky")
         attempts = (await sent(mesh) - before).total()
 
         began = time.monotonic()
-        slowed = await asyncio.gather(*(caller(1, x_fault="slow") for _ in range(200)))
+        slowed = await asyncio.gather(*(read(channel, 1, x_fault="slow") for _ in range(200)))
         waited = time.monotonic() - began
     assert {how for some in every for how in some} == {"OK"}
     assert shares.total() == CALLS

@@ -1,7 +1,5 @@
 """dark-launch: a second version runs beside the first, and no call comes to it or fails."""
 
-import yaml
-
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.scenario import Scenario
@@ -11,13 +9,12 @@ CALLERS = "ingressgateway", "orders"
 
 
 async def test_a_second_version_runs_and_gets_no_call(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
-    subsets = yaml.safe_load((scenario.folder / "subsets.yaml").read_text(encoding="utf-8"))
-    async with mesh.applied(subsets):
+    async with scenario.played(until="kubectl apply -k") as readme:
         async for attempt in eventually(10):
             with attempt:
                 assert [[*await sent(mesh, caller)] for caller in CALLERS] == [["v1"], ["v1"]], "v2 has no Pods yet"
-        async with scenario.applied(), steady_shop(shop) as calls:
-            await mesh.rolled_out()
+        async with steady_shop(shop) as calls:
+            await readme.run_until("kubectl delete")
             for _ in range(100):
                 await shop.get_product()
             gone = [await sent(mesh, caller) for caller in CALLERS]

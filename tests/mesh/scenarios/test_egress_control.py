@@ -52,7 +52,7 @@ async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh:
             refused = [await status_of(call(b"", timeout=5)) for _ in range(10)]
             assert OK not in refused
             assert not answered, "none of them went out"
-            async with scenario.applied():
+            async with scenario.played():
                 async for attempt in eventually(10):
                     with attempt:
                         assert await status_of(call(b"", timeout=5)) == OK

@@ -19,7 +19,7 @@ async def seconds(product: Product, mark: str, *, ending: str = "OK", within: fl
 async def test_the_calls_that_ask_for_it_take_half_a_second_more(
     scenario: Scenario, shop: Shop, product: Product
 ) -> None:
-    async with scenario.applied():
+    async with scenario.played():
         async for attempt in eventually(5):
             with attempt:
                 assert await seconds(product, "delay") >= DELAY

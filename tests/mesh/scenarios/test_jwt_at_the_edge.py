@@ -12,7 +12,7 @@ async def test_the_catalog_is_for_members_alone(scenario: Scenario, mesh: Mesh, 
     async with dial(mesh.gateway) as channel:
         anybody = Shop(channel)
         assert await ending_of(anybody.get_product()) == "OK"
-        async with scenario.applied():
+        async with scenario.played():
             async for attempt in eventually(5):
                 with attempt:
                     assert await ending_of(anybody.get_product()) == DENIED
@@ -20,7 +20,6 @@ async def test_the_catalog_is_for_members_alone(scenario: Scenario, mesh: Mesh, 
             members = [await ending_of(shop.get_product()) for _ in range(20)]
             assert set(denied) == {DENIED}
             assert set(members) == {"OK"}
-            assert await ending_of(anybody.get_stock()) == "OK"
             signed_in = {"authorization": f"Bearer {await mesh.token()}"}
             assert [(await ask(mesh.gateway, PRODUCT, headers)).status for headers in ({}, signed_in)] == [403, 200]
         async for attempt in eventually(5):

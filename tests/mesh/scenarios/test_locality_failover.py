@@ -28,8 +28,7 @@ async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh
                 assert (await sent_to(mesh, "eu-first") - before).keys() == {ip}
         return time.monotonic() - began
 
-    async with scenario.applied():
-        await mesh.rolled_out()
+    async with scenario.played(until="kubectl scale") as readme:
         first = await eu()
         await only(first["ip"])
         async with SteadyCalls({"GetProduct": shop.get_product}) as calls:
@@ -37,7 +36,7 @@ async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh
             doomed = [*mesh.processes("envoy", first["uid"]), *mesh.processes("python", first["uid"])]
             for process in doomed:
                 process.kill()
-            await mesh.kubectl("scale", "-n", "shop", EU, "--replicas=0")
+            await readme.run_until("kubectl delete")  # it scales the EU to 0
             gone = await only(home)
             await mesh.kubectl("scale", "-n", "shop", EU, "--replicas=1")
             await mesh.rolled_out()

@@ -11,7 +11,7 @@ LOST = "UNAVAILABLE fault filter abort"
 
 async def test_a_write_is_sent_once(scenario: Scenario, mesh: Mesh, agent: str) -> None:
     orders = (await mesh.pod("orders"))["metadata"]["name"]
-    async with scenario.applied(), dial(mesh.gateway, token=await mesh.token(), user_agent=agent) as channel:
+    async with scenario.played(), dial(mesh.gateway, token=await mesh.token(), user_agent=agent) as channel:
 
         async def ending(name: str, mark: str = "lost") -> str:
             call = method(channel, f"/shop.orders.v1.OrdersService/{name}")

@@ -10,6 +10,7 @@ from tests.mesh.scenarios.scenario import Scenario
 
 HOST = "ejection.example"
 CALLS, AT_ONCE = 200, 10
+IN_A_ROW = 50
 EJECTION_SECONDS = 5
 NAMED = "/spec/configPatches/0/match/proxy/metadata/NAME"
 
@@ -30,7 +31,22 @@ async def first_refusal(shop: Shop, within: float) -> float:
     return time.monotonic()
 
 
-async def test_who_does_not_answer_is_left_alone_for_a_while(scenario: Scenario) -> None:
+async def test_a_pod_that_refuses_its_calls_gets_none_while_it_is_ejected(scenario: Scenario) -> None:
+    mesh = scenario.mesh
+    async with scenario.played(until="sick=") as readme, dial(mesh.gateway, authority=HOST) as channel:
+        shop = Shop(channel)
+        async for attempt in eventually(100):
+            with attempt:
+                assert await refused(shop) == 0, "all three are well"
+        await readme.run_until("while ejected")
+        # With three Pods in turn, so many calls end well together only if the one that refuses them is left out.
+        async for attempt in eventually(200):
+            with attempt:
+                assert {await ending_of(shop.get_product()) for _ in range(IN_A_ROW)} == {"OK"}
+        # Then the README waits until it gets calls again, and refuses them again.
+
+
+async def test_it_is_left_alone_within_seconds_and_for_seconds(scenario: Scenario) -> None:
     mesh = scenario.mesh
     async with scenario.applied(), mesh.scaled("deployment/catalog", 3), dial(mesh.gateway, authority=HOST) as channel:
         shop = Shop(channel)

@@ -27,7 +27,7 @@ async def endings(mesh: Mesh, token: str) -> Counter[str]:
 
 async def test_each_user_has_ten_calls_and_nobody_elses(scenario: Scenario, mesh: Mesh) -> None:
     assert await endings(mesh, somebody(mesh)) == {"OK": CALLS}
-    async with scenario.applied():
+    async with scenario.played():
         async for attempt in eventually(5):
             with attempt:
                 assert (await endings(mesh, somebody(mesh)))[LIMITED]

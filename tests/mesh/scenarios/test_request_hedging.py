@@ -23,7 +23,7 @@ async def seconds(product: Product, mark: str) -> list[float]:
 
 
 async def test_a_slow_attempt_is_overtaken_by_the_next(scenario: Scenario, product: Product) -> None:
-    async with scenario.applied():
+    async with scenario.played():
         async for attempt in eventually(20):
             with attempt:
                 alone = await seconds(product, "slow")

@@ -31,7 +31,7 @@ async def load(mesh: Mesh, product: Product, mark: str) -> float:
 
 
 async def test_retries_do_not_multiply_the_load(scenario: Scenario, mesh: Mesh, product: Product) -> None:
-    async with scenario.applied():
+    async with scenario.played():
         async for attempt in eventually(10):
             with attempt:
                 for mark in SUBSETS:

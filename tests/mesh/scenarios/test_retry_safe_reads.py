@@ -15,7 +15,7 @@ async def test_a_read_that_fails_now_and_then_ends_well(
     scenario: Scenario, mesh: Mesh, product: Product, agent: str
 ) -> None:
     catalog = (await mesh.pod("catalog"))["metadata"]["name"]
-    async with scenario.applied():
+    async with scenario.played():
         async for attempt in eventually(10):
             with attempt:
                 assert {await ending_of(product("flaky")) for _ in range(100)} != {"OK"}

@@ -62,7 +62,7 @@ async def give_up(mesh: Mesh, hasty: Shop) -> tuple[list[float], list[timedelta]
 
 async def test_a_deadline_is_felt_on_every_hop(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     token = await mesh.token()
-    async with scenario.applied(), dial(mesh.gateway, token=token) as channel:
+    async with scenario.played(), dial(mesh.gateway, token=token) as channel:
         hasty = Shop(channel, timeout=DEADLINE)
         async for attempt in eventually(15):
             with attempt:

@@ -1,13 +1,16 @@
 """Catalog in two versions: reads through the gateway, and how many calls it has sent to each version."""
 
+import asyncio
 import re
 from collections import Counter
 
 import grpc.aio
 
+from mesh.local.instance import existing
+from mesh.local.status import ask_proxy
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.calls import ending_of
-from tests.mesh.harness import MESH, Mesh
+from tests.mesh.harness import Mesh
 
 SENT = re.compile(r"^outbound\|50051\|(\w+)\|catalog\.shop\..*::rq_total::(\d+)$", re.MULTILINE)
 
@@ -22,7 +25,7 @@ async def ending(channel: grpc.aio.Channel, **headers: str) -> str:
 
 async def sent(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
     """Count by subset the calls that a caller's proxy has sent so far: each attempt and each copy."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, caller, "clusters")).stdout
+    clusters = await _clusters(mesh, caller)
     found: Counter[str] = Counter()
     for version, count in SENT.findall(clusters):
         found[version] += int(count)
@@ -31,6 +34,13 @@ async def sent(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
 
 async def sent_to(mesh: Mesh, subset: str) -> Counter[str]:
     """Count by Pod address the calls that the gateway has sent to a subset so far."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
+    clusters = await _clusters(mesh, "ingressgateway")
     hosts = rf"^outbound\|50051\|{subset}\|catalog\.[^:]*::([\d.]+):50051::rq_total::(\d+)$"
     return Counter({ip: int(count) for ip, count in re.findall(hosts, clusters, re.MULTILINE)})
+
+
+async def _clusters(mesh: Mesh, caller: str) -> str:
+    """Return what `mesh proxy CALLER clusters` prints, without a process for it."""
+    instance = existing(mesh.name)
+    assert instance
+    return await asyncio.to_thread(ask_proxy, instance, caller, "clusters")
