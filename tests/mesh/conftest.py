@@ -34,9 +34,7 @@ def running() -> Iterator[Mesh]:
 @pytest.fixture
 async def mesh(running: Mesh) -> Mesh:
     """Give the mesh in good health: what an earlier test did to it is over."""
-    if await running.unfinished(*NAMESPACES):
-        for namespace in NAMESPACES:
-            await running.rolled_out(namespace)
+    await running.rolled_out(*NAMESPACES)
     channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
         with attempt:

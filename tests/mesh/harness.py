@@ -33,7 +33,7 @@ Manifest = dict[str, Any]
 TOKEN_SECONDS = 9 * 60
 
 
-def eventually(within: float) -> AsyncRetrying:
+def eventually(within: float, every: float = 0.02) -> AsyncRetrying:
     """Try again until the assertions hold; fail with the last one's words after `within` seconds.
 
     async for attempt in eventually(10):
@@ -41,7 +41,7 @@ def eventually(within: float) -> AsyncRetrying:
             assert …
     """
     failed = retry_if_exception_type(AssertionError)
-    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
+    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(every), retry=failed, reraise=True)
 
 
 @dataclass(frozen=True)
@@ -119,22 +119,23 @@ class Mesh:
         words = ["scale", "-n", namespace, workload]
         try:
             await self.kubectl(*words, f"--replicas={replicas}")
-            await self.rolled_out(namespace, within)
+            await self.rolled_out(namespace, within=within)
             yield
         finally:
             await self.kubectl(*words, "--replicas=1")
-            await self.rolled_out(namespace, within)
+            await self.rolled_out(namespace, within=within)
 
-    async def rolled_out(self, namespace: str = "shop", within: float = 90) -> None:
-        """Wait until every Deployment and StatefulSet of the namespace has all of its Pods, and no old one is left."""
-        words = ["rollout", "status", "deployment,statefulset", "-n", namespace, f"--timeout={within:.0f}s"]
-        await self.kubectl(*words, within=within + 5)
-        await self.settled(namespace)
+    async def rolled_out(self, *namespaces: str, within: float = 90) -> None:
+        """Wait until every workload of the namespaces, by default the shop, has all of its Pods and no old one is left."""
+        # Each look costs the server some milliseconds, which those who start would miss.
+        async for attempt in eventually(within, every=0.1):
+            with attempt:
+                assert await self.unfinished(*(namespaces or ("shop",))) == []
 
     async def unfinished(self, *namespaces: str) -> list[str]:
         """Return the Deployments and StatefulSets that lack a Pod or have an old one, and the Pods on their way out.
 
-        One look at all namespaces, as `rolled_out` takes two at each.
+        For kubectl a rollout is complete before its old Pods are gone.
         """
         found: list[Any] = (await self.get("deployments,statefulsets,pods", "-A"))["items"]
         return [
@@ -147,13 +148,6 @@ class Mesh:
         """Restart an app's Deployment, and wait until its old Pods have left."""
         await self.kubectl("rollout", "restart", "-n", namespace, f"deployment/{app}")
         await self.rolled_out(namespace)
-
-    async def settled(self, namespace: str, within: float = 40) -> None:
-        """Wait until no Pod is on its way out: for kubectl a rollout is complete before its old Pods are gone."""
-        async for attempt in eventually(within):
-            with attempt:
-                pods = (await self.get("pods", "-n", namespace))["items"]
-                assert not [pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp")]
 
     async def pods(self, app: str, namespace: str = "shop") -> list[Any]:
         """Find an app's Pods, those on their way out too."""

@@ -77,7 +77,7 @@ async def targets(mesh: Mesh) -> dict[str, Find]:
 
     found = {"kafka": find("java", "")}
     for namespace in ("shop", "istio-ingress"):
-        await mesh.settled(namespace)  # who is on the way out does not come back
+        await mesh.rolled_out(namespace)  # what is on its way out does not come back
         # Those of the operator's Jobs end by themselves.
         for pod in (await mesh.get("pods", "-n", namespace, "-l", "!batch.kubernetes.io/job-name"))["items"]:
             name, uid = pod["metadata"]["labels"].get("app", "gateway"), pod["metadata"]["uid"]

@@ -73,7 +73,7 @@ async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
 
 
 async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mesh: Mesh, shop: Shop) -> None:
-    await mesh.settled("shop")
+    await mesh.rolled_out()
     agent = psutil.Process(json.loads((mesh.home / "agent.json").read_text())["pid"])
     before = mesh.all_processes() - {agent.pid}
     async with steady_shop(shop) as calls:
