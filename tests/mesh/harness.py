@@ -126,7 +126,7 @@ class Mesh:
             await self.rolled_out(namespace, within=within)
 
     async def rolled_out(self, *namespaces: str, within: float = 90) -> None:
-        """Wait until every workload of the namespaces, by default the shop, has all of its Pods and no old one is left."""
+        """Wait until each workload of the namespaces, by default the shop, has all of its Pods and no old one."""
         # Each look costs the server some milliseconds, which those who start would miss.
         async for attempt in eventually(within, every=0.1):
             with attempt:

@@ -13,6 +13,17 @@ from tests.mesh.scenarios.calls import Product
 from tests.mesh.scenarios.scenario import Scenario
 from tests.report import notes
 
+QUICK = ("test_canary_by_weight", "test_circuit_breaker", "test_fault_abort", "test_outlier_ejection")
+"""The scenarios that guard every change, in `make test`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all other scenarios to `make prove`."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.stem not in QUICK:
+            item.add_marker(pytest.mark.prove)
+
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Scenario:
