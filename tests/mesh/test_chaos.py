@@ -188,6 +188,7 @@ async def the_books_balance(mesh: Mesh) -> str:
     return run.stdout.splitlines()[-1]
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)  # each wait is bounded; on a machine that is busy they add up
 async def test_whatever_is_killed_no_order_is_lost_and_none_is_made_twice(
     mesh: Mesh, shop: Shop, customer: str, seed: int, measured: Measured

@@ -5,6 +5,7 @@ import re
 import time
 
 import grpc.aio
+import pytest
 
 from tests.mesh import policies
 from tests.mesh.harness import Mesh, dial, eventually
@@ -47,6 +48,8 @@ async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh
     assert shares["v1"] > shares["v2"] > 0
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(*FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
         await mesh.rolled_out()

@@ -1,5 +1,7 @@
 """fault-abort: half of the calls that ask for it fail, and nobody else's."""
 
+import pytest
+
 from tests.mesh.calls import Shop, ending_of
 from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import Product
@@ -31,6 +33,8 @@ async def test_calls_that_ask_for_it_fail_and_no_others(scenario: Scenario, shop
     await wait_for_no_fault(product, within=50)
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_half_of_the_calls_that_ask_for_it_fail(scenario: Scenario, product: Product) -> None:
     async with scenario.applied():
         await wait_for_fault(product, within=5)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import time
 
+import pytest
+
 from tests.mesh.calls import Shop, ending_of
 from tests.mesh.harness import dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
@@ -46,6 +48,8 @@ async def test_a_pod_that_refuses_its_calls_gets_none_while_it_is_ejected(scenar
         # Then the README waits until it gets calls again, and refuses them again.
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_it_is_left_alone_within_seconds_and_for_seconds(scenario: Scenario) -> None:
     mesh = scenario.mesh
     async with scenario.applied(), mesh.scaled("deployment/catalog", 3), dial(mesh.gateway, authority=HOST) as channel:
