@@ -133,7 +133,7 @@ def env(name: Name = "default") -> None:
         ("MESH_TLS_GATEWAY", mesh.tls_gateway),
         ("MESH_CA", str(mesh.gateway_authority)),
         ("MESH_HOME", str(mesh.home)),
-        *loopback.exceptions(mesh.gateway.rpartition(":")[0]),
+        *loopback.no_proxy(mesh.gateway.rpartition(":")[0]),
     ):
         typer.echo(f"export {key}={shlex.quote(value)}")
     typer.echo(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")

@@ -23,7 +23,7 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.lower() not in PROXIES}
 
 
-def exceptions(*hosts: str) -> Iterator[tuple[str, str]]:
+def no_proxy(*hosts: str) -> Iterator[tuple[str, str]]:
     """Yield the variables that keep a proxy of the environment away from these hosts; none without a proxy."""
     if len(environment()) == len(os.environ):
         return

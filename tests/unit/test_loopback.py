@@ -61,9 +61,9 @@ def test_a_shell_with_a_proxy_is_told_what_it_must_not_proxy(monkeypatch: pytest
     monkeypatch.setenv("NO_PROXY", "inside.example")
     monkeypatch.delenv("no_proxy", raising=False)
     value = "inside.example,localhost,127.0.0.0/8,127.20.0.2"
-    assert dict(loopback.exceptions("127.20.0.2")) == {"no_proxy": value, "NO_PROXY": value}
+    assert dict(loopback.no_proxy("127.20.0.2")) == {"no_proxy": value, "NO_PROXY": value}
 
 
 def test_a_shell_without_a_proxy_is_told_nothing() -> None:
     assert not os.environ.keys() & set(VARIABLES), "tests/conftest.py takes them away"
-    assert list(loopback.exceptions("127.20.0.2")) == []
+    assert list(loopback.no_proxy("127.20.0.2")) == []
