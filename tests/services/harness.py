@@ -21,6 +21,7 @@ from grpc_status import rpc_status
 from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local import loopback
+from tests.orphans import end_with_parent
 from tests.services import sockets
 from tests.services.sockets import SOCKET
 
@@ -68,6 +69,7 @@ class Process:
                 env={**kept, "PYTHONPATH": python_path(tree, tree / "gen"), **settings},
                 stdout=out,
                 stderr=err,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
 
     @property

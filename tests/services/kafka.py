@@ -14,6 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from mesh.local.errors import MeshError
 from mesh.local.kafka import broker
 from mesh.local.kafka.fetch import fetch
+from tests.orphans import end_with_parent
 from tests.services.harness import free_port
 
 START_SECONDS = 60
@@ -60,6 +61,7 @@ class Broker:
                 env=self._env,
                 stdout=log,
                 stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
         self._wait()
 

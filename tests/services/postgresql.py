@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from tests.orphans import end_with_parent
 from tests.services import sockets
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,13 @@ class Server:
         ]
         with (self.folder / "postgres.log").open("ab") as log:
             self.popen = subprocess.Popen(
-                postgres, cwd=self.folder, user=self._user, group=self._group, stdout=log, stderr=log
+                postgres,
+                cwd=self.folder,
+                user=self._user,
+                group=self._group,
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
         self._wait_ready()
 

@@ -2,12 +2,15 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent import futures
 from pathlib import Path
 
 import grpc
 import grpc.aio
+import psutil
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2
@@ -18,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from tests.services.conftest import Start
-from tests.services.harness import free_port, records, refused
+from tests.services.harness import STOP_SECONDS, free_port, records, refused
 from tests.services.probe import ASK, SERVICE, ask, stream
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -207,3 +210,18 @@ async def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(start: 
     begin = time.monotonic()
     assert process.stop() == 0
     assert time.monotonic() - begin < 5
+
+
+def test_a_run_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys\n"
+        "from tests.services.harness import Process\n"
+        f"print(Process('probe', pathlib.Path({str(tmp_path)!r})).wait_ready().popen.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        service = psutil.Process(int(run.stdout.readline()))
+        assert service.is_running()
+        run.kill()
+    assert psutil.wait_procs([service], timeout=STOP_SECONDS)[1] == []
