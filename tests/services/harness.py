@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
 # A start costs up to 4 s of a processor: what it imports, and identity's new keys. There may be many at once.
 START_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 PYTHON = (sys.executable, "-S")
 """Python with nothing on its path but what it is told: site would add this checkout, which is installed."""
 

@@ -13,6 +13,8 @@ from tests.services.faulty import AFTER, ATTEMPTS, BEFORE
 from tests.services.harness import Process, records, targets
 from tests.services.shop import CONFIRMED, Shop, cart
 
+pytestmark = pytest.mark.prove
+
 CALLS = 500
 
 
