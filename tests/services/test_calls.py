@@ -11,8 +11,9 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.services.conftest import Start
-from tests.services.harness import Process, records, refused
+from tests.services.harness import Process, records
 from tests.services.probe import ASK, SECRET, ask, stream
+from tests.services.refusals import refused
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 # gRPC rounds a timeout up when it writes it down.

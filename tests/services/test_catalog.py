@@ -11,7 +11,8 @@ from services.catalog import __main__ as composition
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.services.conftest import Start
-from tests.services.harness import Process, refused
+from tests.services.harness import Process
+from tests.services.refusals import refused
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
 

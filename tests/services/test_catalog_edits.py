@@ -11,7 +11,8 @@ from google.type import money_pb2
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.services.conftest import Shared, Start
-from tests.services.harness import Refused, refused, targets
+from tests.services.harness import targets
+from tests.services.refusals import Refused, refused
 from tests.services.shop import CONFIRMED, Shop, cart, new_id
 
 Stub = catalog_pb2_grpc.CatalogServiceStub

@@ -13,7 +13,7 @@ from services.catalog.domain import folded
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.services.conftest import Shared
-from tests.services.harness import refused
+from tests.services.refusals import refused
 from tests.services.shop import new_id
 
 Stub = catalog_pb2_grpc.CatalogServiceStub

@@ -14,7 +14,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.services.databases import query
-from tests.services.harness import Process, Refused, refused
+from tests.services.harness import Process
+from tests.services.refusals import Refused, refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
 ACTIVE, DISABLED = pb.User.STATE_ACTIVE, pb.User.STATE_DISABLED

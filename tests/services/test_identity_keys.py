@@ -21,7 +21,8 @@ from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.services.conftest import Start
 from tests.services.databases import Databases, query
-from tests.services.harness import ROOT, Process, refused
+from tests.services.harness import ROOT, Process
+from tests.services.refusals import refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
 NOW = datetime.now(UTC)

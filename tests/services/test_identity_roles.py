@@ -11,7 +11,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.services.databases import query
-from tests.services.harness import Process, refused
+from tests.services.harness import Process
+from tests.services.refusals import refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
 WORDS = "correct horse battery staple"

@@ -11,7 +11,8 @@ from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 from tests.services.conftest import Start
 from tests.services.databases import query
-from tests.services.harness import Process, refused
+from tests.services.harness import Process
+from tests.services.refusals import refused
 
 Stub = inventory_pb2_grpc.InventoryServiceStub
 HELD, COMMITTED, RELEASED, RETURNED = (

@@ -8,7 +8,7 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared
-from tests.services.harness import refused
+from tests.services.refusals import refused
 from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
 
 GONE = "p-0199"  # The one product that is sold out.

@@ -13,7 +13,8 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services import sockets
 from tests.services.conftest import Shared, Start
-from tests.services.harness import Process, refused, targets
+from tests.services.harness import Process, targets
+from tests.services.refusals import refused
 from tests.services.shop import (
     BERLIN,
     CANCELLED,

@@ -16,7 +16,8 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.databases import query
-from tests.services.harness import ROOT, Process, records, refused, targets
+from tests.services.harness import ROOT, Process, records, targets
+from tests.services.refusals import refused
 from tests.services.shop import PENDING, REJECTED, Shop, cart, new_id, patiently
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")

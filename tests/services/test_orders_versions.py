@@ -10,7 +10,7 @@ import pytest
 from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
 from tests.services.conftest import Shared
-from tests.services.harness import refused
+from tests.services.refusals import refused
 from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, as_v2, cart, elsewhere, new_id
 
 REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])

@@ -12,7 +12,8 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
-from tests.services.harness import Process, refused, targets
+from tests.services.harness import Process, targets
+from tests.services.refusals import refused
 from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, new_id, patiently
 
 TELLING = "0123456789abcdef"

@@ -10,7 +10,8 @@ from google.type import money_pb2
 
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
-from tests.services.harness import Process, refused
+from tests.services.harness import Process
+from tests.services.refusals import refused
 
 Stub = payments_pb2_grpc.PaymentsServiceStub
 AUTHORIZED, CAPTURED, VOIDED, REFUNDED = (

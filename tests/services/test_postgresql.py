@@ -19,8 +19,8 @@ from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.services import postgresql
 from tests.services.conftest import Start
 from tests.services.databases import query
-from tests.services.harness import refused
 from tests.services.postgresql import Server
+from tests.services.refusals import refused
 
 MIGRATION = """
 from alembic import op

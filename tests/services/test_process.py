@@ -21,8 +21,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from tests.services.conftest import Start
-from tests.services.harness import STOP_SECONDS, free_port, records, refused
+from tests.services.harness import STOP_SECONDS, free_port, records
 from tests.services.probe import ASK, SERVICE, ask, stream
+from tests.services.refusals import refused
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

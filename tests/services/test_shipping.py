@@ -11,7 +11,8 @@ from google.type import money_pb2
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
 from tests.services.databases import query
-from tests.services.harness import Process, refused
+from tests.services.harness import Process
+from tests.services.refusals import refused
 
 Stub = shipping_pb2_grpc.ShippingServiceStub
 BOOKED, CANCELLED = pb.Shipment.STATE_BOOKED, pb.Shipment.STATE_CANCELLED

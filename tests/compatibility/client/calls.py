@@ -4,7 +4,7 @@ import uuid
 
 import grpc
 
-from tests.services.harness import Refused
+from tests.services.refusals import Refused
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

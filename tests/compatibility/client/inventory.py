@@ -5,7 +5,7 @@ import grpc.aio
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, kind, new_id
-from tests.services.harness import refused
+from tests.services.refusals import refused
 
 
 class Shelf:

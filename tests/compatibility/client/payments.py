@@ -6,7 +6,7 @@ from google.type.money_pb2 import Money
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, kind, new_id
-from tests.services.harness import refused
+from tests.services.refusals import refused
 
 AMOUNT = Money(currency_code="EUR", units=20, nanos=500_000_000)
 

@@ -5,7 +5,7 @@ import grpc.aio
 from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from tests.compatibility.client.calls import INVALID, kind
-from tests.services.harness import refused
+from tests.services.refusals import refused
 
 
 async def of_notifications(channel: grpc.aio.Channel) -> None:
