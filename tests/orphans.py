@@ -1,12 +1,12 @@
 """Processes that end with the process that started them: a run that is interrupted, or killed, leaves none behind."""
 
-import ctypes
-import signal
+import shutil
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None)
+_setpriv = shutil.which("setpriv")
 
+END_WITH_PARENT = (_setpriv, "--pdeathsig", "TERM", "--") if _setpriv else ()
+"""What comes before a command, so that the kernel sends it SIGTERM when its parent ends.
 
-def end_with_parent() -> None:
-    """Have the kernel send SIGTERM to this process when its parent ends; for `preexec_fn` of `subprocess.Popen`."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+setpriv is part of util-linux. (`preexec_fn` could do the same, but runs Python in a fork of a process that uses gRPC,
+which ends in SIGABRT now and then.)
+"""

@@ -25,7 +25,7 @@ PARTS = {
     "mesh": r"tests/mesh/",
     "crashes": r"tests/services/test_crashes",
     "fuzzing": r"tests/services/test_fuzz",
-    "services, PostgreSQL": r"tests/services/.*\bpostgresql\b",
+    "services, PostgreSQL": r"tests/services/.*(test_postgresql|\[postgresql[-\]])",
     "services, SQLite": r"tests/services/",
     "compatibility": r"tests/compatibility/",
     "contracts": r"tests/contracts/",
@@ -45,7 +45,7 @@ def mark(item: pytest.Item) -> None:
     item.add_marker(item.path.relative_to(TESTS).parts[0])
     if item.path.is_relative_to(TESTS / "mesh" / "scenarios"):
         item.add_marker("scenarios")
-    if "postgresql" in item.nodeid and item.get_closest_marker("services"):
+    if re.match(PARTS["services, PostgreSQL"], item.nodeid):
         item.add_marker("postgresql")
 
 

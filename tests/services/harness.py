@@ -16,7 +16,7 @@ import grpc.aio
 from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local import loopback
-from tests.orphans import end_with_parent
+from tests.orphans import END_WITH_PARENT
 from tests.services import sockets
 from tests.services.sockets import SOCKET
 
@@ -59,12 +59,11 @@ class Process:
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
         with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
             self.popen = subprocess.Popen(
-                [*PYTHON, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
+                [*END_WITH_PARENT, *PYTHON, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
                 cwd=folder,
                 env={**kept, "PYTHONPATH": python_path(tree, tree / "gen"), **settings},
                 stdout=out,
                 stderr=err,
-                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
 
     @property

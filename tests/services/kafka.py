@@ -14,7 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from mesh.local.errors import MeshError
 from mesh.local.kafka import broker
 from mesh.local.kafka.fetch import fetch
-from tests.orphans import end_with_parent
+from tests.orphans import END_WITH_PARENT
 from tests.services.harness import free_port
 
 START_SECONDS = 60
@@ -56,12 +56,11 @@ class Broker:
         """Start it and wait until it serves."""
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mesh.local.kafka", str(self._home)],
+                [*END_WITH_PARENT, sys.executable, "-m", "mesh.local.kafka", str(self._home)],
                 cwd=self._folder,
                 env=self._env,
                 stdout=log,
                 stderr=log,
-                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
         self._wait()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from tests.orphans import end_with_parent
+from tests.orphans import END_WITH_PARENT
 from tests.services import sockets
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,7 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it takes connections. fsync is on, as it is by default."""
         postgres = [
+            *END_WITH_PARENT,
             f"{self._programs}/postgres",
             "-D",
             "data",
@@ -82,7 +83,6 @@ class Server:
                 group=self._group,
                 stdout=log,
                 stderr=log,
-                preexec_fn=end_with_parent,  # noqa: PLW1509  # no thread of the tests starts processes
             )
         self._wait_ready()
 
