@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 from mesh.local import tools
 from mesh.local.errors import MeshError
@@ -13,10 +14,18 @@ def environment(instance: Instance) -> dict[str, str]:
     return os.environ | {"KUBECONFIG": str(instance.kubeconfig)}
 
 
-def run(
-    instance: Instance, tool: str, *words: str, stdin: str | None = None, timeout: float = 120, alone: bool = False
+def run(  # noqa: PLR0913  # what a command is run with
+    instance: Instance,
+    tool: str,
+    *words: str,
+    stdin: str | None = None,
+    timeout: float = 120,
+    alone: bool = False,
+    folder: Path | None = None,
 ) -> str:
-    """Run a tool with the instance's kubeconfig; its standard output. Ctrl-C does not end it when it runs alone.
+    """Run a tool with the instance's kubeconfig, perhaps in a folder; return its standard output.
+
+    Ctrl-C does not end it when it runs alone.
 
     Raises:
         MeshError: it failed; holds the tool's own words.
@@ -32,6 +41,7 @@ def run(
             env=environment(instance),
             check=False,
             start_new_session=alone,
+            cwd=folder,
         )
     except subprocess.TimeoutExpired:
         raise MeshError(

@@ -150,16 +150,17 @@ def _start_agent(instance: Instance) -> None:
 def _istio_manifest(instance: Instance) -> str:
     """Have istioctl generate Istio's manifests (kept by a digest of what goes into them); add what is the node's."""
     here = Path(__file__).parent
-    files = [REPOSITORY / "mesh/istio/install.yaml", here / "istio.yaml"]
+    # Their paths are relative, because istioctl takes a comma in a path for the end of it.
+    files = ["mesh/istio/install.yaml", "mesh/local/istio.yaml"]
     webhook = f"https://{instance.node_ip}:15017"
     values = {"istiodRemote.injectionURL": f"{webhook}/inject", "base.validationURL": f"{webhook}/validate"}
     words = [f"--filename={file}" for file in files] + [f"--set=values.{key}={value}" for key, value in values.items()]
-    sources = [tools.bin_dir().name, *words, *(file.read_text() for file in files)]
+    sources = [tools.bin_dir().name, *words, *((REPOSITORY / file).read_text() for file in files)]
     kept = instance.home / f"istio-{hashlib.sha256(str(sources).encode()).hexdigest()[:16]}.yaml"
     if not kept.exists():
         # All of it or nothing: half a manifest would be kept for good.
         unfinished = kept.with_suffix(".partial")
-        unfinished.write_text(kubectl.run(instance, "istioctl", "manifest", "generate", *words))
+        unfinished.write_text(kubectl.run(instance, "istioctl", "manifest", "generate", *words, folder=REPOSITORY))
         unfinished.rename(kept)
     return "\n---\n".join([ISTIO_NAMESPACE, (here / "sidecars.yaml").read_text(), kept.read_text()])
 
