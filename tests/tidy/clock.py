@@ -17,6 +17,10 @@ BOUND = "within"
 """The argument of other functions that says so."""
 MIN_WAIT_SECONDS = 10
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Clocks = dict[str, frozenset[int]]
+"""What tells the time when it is called, with the places of a returned tuple in which times stand."""
+WHOLE = frozenset({-1})
+"""All that is returned is a time."""
 
 
 def judged(tree: Tree) -> Iterator[str]:
@@ -63,24 +67,23 @@ def _reached(source: Source, function: Function, functions: dict[str, Function])
     return found
 
 
-def _clocks(source: Source, functions: dict[str, Function]) -> set[str]:
+def _clocks(source: Source, functions: dict[str, Function]) -> Clocks:
     """Return what tells the time when it is called: the clocks, and functions of the file that return a duration."""
-    clocks = set(CLOCKS)
+    clocks: Clocks = dict.fromkeys(CLOCKS, WHOLE)
     while True:
-        more = {
-            name
-            for name, node in functions.items()
-            for each in ast.walk(node)
-            if isinstance(each, ast.Return)
-            and each.value
-            and _timed(source, each.value, clocks, _durations(source, node, clocks))
-        }
-        if more <= clocks:
+        before = str(clocks)
+        for name, node in functions.items():
+            durations = _durations(source, node, clocks)
+            for value in (each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value):
+                parts = list(enumerate(value.elts)) if isinstance(value, ast.Tuple) else [(-1, value)]
+                timed = {place for place, part in parts if _timed(source, part, clocks, durations)}
+                if timed:
+                    clocks[name] = clocks.get(name, frozenset()) | timed
+        if str(clocks) == before:
             return clocks
-        clocks |= more
 
 
-def _durations(source: Source, function: Function, clocks: set[str]) -> set[str]:
+def _durations(source: Source, function: Function, clocks: Clocks) -> set[str]:
     """Return the names in a function that hold a time or a duration, or a list of them."""
     found: set[str] = set()
     while True:
@@ -88,12 +91,20 @@ def _durations(source: Source, function: Function, clocks: set[str]) -> set[str]
         for node in ast.walk(function):
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
                 for target, value in _assigned(node):
-                    if _timed(source, value, clocks, found):
-                        found |= _names(target)
+                    found |= _given(source, target, value, clocks, found)
             elif isinstance(node, ast.Call) and any(_timed(source, each, clocks, found) for each in node.args):
                 found |= _appended_to(source, node)
         if len(found) == before:
             return found
+
+
+def _given(source: Source, target: ast.expr, value: ast.expr, clocks: Clocks, durations: set[str]) -> set[str]:
+    """Return the names in a target that get a time or a duration: of `a, b = act()` perhaps b alone."""
+    called = value.value if isinstance(value, ast.Await) else value
+    places = clocks.get(source.name(called.func), WHOLE) if isinstance(called, ast.Call) else WHOLE
+    if isinstance(target, ast.Tuple) and places != WHOLE:
+        return {name for place, part in enumerate(target.elts) if place in places for name in _names(part)}
+    return _names(target) if _timed(source, value, clocks, durations) else set()
 
 
 def _appended_to(source: Source, call: ast.Call) -> set[str]:
@@ -116,7 +127,7 @@ def _names(node: ast.AST) -> set[str]:
     return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
 
 
-def _timed(source: Source, value: ast.expr, clocks: set[str], durations: set[str]) -> bool:
+def _timed(source: Source, value: ast.expr, clocks: Clocks, durations: set[str]) -> bool:
     """Whether an expression holds a time or a duration."""
     return any(
         (isinstance(node, ast.Name) and node.id in durations)
@@ -125,7 +136,7 @@ def _timed(source: Source, value: ast.expr, clocks: set[str], durations: set[str
     )
 
 
-def _reason(source: Source, function: Function, clocks: set[str]) -> str:
+def _reason(source: Source, function: Function, clocks: Clocks) -> str:
     durations = _durations(source, function, clocks)
     for node in ast.walk(function):
         if isinstance(node, ast.Assert) and _timed(source, node.test, clocks, durations):

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections import Counter
 
+import pytest
+
 from tests.mesh.calls import Call, Shop, ending_of
 from tests.mesh.harness import eventually
 from tests.mesh.scenarios.scenario import Scenario
@@ -39,6 +41,7 @@ async def slow(shop: Shop) -> None:
             assert time.monotonic() - began >= SLOW
 
 
+@pytest.mark.timing
 async def test_a_slow_callee_starves_nobody_else(scenario: Scenario, shop: Shop) -> None:
     async with scenario.played() as readme:
         await slow(shop)

@@ -54,6 +54,7 @@ async def versions(mesh: Mesh) -> dict[str, tuple[str, int]]:
     }
 
 
+@pytest.mark.timing
 async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     async with scenario.played(until=".venv/bin/mesh canary") as readme:
         async with readers(shop) as calls:
@@ -72,6 +73,7 @@ async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: 
     )
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_bad_version_is_rolled_back(scenario: Scenario, mesh: Mesh, shop: Shop, bad: str) -> None:
     async with mesh.applied(policies.callee_fault({"version": "v2"}, **BAD[bad])), scenario.applied():

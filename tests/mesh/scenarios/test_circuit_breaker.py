@@ -69,6 +69,8 @@ async def test_what_is_too_much_is_refused_and_the_rest_ends_well(scenario: Scen
     assert ("x-envoy-overloaded", "true") in (*refusal.value.initial_metadata(), *refusal.value.trailing_metadata())
 
 
+@pytest.mark.prove
+@pytest.mark.timing
 async def test_refusals_are_quick(scenario: Scenario, product: Product) -> None:
     async with scenario.applied():
         await is_slow(product)

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.mesh.calls import Shop, ending_of
 from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import Product
@@ -16,6 +18,7 @@ async def seconds(product: Product, mark: str, *, ending: str = "OK", within: fl
     return time.monotonic() - began
 
 
+@pytest.mark.timing
 async def test_the_calls_that_ask_for_it_take_half_a_second_more(
     scenario: Scenario, shop: Shop, product: Product
 ) -> None:

@@ -13,7 +13,7 @@ async def test_the_catalog_is_for_members_alone(scenario: Scenario, mesh: Mesh, 
         anybody = Shop(channel)
         assert await ending_of(anybody.get_product()) == "OK"
         async with scenario.played():
-            async for attempt in eventually(5):
+            async for attempt in eventually(20):
                 with attempt:
                     assert await ending_of(anybody.get_product()) == DENIED
             denied = [await ending_of(anybody.get_product()) for _ in range(20)]
@@ -22,7 +22,7 @@ async def test_the_catalog_is_for_members_alone(scenario: Scenario, mesh: Mesh, 
             assert set(members) == {"OK"}
             signed_in = {"authorization": f"Bearer {await mesh.token()}"}
             assert [(await ask(mesh.gateway, PRODUCT, headers)).status for headers in ({}, signed_in)] == [403, 200]
-        async for attempt in eventually(5):
+        async for attempt in eventually(20):
             with attempt:
                 assert await ending_of(anybody.get_product()) == "OK"
     scenario.reached(

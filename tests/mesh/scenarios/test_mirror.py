@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh import policies
 from tests.mesh.calls import status_of
@@ -19,6 +21,7 @@ BROKEN = policies.callee_fault(
 )
 
 
+@pytest.mark.timing
 async def test_a_broken_version_sees_a_copy_of_each_read(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(BROKEN), scenario.played(), dial(mesh.gateway) as channel:
         before = await sent(mesh)

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.mesh.calls import ending_of
 from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import Product
@@ -22,6 +24,7 @@ async def seconds(product: Product, mark: str) -> list[float]:
     return sorted(taken)
 
 
+@pytest.mark.timing
 async def test_a_slow_attempt_is_overtaken_by_the_next(scenario: Scenario, product: Product) -> None:
     async with scenario.played():
         async for attempt in eventually(20):

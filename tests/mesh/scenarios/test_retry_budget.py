@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.mesh.calls import ending_of
 from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.calls import Product
@@ -30,6 +32,7 @@ async def load(mesh: Mesh, product: Product, mark: str) -> float:
     return (await sent(mesh, mark) - before) / (CALLERS * CALLS)
 
 
+@pytest.mark.timing
 async def test_retries_do_not_multiply_the_load(scenario: Scenario, mesh: Mesh, product: Product) -> None:
     async with scenario.played():
         async for attempt in eventually(10):

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.mesh.calls import ending_of
 from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.calls import Product
@@ -11,6 +13,7 @@ CALLS = 500
 MOST_ATTEMPTS = 3
 
 
+@pytest.mark.timing
 async def test_a_read_that_fails_now_and_then_ends_well(
     scenario: Scenario, mesh: Mesh, product: Product, agent: str
 ) -> None:

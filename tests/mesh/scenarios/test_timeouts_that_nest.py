@@ -60,6 +60,7 @@ async def give_up(mesh: Mesh, hasty: Shop) -> tuple[list[float], list[timedelta]
     return [waited, *((end - starts[0]).total_seconds() for end in ends)], lasted
 
 
+@pytest.mark.timing
 async def test_a_deadline_is_felt_on_every_hop(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     token = await mesh.token()
     async with scenario.played(), dial(mesh.gateway, token=token) as channel:
