@@ -28,22 +28,37 @@ grpcurl() {
 }
 """
 
-# The parts of a block come as files, one after another; each line is written to the log when it is read. The output
-# goes to a file, not a pipe: what runs in the background would hold a pipe open after the shell has ended.
+# The parts of a block come as files, one after another; each line is written to the log when it is read. A file says
+# that a part has ended: a pipe would be held open by what runs in the background.
 PARTS = r"""
-exec 3<&0 4>&1 < /dev/null >> "$LOG" 2>&1
+exec 3<&0 < /dev/null >> "$LOG" 2>&1
 while read -r part <&3; do
   set -v
-  . "$part" 3<&- 4>&-
+  . "$part" 3<&-
   set +v
-  echo >&4
+  touch "$part.done"
 done
 """
 
 # A command may stand on several lines: it begins where a line begins that is not indented.
 CHECKED = re.compile(r"^(\S(?:.|\n[ ])+?) +# → (.+)$", re.MULTILINE)
 CHECK = r"{ \1; } | tee -a /dev/stderr | grep -F -e '\2' > /dev/null"
-TIMEOUT_SECONDS = 200
+CHECK_AGAIN = r"_command() { \1; }; _repeat '\2'"
+# A second is what istiod needs on an idle machine, and it acknowledges nothing. So the commands after a `sleep` are
+# repeated until they show their words, as a reader would do. In the background, where `set -e` still holds.
+SLEEP = re.compile(r"^(?:\S.* && )?sleep \d", re.MULTILINE)
+REPEAT = r"""
+_repeat() {
+  local end=$((SECONDS + 60))
+  while true; do
+    { _command | tee -a /dev/stderr | grep -F -e "$1" > /dev/null; } &
+    if wait $!; then return; fi
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.2
+  done
+}
+"""
+TIMEOUT_SECONDS, POLL_SECONDS = 200, 0.02
 
 
 def find_blocks(text: str) -> list[str]:
@@ -91,7 +106,7 @@ class ShellSession:
 
     def __init__(self, process: asyncio.subprocess.Process, script: str, files: Path) -> None:
         self._process, self._left, self._files = process, script, files
-        self._parts = 0
+        self._parts, self._slept = 0, False
 
     @property
     def output(self) -> str:
@@ -110,20 +125,23 @@ class ShellSession:
         part, self._left = self._left, ""
         await self._run(part)
 
+    def _checked(self, part: str) -> str:
+        slept = -1 if self._slept else found.start() if (found := SLEEP.search(part)) else len(part)
+        self._slept = slept < len(part)
+        return CHECKED.sub(lambda found: found.expand(CHECK_AGAIN if found.start() > slept else CHECK), part)
+
     async def _run(self, part: str) -> None:
         assert self._process.stdin
-        assert self._process.stdout
         self._parts += 1
         file = self._files.with_suffix(f".{self._parts}.sh")
-        file.write_text(CHECKED.sub(CHECK, part))
+        file.write_text(self._checked(part))
         self._process.stdin.write(f"{file}\n".encode())
-        done, ended = (asyncio.ensure_future(each) for each in (self._process.stdout.readline(), self._process.wait()))
-        # What runs in the background may hold the pipe open, so its end does not tell that the shell has ended.
-        await asyncio.wait((done, ended), timeout=TIMEOUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        passed = done.done() and bool(done.result())
-        for each in (done, ended):
-            each.cancel()
-        assert passed, self.output[-4000:]
+        done = file.with_name(f"{file.name}.done")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                while not done.exists() and self._process.returncode is None:  # noqa: ASYNC110  # nobody here sets it
+                    await asyncio.sleep(POLL_SECONDS)
+        assert done.exists(), self.output[-4000:]
 
 
 @contextlib.asynccontextmanager
@@ -138,11 +156,10 @@ async def shell_session(
     environment = {key: value for key, value in environment.items() if not key.startswith("MAKE")}
     files = folder.parent / folder.name
     process = await asyncio.create_subprocess_exec(
-        *["/bin/bash", "-eo", "pipefail", "-c", PATIENT + PARTS],
+        *["/bin/bash", "-eo", "pipefail", "-c", PATIENT + REPEAT + PARTS],
         cwd=folder,
         env=environment | {"LISTENERS": listeners, "LOG": f"{files.with_suffix('.log')}"},
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     try:

@@ -310,6 +310,7 @@ def test_without_git_history_it_says_so(checkout: Checkout, compare: Compare) ->
     assert "there is no git history to compare with: name a folder that holds a proto/ with AGAINST=" in output
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("block", blocks("tools/breaking/README.md"))
 async def test_the_readme_does_what_it_says(block: str, checkout: Checkout) -> None:
     # What make installs from is old: the virtual environment is newer, and stays as it is.

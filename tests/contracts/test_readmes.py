@@ -7,9 +7,11 @@ import pytest
 
 from tests.documents import ROOT, blocks, run_block
 
+READMES = ("tools/protoc_gen_istio/README.md",)
+
 
 @pytest.mark.prove
-@pytest.mark.parametrize("block", blocks("tools/protoc_gen_istio/README.md"))
+@pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -9,7 +9,11 @@ import pytest
 from mesh.local.tools import bin_dir
 from tests.documents import ROOT, blocks, copy_checkout, run_block
 
-READMES = ["proto/README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/README.md"))]
+READMES = [
+    "proto/README.md",
+    "tests/README.md",
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/README.md")),
+]
 
 
 @pytest.mark.prove

@@ -45,7 +45,7 @@ def test_it_ends_with_its_command_and_returns_its_exit_code() -> None:
         (["--seconds", "1", "--", "true"], 2, "give either a command"),
         (["--share", "100", "--", "true"], 2, "--share is a number of percent between 0 and 100"),
         (["--shortest", "9", "--longest", "8", "--", "true"], 2, "not more than --longest"),
-        (["--", "no-such-command"], 127, "thief: cannot run no-such-command: No such file or directory"),
+        (["--", "./no-such-command"], 127, "thief: cannot run ./no-such-command: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_said(words: list[str], code: int, told: str) -> None:

@@ -40,6 +40,11 @@ async def read(channel: grpc.aio.Channel, calls: int, **headers: str) -> list[st
 async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh: Mesh) -> None:
     async with scenario.played(), dial(mesh.gateway) as channel:
         before = await sent(mesh)
+        async for attempt in eventually(100):
+            with attempt:
+                await read(channel, 20)
+                assert (await sent(mesh) - before)["v2"], "the route is in force"
+        before = await sent(mesh)
         endings = await read(channel, FEW_CALLS)
         shares = await sent(mesh) - before
     assert set(endings) == {"OK"}
