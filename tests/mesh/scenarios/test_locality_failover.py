@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.mesh.calls import Shop, SteadyCalls, ending_of
 from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.scenario import Scenario
@@ -10,6 +12,7 @@ from tests.mesh.scenarios.versions import sent_to
 EU = "deployment/catalog-eu"
 
 
+@pytest.mark.timing
 async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     home = (await mesh.pod("catalog"))["status"]["podIP"]
 
