@@ -49,7 +49,7 @@ test: $(VENV) tools ## Run the tests that guard every change, in about 12 minute
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml
-	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -n 2 -m "prove or scenarios or postgresql" \
+	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -n 2 -m "prove or scenarios or postgresql or fuzz" \
 	  --proof proof --junitxml proof/junit.xml $(ARGS)
 
 fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>

@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 from mesh.local.loopback import PROXIES
 from tests import suites
 from tests.report import NOTES, Report, notes
+from tests.suites import part_of
 
 # What the tests start speaks to this machine alone, and a make around the tests has no say in it.
 for name in [*os.environ]:
@@ -44,6 +45,8 @@ class ByWhatIsStarted(LoadScopeScheduling):
     @override
     def _split_scope(self, nodeid: str) -> str:
         path, _, case = nodeid.partition("[")
+        if part_of(nodeid) == "fuzzing":
+            return nodeid  # each has a process of its own, and 10,000 requests to a method take minutes
         database = next((name for name in ("sqlite", "postgresql") if name in case), "")
         return f"{Path(path).parts[1]} {database}"
 
@@ -70,8 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         suites.mark(item)
     suites.allow_retries(items)
-    # The mesh's tests take longest. They start first, so that no process waits for them at the end.
-    items.sort(key=lambda item: item.get_closest_marker("mesh") is None)
+    # The mesh's tests take longest, and start first. Those of fuzzing are divided among all processes at the end.
+    items.sort(key=lambda item: (not item.get_closest_marker("mesh"), bool(item.get_closest_marker("fuzz"))))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The two suites, `make test` and `make prove`, and their parts.
 
-A test is in `make test` unless it is marked `prove`. `make prove` runs what is marked so, and again every scenario and
-all that runs on PostgreSQL, so that its report is whole.
+A test is in `make test` unless it is marked `prove`. `make prove` runs what is marked so, and again every scenario,
+all that runs on PostgreSQL, and fuzzing with more requests, so that its report is whole.
 
 Only what is marked `prove` may be marked `timing` too: it judges by the clock or by a rate, so a busy machine may fail
 it, and it may be tried three times. No other test is tried again.
