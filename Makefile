@@ -45,7 +45,7 @@ matrix: $(VENV) ## Call every method as every caller, and hold each answer to th
 scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; show what each has reached
 	@$(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
 
-test: $(VENV) tools ## Run the tests that guard every change, in about 12 minutes; ARGS="-k word" picks some
+test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS="-k word" picks some
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml

@@ -74,10 +74,12 @@ class Report:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Keep quiet about what passes where progress is shown."""
-        if self._folder and report.passed:
-            return ("passed" if report.when == "call" else "", "", "")
-        return None
+        """Show no letter for a test that passes or fails where progress shows a line for it."""
+        if not self._folder or report.skipped or str(report.outcome) == "rerun":
+            return None
+        if report.when == "call":
+            return report.outcome, "", ""
+        return "" if report.passed else "error", "", ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a result."""
@@ -95,12 +97,12 @@ class Report:
         ended, outcome = len(part.outcomes), part.outcomes.get(nodeid, "tried again")
         if ended == part.total or outcome != "passed" or self._spent[nodeid] > SLOW_SECONDS:
             minutes, seconds = divmod(int(time.time() - self._began), 60)
-            name = nodeid.rpartition("/")[2].replace(".py::", " ")
+            file, _, test = nodeid.partition("::")
             terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
             terminal.ensure_newline()
             terminal.write_line(
                 f"{minutes:>3}:{seconds:02}  {part_of(nodeid):<22} {ended:>4} of {part.total:<4} "
-                f"{outcome:<7} {self._spent[nodeid]:>4.0f} s  {name[:100]}"
+                f"{outcome:<7} {self._spent[nodeid]:>4.0f} s  {Path(file).stem} {test}"
             )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
