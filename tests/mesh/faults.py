@@ -4,10 +4,12 @@ import copy
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.mesh.harness import Manifest, Mesh
 from tests.services.faulty import ATTEMPTS
+from tests.services.sockets import SOCKET, address
 
 
 @asynccontextmanager
@@ -53,7 +55,8 @@ async def attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:
 
 
 async def socket_of(mesh: Mesh, app: str) -> str:
-    """Answer where an app itself listens; beside its sidecar, only who looks into its process knows."""
+    """Return what a channel to the app itself dials: past its sidecar, by the socket in its process's own folder."""
     pod = await mesh.pod(app)
     [process] = mesh.processes("python", pod["metadata"]["uid"])
-    return process.environ()["GRPC_LISTEN"]
+    assert process.environ()["GRPC_LISTEN"] == f"unix:{SOCKET}"
+    return address(Path(process.cwd()))
