@@ -11,6 +11,9 @@ import pytest
 from tests.contracts.conftest import IMPORTED, RELEASED, Checkout
 from tests.documents import blocks, run_block
 from tools.breaking.__main__ import main
+from tools.breaking.consumers import Consumer
+from tools.breaking.findings import Finding, Level
+from tools.breaking.report import Break, Report, merge
 
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
 DISCONTINUED = "  bool discontinued = 6;\n"
@@ -318,3 +321,12 @@ async def test_the_readme_does_what_it_says(block: str, checkout: Checkout) -> N
         (checkout.root / file).touch()
         os.utime(checkout.root / file, (0, 0))
     await run_block(block, checkout.root, os.environ, {})
+
+
+def test_a_consumer_that_one_of_the_older_states_knows_is_named() -> None:
+    finding = Finding(Level.WIRE, "FIELD_RENUMBERED", "shop.x", "told", "proto/x.proto:1", frozenset())
+    orders, outside = Consumer("orders", "calls it"), Consumer("outside", "calls it through the gateway")
+    reports = [("release", [orders]), ("merge base", [orders, outside])]
+    merged = merge([(base, Report([Break(finding, consumers)], [])) for base, consumers in reports])
+    [found] = merged.breaks
+    assert (found.bases, found.consumers) == (("release", "merge base"), (orders, outside))

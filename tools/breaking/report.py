@@ -89,8 +89,11 @@ def merge(reports: Sequence[tuple[str, Report]]) -> Report:
     breaks: dict[tuple[str, str], Break] = {}
     for base, report in reports:
         for each in report.breaks:
-            known = breaks.setdefault((each.finding.subject, each.finding.rule), each)
-            breaks[known.finding.subject, known.finding.rule] = replace(known, bases=(*known.bases, base))
+            key = each.finding.subject, each.finding.rule
+            known = breaks.get(key, each)
+            # An older state may not say yet who consumes what: whom any of them knows is broken.
+            consumers = {found.name: found for found in (*known.consumers, *each.consumers)}
+            breaks[key] = replace(known, consumers=tuple(consumers.values()), bases=(*known.bases, base))
     notes = dict.fromkeys(chain.from_iterable(report.notes for _, report in reversed(reports)))
     return Report(sorted(breaks.values(), key=_order), sorted(notes, key=_is_settled))
 
