@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.junitxml import xml_key  # what record_testsuite_property uses, which knows nothing of other processes
 from rich.console import Console
 from rich.table import Table
 
@@ -105,12 +106,23 @@ class Report:
                 f"{outcome:<7} {self._spent[nodeid]:>4.0f} s  {Path(file).stem} {test}"
             )
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Add the commit, the machine and every figure to the JUnit XML, if one is written: its file is next."""
+        xml = self._config.stash.get(xml_key, None)
+        if xml is None:
+            return
+        figures = [("measured", figure) for figure in notes(self._config, "measured")]
+        figures += [(f"scenario {name}", f"{asserted}: {figure}") for name, asserted, figure in self._scenarios()]
+        for name, value in [*self._facts(), *figures]:
+            xml.add_global_property(name, value)
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the parts, further tries, and the figures that tests measured. Write the report."""
         sections = {
             "parts": shown(PART_COLUMNS, self._rows()),
             "second and third tries": [each for part in self._parts.values() for each in part.tries],
-            "scenarios": shown(SCENARIO_COLUMNS, sorted(notes(self._config, "scenarios"))),
+            "scenarios": shown(SCENARIO_COLUMNS, self._scenarios()),
             "measured": notes(self._config, "measured"),
         }
         for title, lines in sections.items():
@@ -125,6 +137,9 @@ class Report:
             path = self._folder / "report.md"
             path.write_text("\n".join(self._document(failures)) + "\n", encoding="utf-8")
             terminalreporter.line(f"report: {path}")
+
+    def _scenarios(self) -> list[tuple[str, str, str]]:
+        return sorted(notes(self._config, "scenarios"))
 
     def _rows(self) -> list[tuple[str, ...]]:
         names = [name for name in PARTS if name in self._parts]
@@ -154,7 +169,7 @@ class Report:
             yield from ("", f"## {title}", "")
             yield from ([f"- {line}" for line in lines] or ["None."])
         yield from ("", "## Scenarios", "")
-        yield from markdown(SCENARIO_COLUMNS, sorted(notes(self._config, "scenarios")))
+        yield from markdown(SCENARIO_COLUMNS, self._scenarios())
         yield from ("", "## Measured", "")
         yield from (f"- {figure}" for figure in notes(self._config, "measured"))
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_proof_shows_its_progress_and_writes_its_report(tmp_path: Path) -> Non
     plugin = f"from tests.conftest import measured, pytest_addoption, pytest_configure\n{PLUGIN}"
     again = ONCE_MORE.format(marks="@pytest.mark.prove\n@pytest.mark.timing")
     others = "def test_figure(measured): measured('7 orders')\ndef test_wrong(): assert 1 == 2\n"
-    done = run(tmp_path, f"{again}\n{others}", "--proof", "proof", plugin=plugin)
+    done = run(tmp_path, f"{again}\n{others}", "--proof", "proof", "--junitxml", "proof/junit.xml", plugin=plugin)
     assert done.returncode == 1
     assert re.findall(r"\d+ of 3 +(\w[\w ]*?) +\d+ s  test_x (\w+)", done.stdout) == [
         ("tried again", "test_it"),
@@ -87,3 +88,7 @@ def test_a_proof_shows_its_progress_and_writes_its_report(tmp_path: Path) -> Non
     assert "## Failed\n\n- test_x.py::test_wrong: " in report
     assert "## Second and third tries\n\n- test_x.py::test_it: " in report
     assert "- 7 orders" in report
+    properties = ET.parse(tmp_path / "proof/junit.xml").findall("testsuite/properties/property")  # noqa: S314  # ours
+    found = {each.attrib["name"]: each.attrib["value"] for each in properties}
+    assert found.keys() >= {"commit", "machine"}
+    assert found["measured"] == "7 orders"
