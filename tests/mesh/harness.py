@@ -34,7 +34,7 @@ TOKEN_SECONDS = 9 * 60
 
 
 def eventually(within: float, every: float = 0.02) -> AsyncRetrying:
-    """Try again until the assertions hold; fail with the last one's words after `within` seconds.
+    """Try again, with a pause of `every` seconds, until the assertions hold. Fail as the last one after `within`.
 
     async for attempt in eventually(10):
         with attempt:

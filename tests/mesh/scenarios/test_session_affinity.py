@@ -25,7 +25,7 @@ async def known(mesh: Mesh) -> int:
 
 
 async def visited(mesh: Mesh, agent: str, *headers: str) -> list[dict[str, Counter[str]]]:
-    """Have users read, each several times with its name in a header; return by header which Pods each has come to."""
+    """Make each user read several times, named in a header. Return the Pods that served each user, by header."""
     for header in headers:
         for user in range(USERS):
             for _ in range(CALLS):
