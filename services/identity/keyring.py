@@ -88,13 +88,15 @@ class KeyRing:
 
     async def rotate(self, request: IdentifiedRequest, write: Callable[[Rotation], Reply]) -> Reply:
         """Have the next key sign, once for each request. Raises NextKeyTooNewError, RequestIdReusedError."""
-        new = await asyncio.to_thread(self._make)
         async with self._database.write() as connection:
             store = KeyStore(connection)
 
             async def change() -> Rotation:
-                before = await store.keys()
-                await store.replace(before, rotation.rotated(before, self._clock(), new))
+                before, now = await store.keys(), self._clock()
+                # A key costs 60 ms of a processor: a request that is refused must not make one.
+                rotation.successor(before, now)
+                new = await asyncio.to_thread(self._make)
+                await store.replace(before, rotation.rotated(before, now, new))
                 return await find(new.id)
 
             async def find(key_id: str) -> Rotation:

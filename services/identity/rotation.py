@@ -79,14 +79,19 @@ def settled(keys: Sequence[SigningKey], now: datetime, new: Sequence[SigningKey]
     return kept
 
 
-def rotated(keys: Sequence[SigningKey], now: datetime, new: SigningKey) -> list[SigningKey]:
-    """Have the next key sign now, and `new` be the next one. Raises NextKeyTooNewError."""
-    kept = shown(keys, now)
-    following = _following(kept) or new
-    ready = following.create_time + SHOWN_BEFORE
-    if now < ready:
+def successor(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
+    """Return the next key if it may sign now. Raise NextKeyTooNewError if callers may not know it yet."""
+    following = _following(keys)
+    ready = (following.create_time if following else now) + SHOWN_BEFORE
+    if following is None or now < ready:
         raise NextKeyTooNewError(ready)
-    return [*_promoted(kept, following, active(kept), now), new]
+    return following
+
+
+def rotated(keys: Sequence[SigningKey], now: datetime, new: SigningKey) -> list[SigningKey]:
+    """Return the keys after the next one has taken over signing, with `new` as the next. Raise NextKeyTooNewError."""
+    kept = shown(keys, now)
+    return [*_promoted(kept, successor(kept, now), active(kept), now), new]
 
 
 def _following(keys: Sequence[SigningKey]) -> SigningKey | None:
