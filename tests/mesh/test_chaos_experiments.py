@@ -40,7 +40,7 @@ def held(request: pytest.FixtureRequest) -> Held:
         found = row(run, experiment)
         assert found.endswith("balance holds")
         told = "orders sold and p99 before, during, after; detected; recovered; books; hypothesis"
-        notes(request.config, "scenarios").append((f"chaos: {experiment}", told, found.removeprefix(experiment)))
+        notes(request.config, "scenarios").append((f"chaos: {experiment}", told, found.removeprefix(experiment).strip()))
 
     return judge
 
