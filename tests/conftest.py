@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from mesh.local.loopback import PROXIES
 from tests import suites
@@ -49,6 +50,12 @@ class ByWhatIsStarted(LoadScopeScheduling):
             return nodeid  # each has a process of its own, and 10,000 requests to a method take minutes
         database = next((name for name in ("sqlite", "postgresql") if name in case), "")
         return f"{Path(path).parts[1]} {database}"
+
+    @override
+    def _reschedule(self, node: WorkerController) -> None:
+        """Assign a process its next scope when it has one test left: a long test must not wait behind another."""
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
