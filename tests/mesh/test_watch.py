@@ -107,11 +107,18 @@ async def test_many_who_watch_take_no_place_from_those_who_buy(orders: Stub) -> 
         assert (await placed(orders)).state == pb.Order.STATE_PENDING
 
 
-async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, orders: Stub) -> None:
+@pytest.mark.parametrize(
+    "deadline",
+    [
+        pytest.param(30, id="by default"),
+        pytest.param(2, id="within two seconds", marks=[pytest.mark.prove, pytest.mark.timing]),
+    ],
+)
+async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, orders: Stub, deadline: float) -> None:
     (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     payments.suspend()
     try:
-        order = await placed(orders, deadline=2)
+        order = await placed(orders, deadline)
     finally:
         payments.resume()
     assert order.state == pb.Order.STATE_PENDING
