@@ -40,7 +40,8 @@ def held(request: pytest.FixtureRequest) -> Held:
         found = row(run, experiment)
         assert found.endswith("balance holds")
         told = "orders sold and p99 before, during, after; detected; recovered; books; hypothesis"
-        notes(request.config, "scenarios").append((f"chaos: {experiment}", told, found.removeprefix(experiment).strip()))
+        reached = found.removeprefix(experiment).strip()
+        notes(request.config, "scenarios").append((f"chaos: {experiment}", told, reached))
 
     return judge
 
