@@ -41,7 +41,7 @@ async def keys_over_http(mesh: Mesh) -> bytes:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def fetch() -> bytes:
-        with direct.open(f"http://{address}:8081/.well-known/jwks.json", timeout=5) as reply:
+        with direct.open(f"http://{address}:8081/.well-known/jwks.json", timeout=30) as reply:
             return bytes(reply.read())
 
     return await asyncio.to_thread(fetch)

@@ -153,27 +153,43 @@ async def test_a_cancellation_goes_on_when_a_callee_comes_back_and_orders_was_ki
         assert shop.money(order.name) == ["REFUNDED"]
 
 
-@pytest.mark.parametrize("how", ["cancelled", "deadline"])
-async def test_an_order_is_carried_on_when_its_caller_goes_or_has_no_time(
-    shared: Shared, callees: dict[str, Process], how: str
+async def assert_confirmed(shop: Shop, order: pb.Order, before: tuple[int, int]) -> None:
+    """Wait for an order's end and look at what it holds: `before` is the stock of p-0142 without it."""
+    assert (await shop.ended(order.name)).state == CONFIRMED
+    assert await shop.stock("p-0142") == (before[0] - 1, before[1])
+    assert shop.money(order.name) == ["CAPTURED"]
+    assert shop.shipments(order.name) == ["BOOKED"]
+
+
+async def test_an_order_is_carried_on_when_its_caller_goes(shared: Shared, callees: dict[str, Process]) -> None:
+    async with opened(shared("orders"), callees) as shop:
+        before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
+        request = cart(customer=customer, to=BERLIN, p_0142=1)
+        with frozen(callees["payments"]):
+            call = shop.stub.PlaceOrder(request)
+            order = await pending(shop, customer, "p-0142", before)
+            call.cancel()
+            with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+                await call
+            again = asyncio.create_task(shop.place(request))
+        assert (await again).name == order.name
+        await assert_confirmed(shop, order, before)
+
+
+@pytest.mark.prove
+@pytest.mark.timing
+async def test_an_order_is_answered_in_its_callers_time_and_carried_on(
+    shared: Shared, callees: dict[str, Process]
 ) -> None:
     async with opened(shared("orders"), callees) as shop:
         before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
+        request = cart(customer=customer, to=BERLIN, p_0142=1)
         with frozen(callees["payments"]):
-            request = cart(customer=customer, to=BERLIN, p_0142=1)
-            call = shop.stub.PlaceOrder(request, timeout=3 if how == "deadline" else None)
+            call = shop.stub.PlaceOrder(request, timeout=3)
             order = await pending(shop, customer, "p-0142", before)
-            if how == "cancelled":
-                call.cancel()
-                with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
-                    await call
-            else:
-                assert await shop.order(order.name) == (await call).order, "in time, and PENDING"
+            assert await shop.order(order.name) == (await call).order, "in time, and PENDING"
             assert (await shop.place(request, timeout=1)).state == PENDING
-        assert (await shop.ended(order.name)).state == CONFIRMED
-        assert await shop.stock("p-0142") == (before[0] - 1, before[1])
-        assert shop.money(order.name) == ["CAPTURED"]
-        assert shop.shipments(order.name) == ["BOOKED"]
+        await assert_confirmed(shop, order, before)
 
 
 async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, callees: dict[str, Process]) -> None:

@@ -1,22 +1,19 @@
 """A test that judges by the clock is marked `timing`, so that a busy machine fails no run of `make test`.
 
-A test judges by the clock if it asserts something about a duration that it measured, or waits for a condition for less
-than MIN_WAIT_SECONDS: that is a claim about speed. So does a test that calls a function of its file that does.
+A test judges by the clock if it asserts something about a duration that it measured, or gives a condition or a call
+less than MIN_WAIT_SECONDS: that is a claim about speed. So does a test that calls a function of its file that does.
+Zero seconds are no wait: what is asked for has to be there already.
 """
 
 import ast
 from collections.abc import Iterator
 
+from tests.tidy.bounds import TIMING, Bounds, Function
 from tests.tidy.tree import Source, Tree
 
 CLOCKS = ("time.monotonic", "time.perf_counter", ".time")
 """The last is `asyncio.get_running_loop().time`."""
-WAITS = ("eventually", "patiently")
-"""Functions whose first argument says how many seconds to wait."""
-BOUND = "within"
-"""The argument of other functions that says so."""
 MIN_WAIT_SECONDS = 10
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Clocks = dict[str, frozenset[int]]
 """What tells the time when it is called, with the places of a returned tuple in which times stand."""
 WHOLE = frozenset({-1})
@@ -26,7 +23,7 @@ WHOLE = frozenset({-1})
 def judged(tree: Tree) -> Iterator[str]:
     """Yield each test that judges by the clock and is not marked `timing`."""
     for source in tree.python("tests"):
-        if source.file.name.startswith("test_") and not _timing(source, source.tree.body):
+        if source.file.name.startswith("test_") and not _timing(source, _pytestmark(source)):
             yield from _judged(source)
 
 
@@ -45,13 +42,16 @@ def _judged(source: Source) -> Iterator[str]:
                     break
 
 
-def _timing(source: Source, nodes: list[ast.stmt] | list[ast.expr]) -> bool:
-    """Whether decorators, or a module's own statements, set the mark."""
-    marks: list[ast.expr] = [node for node in nodes if isinstance(node, ast.expr)]
-    for node in nodes:
-        if isinstance(node, ast.Assign):
-            marks += [value for target, value in _assigned(node) if _names(target) == {"pytestmark"}]
-    return any(source.name(part) == "pytest.mark.timing" for mark in marks for part in ast.walk(mark))
+def _pytestmark(source: Source) -> list[ast.expr]:
+    """Return the marks that a module gives to all its tests."""
+    assigned = [pair for node in source.tree.body if isinstance(node, ast.Assign) for pair in _assigned(node)]
+    return [value for target, value in assigned if _names(target) == {"pytestmark"}]
+
+
+def _timing(source: Source, marks: list[ast.expr]) -> bool:
+    """Whether the mark is among these; one that `parametrize` gives to a single value is not."""
+    bounds = Bounds(source)
+    return any(source.mentions(mark, TIMING) for mark in marks if not bounds.parametrized(mark))
 
 
 def _reached(source: Source, function: Function, functions: dict[str, Function]) -> set[str]:
@@ -138,13 +138,8 @@ def _timed(source: Source, value: ast.expr, clocks: Clocks, durations: set[str])
 
 def _reason(source: Source, function: Function, clocks: Clocks) -> str:
     durations = _durations(source, function, clocks)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assert) and _timed(source, node.test, clocks, durations):
-            return "asserts how long something takes"
-        if isinstance(node, ast.Call):
-            waits = node.args[:1] if source.name(node.func).rpartition(".")[2] in WAITS else []
-            for each in [*waits, *(word.value for word in node.keywords if word.arg == BOUND)]:
-                seconds = each.value if isinstance(each, ast.Constant) else None
-                if isinstance(seconds, int | float) and seconds < MIN_WAIT_SECONDS:
-                    return f"waits for {seconds} s and no longer"
-    return ""
+    asserts = [node for node in ast.walk(function) if isinstance(node, ast.Assert)]
+    if any(_timed(source, node.test, clocks, durations) for node in asserts):
+        return "asserts how long something takes"
+    short = [seconds for seconds in Bounds(source).of(function) if 0 < seconds < MIN_WAIT_SECONDS]
+    return f"waits for {short[0]} s and no longer" if short else ""

@@ -103,6 +103,10 @@ class Source:
             return f"{self.name(node.value)}.{node.attr}"
         return ""
 
+    def mentions(self, node: ast.AST, name: str) -> bool:
+        """Whether a full name stands anywhere in a node."""
+        return any(self.name(part) == name for part in ast.walk(node))
+
     @cached_property
     def _aliases(self) -> dict[str, str]:
         found: dict[str, str] = {}

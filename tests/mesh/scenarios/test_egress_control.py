@@ -49,19 +49,19 @@ async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh:
         pod = await mesh.pod("stranger")
         async with dial(await mesh.egress(pod["metadata"]["name"]), authority=HOST) as channel:
             call = method(channel, GET)
-            refused = [await status_of(call(b"", timeout=5)) for _ in range(10)]
+            refused = [await status_of(call(b"", timeout=10)) for _ in range(10)]
             assert OK not in refused
             assert not answered, "none of them went out"
             async with scenario.played():
                 async for attempt in eventually(10):
                     with attempt:
-                        assert await status_of(call(b"", timeout=5)) == OK
+                        assert await status_of(call(b"", timeout=10)) == OK
                 assert answered.total() == 1
             async for attempt in eventually(10):
                 with attempt:
-                    assert await status_of(call(b"", timeout=5)) != OK
+                    assert await status_of(call(b"", timeout=10)) != OK
             came = answered.total()
-            assert [await status_of(call(b"", timeout=5)) for _ in range(10)].count(OK) == 0
+            assert [await status_of(call(b"", timeout=10)) for _ in range(10)].count(OK) == 0
             assert answered.total() == came
     scenario.reached(
         "an address outside is reached through a ServiceEntry alone", f"0 of {len(refused)} calls went out without it"

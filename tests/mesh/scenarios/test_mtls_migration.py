@@ -12,7 +12,7 @@ async def test_permissive_serves_who_has_no_certificate_and_strict_refuses_it(
 ) -> None:
     [catalog, inventory] = [(await mesh.pod(app))["status"]["podIP"] for app in ("catalog", "inventory")]
     async with dial(f"{catalog}:50051") as here, dial(f"{inventory}:50051") as there:
-        plain, elsewhere = Shop(here, timeout=5), Shop(there, timeout=5)
+        plain, elsewhere = Shop(here, timeout=30), Shop(there, timeout=30)
         kinds: dict[str, Call] = {"GetProduct": shop.get_product, "PlaceOrder": shop.place_order}
         # Before and after, STRICT refuses plaintext: the README's commands show that.
         async with SteadyCalls(kinds) as calls, scenario.played():
