@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
-from tests.tidy.tree import Source
+from tests.tidy.tree import Function, Source
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 WAITS = ("eventually", "patiently")
 """Functions whose first argument says how many seconds to wait."""
 BOUNDS = ("within", "deadline", "timeout")
@@ -21,7 +20,6 @@ class Bounds:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._functions = {node.name: node for node in source.nodes if isinstance(node, Function)}
 
     def of(self, function: Function) -> Iterator[float]:
         """Yield the seconds of each bound in a function, without calls that have to fail (`pytest.raises`)."""
@@ -67,8 +65,8 @@ class Bounds:
         if name.rpartition(".")[2] in WAITS:
             yield from call.args[:1]
         yield from (word.value for word in call.keywords if word.arg in BOUNDS)
-        if name in self._functions:
-            arguments = self._functions[name].args
+        if name in self._source.functions:
+            arguments = self._source.functions[name].args
             placed = zip([*arguments.posonlyargs, *arguments.args], call.args, strict=False)
             yield from (value for argument, value in placed if argument.arg in BOUNDS)
 

@@ -8,8 +8,8 @@ Zero seconds are no wait: what is asked for has to be there already.
 import ast
 from collections.abc import Iterator
 
-from tests.tidy.bounds import TIMING, Bounds, Function
-from tests.tidy.tree import Source, Tree
+from tests.tidy.bounds import TIMING, Bounds
+from tests.tidy.tree import Function, Source, Tree
 
 CLOCKS = ("time.monotonic", "time.perf_counter", ".time")
 """The last is `asyncio.get_running_loop().time`."""
@@ -28,13 +28,12 @@ def judged(tree: Tree) -> Iterator[str]:
 
 
 def _judged(source: Source) -> Iterator[str]:
-    functions = {node.name: node for node in source.nodes if isinstance(node, Function)}
-    clocks = _clocks(source, functions)
-    reasons = {name: reason for name, node in functions.items() if (reason := _reason(source, node, clocks))}
-    for name, function in functions.items():
+    clocks, bounds = _clocks(source), Bounds(source)
+    reasons = {name: _reason(source, node, clocks, bounds) for name, node in source.functions.items()}
+    for name, function in source.functions.items():
         if name.startswith("test_") and not _timing(source, function.decorator_list):
-            for reached in [name, *_reached(source, function, functions)]:
-                if reached in reasons:
+            for reached in [name, *_reached(source, function)]:
+                if reasons[reached]:
                     yield (
                         f"{source.file}:{function.lineno} {name} {reasons[reached]}: "
                         "mark it `timing` and `prove`, or assert counts, order and states"
@@ -54,25 +53,25 @@ def _timing(source: Source, marks: list[ast.expr]) -> bool:
     return any(source.mentions(mark, TIMING) for mark in marks if not bounds.parametrized(mark))
 
 
-def _reached(source: Source, function: Function, functions: dict[str, Function]) -> set[str]:
+def _reached(source: Source, function: Function) -> set[str]:
     """Return the functions of the file that a function calls, and those that they call."""
     found: set[str] = set()
     left: list[Function] = [function]
     while left:
         for node in ast.walk(left.pop()):
             name = source.name(node.func) if isinstance(node, ast.Call) else ""
-            if name in functions and name not in found:
+            if name in source.functions and name not in found:
                 found.add(name)
-                left.append(functions[name])
+                left.append(source.functions[name])
     return found
 
 
-def _clocks(source: Source, functions: dict[str, Function]) -> Clocks:
+def _clocks(source: Source) -> Clocks:
     """Return what tells the time when it is called: the clocks, and functions of the file that return a duration."""
     clocks: Clocks = dict.fromkeys(CLOCKS, WHOLE)
     while True:
         before = str(clocks)
-        for name, node in functions.items():
+        for name, node in source.functions.items():
             durations = _durations(source, node, clocks)
             for value in (each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value):
                 parts = list(enumerate(value.elts)) if isinstance(value, ast.Tuple) else [(-1, value)]
@@ -136,10 +135,11 @@ def _timed(source: Source, value: ast.expr, clocks: Clocks, durations: set[str])
     )
 
 
-def _reason(source: Source, function: Function, clocks: Clocks) -> str:
+def _reason(source: Source, function: Function, clocks: Clocks, bounds: Bounds) -> str:
+    """Return why a function judges by the clock; "" if it does not."""
     durations = _durations(source, function, clocks)
     asserts = [node for node in ast.walk(function) if isinstance(node, ast.Assert)]
     if any(_timed(source, node.test, clocks, durations) for node in asserts):
         return "asserts how long something takes"
-    short = [seconds for seconds in Bounds(source).of(function) if 0 < seconds < MIN_WAIT_SECONDS]
+    short = [seconds for seconds in bounds.of(function) if 0 < seconds < MIN_WAIT_SECONDS]
     return f"waits for {short[0]} s and no longer" if short else ""

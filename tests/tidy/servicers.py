@@ -8,10 +8,9 @@ from google.protobuf.descriptor_pool import Default
 
 from tests.tidy.contracts import files
 from tests.tidy.resilience import STATUS
-from tests.tidy.tree import Source, Tree
+from tests.tidy.tree import Function, Source, Tree
 
 MESSAGE = re.compile(r"(shop\.\w+\.v\d+)\.\w+_pb2\.(\w+)")
-Method = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def servicers(tree: Tree) -> list[str]:
@@ -26,7 +25,7 @@ def servicers(tree: Tree) -> list[str]:
 
 def _contexts(source: Source) -> Iterator[tuple[int, str]]:
     """Where a context is read: to tell a status by it, or to hand it to somebody who does."""
-    for function in (node for node in source.nodes if isinstance(node, Method)):
+    for function in (node for node in source.nodes if isinstance(node, Function)):
         names = {argument.arg for argument in function.args.args if argument.arg == "context"}
         names |= {argument.arg for argument in function.args.args[2:3] if function in _methods(source)}
         for node in ast.walk(function):
@@ -46,14 +45,14 @@ def _answers(source: Source) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"an empty reply in {method.name}"
 
 
-def _methods(source: Source) -> list[Method]:
+def _methods(source: Source) -> list[Function]:
     """Answer the methods of the servicers."""
     return [
         method
         for node in source.nodes
         if isinstance(node, ast.ClassDef) and any(source.name(base).endswith("Servicer") for base in node.bases)
         for method in node.body
-        if isinstance(method, Method) and not method.name.startswith("_")
+        if isinstance(method, Function) and not method.name.startswith("_")
     ]
 
 

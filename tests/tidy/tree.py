@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 ROOT = Path(__file__).parents[2]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Source:
     def nodes(self) -> list[ast.AST]:
         """Every node of its syntax tree."""
         return list(ast.walk(self.tree))
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """Its functions and methods by their names, those within others too."""
+        return {node.name: node for node in self.nodes if isinstance(node, Function)}
 
     @cached_property
     def docstrings(self) -> set[int]:
