@@ -10,9 +10,9 @@ import time
 
 from google.protobuf.message import Message
 
-from services.runtime.rules import compile_rules, validate
-from services.runtime.server import MOST_BYTES
-from services.runtime.validation import InvalidFieldsError
+from services.runtime.rpc import InvalidFieldsError
+from services.runtime.rpc.server import MAX_MESSAGE_BYTES
+from services.runtime.rpc.validation import compile_rules, validate
 from shop.catalog.v1 import catalog_pb2
 from shop.orders.v1 import orders_pb2
 
@@ -40,7 +40,7 @@ REQUESTS: dict[str, Message] = {
     "an order of 50 items": order(*map(item, range(50))),
     "an order of 3 items, all wrong": order(*(item(number, 0) for number in range(3))),
     # An empty item takes 2 bytes on the wire, and breaks two rules.
-    "the worst that fits into a message": order(*[orders_pb2.PlaceOrderItem()] * (MOST_BYTES // 2 - 64)),
+    "the worst that fits into a message": order(*[orders_pb2.PlaceOrderItem()] * (MAX_MESSAGE_BYTES // 2 - 64)),
 }
 
 

@@ -9,15 +9,19 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.payments.domain import Payment, State
 from services.payments.store import Store
-from services.runtime.database import Database, open_database
+from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.services.databases import Databases
 from tests.services.harness import ROOT, Process, targets
 from tests.services.shop import BERLIN, CONFIRMED, cart
+
+if TYPE_CHECKING:
+    from services.runtime.storage import Database
 
 BLOCK = bytes(4096)
 # So many products in turn, so that callers seldom meet at one.

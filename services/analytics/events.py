@@ -8,9 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.analytics.domain import Line, Sale, State
 from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
-from services.runtime.money import to_cents
-from services.runtime.names import foreign_id
-from services.runtime.postgresql import hold
+from services.runtime.rpc import parse_resource_name, to_cents
+from services.runtime.storage import lock_name
 from shop.orders.v1 import events_pb2 as orders
 
 Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
@@ -23,7 +22,7 @@ async def count(state: State, connection: AsyncConnection, event: Event[Told]) -
     """
     store, sale = Store(connection), read_sale(state, event)
     # While a partition changes hands, two consumers may be at one order: the second sees what the first has written.
-    await hold(connection, f"sales/{sale.id}")
+    await lock_name(connection, f"sales/{sale.id}")
     known = await store.state(sale.id)
     if known is None:
         await store.add(sale)
@@ -35,12 +34,13 @@ def read_sale(state: State, event: Event[Told]) -> Sale:
     """Read what is counted of an order. Raises ForeignNameError."""
     order = event.message.order
     return Sale(
-        id=foreign_id(order.name, "orders"),
+        id=parse_resource_name(order.name, "orders"),
         state=state,
         currency=order.total.currency_code,
         total_cents=to_cents(order.total),
         lines=tuple(
-            Line(foreign_id(item.product, "products"), item.display_name, item.quantity) for item in order.items
+            Line(parse_resource_name(item.product, "products"), item.display_name, item.quantity)
+            for item in order.items
         ),
         place_time=order.create_time.ToDatetime(UTC),
         event_time=event.time,

@@ -1,16 +1,15 @@
 """Between the contract's messages and the domain: requests are read, replies are written."""
 
 from services.analytics.domain import Line, Period, Sale, State, Summary
-from services.runtime.instants import moment, timestamp
-from services.runtime.money import from_cents
+from services.runtime.rpc import from_cents, from_timestamp, to_timestamp
 from shop.analytics.v1 import analytics_pb2 as pb
 
 
 def read_period(request: pb.GetSalesSummaryRequest) -> Period:
     """Answer the period that is asked for."""
     return Period(
-        moment(request.start_time) if request.HasField("start_time") else None,
-        moment(request.end_time) if request.HasField("end_time") else None,
+        from_timestamp(request.start_time) if request.HasField("start_time") else None,
+        from_timestamp(request.end_time) if request.HasField("end_time") else None,
     )
 
 
@@ -24,7 +23,7 @@ def write_summary(summary: Summary) -> pb.SalesSummary:
         cancelled_orders=summary.counts[State.CANCELLED],
         revenue=[from_cents(cents, currency) for currency, cents in summary.revenue.items()],
         top_products=map(_write_line, summary.top),
-        latest_event_time=None if latest is None else timestamp(latest),
+        latest_event_time=None if latest is None else to_timestamp(latest),
     )
 
 
@@ -36,8 +35,8 @@ def write_sale(sale: Sale) -> pb.Sale:
         state=pb.Sale.State.Value(f"STATE_{sale.state.value}"),
         total=from_cents(sale.total_cents, sale.currency),
         products=map(_write_line, sale.lines),
-        place_time=timestamp(sale.place_time),
-        event_time=timestamp(sale.event_time),
+        place_time=to_timestamp(sale.place_time),
+        event_time=to_timestamp(sale.event_time),
     )
 
 

@@ -7,8 +7,8 @@ from typing_extensions import override
 
 from services.analytics import messages
 from services.analytics.store import Store
-from services.runtime import Database, ErrorTable
-from services.runtime.paging import read_page
+from services.runtime.rpc import ErrorTable, read_page
+from services.runtime.storage import Database
 from shop.analytics.v1 import analytics_pb2 as pb
 from shop.analytics.v1 import analytics_pb2_grpc
 

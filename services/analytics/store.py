@@ -23,8 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics.domain import MOST_PRODUCTS, Line, Period, Sale, State, Summary
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -35,8 +34,8 @@ sales = Table(
     Column("state", String(16), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("total_cents", BigInteger, nullable=False),
-    Column("place_time", Instant, nullable=False),
-    Column("event_time", Instant, nullable=False),
+    Column("place_time", UtcDateTime, nullable=False),
+    Column("event_time", UtcDateTime, nullable=False),
     Index("sales_by_place_time", "place_time"),
     Index("sales_by_event_time", "event_time"),
 )

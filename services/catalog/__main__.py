@@ -33,7 +33,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
         store = Store(connection)
         if await store.is_empty():
             await store.add_products(first)
-    runtime.forget_requests(database)
+    runtime.delete_expired_requests(database)
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(database), server)
     return [catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name]
 

@@ -4,10 +4,7 @@ import re
 from typing import Any
 
 from services.catalog.domain import Product, Sort, Wanted, folded
-from services.runtime.money import from_cents, to_cents
-from services.runtime.names import resource_id
-from services.runtime.paging import Page, read_page
-from services.runtime.validation import InvalidFieldsError, Violation
+from services.runtime.rpc import InvalidFieldsError, Page, Violation, from_cents, read_page, resource_id, to_cents
 from shop.catalog.v1 import catalog_pb2 as pb
 
 CENTS = re.compile(r"[0-9]{1,15}")

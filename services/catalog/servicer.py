@@ -10,18 +10,19 @@ from typing_extensions import override
 
 from services.catalog import domain, handlers, messages
 from services.catalog.store import Store
-from services.runtime import Database, ErrorTable, Refusal, reply_once
-from services.runtime.names import resource_id
+from services.runtime.rpc import ErrorStatus, ErrorTable, request_key, resource_id
+from services.runtime.storage import Database
+from services.runtime.storage.idempotency import reply_once
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 
 ERRORS = ErrorTable(
     "catalog.shop.example",
     {
-        domain.ProductsNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND"),
-        domain.ProductsDiscontinuedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "PRODUCT_DISCONTINUED"),
-        domain.ProductExistsError: Refusal(grpc.StatusCode.ALREADY_EXISTS, "PRODUCT_EXISTS"),
-        domain.EtagMismatchError: Refusal(grpc.StatusCode.ABORTED, "ETAG_MISMATCH"),
+        domain.ProductsNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND"),
+        domain.ProductsDiscontinuedError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "PRODUCT_DISCONTINUED"),
+        domain.ProductExistsError: ErrorStatus(grpc.StatusCode.ALREADY_EXISTS, "PRODUCT_EXISTS"),
+        domain.EtagMismatchError: ErrorStatus(grpc.StatusCode.ABORTED, "ETAG_MISMATCH"),
     },
 )
 
@@ -77,4 +78,6 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         # Alone in the database: editors are few, and what they decide by needs no lock of its own then.
         async with self._database.write() as connection:
             store = Store(connection)
-            return await reply_once(connection, request, lambda: change(store), store.product, messages.write_product)
+            return await reply_once(
+                connection, request_key(request), lambda: change(store), store.product, messages.write_product
+            )

@@ -32,7 +32,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     background = runtime.background()
     background.repeat(keyring.LOOK_SECONDS, keys.turn)
     background.repeat(FORGET_SECONDS, accounts.forget_attempts)
-    runtime.forget_requests(database)
+    runtime.delete_expired_requests(database)
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(servicer, server)
     return [identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name]
 

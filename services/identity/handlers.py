@@ -18,8 +18,10 @@ from services.identity.domain import (
 )
 from services.identity.keyring import Clock, KeyRing, Token
 from services.identity.store import Store
-from services.runtime import Database, recall, reply_once
-from services.runtime.requests import IdentifiedRequest, Reply
+from services.runtime.rpc import request_key
+from services.runtime.rpc.requests import IdentifiedRequest
+from services.runtime.storage import Database, ReplyT, find_request
+from services.runtime.storage.idempotency import reply_once
 
 
 class Hashes(Protocol):
@@ -62,8 +64,8 @@ class Accounts:
     clock: Clock
 
     async def create(
-        self, request: IdentifiedRequest, profile: Profile, password: str, write: Callable[[User], Reply]
-    ) -> Reply:
+        self, request: IdentifiedRequest, profile: Profile, password: str, write: Callable[[User], ReplyT]
+    ) -> ReplyT:
         """Make a user. Raises EmailTakenError, RequestIdReusedError."""
         hashed = await self.passwords.hash(password)
         now = self.clock()
@@ -81,8 +83,8 @@ class Accounts:
             return await Store(connection).user(user_id)
 
     async def update(
-        self, request: IdentifiedRequest, user_id: str, edit: Edit, write: Callable[[User], Reply]
-    ) -> Reply:
+        self, request: IdentifiedRequest, user_id: str, edit: Edit, write: Callable[[User], ReplyT]
+    ) -> ReplyT:
         """Edit a user. Raises UserNotFoundError, EtagMismatchError, RequestIdReusedError."""
 
         async def change(store: Store) -> User:
@@ -91,7 +93,7 @@ class Accounts:
 
         return await self._once(request, change, write)
 
-    async def disable(self, request: IdentifiedRequest, user_id: str, write: Callable[[User], Reply]) -> Reply:
+    async def disable(self, request: IdentifiedRequest, user_id: str, write: Callable[[User], ReplyT]) -> ReplyT:
         """Bar a user from new tokens. Raises UserNotFoundError, RequestIdReusedError."""
 
         async def change(store: Store) -> User:
@@ -100,7 +102,9 @@ class Accounts:
 
         return await self._once(request, change, write)
 
-    async def change_password(self, request: IdentifiedRequest, asked: Change, write: Callable[[User], Reply]) -> Reply:
+    async def change_password(
+        self, request: IdentifiedRequest, asked: Change, write: Callable[[User], ReplyT]
+    ) -> ReplyT:
         """Replace the password of whoever knows it.
 
         Raises InvalidCredentialsError, TooManyAttemptsError, UserDisabledError, RequestIdReusedError.
@@ -138,15 +142,15 @@ class Accounts:
             await Store(connection).forget(self.clock())
 
     async def _once(
-        self, request: IdentifiedRequest, change: Callable[[Store], Awaitable[User]], write: Callable[[User], Reply]
-    ) -> Reply:
+        self, request: IdentifiedRequest, change: Callable[[Store], Awaitable[User]], write: Callable[[User], ReplyT]
+    ) -> ReplyT:
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
-            return await reply_once(connection, request, lambda: change(store), store.user, write)
+            return await reply_once(connection, request_key(request), lambda: change(store), store.user, write)
 
     async def _is_known(self, request: IdentifiedRequest) -> bool:
         async with self.database.read() as connection:
-            return await recall(connection, request) is not None
+            return await find_request(connection, request_key(request)) is not None
 
     async def _prove_anew(self, request: IdentifiedRequest, email: str, password: str) -> Proof | None:
         """Prove who sends the request; None if it was carried out, for then the password is no longer the same."""

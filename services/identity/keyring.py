@@ -17,8 +17,10 @@ from services.identity.domain import User
 from services.identity.rotation import KeyState, SigningKey
 from services.identity.store import KeyStore
 from services.identity.vault import Vault
-from services.runtime import Database, reply_once
-from services.runtime.requests import IdentifiedRequest, Reply
+from services.runtime.rpc import request_key
+from services.runtime.rpc.requests import IdentifiedRequest
+from services.runtime.storage import Database, ReplyT
+from services.runtime.storage.idempotency import reply_once
 
 ALGORITHM = "RS256"
 BITS, EXPONENT = 2048, 65537
@@ -86,7 +88,7 @@ class KeyRing:
         async with self._database.read() as connection:
             return rotation.shown(await KeyStore(connection).keys(), self._clock())
 
-    async def rotate(self, request: IdentifiedRequest, write: Callable[[Rotation], Reply]) -> Reply:
+    async def rotate(self, request: IdentifiedRequest, write: Callable[[Rotation], ReplyT]) -> ReplyT:
         """Have the next key sign, once for each request. Raises NextKeyTooNewError, RequestIdReusedError."""
         async with self._database.write() as connection:
             store = KeyStore(connection)
@@ -102,7 +104,7 @@ class KeyRing:
             async def find(key_id: str) -> Rotation:
                 return Rotation(key_id, rotation.shown(await store.keys(), self._clock()))
 
-            return await reply_once(connection, request, change, find, write)
+            return await reply_once(connection, request_key(request), change, find, write)
 
     async def _turned(self) -> bool:
         """Do what is due, and answer whether anything was."""

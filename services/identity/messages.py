@@ -9,7 +9,7 @@ from services.identity.domain import Edit, Profile, User
 from services.identity.handlers import Change
 from services.identity.keyring import ALGORITHM, Rotation, Token
 from services.identity.rotation import SigningKey
-from services.runtime.instants import timestamp
+from services.runtime.rpc import to_timestamp
 from shop.identity.v1 import identity_pb2 as pb
 
 # 65537 as RFC 7518 writes it.
@@ -60,8 +60,8 @@ def write_user(user: User) -> pb.User:
         email=user.email,
         display_name=user.display_name,
         state=pb.User.State.Value(f"STATE_{user.state.value}"),
-        create_time=timestamp(user.create_time),
-        update_time=timestamp(user.update_time),
+        create_time=to_timestamp(user.create_time),
+        update_time=to_timestamp(user.update_time),
         etag=user.etag,
         roles=user.roles,
     )
@@ -69,7 +69,7 @@ def write_user(user: User) -> pb.User:
 
 def write_token(token: Token) -> pb.IssueTokenResponse:
     """Make the reply to a login."""
-    return pb.IssueTokenResponse(access_token=token.text, expire_time=timestamp(token.expire_time))
+    return pb.IssueTokenResponse(access_token=token.text, expire_time=to_timestamp(token.expire_time))
 
 
 def write_jwk(key: SigningKey) -> pb.JsonWebKey:
@@ -82,8 +82,8 @@ def write_signing_key(key: SigningKey) -> pb.SigningKey:
     return pb.SigningKey(
         key_id=key.id,
         state=pb.SigningKey.State.Value(f"STATE_{key.state.value}"),
-        create_time=timestamp(key.create_time),
-        update_time=timestamp(key.update_time),
+        create_time=to_timestamp(key.create_time),
+        update_time=to_timestamp(key.update_time),
     )
 
 

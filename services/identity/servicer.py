@@ -13,21 +13,20 @@ from services.identity.handlers import Accounts
 from services.identity.keyring import KeyRing
 from services.identity.rotation import NextKeyTooNewError
 from services.identity.vault import Vault
-from services.runtime import ErrorTable, Refusal
-from services.runtime.names import resource_id
+from services.runtime.rpc import ErrorStatus, ErrorTable, resource_id
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 
 ERRORS = ErrorTable(
     "identity.shop.example",
     {
-        domain.UserNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND"),
-        domain.EmailTakenError: Refusal(grpc.StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN"),
-        domain.EtagMismatchError: Refusal(grpc.StatusCode.ABORTED, "ETAG_MISMATCH"),
-        domain.InvalidCredentialsError: Refusal(grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"),
-        domain.TooManyAttemptsError: Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS"),
-        domain.UserDisabledError: Refusal(grpc.StatusCode.PERMISSION_DENIED, "USER_DISABLED"),
-        NextKeyTooNewError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NEXT_KEY_TOO_NEW"),
+        domain.UserNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND"),
+        domain.EmailTakenError: ErrorStatus(grpc.StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN"),
+        domain.EtagMismatchError: ErrorStatus(grpc.StatusCode.ABORTED, "ETAG_MISMATCH"),
+        domain.InvalidCredentialsError: ErrorStatus(grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS"),
+        domain.TooManyAttemptsError: ErrorStatus(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS"),
+        domain.UserDisabledError: ErrorStatus(grpc.StatusCode.PERMISSION_DENIED, "USER_DISABLED"),
+        NextKeyTooNewError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "NEXT_KEY_TOO_NEW"),
     },
 )
 

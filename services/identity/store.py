@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain import FORGOTTEN, Attempts, EmailTakenError, State, User, UserNotFoundError
 from services.identity.rotation import KeyState, SigningKey
-from services.runtime.instants import Instant
-from services.runtime.postgresql import hold
+from services.runtime.storage import UtcDateTime, lock_name
 
 metadata = MetaData()
 
@@ -23,8 +22,8 @@ users = Table(
     Column("password_hash", String(256), nullable=False),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
     # Separated by spaces, which no role has.
     Column("roles", String(300), nullable=False),
 )
@@ -35,7 +34,7 @@ attempts = Table(
     metadata,
     Column("email", String(254), primary_key=True),
     Column("wrong", Integer, nullable=False),
-    Column("last_time", Instant, nullable=False, index=True),
+    Column("last_time", UtcDateTime, nullable=False, index=True),
 )
 
 signing_keys = Table(
@@ -45,8 +44,8 @@ signing_keys = Table(
     Column("state", String(16), nullable=False),
     Column("n", String(1024), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
 )
 
 
@@ -72,7 +71,7 @@ class Store:
 
     async def add(self, user: User, password_hash: str) -> None:
         """Write a new user. Raises EmailTakenError."""
-        await hold(self._connection, f"users: {user.email}")
+        await lock_name(self._connection, f"users: {user.email}")
         if await self.with_hash(user.email) is not None:
             raise EmailTakenError
         await self._connection.execute(
@@ -109,7 +108,7 @@ class Store:
 
     async def attempt(self, email: str, now: datetime) -> None:
         """Count an attempt for an e-mail address. Raises TooManyAttemptsError."""
-        await hold(self._connection, f"attempts: {email}")
+        await lock_name(self._connection, f"attempts: {email}")
         row = (await self._connection.execute(select(attempts).where(attempts.c.email == email))).one_or_none()
         counted = (Attempts() if row is None else Attempts(row.wrong, row.last_time)).one_more(now)
         values = {"wrong": counted.wrong, "last_time": counted.last}

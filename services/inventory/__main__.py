@@ -23,7 +23,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     async with database.write() as connection:
         await handlers.open_stock(Store(connection), opening)
     runtime.consume(database, HANDLERS)
-    runtime.forget_requests(database)
+    runtime.delete_expired_requests(database)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(InventoryServicer(database), server)
     return [inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name]
 

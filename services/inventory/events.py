@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.inventory.domain import Demand
 from services.inventory.store import Store
 from services.runtime.events import Event, Handlers
-from services.runtime.names import foreign_id
-from services.runtime.postgresql import hold
+from services.runtime.rpc import parse_resource_name
+from services.runtime.storage import lock_name
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
@@ -20,9 +20,9 @@ async def count(
 ) -> None:
     """Add each item's pieces, times what is given, to the demand for its product. Raises ForeignNameError."""
     # Orders have products in common: of two processes that count, the second waits for the first one's commit.
-    await hold(connection, "demands")
+    await lock_name(connection, "demands")
     for item in event.message.order.items:
-        product, pieces = foreign_id(item.product, "products"), item.quantity
+        product, pieces = parse_resource_name(item.product, "products"), item.quantity
         demand = Demand(product, asked * pieces, sold * pieces, missed * pieces, event.time)
         await Store(connection).add_demand(demand)
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from google.rpc import error_details_pb2
 
 from services.inventory.domain import Demand, InsufficientStockError, Line, Reservation, Stock
-from services.runtime.instants import timestamp
-from services.runtime.names import resource_id
+from services.runtime.rpc import resource_id, to_timestamp
 from shop.inventory.v1 import inventory_pb2 as pb
 
 
@@ -35,7 +34,7 @@ def write_demand(demand: Demand) -> pb.Demand:
         asked=demand.asked,
         sold=demand.sold,
         missed=demand.missed,
-        event_time=timestamp(demand.event_time),
+        event_time=to_timestamp(demand.event_time),
     )
 
 
@@ -47,8 +46,8 @@ def write_reservation(reservation: Reservation) -> pb.Reservation:
         lines=[
             pb.ReservationLine(product=f"products/{line.product}", quantity=line.quantity) for line in reservation.lines
         ],
-        create_time=timestamp(reservation.create_time),
-        update_time=timestamp(reservation.update_time),
+        create_time=to_timestamp(reservation.create_time),
+        update_time=to_timestamp(reservation.update_time),
         reference=reservation.reference,
     )
 

@@ -10,20 +10,20 @@ from typing_extensions import override
 
 from services.inventory import domain, handlers, messages
 from services.inventory.store import Store
-from services.runtime import Database, ErrorTable, Refusal, reply_once
-from services.runtime.names import resource_id
-from services.runtime.paging import read_page
+from services.runtime.rpc import ErrorStatus, ErrorTable, read_page, request_key, resource_id
+from services.runtime.storage import Database
+from services.runtime.storage.idempotency import reply_once
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 
 ERRORS = ErrorTable(
     "inventory.shop.example",
     {
-        domain.StockNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "STOCK_NOT_FOUND"),
-        domain.StockTooLargeError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "STOCK_TOO_LARGE"),
-        domain.ReservationNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND"),
-        domain.ReservationStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE"),
-        domain.InsufficientStockError: Refusal(
+        domain.StockNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "STOCK_NOT_FOUND"),
+        domain.StockTooLargeError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "STOCK_TOO_LARGE"),
+        domain.ReservationNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND"),
+        domain.ReservationStateError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "RESERVATION_WRONG_STATE"),
+        domain.InsufficientStockError: ErrorStatus(
             grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_STOCK", messages.write_shortages
         ),
     },
@@ -62,7 +62,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         async with self._database.write() as connection:
             store = Store(connection)
             receive = partial(handlers.receive_stock, store, product, request.pieces)
-            stock = await reply_once(connection, request, receive, store.stock, messages.write_stock)
+            stock = await reply_once(connection, request_key(request), receive, store.stock, messages.write_stock)
         return pb.ReceiveStockResponse(stock=stock)
 
     @override
@@ -124,4 +124,4 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
             write = messages.write_reservation
-            return await reply_once(connection, request, lambda: change(store), store.reservation, write)
+            return await reply_once(connection, request_key(request), lambda: change(store), store.reservation, write)

@@ -33,8 +33,7 @@ from services.inventory.domain import (
     Stock,
     StockNotFoundError,
 )
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -54,8 +53,8 @@ reservations = Table(
     Column("id", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
     Column("reference", String(128), nullable=False, server_default=""),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
     Index("reservations_by_create_time", "create_time", "id"),
 )
 reservation_lines = Table(
@@ -74,7 +73,7 @@ demands = Table(
     Column("asked", BigInteger, nullable=False),
     Column("sold", BigInteger, nullable=False),
     Column("missed", BigInteger, nullable=False),
-    Column("event_time", Instant, nullable=False),
+    Column("event_time", UtcDateTime, nullable=False),
 )
 
 

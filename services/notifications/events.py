@@ -8,8 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notifications.domain import Kind, Notification, Purchase, text_of
 from services.notifications.store import Store
 from services.runtime.events import Event, Handlers
-from services.runtime.money import to_cents
-from services.runtime.names import foreign_id
+from services.runtime.rpc import parse_resource_name, to_cents
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
@@ -35,8 +34,8 @@ async def notify(kind: Kind, connection: AsyncConnection, event: Event[Told]) ->
 def read_purchase(order: orders_pb2.Order) -> Purchase:
     """Read what is told of an order. Raises ForeignNameError."""
     return Purchase(
-        id=foreign_id(order.name, "orders"),
-        customer=foreign_id(order.customer, "customers"),
+        id=parse_resource_name(order.name, "orders"),
+        customer=parse_resource_name(order.customer, "customers"),
         pieces=sum(item.quantity for item in order.items),
         total_cents=to_cents(order.total),
         currency=order.total.currency_code,

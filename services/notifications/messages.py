@@ -1,9 +1,7 @@
 """Between the contract's messages and the domain: requests are read, replies are written."""
 
 from services.notifications.domain import Notification
-from services.runtime.instants import timestamp
-from services.runtime.names import resource_id
-from services.runtime.paging import Page, read_page
+from services.runtime.rpc import Page, read_page, resource_id, to_timestamp
 from shop.notifications.v1 import notifications_pb2 as pb
 
 # The id that stands for every one of a collection, as AIP-159 has it; no customer's.
@@ -25,6 +23,6 @@ def write_notification(notification: Notification) -> pb.Notification:
         order=f"orders/{notification.order}",
         kind=pb.Notification.Kind.Value(f"KIND_{notification.kind.value}"),
         text=notification.text,
-        event_time=timestamp(notification.event_time),
-        create_time=timestamp(notification.create_time),
+        event_time=to_timestamp(notification.event_time),
+        create_time=to_timestamp(notification.create_time),
     )

@@ -7,7 +7,8 @@ from typing_extensions import override
 
 from services.notifications import messages
 from services.notifications.store import Store
-from services.runtime import Database, ErrorTable
+from services.runtime.rpc import ErrorTable
+from services.runtime.storage import Database
 from shop.notifications.v1 import notifications_pb2 as pb
 from shop.notifications.v1 import notifications_pb2_grpc
 

@@ -7,8 +7,7 @@ from sqlalchemy import Column, Index, MetaData, Row, String, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.domain import LONGEST_TEXT, Kind, Notification
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -20,8 +19,8 @@ notifications = Table(
     Column("order_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("text", String(LONGEST_TEXT), nullable=False),
-    Column("event_time", Instant, nullable=False),
-    Column("create_time", Instant, nullable=False),
+    Column("event_time", UtcDateTime, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
     Index("notifications_by_customer", "customer", "event_time", "id"),
     Index("notifications_by_event_time", "event_time", "id"),
 )

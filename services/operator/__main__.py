@@ -12,7 +12,7 @@ from services.operator.calls import BadCallError, call, find, read_request, told
 from services.operator.events import Topics
 from services.operator.ledger import PATIENCE_SECONDS, Ledger, report
 from services.operator.peers import Services
-from services.runtime import Runtime, perform
+from services.runtime import Runtime, run_job
 from services.runtime.events.event import MalformedRecordError
 
 HOLDS, FAILS, UNUSABLE = 0, 1, 2
@@ -75,7 +75,7 @@ async def operate(runtime: Runtime, asked: argparse.Namespace) -> int:
 def main() -> None:
     """Do one job."""
     asked = parse(sys.argv[1:])
-    perform("operator", lambda runtime: operate(runtime, asked))
+    run_job("operator", lambda runtime: operate(runtime, asked))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 import shop
-from services.runtime.errors import read_details
+from services.runtime.rpc import read_details
 
 REQUEST_ID = "request_id"
 

@@ -26,7 +26,7 @@ from services.operator.domain import (
     Told,
 )
 from services.operator.events import Topics
-from services.runtime.money import to_cents
+from services.runtime.rpc import to_cents
 from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc

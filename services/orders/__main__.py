@@ -32,7 +32,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     database = await runtime.database(HERE / "migrations")
     inventory, payments = Inventory(runtime.channel("inventory")), Payments(runtime.channel("payments"))
     catalog, shipping = Catalog(runtime.channel("catalog")), Shipping(runtime.channel("shipping"))
-    runtime.forget_requests(database)
+    runtime.delete_expired_requests(database)
     announce = Announcer(runtime.outbox(database, SOURCE))
     news = News(database)
     saga = Saga(Log(database, announce, news.tell), inventory, payments, shipping)

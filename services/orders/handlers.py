@@ -25,9 +25,10 @@ from services.orders.domain import (
 from services.orders.news import Follower, News
 from services.orders.saga import Saga
 from services.orders.store import Announce, Store
-from services.runtime import Background, Database, once, recall
-from services.runtime.deadline import before_deadline
-from services.runtime.requests import IdentifiedRequest
+from services.runtime import Background
+from services.runtime.rpc import before_deadline, request_key
+from services.runtime.rpc.requests import IdentifiedRequest
+from services.runtime.storage import Database, find_request, run_once
 
 # So long a call waits for its order's end, if its own deadline does not come first. With what comes before, that is
 # less than a stopping process gives the calls under way: each gets its answer.
@@ -70,7 +71,7 @@ class Orders:
         CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; nothing is stored then.
         """
         async with self.database.read() as connection:
-            known = await recall(connection, request)
+            known = await find_request(connection, request_key(request))
         if known is None:
             order = await self._order(cart)
             known = await self._begin(request, lambda store: store.add(order, self.announce), self.saga.place)
@@ -144,7 +145,7 @@ class Orders:
 
         From the change on the order is the shop's: its caller may go, it is carried on.
         """
-        return await self.background.finish(self._once(request, change, carry))
+        return await self.background.run_to_completion(self._once(request, change, carry))
 
     async def _once(self, request: IdentifiedRequest, change: Change, carry: Carry) -> str:
         changed: list[Order] = []
@@ -155,12 +156,12 @@ class Orders:
 
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
-            order = await once(connection, request, change_now, store.order)
+            order = await run_once(connection, request_key(request), change_now, store.order)
         # The same request, sent twice at once, changes nothing: the other call is at it.
         for begun in changed:
             self.news.tell(begun)
             if not begun.has_ended:
-                self.background.begin(_until_taken_over(carry, begun))
+                self.background.start(_until_taken_over(carry, begun))
         return order.id
 
     async def _settled(self, order_id: str) -> Order:

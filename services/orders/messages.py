@@ -23,12 +23,17 @@ from services.orders.domain import (
     Wanted,
     Wish,
 )
-from services.runtime.errors import bad_request
-from services.runtime.instants import timestamp
-from services.runtime.money import from_cents
-from services.runtime.names import foreign_id, resource_id
-from services.runtime.paging import Page, read_page
-from services.runtime.validation import InvalidFieldsError, Violation
+from services.runtime.rpc import (
+    InvalidFieldsError,
+    Page,
+    Violation,
+    bad_request,
+    from_cents,
+    parse_resource_name,
+    read_page,
+    resource_id,
+    to_timestamp,
+)
 from shop.orders.v1 import orders_pb2 as pb
 
 # The id that stands for every one of a collection, as AIP-159 has it; no customer's.
@@ -42,7 +47,7 @@ Asked = TypeVar("Asked", pb.PlaceOrderRequest, pb.ListOrdersRequest)
 
 def read_caller(user: str | None) -> Caller:
     """Answer who asks: a user is the customer of the same id. Raises ForeignNameError if that is no user."""
-    return SHOP if user is None else Caller(foreign_id(user, "users"))
+    return SHOP if user is None else Caller(parse_resource_name(user, "users"))
 
 
 def meant(request: Asked, caller: Caller) -> Asked:
@@ -118,8 +123,8 @@ def write_order(order: Order) -> pb.Order:
         rejection_message=rejection.message if rejection else "",
         shipping_price=from_cents(order.shipping_cents, order.currency) if order.shipping_cents else None,
         shipment=order.shipment or "",
-        create_time=timestamp(order.create_time),
-        update_time=timestamp(order.update_time),
+        create_time=to_timestamp(order.create_time),
+        update_time=to_timestamp(order.update_time),
         parking=_write_parking(order.parking) if order.parking else None,
     )
 
@@ -141,7 +146,7 @@ def write_unserved_region(error: RegionNotServedError) -> list[error_details_pb2
 
 def _write_parking(parking: Parking) -> pb.Order.Parking:
     return pb.Order.Parking(
-        park_time=timestamp(parking.time),
+        park_time=to_timestamp(parking.time),
         call=pb.Order.Parking.Call.Value(f"CALL_{parking.call.value}"),
         reason=pb.Order.Parking.Reason.Value(f"REASON_{parking.reason.value}"),
     )

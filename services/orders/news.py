@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from services.orders.domain import Order
 from services.orders.store import Store
-from services.runtime import Database
+from services.runtime.storage import Database
 
 # So many orders one query asks for.
 PAGE = 500

@@ -15,8 +15,7 @@ from services.orders.domain import (
     Wish,
 )
 from services.orders.saga import PeerFailedError, RefusedError
-from services.runtime.errors import read_details
-from services.runtime.money import from_cents, to_cents
+from services.runtime.rpc import from_cents, read_details, to_cents
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc

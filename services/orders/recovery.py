@@ -7,7 +7,7 @@ from time import monotonic
 from services.orders.domain import TakenOverError
 from services.orders.saga import Saga
 from services.orders.store import Store, Unfinished
-from services.runtime import Database
+from services.runtime.storage import Database
 
 # So many unfinished orders are looked up at once, so many are carried on in a pass, and so many at once.
 PAGE = 500

@@ -10,9 +10,7 @@ from typing_extensions import override
 from services.orders import domain, messages
 from services.orders.handlers import Orders
 from services.orders.peers import CatalogUnavailableError, ShippingUnavailableError
-from services.runtime import ErrorTable, Refusal
-from services.runtime.names import resource_id
-from services.runtime.principal import principal
+from services.runtime.rpc import ErrorStatus, ErrorTable, principal, resource_id
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 
@@ -20,16 +18,16 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 ERRORS = ErrorTable(
     "orders.shop.example",
     {
-        domain.OrderNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
-        domain.NotYourCustomerError: Refusal(grpc.StatusCode.PERMISSION_DENIED, "CUSTOMER_NOT_YOURS"),
-        domain.OrderStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
-        domain.OrderNotParkedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
-        domain.UnknownProductsError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
-        domain.MixedCurrenciesError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
-        domain.TotalTooLargeError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
-        domain.RegionNotServedError: Refusal(INVALID, "INVALID_FIELDS", messages.write_unserved_region),
-        CatalogUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
-        ShippingUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "SHIPPING_UNAVAILABLE"),
+        domain.OrderNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
+        domain.NotYourCustomerError: ErrorStatus(grpc.StatusCode.PERMISSION_DENIED, "CUSTOMER_NOT_YOURS"),
+        domain.OrderStateError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
+        domain.OrderNotParkedError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
+        domain.UnknownProductsError: ErrorStatus(INVALID, "INVALID_FIELDS", messages.write_unknown_products),
+        domain.MixedCurrenciesError: ErrorStatus(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
+        domain.TotalTooLargeError: ErrorStatus(INVALID, "INVALID_FIELDS", messages.write_unfit_items),
+        domain.RegionNotServedError: ErrorStatus(INVALID, "INVALID_FIELDS", messages.write_unserved_region),
+        CatalogUnavailableError: ErrorStatus(grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
+        ShippingUnavailableError: ErrorStatus(grpc.StatusCode.UNAVAILABLE, "SHIPPING_UNAVAILABLE"),
     },
 )
 

@@ -41,9 +41,7 @@ from services.orders.domain import (
     TakenOverError,
     Wanted,
 )
-from services.runtime import Database
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import Database, UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -60,8 +58,8 @@ orders = Table(
     Column("customer", String(64), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("payment_token", String(128), nullable=False),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
     Column("state", String(16), nullable=False),
     Column("rejection_reason", String(32)),
     Column("rejection_message", String),
@@ -74,7 +72,7 @@ orders = Table(
     Column("shipping_cents", BigInteger, nullable=False, server_default="0"),
     Column("shipment", String(128)),
     Column("failures", Integer, nullable=False, server_default="0"),
-    Column("park_time", Instant),
+    Column("park_time", UtcDateTime),
     Column("park_call", String(32)),
     Column("park_reason", String(32)),
     Index("orders_by_customer", "customer", "create_time", "id"),

@@ -12,7 +12,7 @@ from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     """Open the database and add the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
-    runtime.forget_requests(database)
+    runtime.delete_expired_requests(database)
     payments_pb2_grpc.add_PaymentsServiceServicer_to_server(PaymentsServicer(database), server)
     return [payments_pb2.DESCRIPTOR.services_by_name["PaymentsService"].full_name]
 

@@ -1,8 +1,7 @@
 """Between the contract's messages and the domain: requests are read, replies are written."""
 
 from services.payments.domain import Authorization, Payment
-from services.runtime.instants import timestamp
-from services.runtime.money import from_cents, to_cents
+from services.runtime.rpc import from_cents, to_cents, to_timestamp
 from shop.payments.v1 import payments_pb2 as pb
 
 
@@ -23,6 +22,6 @@ def write_payment(payment: Payment) -> pb.Payment:
         state=pb.Payment.State.Value(f"STATE_{payment.state.value}"),
         amount=from_cents(payment.cents, payment.currency),
         reference=payment.reference,
-        create_time=timestamp(payment.create_time),
-        update_time=timestamp(payment.update_time),
+        create_time=to_timestamp(payment.create_time),
+        update_time=to_timestamp(payment.update_time),
     )

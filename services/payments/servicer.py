@@ -10,18 +10,18 @@ from typing_extensions import override
 from services.payments import domain, handlers, messages
 from services.payments.domain import State
 from services.payments.store import Store
-from services.runtime import Database, ErrorTable, Refusal, reply_once
-from services.runtime.names import resource_id
-from services.runtime.paging import read_page
+from services.runtime.rpc import ErrorStatus, ErrorTable, read_page, request_key, resource_id
+from services.runtime.storage import Database
+from services.runtime.storage.idempotency import reply_once
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
 
 ERRORS = ErrorTable(
     "payments.shop.example",
     {
-        domain.PaymentNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND"),
-        domain.PaymentStateError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_WRONG_STATE"),
-        domain.PaymentDeclinedError: Refusal(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED"),
+        domain.PaymentNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND"),
+        domain.PaymentStateError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_WRONG_STATE"),
+        domain.PaymentDeclinedError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED"),
     },
 )
 
@@ -82,4 +82,4 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
             write = messages.write_payment
-            return await reply_once(connection, request, lambda: change(store), store.payment, write)
+            return await reply_once(connection, request_key(request), lambda: change(store), store.payment, write)

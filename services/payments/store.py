@@ -19,8 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.domain import Payment, PaymentNotFoundError, State
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -32,8 +31,8 @@ payments = Table(
     Column("cents", BigInteger, CheckConstraint("cents > 0"), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reference", String(128), nullable=False),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
     Index("payments_by_create_time", "create_time", "id"),
 )
 

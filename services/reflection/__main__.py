@@ -4,8 +4,8 @@ import grpc.aio
 
 import shop
 from services.reflection.public import pool_of, public_services
-from services.runtime import ErrorTable, Runtime, serve
-from services.runtime.reflection import add_reflection
+from services.runtime import Runtime, serve
+from services.runtime.rpc import ErrorTable, add_reflection
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:

@@ -1,20 +1,6 @@
-"""What every service stands on: serve(), database, errors. It knows no business noun; see README.md."""
+"""The runtime that every service uses. It contains no business logic. See README.md."""
 
 from services.runtime.background import Background
-from services.runtime.database import Database
-from services.runtime.errors import ErrorTable, Refusal
-from services.runtime.requests import once, recall, reply_once
-from services.runtime.server import Runtime, perform, serve
+from services.runtime.process import Runtime, run_job, serve
 
-__all__ = [
-    "Background",
-    "Database",
-    "ErrorTable",
-    "Refusal",
-    "Runtime",
-    "once",
-    "perform",
-    "recall",
-    "reply_once",
-    "serve",
-]
+__all__ = ["Background", "Runtime", "run_job", "serve"]

@@ -1,79 +1,80 @@
-"""Work that is not bound to one call: it outlives the call that began it, or comes back by the clock."""
+"""Background work: work that outlives the call that started it, or that runs at intervals."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from services.runtime.deadline import set_deadline
+from services.runtime.rpc.deadlines import set_deadline
 
-# How long a stopping process waits for work whose calls have ended. Kubernetes gives 30 s in all, the calls get 15.
+# How long a stopping process waits for started work after its calls have ended. Kubernetes allows 30 s in all, of which
+# the calls get 15.
 FINISH_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 
 
 class Background:
-    """The background work of one process. What its end cuts off must be found again at the next start."""
+    """The background work of one process. Work that its end cuts off must be found again at the next start."""
 
     def __init__(self) -> None:
-        self._finishing: set[asyncio.Task[Any]] = set()
+        self._started: set[asyncio.Task[Any]] = set()
         self._repeating: set[asyncio.Task[None]] = set()
 
-    async def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Await `work`, which goes on without its caller's deadline, and to its end if the caller is cancelled."""
-        task = self._started(work)
+    async def run_to_completion(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Await `work`, which ignores the caller's deadline and runs to its end even if the caller is cancelled."""
+        task = self._start(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
 
-    def begin(self, work: Coroutine[Any, Any, object]) -> None:
-        """Have `work` done beside the call that asks for it, without its deadline; its failure is logged."""
-        self._started(work).add_done_callback(_log_failure)
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
+        """Start `work` without waiting for it and without the caller's deadline. Its failure is logged."""
+        self._start(work).add_done_callback(_log_failure)
 
     def repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` now, and again `seconds` after each end of it; an exception ends one turn alone."""
-        self._repeating.add(asyncio.create_task(_repeated(seconds, work)))
+        """Run `work` now, and again `seconds` after each run. An exception ends only that run."""
+        self._repeating.add(asyncio.create_task(_repeat(seconds, work)))
 
     async def close(self) -> None:
-        """Stop what repeats and wait FINISH_SECONDS at most for what is to be finished."""
+        """Stop repeating work, and wait up to FINISH_SECONDS for started work."""
         for task in self._repeating:
             task.cancel()
         ending: set[asyncio.Task[Any]] = {*self._repeating}
-        if self._finishing:
-            _, unfinished = await asyncio.wait(self._finishing, timeout=FINISH_SECONDS)
+        if self._started:
+            _, unfinished = await asyncio.wait(self._started, timeout=FINISH_SECONDS)
             if unfinished:
-                logger.error("work cut off by the end of the process", extra={"pieces": len(unfinished)})
+                logger.error("the process ended before its background work", extra={"pieces": len(unfinished)})
             for task in unfinished:
                 task.cancel()
             ending |= unfinished
         await asyncio.gather(*ending, return_exceptions=True)
 
-    def _started(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    def _start(self, work: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
         task = asyncio.create_task(_without_deadline(work))
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
+        self._started.add(task)
+        task.add_done_callback(self._started.discard)
         return task
 
 
-async def _without_deadline(work: Coroutine[Any, Any, Result]) -> Result:
+async def _without_deadline(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     set_deadline(None)
     return await work
 
 
-async def _repeated(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101  # for mypy: a coroutine that runs has a task
+    assert task is not None  # noqa: S101  # for mypy: a running coroutine has a task
     while True:
         try:
             await work()
         except Exception:
             logger.exception("background work failed")
-        # What fails while it is being cancelled, a client that is closed for example, ends with that failure instead.
+        # Work that fails while it is cancelled, because its client is closed for example, hides the cancellation.
         if task.cancelling():
             return
         await asyncio.sleep(seconds)
@@ -81,4 +82,4 @@ async def _repeated(seconds: float, work: Callable[[], Awaitable[None]]) -> None
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("work without a caller failed", exc_info=error)
+        logger.error("background work failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""What a service reads from its environment: parsed once, checked, and then passed on as a value."""
+"""The settings that a service reads from its environment, parsed and checked once."""
 
 import logging
 import os
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-LAST_PORT = 65535
-# Linux's limit of a Unix socket's path (sun_path), less the final zero byte.
+MAX_PORT = 65535
+# Linux's limit for the path of a Unix socket (sun_path), without the final NUL.
 MAX_SOCKET_PATH_BYTES = 107
-# What a client may be told of Kafka: KAFKA_SASL_USERNAME is librdkafka's sasl.username, and so on.
-KAFKA = (
+# The librdkafka settings that the environment can set: KAFKA_SASL_USERNAME sets sasl.username, and so on.
+KAFKA_SETTINGS = (
     "bootstrap.servers",
     "security.protocol",
     "sasl.mechanism",
@@ -21,7 +21,7 @@ KAFKA = (
 
 
 class ConfigError(Exception):
-    """The environment does not let the service start. The text names the variable and says what is wrong."""
+    """The service cannot start with its environment. The text names the variable and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Settings:
     egress: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the client needs to find Kafka, by librdkafka's names; empty without KAFKA_BOOTSTRAP_SERVERS."""
+    """The librdkafka settings of a Kafka client; empty without KAFKA_BOOTSTRAP_SERVERS."""
     own: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What is the service's alone: <SERVICE>_KEY_FILE of the environment is KEY_FILE here."""
+    """The service's own variables: <SERVICE>_KEY_FILE of the environment is KEY_FILE here."""
 
     @classmethod
     def read(cls, service: str, environ: Mapping[str, str]) -> "Settings":
-        """Read `environ`; a variable that is empty counts as not set. Raises ConfigError."""
+        """Read `environ`; an empty variable counts as not set. Raises ConfigError."""
         env = {name: value.strip() for name, value in environ.items() if value.strip()}
         prefix = f"{service.upper().replace('-', '_')}_"
         return cls(
@@ -67,7 +67,7 @@ class Settings:
 
 
 def _listen(value: str) -> tuple[str, ...]:
-    """`unix:<path>` and `<host>:<port>`, separated by commas, as gRPC wants its addresses."""
+    """Return the gRPC addresses in `value`: `unix:<path>` or `<host>:<port>`, separated by commas."""
     addresses = tuple(part.strip() for part in value.split(",") if part.strip())
     if not addresses:
         raise ConfigError(f"GRPC_LISTEN: {value!r} names no address")
@@ -80,23 +80,23 @@ def _listen(value: str) -> tuple[str, ...]:
 
 
 def _target(variable: str, value: str) -> str:
-    """Return where to dial; gRPC itself would fail each call with UNKNOWN if a socket's path is too long."""
+    """Return the address to dial. gRPC itself would fail each call with UNKNOWN if a socket path is too long."""
     if value.startswith("unix:"):
         _check_socket_path(variable, value)
     return value
 
 
 def _kafka(service: str, env: Mapping[str, str]) -> dict[str, str]:
-    given = {name: f"KAFKA_{name.upper().replace('.', '_')}" for name in KAFKA}
-    found = {name: env[variable] for name, variable in given.items() if variable in env}
-    if "bootstrap.servers" not in found:
+    variables = {name: f"KAFKA_{name.upper().replace('.', '_')}" for name in KAFKA_SETTINGS}
+    settings = {name: env[variable] for name, variable in variables.items() if variable in env}
+    if "bootstrap.servers" not in settings:
         return {}
-    # The client connects anew by itself, for as long as it takes; librdkafka's own limit of its pauses is 10 s.
-    return {"client.id": service, "reconnect.backoff.max.ms": "1000", **found}
+    # librdkafka reconnects by itself, without end; its own maximum pause would be 10 s.
+    return {"client.id": service, "reconnect.backoff.max.ms": "1000", **settings}
 
 
 def socket_path(address: str) -> PurePath | None:
-    """Answer the path of `unix:run/app.sock` or `unix:///run/app.sock`; None for a TCP address."""
+    """Return the path of `unix:run/app.sock` or `unix:///run/app.sock`; None for a TCP address."""
     if not address.startswith("unix:"):
         return None
     return PurePath(address.removeprefix("unix:").removeprefix("//"))
@@ -108,14 +108,14 @@ def _check_socket_path(variable: str, address: str) -> None:
         raise ConfigError(f"{variable}: {address!r} has no path")
     if (size := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
         raise ConfigError(
-            f"{variable}: the path of {address!r} has {size} bytes; a socket's has {MAX_SOCKET_PATH_BYTES} at most"
+            f"{variable}: the path of {address!r} has {size} bytes; the maximum is {MAX_SOCKET_PATH_BYTES}"
         )
 
 
 def host_port(variable: str, value: str) -> tuple[str, int]:
-    """Answer the host and port of `host:port` or `[host]:port`; raise ConfigError that names the variable."""
+    """Return the host and port of `host:port` or `[host]:port`. Raises ConfigError, which names the variable."""
     host, colon, port = value.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > LAST_PORT:
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > MAX_PORT:
         raise ConfigError(f"{variable}: {value!r} is not of the form host:port or unix:path")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from opentelemetry import trace
 from typing_extensions import override
 
-# Whatever stands in a record beyond these was given as `extra=` and becomes a field of its own.
+# Attributes of a log record. Any other was passed as `extra=` and becomes a field of the JSON object.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -39,10 +39,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs(service: str, version: str, level: int) -> None:
-    """Send every logger's records to standard output as JSON lines."""
+    """Write the records of all loggers to standard output as JSON lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service, version))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO tells of every migration and statement; that is noise next to the access log.
+    # At INFO they log every migration and statement, which is noise next to the access log.
     for name in ("alembic", "sqlalchemy", "aiosqlite"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

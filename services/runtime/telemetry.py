@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-# How long a stopping process waits for the last spans. A collector that is away must not delay the stop.
+# How long a stopping process waits for the last spans. A collector that is down must not delay the stop.
 FLUSH_SECONDS = 2.0
-# As in channel.py: an http_proxy in the environment is for the world outside. The collector is inside.
-DIRECT: Any = (("grpc.enable_http_proxy", 0),)  # the published type knows texts alone
+# As in rpc/channel.py: an http_proxy in the environment is meant for the internet, not for the mesh.
+DIRECT: Any = (("grpc.enable_http_proxy", 0),)  # the published type allows only strings
 
 logger = logging.getLogger(__name__)
 
 
 class Telemetry:
-    """The process's tracer provider, and what takes it down."""
+    """The tracer provider of the process."""
 
     def __init__(self, service: str, version: str, environ: Mapping[str, str]) -> None:
-        """Without an endpoint spans are made (logs carry their ids, callees get them) but go nowhere."""
+        """Without an OTLP endpoint, spans are created (for logs and for callees) but not exported."""
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": service, "service.version": version}), shutdown_on_exit=False
         )
         self._exporter: SpanExporter | None = None
         if any(environ.get(name) for name in ENDPOINTS):
-            # Imported here because it costs as much start time as all of gRPC, and most processes do without.
+            # Imported here because it takes as long to import as all of gRPC, and most processes do not need it.
             from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
             from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
@@ -46,20 +46,20 @@ class Telemetry:
         set_global_textmap(TraceContextTextMapPropagator())
 
     def shutdown(self) -> None:
-        """Send what is queued, for at most FLUSH_SECONDS; blocks for as long."""
+        """Send the queued spans. Blocks for up to FLUSH_SECONDS."""
         flush = Thread(target=self._provider.shutdown, daemon=True)
         flush.start()
         flush.join(FLUSH_SECONDS)
         if flush.is_alive() and self._exporter is not None:
-            logger.warning("the last spans were not sent: the OTLP endpoint does not answer")
+            logger.warning("the last spans were not sent: the OTLP endpoint does not respond")
             self._exporter.shutdown()
 
 
 def server_interceptor() -> grpc.aio.ServerInterceptor:
-    """Make a span of every call but health checks, whose probes would drown the rest."""
+    """Return the interceptor that creates a span for every call except health checks."""
     return aio_server_interceptor(filter_=filters.negate(filters.health_check()))  # type: ignore[no-any-return,no-untyped-call]
 
 
 def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
-    """Make a span of every outgoing call and send its context along."""
+    """Return the interceptors that create a span for every outgoing call and propagate its context."""
     return aio_client_interceptors()  # type: ignore[no-any-return,no-untyped-call]

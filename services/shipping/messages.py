@@ -1,7 +1,6 @@
 """Between the contract's messages and the domain: requests are read, replies are written."""
 
-from services.runtime.instants import timestamp
-from services.runtime.money import from_cents, to_cents
+from services.runtime.rpc import from_cents, to_cents, to_timestamp
 from services.shipping.domain import Address, Booking, Quote, Shipment
 from shop.shipping.v1 import shipping_pb2 as pb
 
@@ -39,6 +38,6 @@ def write_shipment(shipment: Shipment) -> pb.Shipment:
         pieces=booking.pieces,
         price=from_cents(booking.cents, booking.currency),
         reference=booking.reference,
-        create_time=timestamp(shipment.create_time),
-        update_time=timestamp(shipment.update_time),
+        create_time=to_timestamp(shipment.create_time),
+        update_time=to_timestamp(shipment.update_time),
     )

@@ -7,9 +7,9 @@ import grpc
 import grpc.aio
 from typing_extensions import override
 
-from services.runtime import Database, ErrorTable, Refusal, reply_once
-from services.runtime.names import resource_id
-from services.runtime.paging import read_page
+from services.runtime.rpc import ErrorStatus, ErrorTable, read_page, request_key, resource_id
+from services.runtime.storage import Database
+from services.runtime.storage.idempotency import reply_once
 from services.shipping import carrier, domain, handlers, messages
 from services.shipping.store import Store
 from shop.shipping.v1 import shipping_pb2 as pb
@@ -19,10 +19,10 @@ REFUSED = grpc.StatusCode.FAILED_PRECONDITION
 ERRORS = ErrorTable(
     "shipping.shop.example",
     {
-        domain.ShipmentNotFoundError: Refusal(grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND"),
-        domain.RegionNotServedError: Refusal(REFUSED, "REGION_NOT_SERVED"),
-        domain.AddressUndeliverableError: Refusal(REFUSED, "ADDRESS_UNDELIVERABLE"),
-        domain.PriceChangedError: Refusal(REFUSED, "PRICE_CHANGED"),
+        domain.ShipmentNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND"),
+        domain.RegionNotServedError: ErrorStatus(REFUSED, "REGION_NOT_SERVED"),
+        domain.AddressUndeliverableError: ErrorStatus(REFUSED, "ADDRESS_UNDELIVERABLE"),
+        domain.PriceChangedError: ErrorStatus(REFUSED, "PRICE_CHANGED"),
     },
 )
 
@@ -75,4 +75,4 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
             write = messages.write_shipment
-            return await reply_once(connection, request, lambda: change(store), store.shipment, write)
+            return await reply_once(connection, request_key(request), lambda: change(store), store.shipment, write)

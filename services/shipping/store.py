@@ -20,8 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.instants import Instant
-from services.runtime.paging import newest_first
+from services.runtime.storage import UtcDateTime, newest_first
 from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
 
 metadata = MetaData()
@@ -41,8 +40,8 @@ shipments = Table(
     Column("cents", BigInteger, CheckConstraint("cents > 0"), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reference", String(128), nullable=False),
-    Column("create_time", Instant, nullable=False),
-    Column("update_time", Instant, nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    Column("update_time", UtcDateTime, nullable=False),
     Index("shipments_by_create_time", "create_time", "id"),
 )
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from services.runtime.database import open_database
+from services.runtime.storage.database import open_database
 from tests.compatibility.conftest import Beside, bring_up
 from tests.compatibility.test_previous_release import assert_served
 from tests.services.harness import ROOT, Process

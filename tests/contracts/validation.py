@@ -7,7 +7,7 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 
 from buf.validate import validate_pb2
-from services.runtime.rules import THIS
+from services.runtime.rpc.validation import MESSAGE_RULE_PREFIX
 from tests.contracts.contents import messages, methods
 
 
@@ -45,11 +45,11 @@ def named(contracts: FileDescriptorSet) -> list[str]:
 
 
 def _named(name: str, message: DescriptorProto) -> Iterator[str]:
-    fields = {f"{THIS}{field.name}" for field in message.field}
+    fields = {f"{MESSAGE_RULE_PREFIX}{field.name}" for field in message.field}
     over_all = message.options.Extensions[validate_pb2.message].cel
     for rule in over_all:
         if rule.id not in fields:
-            yield f"{name}: the id {rule.id!r} names no field of it, as {THIS}<field> does"
+            yield f"{name}: the id {rule.id!r} names no field of it, as {MESSAGE_RULE_PREFIX}<field> does"
     for rule in (*over_all, *(rule for field in message.field for rule in _cel(field))):
         if not rule.message and "'must " not in rule.expression:
             yield f"{name}: the rule {rule.id!r} does not say what must be"

@@ -15,8 +15,8 @@ from typing import Any
 import grpc.aio
 from typing_extensions import override
 
-from services.runtime import serve, server
-from services.runtime.interceptor import CallInterceptor, Context, Handler
+from services.runtime import process, serve
+from services.runtime.rpc.interceptor import CallInterceptor, Context, Handler
 
 BEFORE, AFTER = "before", "after"
 ATTEMPTS = "attempts"
@@ -84,7 +84,7 @@ class FaultyInterceptor(CallInterceptor):
 
 
 if __name__ == "__main__":
-    server.CallInterceptor = FaultyInterceptor  # type: ignore[attr-defined]  # what `serve` makes its server with
+    process.CallInterceptor = FaultyInterceptor  # type: ignore[attr-defined]  # what `serve` makes its server with
     service = os.environ["SERVICE"]
     root = importlib.import_module(f"services.{service}.__main__")
     serve(service, root.register, root.ERRORS)

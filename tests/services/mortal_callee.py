@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime import Database, serve
+from services.runtime import serve
+from services.runtime.storage import Database
 from tests.services.mortal import COMMITTED, UNCOMMITTED, live_again, reached
 
 SERVICE = os.environ["SERVICE"]

@@ -15,8 +15,9 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.wrappers_pb2 import StringValue
 
 import buf.validate.validate_pb2  # noqa: F401  # registers the options of the contract below
-from services.runtime import ErrorTable, Runtime, serve
-from services.runtime.deadline import remaining
+from services.runtime import Runtime, serve
+from services.runtime.rpc import ErrorTable
+from services.runtime.rpc.deadlines import remaining
 
 SERVICE = "probe.v1.Probe"
 ASK, STREAM = f"/{SERVICE}/Ask", f"/{SERVICE}/Stream"

@@ -12,9 +12,9 @@ import pytest
 from google.type import money_pb2
 
 from services.analytics.events import HANDLERS
-from services.runtime import Database
-from services.runtime.database import open_database
 from services.runtime.events import Event
+from services.runtime.storage import Database
+from services.runtime.storage.database import open_database
 from shop.orders.v1 import events_pb2, orders_pb2
 from tests.services.databases import Databases, query
 

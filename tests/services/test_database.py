@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from services.runtime.database import Database, open_database
-from services.runtime.instants import Instant
+from services.runtime.storage import Database, UtcDateTime
+from services.runtime.storage.database import open_database
 from tests.services.databases import Databases
 
 MIGRATION = '''
@@ -113,7 +113,7 @@ async def test_read_then_write_in_one_transaction_loses_no_update(database: Data
 
 
 async def test_points_in_time_and_amounts_come_back_as_they_were(database: Database) -> None:
-    kept = Table("kept", MetaData(), Column("time", Instant), Column("cents", BigInteger))
+    kept = Table("kept", MetaData(), Column("time", UtcDateTime), Column("cents", BigInteger))
     tokyo = datetime(2026, 11, 23, 3, 14, 15, 926535, timezone(timedelta(hours=9)))
     async with database.write() as connection:
         await connection.run_sync(kept.create)

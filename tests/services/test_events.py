@@ -260,7 +260,7 @@ async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Brok
             assert choosy.events()["consumer"]["dead_letters"] >= 2
     assert await told(choosy, customer) == []
     (choosy.folder / "refuse").unlink()
-    assert "dead letters are taken again" in replay(broker)
+    assert "dead letters are replayed" in replay(broker)
     await is_told(choosy, customer, CONFIRMED_KIND, PLACED_KIND)
 
 

@@ -16,7 +16,8 @@ from services.identity import rotation
 from services.identity.domain import State, User
 from services.identity.keyring import KeyRing
 from services.identity.vault import Vault
-from services.runtime.database import Database, open_database
+from services.runtime.storage import Database
+from services.runtime.storage.database import open_database
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.services.conftest import Start

@@ -12,9 +12,14 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.database import Database, open_database
-from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
-from services.runtime.postgresql import hold
+from services.runtime.storage import (
+    Database,
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    WriteConflictError,
+    lock_name,
+)
+from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.services import postgresql
 from tests.services.conftest import Start
@@ -56,8 +61,8 @@ async def replicas(
 ) -> AsyncIterator[tuple[Database, Database]]:
     """Open one database as two processes do; a lock is waited for two seconds, an idle transaction ended after one."""
     # A deadlock is found after a second, PostgreSQL's default.
-    monkeypatch.setattr("services.runtime.postgresql.BUSY_SECONDS", 2)
-    monkeypatch.setattr("services.runtime.postgresql.IDLE_SECONDS", 1)
+    monkeypatch.setattr("services.runtime.storage.postgresql.BUSY_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("services.runtime.storage.postgresql.IDLE_TIMEOUT_SECONDS", 1)
     opened = await open_database(url, versions), await open_database(url, versions)
     yield opened
     for database in opened:
@@ -156,10 +161,10 @@ async def test_shared_writes_that_lock_their_row_lose_no_update(replicas: tuple[
 async def test_a_name_is_held_by_one_transaction_at_a_time(replicas: tuple[Database, Database]) -> None:
     async def held(name: str) -> None:
         async with replicas[1].write(shared=True) as connection:
-            await hold(connection, name)
+            await lock_name(connection, name)
 
     async with replicas[0].write(shared=True) as connection:
-        await hold(connection, "request-1")
+        await lock_name(connection, "request-1")
         await held("request-2")
         second = asyncio.create_task(held("request-1"))
         await asyncio.sleep(MOMENT)

@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from sqlalchemy import insert, select, update
 
-from services.runtime.database import Database, open_database
-from services.runtime.requests import BATCH, MEMORY, requests
+from services.runtime.storage import Database
+from services.runtime.storage.database import open_database
+from services.runtime.storage.idempotency import DELETE_BATCH, RETENTION, requests
 from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
@@ -138,8 +139,8 @@ async def test_requests_are_forgotten_after_their_time(start: Start, service: st
     process = start(service)
     assert process.stop() == 0
     now = datetime.now(UTC)
-    ages = {f"old-{number}": MEMORY + timedelta(minutes=1 + number) for number in range(2 * BATCH + 1)}
-    ages |= {"young": MEMORY - timedelta(minutes=1)}
+    ages = {f"old-{number}": RETENTION + timedelta(minutes=1 + number) for number in range(2 * DELETE_BATCH + 1)}
+    ages |= {"young": RETENTION - timedelta(minutes=1)}
     row = {"digest": b"", "resource_id": "none"}
     database = await kept(process)
     async with database.write() as connection:
@@ -165,7 +166,7 @@ async def test_a_request_that_was_forgotten_counts_as_new(start: Start) -> None:
     before = footprint(process)
     await caller.close()
     for request in (reserve, commit):
-        await change(process, request, create_time=datetime.now(UTC) - MEMORY)
+        await change(process, request, create_time=datetime.now(UTC) - RETENTION)
     process.stop()
     process = start("inventory")
     caller = Caller(lambda _: process)

@@ -8,10 +8,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect
 
-from services.runtime.database import open_database
 from services.runtime.events.inbox import inbox
 from services.runtime.events.outbox import lease, outbox
-from services.runtime.requests import requests
+from services.runtime.storage.database import open_database
+from services.runtime.storage.idempotency import requests
 from tests.services.databases import Databases
 
 SERVICES = Path(__file__).parent.parent.parent / "services"

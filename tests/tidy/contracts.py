@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from mesh.options.v1 import options_pb2
-from services.runtime.reflection import NAMES
+from services.runtime.rpc.reflection import NAMES
 from tests.tidy.tree import ROOT
 
 GEN, SERVICES = ROOT / "gen", ROOT / "services"

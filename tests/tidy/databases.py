@@ -22,9 +22,9 @@ ENGINES = (
     "sqlalchemy.make_url",
     "sqlalchemy.ext.asyncio.async_engine_from_config",
     "sqlalchemy.ext.asyncio.create_async_engine",
-    "services.runtime.database.open_database",
-    "services.runtime.postgresql.PostgreSQL",
-    "services.runtime.sqlite.SQLite",
+    "services.runtime.storage.database.open_database",
+    "services.runtime.storage.postgresql.PostgreSQL",
+    "services.runtime.storage.sqlite.SQLite",
 )
 ADDRESS = re.compile(r"\b(?:sqlite|postgres(?:ql)?)[+\w]*:|DATABASE_URL|\w\.db\b|(?i:\bATTACH\b|\bdblink\b|_fdw\b)")
 STATEMENT = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|TRUNCATE|COPY)\b", re.IGNORECASE)

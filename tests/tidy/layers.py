@@ -32,7 +32,7 @@ INSTEAD = {
 CONTRACTS = ("peers.py", "events.py")
 """Who knows the contracts of other services: what is asked of them, and what they tell."""
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
-READS_ENVIRONMENT = "services/runtime/server.py"
+READS_ENVIRONMENT = "services/runtime/process.py"
 NEIGHBOURS = "services meet over gRPC alone, in peers.py"
 OURS = re.compile(r"(?<![\w.-])(services[./](\w*))")
 UPWARDS = re.compile(r"__file__\)(?:\.\w+\(\))?\.(?:parent\.parent|parents)$|\bHERE\.(?:parent|parents)$")

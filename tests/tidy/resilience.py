@@ -72,9 +72,12 @@ RETRIES_OFF = "('grpc.enable_retries', 0)"
 EXCEPTIONS = {
     ("services/runtime/background.py", "asyncio.sleep"): "the clock of `repeat` itself; no call waits for it",
     ("services/runtime/background.py", "timeout="): "how long the process's own end may take; no call is bounded by it",
-    ("services/runtime/deadline.py", "asyncio.timeout"): "an inbound call is answered before its own deadline",
-    ("services/runtime/deadline.py", "grpc.aio.ClientCallDetails"): "passes the inbound deadline on and makes up none",
-    ("services/runtime/interceptor.py", "abort"): "where the ErrorTable's answers are given, Trailers-Only",
+    ("services/runtime/rpc/deadlines.py", "asyncio.timeout"): "an inbound call is answered before its own deadline",
+    (
+        "services/runtime/rpc/deadlines.py",
+        "grpc.aio.ClientCallDetails",
+    ): "passes the inbound deadline on and makes up none",
+    ("services/runtime/rpc/interceptor.py", "abort"): "where the ErrorTable's answers are given, Trailers-Only",
 }
 """(file, what is banned) → why it may stand there."""
 

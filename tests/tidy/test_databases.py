@@ -54,8 +54,11 @@ def test_each_service_keeps_to_its_own_database(checkout: Tree, law: Law) -> Non
             "from sqlalchemy.ext.asyncio import create_async_engine as make",
             "sqlalchemy.ext.asyncio.create_async_engine",
         ),
-        ("from services.runtime.database import open_database", "services.runtime.database.open_database"),
-        ("from services.runtime.sqlite import SQLite", "services.runtime.sqlite.SQLite"),
+        (
+            "from services.runtime.storage.database import open_database",
+            "services.runtime.storage.database.open_database",
+        ),
+        ("from services.runtime.storage.sqlite import SQLite", "services.runtime.storage.sqlite.SQLite"),
         ("url = 'sqlite+aiosqlite:///data/payments.db'", "sqlite+aiosqlite:"),
         ("url = f'postgresql+psycopg://{role}@{host}/payments'", "postgresql+psycopg:"),
         ("path = folder / 'payments.db'", "s.db"),

@@ -102,7 +102,7 @@ def test_a_layer_that_knows_too_much_is_found(plant: Plant, file: str, code: str
         ("orders/__main__.py", "topic, path = 'shop.services', 'web-services/x'\nrun('services.orders')"),
         ("orders/handlers.py", '"""As services.catalog does it, ../catalog."""'),
         ("operator/calls.py", "import importlib\nmodule = importlib.import_module(name)"),
-        ("runtime/server.py", "import os\nsettings = read(os.environ)"),
+        ("runtime/process.py", "import os\nsettings = read(os.environ)"),
         ("runtime/requests.py", "query = select(table).order_by(table.c.time)"),
         ("runtime/channel.py", '"""Open a channel, for example to "catalog"."""'),
     ],

@@ -12,9 +12,10 @@ from services.orders.news import News
 from services.orders.recovery import Recovery
 from services.orders.saga import Saga
 from services.orders.store import Log
-from services.runtime import Background, Database
-from services.runtime.database import open_database
+from services.runtime import Background
 from services.runtime.events import Outbox
+from services.runtime.storage import Database
+from services.runtime.storage.database import open_database
 from tests.unit.orders_callees import Callees
 
 ANNOUNCE = Announcer(Outbox(SOURCE))

@@ -19,8 +19,8 @@ from services.orders.domain import (
 )
 from services.orders.saga import PeerFailedError, RefusedError
 from services.orders.store import Store
-from services.runtime import Database
-from services.runtime.events.outbox import first
+from services.runtime.events.outbox import next_records
+from services.runtime.storage import Database
 from shop.orders.v1 import orders_pb2 as pb
 
 CART = Cart("ada", (Wish("p-1", 2),), "tok")
@@ -116,7 +116,7 @@ def request(**fields: str) -> pb.PlaceOrderRequest:
 async def told(database: Database) -> list[tuple[str, str]]:
     """Answer what the outbox holds: each event's type and key."""
     async with database.read() as connection:
-        letters = await first(connection, 100)
+        letters = await next_records(connection, 100)
     return [(letter.headers["ce_type"].rpartition(".")[2], letter.key) for letter in letters]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.runtime import background as module
 from services.runtime.background import Background
-from services.runtime.deadline import remaining, set_deadline
+from services.runtime.rpc.deadlines import remaining, set_deadline
 
 
 async def test_work_goes_on_when_its_caller_is_cancelled_and_closing_waits_for_it() -> None:
@@ -17,7 +17,7 @@ async def test_work_goes_on_when_its_caller_is_cancelled_and_closing_waits_for_i
         await go_on.wait()
         done.set()
 
-    caller = asyncio.create_task(background.finish(work()))
+    caller = asyncio.create_task(background.run_to_completion(work()))
     await asyncio.sleep(0)
     caller.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -35,7 +35,7 @@ async def test_work_has_no_deadline_and_its_caller_keeps_its_own() -> None:
         return remaining()
 
     set_deadline(60)
-    assert await Background().finish(work()) is None
+    assert await Background().run_to_completion(work()) is None
     assert remaining() is not None
 
 
@@ -44,12 +44,12 @@ async def test_closing_cuts_off_what_takes_too_long(
 ) -> None:
     monkeypatch.setattr(module, "FINISH_SECONDS", 0.01)
     background = Background()
-    caller = asyncio.create_task(background.finish(asyncio.Event().wait()))
+    caller = asyncio.create_task(background.run_to_completion(asyncio.Event().wait()))
     await asyncio.sleep(0)
     await background.close()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    assert "cut off" in caplog.text
+    assert "ended before its background work" in caplog.text
 
 
 async def test_a_failure_without_a_caller_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -59,7 +59,7 @@ async def test_a_failure_without_a_caller_is_logged(caplog: pytest.LogCaptureFix
         await go_on.wait()
         raise ValueError("lost otherwise")
 
-    caller = asyncio.create_task(background.finish(work()))
+    caller = asyncio.create_task(background.run_to_completion(work()))
     await asyncio.sleep(0)
     caller.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -21,8 +21,8 @@ from services.orders.domain import (
 from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
 from services.orders.saga import INTERRUPTED
-from services.runtime import Database, background
-from services.runtime.requests import RequestIdReusedError
+from services.runtime import background
+from services.runtime.storage import Database, RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, cancellation, pending, request, told
 

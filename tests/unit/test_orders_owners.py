@@ -5,8 +5,8 @@ import pytest
 from services.orders import messages
 from services.orders.domain import ME, SHOP, Caller, NotYourCustomerError, OrderNotFoundError
 from services.orders.handlers import Orders
-from services.runtime.names import ForeignNameError
-from services.runtime.principal import principal, set_principal
+from services.runtime.rpc import InvalidResourceNameError, principal
+from services.runtime.rpc.principal import set_principal
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, cancellation, request
 
@@ -63,5 +63,5 @@ def test_who_asks_is_whom_the_gateway_names() -> None:
     # Two are none: not the first, nor the last, nor the shop.
     assert told(("x-principal", "users/ada"), ("x-principal", "users/eve")) == Caller("ada,users/eve")
     for nobody in ("", "users/", "ada", "customers/ada"):
-        with pytest.raises(ForeignNameError):
+        with pytest.raises(InvalidResourceNameError):
             told(("x-principal", nobody))

@@ -7,7 +7,7 @@ from services.orders.domain import State
 from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
 from services.orders.saga import Saga
-from services.runtime import Database
+from services.runtime.storage import Database
 from tests.unit.orders_callees import CART, Callees, request
 
 

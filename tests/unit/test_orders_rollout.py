@@ -11,7 +11,7 @@ from services.orders.messages import write_order
 from services.orders.recovery import Recovery
 from services.orders.store import Store
 from services.orders.store import orders as table
-from services.runtime import Database
+from services.runtime.storage import Database
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, SHIPPED, Callees, cancellation, request
 

@@ -13,8 +13,8 @@ from services.orders.domain import Order, OrderNotFoundError, State, Wanted
 from services.orders.handlers import Orders
 from services.orders.messages import write_changes, write_order
 from services.orders.news import News
-from services.runtime import Database
-from services.runtime.deadline import MARGIN_SECONDS, set_deadline
+from services.runtime.rpc.deadlines import MARGIN_SECONDS, set_deadline
+from services.runtime.storage import Database
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, SHIPPED, Callees, cancellation, request
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.paging import DEFAULT_SIZE, MOST_SIZE, Page, read_page
-from services.runtime.validation import InvalidFieldsError
+from services.runtime.rpc import InvalidFieldsError, Page, read_page
+from services.runtime.rpc.paging import DEFAULT_SIZE, MAX_SIZE
 from shop.catalog.v1.catalog_pb2 import ListProductsRequest
 
 
@@ -25,7 +25,7 @@ def token_of(key: str, query: str = "teas") -> str:
     return Page(query, 1, "").cut([key, "next"], key=lambda entry: entry)[1]
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, DEFAULT_SIZE), (1, 1), (MOST_SIZE, MOST_SIZE), (10**9, MOST_SIZE)])
+@pytest.mark.parametrize(("asked", "given"), [(0, DEFAULT_SIZE), (1, 1), (MAX_SIZE, MAX_SIZE), (10**9, MAX_SIZE)])
 def test_a_page_size_has_a_default_and_a_limit(asked: int, given: int) -> None:
     assert read(asked).size == given
 

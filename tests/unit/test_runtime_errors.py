@@ -6,11 +6,14 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.runtime import ErrorTable, Refusal
-from services.runtime.errors import MOST_VIOLATIONS
-from services.runtime.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
-from services.runtime.requests import RequestIdReusedError
-from services.runtime.validation import InvalidFieldsError, Violation
+from services.runtime.rpc import ErrorStatus, ErrorTable, InvalidFieldsError, Violation
+from services.runtime.rpc.errors import MAX_VIOLATIONS
+from services.runtime.storage import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    RequestIdReusedError,
+    WriteConflictError,
+)
 
 
 class GoneError(Exception):
@@ -23,7 +26,7 @@ class LongGoneError(GoneError):
     """A more special one, which is in no table."""
 
 
-TABLE = ErrorTable("test.shop.example", {GoneError: Refusal(grpc.StatusCode.NOT_FOUND, "GONE")})
+TABLE = ErrorTable("test.shop.example", {GoneError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "GONE")})
 
 
 def info(status: status_pb2.Status) -> error_details_pb2.ErrorInfo:
@@ -59,7 +62,7 @@ def test_offending_fields_are_told_one_by_one_and_a_long_list_is_cut() -> None:
     error = InvalidFieldsError([Violation(f"lines[{number}]", "must be 1 to 9") for number in range(1000)])
     status = TABLE.status(error)
     assert info(status).reason == "INVALID_FIELDS"
-    assert bad_request(status) == [f"lines[{number}]" for number in range(MOST_VIOLATIONS)]
+    assert bad_request(status) == [f"lines[{number}]" for number in range(MAX_VIOLATIONS)]
     # A status travels in headers, of which gRPC takes 8 KiB in all.
     assert len(status.SerializeToString()) < 4096
 

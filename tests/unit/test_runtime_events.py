@@ -12,10 +12,10 @@ from confluent_kafka import KafkaError, KafkaException
 from google.protobuf.duration_pb2 import Duration
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
-from services.runtime import Database
-from services.runtime.database import open_database
 from services.runtime.events import Outbox, inbox, outbox, relay
 from services.runtime.events.event import MalformedRecordError, read_event, topic_of, write_headers
+from services.runtime.storage import Database
+from services.runtime.storage.database import open_database
 
 SERVICES = Path(relay.__file__).parents[2]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -136,7 +136,7 @@ async def test_an_event_is_there_if_its_change_is(database: Database) -> None:
 async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
     async def claimed(holder: str, period: timedelta = LEASE) -> bool:
         async with database.write() as connection:
-            return await outbox.claim(connection, holder, period)
+            return await outbox.acquire_lease(connection, holder, period)
 
     assert await claimed("one")
     assert not await claimed("two")
@@ -144,10 +144,10 @@ async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
     await asyncio.sleep(0.01)
     assert await claimed("two")
     async with database.write() as connection:
-        await outbox.release(connection, "one")
+        await outbox.release_lease(connection, "one")
     assert not await claimed("one")
     async with database.write() as connection:
-        await outbox.release(connection, "two")
+        await outbox.release_lease(connection, "two")
     await asyncio.sleep(0.01)
     assert await claimed("one")
 
@@ -174,7 +174,7 @@ async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Pr
         await working.run()
     assert await waiting(database) == 1
     kafka.failure = None
-    await working.look()
+    await working.wake()
     again = asyncio.create_task(working.run())
     async for attempt in patiently():
         with attempt:
@@ -186,17 +186,17 @@ async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Pr
 async def test_an_event_is_new_once_and_only_if_its_effect_stays(receiving: Database) -> None:
     with suppress(ZeroDivisionError):
         async with receiving.write() as connection:
-            assert await inbox.is_new(connection, "1", "t")
+            assert await inbox.record(connection, "1", "t")
             raise ZeroDivisionError
     async with receiving.write() as connection:
-        assert await inbox.is_new(connection, "1", "t")
-        assert not await inbox.is_new(connection, "1", "t")
-        assert await inbox.is_new(connection, "2", "t")
+        assert await inbox.record(connection, "1", "t")
+        assert not await inbox.record(connection, "1", "t")
+        assert await inbox.record(connection, "2", "t")
 
 
 async def test_the_inbox_forgets_what_cannot_come_again(receiving: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving.write() as connection:
-        await inbox.is_new(connection, "1", "t")
-        assert await inbox.forget(connection) == 0
-        monkeypatch.setattr(inbox, "MEMORY", timedelta(seconds=-1))
-        assert await inbox.forget(connection) == 1
+        await inbox.record(connection, "1", "t")
+        assert await inbox.delete_expired(connection) == 0
+        monkeypatch.setattr(inbox, "RETENTION", timedelta(seconds=-1))
+        assert await inbox.delete_expired(connection) == 1

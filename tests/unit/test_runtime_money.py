@@ -5,7 +5,7 @@ from google.type import money_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.money import from_cents, to_cents
+from services.runtime.rpc import from_cents, to_cents
 
 MOST_UNITS = 2**63 - 1
 

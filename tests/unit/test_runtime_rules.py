@@ -7,9 +7,9 @@ from google.type import money_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.money import CENT, to_cents
-from services.runtime.rules import compile_rules, validate
-from services.runtime.validation import InvalidFieldsError
+from services.runtime.rpc import InvalidFieldsError, to_cents
+from services.runtime.rpc.money import CENT_NANOS
+from services.runtime.rpc.validation import compile_rules, validate
 from shop.analytics.v1 import analytics_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
@@ -95,7 +95,7 @@ def test_an_amount_is_taken_exactly_if_it_is_whole_cents_above_zero_in_a_currenc
     units: int, nanos: int, currency: str
 ) -> None:
     money = money_pb2.Money(currency_code=currency, units=units, nanos=nanos)
-    whole = 0 <= nanos < 100 * CENT and nanos % CENT == 0
+    whole = 0 <= nanos < 100 * CENT_NANOS and nanos % CENT_NANOS == 0
     good = currency == "EUR" and whole and 0 <= units <= 1_000_000 and 0 < to_cents(money) <= 100_000_000
     request = payments_pb2.AuthorizePaymentRequest(request_id="id", amount=money, payment_token="tok")  # noqa: S106
     fields = list(offences(request))

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from services.runtime.config import ConfigError
-from services.runtime.database import Database, open_database
-from services.runtime.failures import DatabaseBusyError
+from services.runtime.storage import Database, DatabaseBusyError
+from services.runtime.storage.database import open_database
 
 MIGRATION = """
 import sqlalchemy as sa
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(file: Path, versions: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
-    monkeypatch.setattr("services.runtime.sqlite.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("services.runtime.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.1)
     opened = await open_database(f"sqlite+aiosqlite:///{file}", versions)
     yield opened
     await opened.close()

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.runtime.rules import validate
-from services.runtime.validation import InvalidFieldsError
+from services.runtime.rpc import InvalidFieldsError
+from services.runtime.rpc.validation import validate
 from services.shipping import carrier
 from services.shipping.domain import (
     Address,

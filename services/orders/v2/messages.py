@@ -6,8 +6,7 @@ remembered here. So whatever the second version alone can ask for has to have it
 """
 
 from services.orders.domain import Order, Rejection, State
-from services.runtime.instants import timestamp
-from services.runtime.money import from_cents
+from services.runtime.rpc import from_cents, to_timestamp
 from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as pb
 
@@ -70,8 +69,8 @@ def write_order(order: Order) -> pb.Order:
         ),
         rejection=_write_rejection(rejection) if rejection else None,
         shipment=order.shipment or "",
-        create_time=timestamp(order.create_time),
-        update_time=timestamp(order.update_time),
+        create_time=to_timestamp(order.create_time),
+        update_time=to_timestamp(order.update_time),
     )
 
 

@@ -9,8 +9,7 @@ from typing_extensions import override
 from services.orders import messages as first
 from services.orders.handlers import Orders
 from services.orders.v2 import messages
-from services.runtime.names import resource_id
-from services.runtime.principal import principal
+from services.runtime.rpc import principal, resource_id
 from shop.orders.v2 import orders_pb2 as pb
 from shop.orders.v2 import orders_pb2_grpc
 

@@ -1,7 +1,6 @@
-"""Events: what happened here is told through an outbox and Kafka, what happened elsewhere is taken through an inbox.
+"""Events: published through an outbox and Kafka, consumed through an inbox. See README.md.
 
-It knows no business noun. An event is a protobuf message; its record in Kafka carries CloudEvents attributes and the
-W3C trace context in its headers. See README.md.
+An event is a protobuf message. The headers of its Kafka record are CloudEvents attributes and the W3C trace context.
 """
 
 from services.runtime.events.consumer import Consumer, Handlers

@@ -1,9 +1,9 @@
-"""The consumer: each event that Kafka has takes its effect here once, in its sequence.
+"""The consumer: each event takes effect once, in order.
 
-A batch of records is one transaction: each event is noted in the inbox together with its effect, and after the commit
-the batch's offsets are committed to Kafka. Whoever dies in between gets the records again, and the inbox knows them. A
-record that has no effect by its own fault goes to the dead letters; a failure of ours, the database's for example, ends
-the turn instead, and Kafka gives the same records again to the next.
+A batch of records is one transaction: each event is recorded in the inbox together with its effect. After the commit,
+the offsets are committed to Kafka. A process that dies in between gets the records again and finds them in the inbox.
+A record that cannot be processed goes to the dead letters. Any other failure, for example of the database, ends the
+run, and Kafka delivers the same records to the next run.
 """
 
 import asyncio
@@ -22,70 +22,70 @@ from opentelemetry import context, propagate, trace
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.database import Database
 from services.runtime.events import inbox
-from services.runtime.events.dead_letters import DeadLetters, replays_of
+from services.runtime.events.dead_letters import DeadLetters, replay_topic
 from services.runtime.events.event import Event, headers_of, read_event, read_headers, topic_of
+from services.runtime.storage.database import Database
 
-MOST_RECORDS = 100
-# How long a thread waits for records before it looks whether it is still wanted.
-SLICE_SECONDS = 0.5
-# How long it waits for Kafka's answer to a question.
-WAIT_SECONDS = 5.0
-# How often it looks how far it is behind while nothing comes.
-LAG_SECONDS = 5.0
-# How long Kafka waits for a consumer that died before another gets its partitions.
-SESSION_SECONDS = 10
+MAX_RECORDS = 100
+# How long a thread waits for records before it checks whether the process is stopping.
+POLL_SLICE_SECONDS = 0.5
+# How long a request to Kafka may take.
+TIMEOUT_SECONDS = 5.0
+# How often the lag is measured while no records arrive.
+LAG_INTERVAL_SECONDS = 5.0
+# How long after a consumer died Kafka assigns its partitions to another one.
+SESSION_TIMEOUT_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 tracer = trace.get_tracer(__name__)
 
 Handlers = Mapping[type[Message], Callable[[AsyncConnection, Event[Any]], Awaitable[None]]]
-"""What to do about an event, by its message: in the transaction that is given."""
+"""The handler of each event message. It runs in the transaction that it is passed."""
 
 
 class Consumer:
     """One member of the consumer group `group`, which is the service's name."""
 
     def __init__(self, database: Database, kafka: Mapping[str, str], group: str, handlers: Handlers) -> None:
-        """`kafka` is what the client needs to find Kafka, by librdkafka's names."""
+        """`kafka` holds the librdkafka settings of the client."""
         self._database = database
         self._settings = kafka
         self._group = group
         self._handlers = {message.DESCRIPTOR.full_name: handler for message, handler in handlers.items()}
         self._types = {message.DESCRIPTOR.full_name: message for message in handlers}
-        self._topics = sorted({topic_of(message) for message in handlers} | {replays_of(group)})
-        self._taken = 0
+        self._topics = sorted({topic_of(message) for message in handlers} | {replay_topic(group)})
+        self._consumed = 0
         self._applied = 0
-        self._buried = 0
+        self._dead_letters = 0
         self.lag: dict[str, int] = {}
-        """How many records each partition holds that were not taken yet, by "<topic>/<partition>"."""
+        """The number of unconsumed records in each partition, by "<topic>/<partition>"."""
 
     async def report(self) -> dict[str, object]:
-        """Answer what it has done since the process began, and what lies before it."""
-        done = {"taken": self._taken, "applied": self._applied, "dead_letters": self._buried}
-        return {"group": self._group, **done, "lag": self.lag}
+        """Return what was consumed since the process started, and the lag."""
+        counts = {"taken": self._consumed, "applied": self._applied, "dead_letters": self._dead_letters}
+        return {"group": self._group, **counts, "lag": self.lag}
 
-    async def forget(self) -> None:
-        """Forget the events that cannot come again."""
+    async def delete_expired(self) -> None:
+        """Delete inbox entries of events that cannot be redelivered any more."""
         async with self._database.write(shared=True) as connection:
-            await inbox.forget(connection)
+            await inbox.delete_expired(connection)
 
     async def run(self) -> None:
-        """Consume until cancelled. Raises whatever is not a record's own fault: then run it anew."""
-        # The client is no coroutine's: all that is asked of it is done one after the other, in one thread.
+        """Consume until cancelled. Raises errors that no single record causes; then run it again."""
+        # The client blocks, so all of its calls run in one thread, one after the other.
         with ThreadPoolExecutor(1, f"kafka-{self._group}") as thread:
             async with self._client(thread) as client:
-                looked = 0.0
+                last_measured = 0.0
                 while True:
-                    records = await _in(thread, _poll, client)
+                    records = await _run_in(thread, _poll, client)
                     if records:
-                        await self._take(records)
-                        await _in(thread, _commit, client, records)
-                        self._taken += len(records)
-                    if records or monotonic() - looked > LAG_SECONDS:
-                        looked = monotonic()
-                        self.lag = await _in(thread, _lag, client)
+                        await self._process(records)
+                        await _run_in(thread, _commit, client, records)
+                        self._consumed += len(records)
+                    if records or monotonic() - last_measured > LAG_INTERVAL_SECONDS:
+                        last_measured = monotonic()
+                        self.lag = await _run_in(thread, _lag, client)
                     if records:
                         extra = {"records": len(records), "lag": sum(self.lag.values())}
                         logger.info("records consumed", extra=extra)
@@ -98,8 +98,8 @@ class Consumer:
                 "group.id": self._group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "session.timeout.ms": SESSION_SECONDS * 1000,
-                # A topic whose first event is still to come is no error.
+                "session.timeout.ms": SESSION_TIMEOUT_SECONDS * 1000,
+                # A topic without events does not exist yet.
                 "allow.auto.create.topics": True,
                 "topic.metadata.refresh.interval.ms": 10_000,
             },
@@ -110,11 +110,11 @@ class Consumer:
             yield client
         finally:
             self.lag = {}
-            # It leaves its group, so that others need not wait for its session to end.
-            await _in(thread, client.close)
+            # Leave the group, so that the others need not wait for the session timeout.
+            await _run_in(thread, client.close)
 
-    async def _take(self, records: Sequence[Record]) -> None:
-        refused: list[tuple[Record, Exception]] = []
+    async def _process(self, records: Sequence[Record]) -> None:
+        failed: list[tuple[Record, Exception]] = []
         applied = 0
         async with self._database.write(shared=True) as connection:
             for record in records:
@@ -127,14 +127,14 @@ class Consumer:
                         "a record goes to the dead letters",
                         extra={"topic": record.topic(), "partition": record.partition(), "offset": record.offset()},
                     )
-                    refused.append((record, error))
+                    failed.append((record, error))
         self._applied += applied
-        if refused:
-            await DeadLetters(self._settings, self._group).bury(refused)
-            self._buried += len(refused)
+        if failed:
+            await DeadLetters(self._settings, self._group).send(failed)
+            self._dead_letters += len(failed)
 
     async def _apply(self, connection: AsyncConnection, record: Record) -> bool:
-        """Let an event have its effect; False if it had it before, or is none of ours."""
+        """Apply an event. Returns False if it was applied before, or if there is no handler for it."""
         headers = read_headers(headers_of(record))
         event = read_event(headers, record.value(), self._types)
         if event is None:
@@ -143,9 +143,9 @@ class Consumer:
         token = context.attach(parent)
         try:
             with tracer.start_as_current_span(f"process {event.type}", kind=trace.SpanKind.CONSUMER):
-                # A savepoint: what a refused event has done so far is undone, and the others' effects stay.
+                # A savepoint: the effects of a failed event are undone, those of the others stay.
                 async with connection.begin_nested():
-                    if not await inbox.is_new(connection, event.id, event.type):
+                    if not await inbox.record(connection, event.id, event.type):
                         return False
                     await self._handlers[event.type](connection, event)
                     return True
@@ -153,42 +153,42 @@ class Consumer:
             context.detach(token)
 
 
-async def _in(thread: ThreadPoolExecutor, work: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401  # the work's
+async def _run_in(thread: ThreadPoolExecutor, work: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401  # the result of `work`
     return await asyncio.get_running_loop().run_in_executor(thread, work, *args)
 
 
 def _poll(client: Client) -> list[Record]:
-    """Answer what has come, as soon as there is anything; nothing after SLICE_SECONDS."""
-    first = client.poll(SLICE_SECONDS)
-    polled = [] if first is None else [first, *client.consume(MOST_RECORDS - 1, 0)]
+    """Return records as soon as some arrive; none after POLL_SLICE_SECONDS."""
+    first = client.poll(POLL_SLICE_SECONDS)
+    polled = [] if first is None else [first, *client.consume(MAX_RECORDS - 1, 0)]
     return [record for record in polled if _is_record(record)]
 
 
 def _is_record(record: Record) -> bool:
     error = record.error()
     if error is not None:
-        # The client goes on by itself; a topic that is not there yet, for example, is made a moment later.
+        # The client recovers by itself; a missing topic, for example, is created a moment later.
         logger.warning("Kafka: %s", error)
     return error is None
 
 
 def _commit(client: Client, records: Sequence[Record]) -> None:
-    """Commit the offsets behind the records; each partition's are in sequence."""
+    """Commit the offsets after the last record of each partition."""
     ends = {(record.topic(), record.partition()): (record.offset() or 0) + 1 for record in records}
     offsets = [TopicPartition(str(topic), partition or 0, end) for (topic, partition), end in ends.items()]
     client.commit(offsets=offsets, asynchronous=False)
 
 
 def _lag(client: Client) -> dict[str, int]:
-    """Answer how far each partition is behind, as of its last fetch; one of which nothing is known yet is left out."""
-    found = {}
+    """Return the lag of each partition as of its last fetch; a partition without known offsets is left out."""
+    lag = {}
     for partition in client.position(client.assignment()):
         low, end = client.get_watermark_offsets(partition, cached=True)
-        at = partition.offset
-        if at < 0 <= end:
-            # Nothing came from it since it was assigned: what counts is what was committed, by whomever.
-            [committed] = client.committed([TopicPartition(partition.topic, partition.partition)], WAIT_SECONDS)
-            at = max(committed.offset, low)
+        offset = partition.offset
+        if offset < 0 <= end:
+            # No record arrived since it was assigned, so the committed offset counts.
+            [committed] = client.committed([TopicPartition(partition.topic, partition.partition)], TIMEOUT_SECONDS)
+            offset = max(committed.offset, low)
         if end >= 0:
-            found[f"{partition.topic}/{partition.partition}"] = max(end - at, 0)
-    return found
+            lag[f"{partition.topic}/{partition.partition}"] = max(end - offset, 0)
+    return lag

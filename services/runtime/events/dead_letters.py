@@ -1,7 +1,7 @@
-"""Dead letters: records that a consumer could do nothing with, kept aside until somebody has them taken again.
+"""Dead letters: records that a consumer could not process, kept until an operator replays them.
 
-Each group has two topics of its own: "<group>.dead-letters", where they lie, and "<group>.replays", which the group's
-consumers read beside the others. To replay is to carry what lies in the one over to the other.
+Each consumer group has two topics: "<group>.dead-letters", which stores them, and "<group>.replays", which the group's
+consumers read like any other topic. A replay copies the records of the first topic to the second.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from services.runtime.events.archive import partitions
 from services.runtime.events.event import Header, headers_of
 
-# What is added to a dead letter, and taken off again.
-MARK = "dead_letter_"
-LONGEST_REASON = 1000
-MOST_RECORDS = 500
-WAIT_SECONDS = 10.0
-DELIVERY_MS = 30_000
+# The prefix of the headers that describe a dead letter; a replay removes them.
+HEADER_PREFIX = "dead_letter_"
+MAX_REASON_CHARACTERS = 1000
+MAX_RECORDS = 500
+TIMEOUT_SECONDS = 10.0
+DELIVERY_TIMEOUT_MS = 30_000
 
 
-def dead_letters_of(group: str) -> str:
-    """Answer the topic where a group's dead letters lie."""
+def dead_letter_topic(group: str) -> str:
+    """Return the topic that stores a group's dead letters."""
     return f"{group}.dead-letters"
 
 
-def replays_of(group: str) -> str:
-    """Answer the topic from which a group takes them again."""
+def replay_topic(group: str) -> str:
+    """Return the topic from which a group consumes replayed records."""
     return f"{group}.replays"
 
 
@@ -34,82 +34,84 @@ class DeadLetters:
     """The dead letters of one group."""
 
     def __init__(self, kafka: Mapping[str, str], group: str) -> None:
-        """`kafka` is what the client needs to find Kafka, by librdkafka's names."""
+        """`kafka` holds the librdkafka settings of the client."""
         self._settings = kafka
         self._group = group
 
-    async def bury(self, refused: Sequence[tuple[Message, Exception]]) -> None:
-        """Put records aside, each with where it came from and why it is here. Raises KafkaException."""
-        await asyncio.to_thread(self._bury, refused)
+    async def send(self, failed: Sequence[tuple[Message, Exception]]) -> None:
+        """Send records to the dead-letter topic, each with its origin and the error. Raises KafkaException."""
+        await asyncio.to_thread(self._send, failed)
 
     def count(self) -> int:
-        """Answer how many lie there that nobody had the group take again. Blocks. Raises KafkaException."""
-        topic = dead_letters_of(self._group)
+        """Return the number of dead letters that were not replayed. Blocks. Raises KafkaException."""
+        topic = dead_letter_topic(self._group)
         client = Consumer({**self._settings, "group.id": topic, "enable.auto.commit": False})
         try:
-            found = 0
+            count = 0
             for number in partitions(client, topic):
-                at, end = _left(client, topic, number)
-                found += end - at
-            return found
+                start, end = _remaining(client, topic, number)
+                count += end - start
+            return count
         finally:
             client.close()
 
     def replay(self) -> int:
-        """Have the group take its dead letters again, those that lie there now; answer how many. Blocks.
+        """Replay the group's current dead letters and return how many there were. Blocks. Raises KafkaException.
 
-        Raises KafkaException; then what was carried over comes twice, and the group's inbox knows it.
+        After an error, some records may be replayed twice; the inbox of the group recognizes them.
         """
         client = Consumer(
             {
                 **self._settings,
-                "group.id": dead_letters_of(self._group),
+                "group.id": dead_letter_topic(self._group),
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
             }
         )
         try:
-            return self._carry(client)
+            return self._replay(client)
         finally:
             client.close()
 
-    def _bury(self, refused: Sequence[tuple[Message, Exception]]) -> None:
-        topic = dead_letters_of(self._group)
+    def _send(self, failed: Sequence[tuple[Message, Exception]]) -> None:
+        topic = dead_letter_topic(self._group)
         records = []
-        for record, error in refused:
-            told = {
+        for record, error in failed:
+            description = {
                 "topic": str(record.topic()),
                 "partition": str(record.partition()),
                 "offset": str(record.offset()),
-                "reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON],
+                "reason": f"{type(error).__name__}: {error}"[:MAX_REASON_CHARACTERS],
             }
-            marks: list[Header] = [(MARK + name, value.encode()) for name, value in told.items()]
-            records.append((record, [*headers_of(record), *marks]))
-        self._send(topic, records)
+            headers: list[Header] = [(HEADER_PREFIX + name, value.encode()) for name, value in description.items()]
+            records.append((record, [*headers_of(record), *headers]))
+        self._produce(topic, records)
 
-    def _carry(self, client: Consumer) -> int:
-        topic = dead_letters_of(self._group)
+    def _replay(self, client: Consumer) -> int:
+        topic = dead_letter_topic(self._group)
         count = 0
         for number in partitions(client, topic):
-            # One partition after the other, assigned by hand: whoever replays is alone at it.
-            at, end = _left(client, topic, number)
-            client.assign([TopicPartition(topic, number, at)])
-            while at < end:
+            # One partition after the other, assigned by hand: no other client replays at the same time.
+            start, end = _remaining(client, topic, number)
+            client.assign([TopicPartition(topic, number, start)])
+            while start < end:
                 records = [
-                    record for record in client.consume(min(MOST_RECORDS, end - at), WAIT_SECONDS) if _checked(record)
+                    record
+                    for record in client.consume(min(MAX_RECORDS, end - start), TIMEOUT_SECONDS)
+                    if _checked(record)
                 ]
                 due = [record for record in records if (record.offset() or 0) < end]
                 if not due:
                     break
-                self._send(replays_of(self._group), [(record, _unmarked(record)) for record in due])
-                at = (due[-1].offset() or 0) + 1
-                client.commit(offsets=[TopicPartition(topic, number, at)], asynchronous=False)
+                self._produce(replay_topic(self._group), [(record, _original_headers(record)) for record in due])
+                start = (due[-1].offset() or 0) + 1
+                client.commit(offsets=[TopicPartition(topic, number, start)], asynchronous=False)
                 count += len(due)
         return count
 
-    def _send(self, topic: str, records: Sequence[tuple[Message, list[Header]]]) -> None:
+    def _produce(self, topic: str, records: Sequence[tuple[Message, list[Header]]]) -> None:
         failures: list[object] = []
-        producer = Producer({**self._settings, "enable.idempotence": True, "message.timeout.ms": DELIVERY_MS})
+        producer = Producer({**self._settings, "enable.idempotence": True, "message.timeout.ms": DELIVERY_TIMEOUT_MS})
         for record, headers in records:
             producer.produce(
                 topic,
@@ -123,10 +125,10 @@ class DeadLetters:
             raise KafkaException(failures[0])
 
 
-def _left(client: Consumer, topic: str, number: int) -> tuple[int, int]:
-    """Answer where in a partition the client's group goes on, and where the partition ends now."""
-    [partition] = client.committed([TopicPartition(topic, number)], WAIT_SECONDS)
-    low, end = client.get_watermark_offsets(partition, WAIT_SECONDS)
+def _remaining(client: Consumer, topic: str, number: int) -> tuple[int, int]:
+    """Return the first offset of a partition that was not replayed, and its current end."""
+    [partition] = client.committed([TopicPartition(topic, number)], TIMEOUT_SECONDS)
+    low, end = client.get_watermark_offsets(partition, TIMEOUT_SECONDS)
     return max(partition.offset, low), end
 
 
@@ -136,5 +138,5 @@ def _checked(record: Message) -> bool:
     return True
 
 
-def _unmarked(record: Message) -> list[Header]:
-    return [(name, value) for name, value in headers_of(record) if not name.startswith(MARK)]
+def _original_headers(record: Message) -> list[Header]:
+    return [(name, value) for name, value in headers_of(record) if not name.startswith(HEADER_PREFIX)]

@@ -1,4 +1,4 @@
-"""An event as code sees it, and as a record of Kafka carries it: CloudEvents' binary content mode."""
+"""An event, and its Kafka record: CloudEvents in binary content mode."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,36 +12,36 @@ CONTENT_TYPE = "application/protobuf"
 SPECIFICATION = "1.0"
 
 Header = tuple[str, str | bytes | None]
-Told = TypeVar("Told", bound=Message)
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 class MalformedRecordError(Exception):
-    """The record is no event: an attribute is missing or its value is not the message that its type names."""
+    """The record is not an event: an attribute is missing, or the value is not a message of the event's type."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event(Generic[Told]):
-    """Something that happened. `id` is its own: an event that comes twice has it twice, and counts once."""
+class Event(Generic[MessageT]):
+    """Something that happened. An event that is delivered twice has the same `id` both times, and counts once."""
 
     id: str
     type: str
     source: str
     subject: str
     time: datetime
-    message: Told
+    message: MessageT
 
 
 def topic_of(message: Message | type[Message]) -> str:
-    """Answer the topic of a message's events: one for each package, "<package>.events"."""
+    """Return the topic of an event message: "<package>.events", one per package."""
     return f"{message.DESCRIPTOR.file.package}.events"
 
 
-def write_headers(event_id: str, kind: str, source: str, subject: str, time: datetime) -> dict[str, str]:
-    """Make the CloudEvents attributes of an event as a record's headers."""
+def write_headers(event_id: str, event_type: str, source: str, subject: str, time: datetime) -> dict[str, str]:
+    """Return the CloudEvents attributes of an event as the headers of a record."""
     return {
         "ce_specversion": SPECIFICATION,
         "ce_id": event_id,
-        "ce_type": kind,
+        "ce_type": event_type,
         "ce_source": source,
         "ce_subject": subject,
         "ce_time": time.isoformat(),
@@ -50,32 +50,34 @@ def write_headers(event_id: str, kind: str, source: str, subject: str, time: dat
 
 
 def headers_of(record: Record) -> list[Header]:
-    """Answer a record's headers."""
-    found = record.headers() or []
-    return list(found.items()) if isinstance(found, dict) else found
+    """Return the headers of a record."""
+    headers = record.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers
 
 
 def read_headers(headers: Iterable[Header]) -> dict[str, str]:
-    """Answer headers as text; a value that is none of UTF-8 gets marks in place of its bytes."""
+    """Return headers as text, with replacement characters for bytes that are not UTF-8."""
     return {
         name: value.decode(errors="replace") if isinstance(value, bytes) else value or "" for name, value in headers
     }
 
 
-def read_event(headers: Mapping[str, str], value: bytes | None, types: Mapping[str, type[Told]]) -> Event[Told] | None:
-    """Answer the event of a record; None if its type is none of `types`. Raises MalformedRecordError."""
+def read_event(
+    headers: Mapping[str, str], value: bytes | None, types: Mapping[str, type[MessageT]]
+) -> Event[MessageT] | None:
+    """Return the event in a record; None if its type is not in `types`. Raises MalformedRecordError."""
     try:
-        kind, event_id = headers["ce_type"], headers["ce_id"]
+        event_type, event_id = headers["ce_type"], headers["ce_id"]
         if not event_id:
             raise MalformedRecordError("ce_id is empty")
-        if kind not in types:
+        if event_type not in types:
             return None
         time = datetime.fromisoformat(headers["ce_time"])
         if time.tzinfo is None:
             raise MalformedRecordError("ce_time has no offset from UTC")
-        message = types[kind].FromString(value or b"")
+        message = types[event_type].FromString(value or b"")
     except KeyError as error:
         raise MalformedRecordError(f"the header {error} is missing") from error
     except (ValueError, DecodeError) as error:
         raise MalformedRecordError(f"{type(error).__name__}: {error}") from error
-    return Event(event_id, kind, headers.get("ce_source", ""), headers.get("ce_subject", ""), time, message)
+    return Event(event_id, event_type, headers.get("ce_source", ""), headers.get("ce_subject", ""), time, message)

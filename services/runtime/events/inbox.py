@@ -1,4 +1,4 @@
-"""The inbox: which events have had their effect, noted in the transaction of the effect. So each has it once."""
+"""The inbox: the events that took effect, recorded in the same transaction as the effect, so that each has one."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,10 +6,10 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.instants import Instant
+from services.runtime.storage.types import UtcDateTime
 
-# How long an event is remembered. A topic keeps records for 7 days (Kafka's default); what left it cannot come again.
-MEMORY = timedelta(days=14)
+# How long an event is remembered. A topic retains records for 7 days (Kafka's default); after that none is redelivered.
+RETENTION = timedelta(days=14)
 
 metadata = MetaData()
 inbox = Table(
@@ -17,22 +17,24 @@ inbox = Table(
     metadata,
     Column("event_id", String(255), primary_key=True),
     Column("type", String(255), nullable=False),
-    Column("receive_time", Instant, nullable=False, index=True),
+    Column("receive_time", UtcDateTime, nullable=False, index=True),
 )
 
 
-async def is_new(connection: AsyncConnection, event_id: str, kind: str) -> bool:
-    """Note the event in the caller's transaction; False if it was noted before, in whatever process."""
+async def record(connection: AsyncConnection, event_id: str, event_type: str) -> bool:
+    """Record an event in the caller's transaction. Returns False if a process has recorded it before."""
     try:
-        # A savepoint, for PostgreSQL ends a transaction at its first failure.
+        # A savepoint, because PostgreSQL aborts a transaction at its first error.
         async with connection.begin_nested():
-            await connection.execute(insert(inbox).values(event_id=event_id, type=kind, receive_time=datetime.now(UTC)))
+            await connection.execute(
+                insert(inbox).values(event_id=event_id, type=event_type, receive_time=datetime.now(UTC))
+            )
     except IntegrityError:
         return False
     return True
 
 
-async def forget(connection: AsyncConnection) -> int:
-    """Remove what is older than MEMORY and answer how many rows those were."""
-    gone = await connection.execute(delete(inbox).where(inbox.c.receive_time < datetime.now(UTC) - MEMORY))
-    return gone.rowcount
+async def delete_expired(connection: AsyncConnection) -> int:
+    """Delete entries older than RETENTION and return how many there were."""
+    expired = inbox.c.receive_time < datetime.now(UTC) - RETENTION
+    return (await connection.execute(delete(inbox).where(expired))).rowcount

@@ -1,7 +1,7 @@
-"""The outbox: an event is written in the transaction of the change that it tells of, and published after it.
+"""The outbox: an event is stored in the transaction of the change that it describes, and published afterwards.
 
-Its columns have the names that Debezium's outbox router reads, so that a change-data-capture connector could take the
-relay's place. Rows leave the table once Kafka has them.
+The columns have the names that Debezium's outbox router expects, so that a change-data-capture connector could replace
+the relay. Rows are deleted once Kafka has them.
 """
 
 import uuid
@@ -30,15 +30,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.database import Database
 from services.runtime.events.event import topic_of, write_headers
-from services.runtime.instants import Instant
+from services.runtime.storage.database import Database
+from services.runtime.storage.types import UtcDateTime
 
 metadata = MetaData()
 outbox = Table(
     "outbox",
     metadata,
-    # The sequence in which rows are published. SQLite counts up in columns of its own kind alone.
+    # The order in which rows are published. SQLite autoincrements only columns of its type INTEGER.
     Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("id", String(36), nullable=False, unique=True),
     Column("aggregatetype", String(255), nullable=False),
@@ -47,22 +47,22 @@ outbox = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("source", String(255), nullable=False),
     Column("subject", String(255), nullable=False),
-    Column("timestamp", Instant, nullable=False),
+    Column("timestamp", UtcDateTime, nullable=False),
     Column("tracingspancontext", String(255), nullable=False),
 )
-# One row: which relay publishes now. All replicas of a service have one outbox, and one of them at a time empties it.
+# One row: the relay that currently publishes. The replicas of a service share one outbox; one at a time empties it.
 lease = Table(
     "outbox_lease",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("holder", String(36), nullable=False),
-    Column("until", Instant, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A row of the outbox as the relay sends it: `id` is the event's own, `key` keeps its neighbours in sequence."""
+class OutboxRecord:
+    """A row of the outbox as the relay sends it. `id` is the event's; records with the same `key` stay in order."""
 
     id: str
     topic: str
@@ -72,7 +72,7 @@ class Letter:
 
 
 class Outbox:
-    """Writes events. `source` is their ce_source, for example "//orders.shop.example"."""
+    """Stores events. `source` is their ce_source, for example "//orders.shop.example"."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -80,10 +80,10 @@ class Outbox:
     async def add(
         self, connection: AsyncConnection, message: Message, *, key: str, subject: str, time: datetime | None = None
     ) -> str:
-        """Write an event in the caller's transaction and answer its id; it is published after the commit.
+        """Store an event in the caller's transaction and return its id. It is published after the commit.
 
-        Events with one `key` are published in the sequence of their transactions. `subject` is the resource name of
-        what it happened to, `time` when it happened: now, if it is not given.
+        Events with the same `key` are published in the order of their transactions. `subject` is the name of the
+        resource that the event is about. `time` is when it happened, by default now.
         """
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
@@ -105,39 +105,39 @@ class Outbox:
 
 
 async def report_outbox(database: Database) -> dict[str, object]:
-    """Answer how many events are not published yet, and when the eldest of them happened."""
+    """Return the number of unpublished events, and the time of the oldest one."""
     async with database.read() as connection:
-        found = await connection.execute(select(func.count(), func.min(outbox.c.timestamp)).select_from(outbox))
-        count, eldest = found.one()
-    return {"waiting": count, "eldest": eldest and eldest.isoformat()}
+        query = select(func.count(), func.min(outbox.c.timestamp)).select_from(outbox)
+        count, oldest = (await connection.execute(query)).one()
+    return {"waiting": count, "eldest": oldest and oldest.isoformat()}
 
 
-async def claim(connection: AsyncConnection, holder: str, period: timedelta) -> bool:
-    """Take the lease for `period` from now, or prolong it; False if another relay has it."""
+async def acquire_lease(connection: AsyncConnection, holder: str, period: timedelta) -> bool:
+    """Acquire or extend the lease until `period` from now. Returns False if another relay holds it."""
     now = datetime.now(UTC)
     free = or_(lease.c.holder == holder, lease.c.until < now)
-    taken = await connection.execute(update(lease).where(free).values(holder=holder, until=now + period))
-    return taken.rowcount == 1
+    updated = await connection.execute(update(lease).where(free).values(holder=holder, until=now + period))
+    return updated.rowcount == 1
 
 
-async def release(connection: AsyncConnection, holder: str) -> None:
-    """Give the lease back, if `holder` has it."""
+async def release_lease(connection: AsyncConnection, holder: str) -> None:
+    """Release the lease if `holder` holds it."""
     await connection.execute(update(lease).where(lease.c.holder == holder).values(until=datetime.now(UTC)))
 
 
-async def first(connection: AsyncConnection, limit: int) -> list[Letter]:
-    """Answer up to `limit` of the events that are to be published next."""
+async def next_records(connection: AsyncConnection, limit: int) -> list[OutboxRecord]:
+    """Return up to `limit` records to publish next, in order."""
     rows = await connection.execute(select(outbox).order_by(outbox.c.position).limit(limit))
-    return [_letter(row) for row in rows]
+    return [_record(row) for row in rows]
 
 
-async def remove(connection: AsyncConnection, letters: Sequence[Letter]) -> None:
-    """Remove what Kafka has."""
-    await connection.execute(delete(outbox).where(outbox.c.id.in_([letter.id for letter in letters])))
+async def delete_published(connection: AsyncConnection, records: Sequence[OutboxRecord]) -> None:
+    """Delete records that Kafka has."""
+    await connection.execute(delete(outbox).where(outbox.c.id.in_([record.id for record in records])))
 
 
-def _letter(row: Row[Any]) -> Letter:
+def _record(row: Row[Any]) -> OutboxRecord:
     headers = write_headers(row.id, row.type, row.source, row.subject, row.timestamp)
     if row.tracingspancontext:
         headers["traceparent"] = row.tracingspancontext
-    return Letter(row.id, row.aggregatetype, row.aggregateid, headers, row.payload)
+    return OutboxRecord(row.id, row.aggregatetype, row.aggregateid, headers, row.payload)

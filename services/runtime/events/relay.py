@@ -1,8 +1,7 @@
-"""The relay: carries events from the outbox to Kafka, in their sequence, each at least once.
+"""The relay: publishes the events of the outbox to Kafka, in order, each at least once.
 
-It is woken by every commit of its own process, and looks by the clock for what another replica, or a process that
-died, has left. While Kafka is away the events that were taken wait in the client, which connects anew by itself, and
-the others in the outbox: no call waits for them.
+Every commit of its own process wakes it, and a poll finds what other replicas, or a process that died, have left. While
+Kafka is down, events wait in the Kafka client, which reconnects by itself, and in the outbox. No call waits for them.
 """
 
 import asyncio
@@ -13,18 +12,18 @@ from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from services.runtime.database import Database
 from services.runtime.events import outbox
-from services.runtime.events.outbox import Letter
+from services.runtime.events.outbox import OutboxRecord
+from services.runtime.storage.database import Database
 
-# Events in one go: two commits of ours and one round trip to Kafka are shared by so many.
-MOST_LETTERS = 500
-# How often it looks without having been woken.
-LOOK_SECONDS = 1.0
-# How long a relay that died keeps the others from its work, and how long it waits before it prolongs its lease.
+# Records per batch; a batch costs two commits and one round trip to Kafka.
+MAX_BATCH_RECORDS = 500
+# How often the relay looks for records of other processes.
+POLL_INTERVAL_SECONDS = 1.0
+# How long the lease of a relay that died keeps other relays from publishing.
 LEASE = timedelta(seconds=15)
-# How long a thread waits for Kafka before it looks whether it is still wanted.
-SLICE_SECONDS = 0.25
+# How long a thread waits for Kafka before it checks whether the lease needs extending, or the process is stopping.
+FLUSH_SLICE_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +32,24 @@ class Relay:
     """The relay of one process."""
 
     def __init__(self, database: Database, kafka: Mapping[str, str]) -> None:
-        """`kafka` is what the client needs to find Kafka, by librdkafka's names."""
+        """`kafka` holds the librdkafka settings of the client."""
         self._database = database
         self._settings = kafka
         self._holder = str(uuid.uuid4())
-        self._woken = asyncio.Event()
-        database.after_write(self._woken.set)
+        self._wake = asyncio.Event()
+        database.after_write(self._wake.set)
 
-    async def look(self) -> None:
-        """Have it look for what other processes have left."""
-        self._woken.set()
+    async def wake(self) -> None:
+        """Wake the relay, so that it looks for records of other processes."""
+        self._wake.set()
 
     async def run(self) -> None:
-        """Publish until cancelled. Raises KafkaException if the client fails for good: then run it anew."""
+        """Publish until cancelled. Raises KafkaException if the client fails for good; then run it again."""
         producer = Producer(
             {
                 **self._settings,
                 "enable.idempotence": True,
-                # An event is given up by nobody: one that failed alone would let its followers overtake it.
+                # Never give up on an event: the ones behind it would overtake it.
                 "message.timeout.ms": 0,
                 "linger.ms": 0,
             },
@@ -58,54 +57,54 @@ class Relay:
         )
         try:
             while True:
-                await self._woken.wait()
-                self._woken.clear()
-                while await self._publish(producer):
+                await self._wake.wait()
+                self._wake.clear()
+                while await self._publish_batch(producer):
                     pass
         finally:
-            # What Kafka does not have yet stays in the outbox.
+            # Records that Kafka has not confirmed stay in the outbox.
             producer.purge(blocking=False)
 
-    async def _publish(self, producer: Producer) -> bool:
-        """Publish what comes next; whether there may be more."""
+    async def _publish_batch(self, producer: Producer) -> bool:
+        """Publish the next batch. Returns whether there may be more."""
         async with self._database.read() as connection:
-            if not await outbox.first(connection, 1):
+            if not await outbox.next_records(connection, 1):
                 return False
         async with self._database.write(shared=True) as connection:
-            if not await outbox.claim(connection, self._holder, LEASE):
+            if not await outbox.acquire_lease(connection, self._holder, LEASE):
                 return False
-            letters = await outbox.first(connection, MOST_LETTERS)
-        await self._send(producer, letters)
+            records = await outbox.next_records(connection, MAX_BATCH_RECORDS)
+        await self._send(producer, records)
         async with self._database.write(shared=True) as connection:
-            await outbox.remove(connection, letters)
-            if not await outbox.first(connection, 1):
-                await outbox.release(connection, self._holder)
-        logger.info("events published", extra={"events": len(letters)})
+            await outbox.delete_published(connection, records)
+            if not await outbox.next_records(connection, 1):
+                await outbox.release_lease(connection, self._holder)
+        logger.info("events published", extra={"events": len(records)})
         return True
 
-    async def _send(self, producer: Producer, letters: Sequence[Letter]) -> None:
-        """Give the letters to Kafka and wait until it has them all. Raises KafkaException."""
+    async def _send(self, producer: Producer, records: Sequence[OutboxRecord]) -> None:
+        """Send the records and wait until Kafka has confirmed all of them. Raises KafkaException."""
         failures: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is not None:
                 failures.append(error)
 
-        for letter in letters:
+        for record in records:
             producer.produce(
-                letter.topic,
-                value=letter.payload,
-                key=letter.key,
-                headers=[*letter.headers.items()],
+                record.topic,
+                value=record.payload,
+                key=record.key,
+                headers=[*record.headers.items()],
                 on_delivery=delivered,
             )
-        prolonged = datetime.now(UTC)
-        while await asyncio.to_thread(producer.flush, SLICE_SECONDS):
-            if datetime.now(UTC) - prolonged > LEASE / 3:
-                prolonged = datetime.now(UTC)
-                logger.warning("Kafka has not taken the events yet", extra={"events": len(letters)})
+        lease_time = datetime.now(UTC)
+        while await asyncio.to_thread(producer.flush, FLUSH_SLICE_SECONDS):
+            if datetime.now(UTC) - lease_time > LEASE / 3:
+                lease_time = datetime.now(UTC)
+                logger.warning("Kafka has not accepted the events yet", extra={"events": len(records)})
                 async with self._database.write(shared=True) as connection:
-                    # Whoever took it meanwhile publishes these events too; consumers know them by their ids.
-                    await outbox.claim(connection, self._holder, LEASE)
+                    # A relay that took over the lease publishes these events too; consumers compare their ids.
+                    await outbox.acquire_lease(connection, self._holder, LEASE)
         if failures:
             raise KafkaException(failures[0])

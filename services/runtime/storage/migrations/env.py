@@ -1,4 +1,4 @@
-"""Alembic's environment, the same for every service: runs migrations in the transaction that database.py began."""
+"""The Alembic environment of all services: runs migrations in the transaction that database.py opened."""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
 """The error table: which exception reaches the caller as which gRPC status, with which google.rpc details.
 
-A refusal always carries google.rpc.ErrorInfo (reason, domain, metadata), so that callers need not read texts. What is
-not in the table is a defect of ours: the caller gets INTERNAL and an id to quote, the log the exception under that id.
+Every error carries google.rpc.ErrorInfo (reason, domain, metadata), so that callers need not parse texts. An exception
+that is not in the table is a bug: the caller gets INTERNAL and an id to quote, the log has the exception with that id.
 """
 
 import logging
@@ -17,26 +17,22 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.runtime.failures import (
-    DatabaseBusyError,
-    DatabaseUnavailableError,
-    StoppingError,
-    WriteConflictError,
-)
-from services.runtime.requests import RequestIdReusedError
-from services.runtime.validation import InvalidFieldsError, Violation
+from services.runtime.rpc.streams import StoppingError
+from services.runtime.rpc.validation import InvalidFieldsError, Violation
+from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
+from services.runtime.storage.idempotency import RequestIdReusedError
 
-# Statuses travel in HTTP/2 headers, and peers bound those (gRPC itself at 8 KiB): a long list is cut, never the call.
-MOST_VIOLATIONS = 25
+# Statuses travel in HTTP/2 headers, whose size peers limit (gRPC: 8 KiB). A long list is cut, so the call still ends.
+MAX_VIOLATIONS = 25
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """How one kind of domain error is told: the status, the reason (UPPER_SNAKE_CASE), and details beside ErrorInfo.
+class ErrorStatus:
+    """The gRPC status of one exception: its code, its reason (UPPER_SNAKE_CASE), and details besides ErrorInfo.
 
-    The text is the exception's own. An attribute `metadata` of the exception (str to str) becomes ErrorInfo's.
+    The message is the exception's text. An attribute `metadata` of the exception (str to str) becomes ErrorInfo's.
     """
 
     code: grpc.StatusCode
@@ -44,24 +40,24 @@ class Refusal:
     details: Callable[[Any], Iterable[Message]] = lambda _: ()
 
 
-# What any service may have to say, whatever its business.
-COMMON: Mapping[type[Exception], Refusal] = {
-    InvalidFieldsError: Refusal(
+# The errors that every service may return.
+COMMON: Mapping[type[Exception], ErrorStatus] = {
+    InvalidFieldsError: ErrorStatus(
         grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS", lambda error: [bad_request(error.violations)]
     ),
-    RequestIdReusedError: Refusal(
+    RequestIdReusedError: ErrorStatus(
         grpc.StatusCode.INVALID_ARGUMENT,
         "REQUEST_ID_REUSED",
         lambda _: [bad_request([Violation("request_id", "was used for another request")])],
     ),
-    DatabaseBusyError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_BUSY"),
-    DatabaseUnavailableError: Refusal(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
-    StoppingError: Refusal(grpc.StatusCode.UNAVAILABLE, "STOPPING"),
-    # Whoever sends the request again, under the same request_id, begins from what is there now.
-    WriteConflictError: Refusal(grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
+    DatabaseBusyError: ErrorStatus(grpc.StatusCode.UNAVAILABLE, "DATABASE_BUSY"),
+    DatabaseUnavailableError: ErrorStatus(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE"),
+    StoppingError: ErrorStatus(grpc.StatusCode.UNAVAILABLE, "STOPPING"),
+    # A caller that sends the request again, with the same request_id, starts from the state as it is then.
+    WriteConflictError: ErrorStatus(grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
 }
 
-# A peer's failure that says nothing wrong about us passes through, so that the mesh and the caller see what it is.
+# A peer's failure with one of these codes is not our bug. It is passed on, so that the mesh and the caller can react.
 PASSED_ON = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -73,22 +69,22 @@ PASSED_ON = frozenset(
 
 
 class ErrorTable:
-    """One service's table: its own refusals and the common ones."""
+    """The errors of one service: its own and the common ones."""
 
-    def __init__(self, domain: str, refusals: Mapping[type[Exception], Refusal] | None = None) -> None:
+    def __init__(self, domain: str, statuses: Mapping[type[Exception], ErrorStatus] | None = None) -> None:
         """`domain` is ErrorInfo's, for example "inventory.shop.example"."""
         self._domain = domain
-        self._refusals = {**COMMON, **(refusals or {})}
+        self._statuses = {**COMMON, **(statuses or {})}
 
     def status(self, error: Exception) -> status_pb2.Status:
-        """Make the status that the caller gets for `error`, and log it if it is a defect."""
-        refusal = next((self._refusals[kind] for kind in type(error).__mro__ if kind in self._refusals), None)
-        if refusal is not None:
+        """Return the status that the caller gets for `error`. Logs the error if it is a bug."""
+        entry = next((self._statuses[kind] for kind in type(error).__mro__ if kind in self._statuses), None)
+        if entry is not None:
             metadata = getattr(error, "metadata", {})
-            return self._status(refusal.code, str(error), refusal.reason, metadata, refusal.details(error))
+            return self._status(entry.code, str(error), entry.reason, metadata, entry.details(error))
         if isinstance(error, grpc.aio.AioRpcError) and error.code() in PASSED_ON:
             logger.warning("a peer failed: %s", error.code().name, extra={"peer_details": error.details()})
-            return self._status(error.code(), "a service that this call needs did not answer", "DEPENDENCY_FAILED")
+            return self._status(error.code(), "a service that this call needs did not respond", "DEPENDENCY_FAILED")
         error_id = uuid.uuid4().hex
         logger.error("unexpected %s", type(error).__name__, exc_info=error, extra={"error_id": error_id})
         return self._status(grpc.StatusCode.INTERNAL, f"internal error {error_id}", "INTERNAL", {"error_id": error_id})
@@ -111,11 +107,11 @@ class ErrorTable:
 
 
 def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
-    """Fill each of `details` from an error of a peer's; what the error does not carry stays empty.
+    """Fill each of `details` from a peer's error. A detail that the error does not carry stays empty.
 
-    It carries none if the mesh answered in the peer's place.
+    An error that the mesh returned in the peer's place carries none.
     """
-    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
+    # The stubs of grpcio-status only know synchronous calls; the error has everything that is read.
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     for packed in status.details if status is not None else ():
         for detail in details:
@@ -123,10 +119,10 @@ def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
 
 
 def bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:
-    """Make the details of a request whose fields offend: the first MOST_VIOLATIONS of them."""
+    """Return the details of a request with invalid fields: the first MAX_VIOLATIONS of them."""
     return error_details_pb2.BadRequest(
         field_violations=[
             error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in list(violations)[:MOST_VIOLATIONS]
+            for violation in list(violations)[:MAX_VIOLATIONS]
         ]
     )

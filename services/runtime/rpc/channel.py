@@ -1,27 +1,27 @@
-"""Channels to other services: where to dial and under which name, and nothing that the mesh decides."""
+"""Channels to other services: which address to dial under which name. The mesh decides everything else."""
 
 import grpc.aio
 
 from services.runtime import telemetry
 from services.runtime.config import Settings
-from services.runtime.deadline import StreamDeadline, UnaryDeadline
+from services.runtime.rpc.deadlines import StreamDeadline, UnaryDeadline
 
-# Port of every service's `grpc` Service port.
+# The `grpc` port of every Kubernetes Service.
 PORT = 50051
 
 
-def channel(settings: Settings, service: str) -> grpc.aio.Channel:
-    """Open a plaintext channel to `service`, for example "catalog"; close it when done.
+def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
+    """Open a plaintext channel to `service`, for example "catalog". The caller closes it.
 
-    It dials `<SERVICE>_TARGET` if that is set (no mesh), or GRPC_EGRESS under the service's own authority (a sidecar
-    that listens on an address), or the service's cluster name (a sidecar that captures). Encryption, retries, timeouts
-    and balancing are the sidecar's.
+    The address is `<SERVICE>_TARGET` if that is set (no mesh); else GRPC_EGRESS, with the service's own authority (a
+    sidecar that listens on an address); else the service's cluster name (a sidecar that captures traffic). The sidecar
+    adds TLS, retries, timeouts and load balancing.
     """
     host = f"{service}.{settings.namespace}.svc.cluster.local"
     target = settings.targets.get(service.upper().replace("-", "_"))
     options: list[tuple[str, str | int]] = [
         ("grpc.enable_retries", 0),
-        # An http_proxy in the environment is for the world outside, not for the mesh.
+        # An http_proxy in the environment is meant for the internet, not for the mesh.
         ("grpc.enable_http_proxy", 0),
         ("grpc.service_config_disable_resolution", 1),
     ]

@@ -1,4 +1,4 @@
-"""Around every inbound call: note its deadline, validate its request, tell its errors by the table, log its end."""
+"""The interceptor around every inbound call: deadline, logged-in user, validation, errors, access log."""
 
 import asyncio
 import logging
@@ -11,31 +11,30 @@ from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
 from typing_extensions import override
 
-from services.runtime.deadline import set_deadline
-from services.runtime.errors import ErrorTable
-from services.runtime.principal import set_principal
-from services.runtime.rules import validate
-from services.runtime.streams import until_stopping
-from services.runtime.validation import InvalidFieldsError, Violation
+from services.runtime.rpc.deadlines import set_deadline
+from services.runtime.rpc.errors import ErrorTable
+from services.runtime.rpc.principal import set_principal
+from services.runtime.rpc.streams import until_stopping
+from services.runtime.rpc.validation import InvalidFieldsError, Violation, validate
 
 HEALTH = "/grpc.health.v1.Health/"
 
 access = logging.getLogger("access")
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-# Generic in the stubs alone, hence the quotes.
+# Generic only in the stubs, hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class _Malformed:
-    """Stands for a request whose bytes are no message of its type."""
+    """Replaces a request whose bytes cannot be decoded."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler but that of health checks, which has no errors and would fill the log."""
+    """Wraps every method except health checks, which have no errors and would fill the log."""
 
     def __init__(self, errors: ErrorTable, stopping: asyncio.Event) -> None:
-        """`stopping` is set as soon as the process is to end."""
+        """`stopping` is set when the process starts to stop."""
         self._errors = errors
         self._stopping = stopping
 
@@ -51,44 +50,44 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return handler
         decode, encode = handler.request_deserializer, handler.response_serializer
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(self._one(method, handler.unary_unary), _lenient(decode), encode)
+            unary = self._unary(method, handler.unary_unary)
+            return grpc.unary_unary_rpc_method_handler(unary, _lenient(decode), encode)
         if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(
-                self._many(method, handler.unary_stream), _lenient(decode), encode
-            )
+            stream = self._stream(method, handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(stream, _lenient(decode), encode)
         if handler.stream_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(self._one(method, handler.stream_unary), decode, encode)
+            return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.stream_unary), decode, encode)
         if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(self._many(method, handler.stream_stream), decode, encode)
+            return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), decode, encode)
         return handler
 
-    def _one(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
+    def _unary(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
         async def call(request: object, context: Context) -> object:
             with _Call(method, context):
                 try:
-                    return await serve(_checked(request), context)
-                except Exception as error:  # noqa: BLE001  # the table tells every one of them
-                    await self._refuse(error, context)
+                    return await serve(_validated(request), context)
+                except Exception as error:  # noqa: BLE001  # the table has a status for every exception
+                    await self._abort(error, context)
 
         return call
 
-    def _many(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
+    def _stream(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
         async def call(request: object, context: Context) -> AsyncIterator[object]:
             with _Call(method, context):
                 try:
-                    async for response in until_stopping(serve(_checked(request), context), self._stopping):
+                    async for response in until_stopping(serve(_validated(request), context), self._stopping):
                         yield response
-                except Exception as error:  # noqa: BLE001  # the table tells every one of them
-                    await self._refuse(error, context)
+                except Exception as error:  # noqa: BLE001  # the table has a status for every exception
+                    await self._abort(error, context)
 
         return call
 
-    async def _refuse(self, error: Exception, context: Context) -> NoReturn:
+    async def _abort(self, error: Exception, context: Context) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):
             raise error
         status = rpc_status.to_status(self._errors.status(error))
-        # abort() with nothing sent before answers in a single header frame (Trailers-Only). Only there does the mesh
-        # see the status; set_code() and return would hide it from retries and outlier detection.
+        # abort() before any response sends a single header frame (Trailers-Only). Only there does the mesh see the
+        # status; set_code() and return would hide it from retries and outlier detection.
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 
@@ -107,9 +106,9 @@ class _Call:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         cancelled = kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit)
-        # The stubs leave out that it is None as long as the call goes well.
-        told: grpc.StatusCode | None = self._context.code()
-        code = grpc.StatusCode.CANCELLED if cancelled else told or grpc.StatusCode.OK
+        # The stubs omit that the code is None as long as the call succeeds.
+        status: grpc.StatusCode | None = self._context.code()
+        code = grpc.StatusCode.CANCELLED if cancelled else status or grpc.StatusCode.OK
         duration = round((time.perf_counter() - self._start) * 1000, 3)
         access.info(
             "%s %s",
@@ -120,7 +119,7 @@ class _Call:
 
 
 def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], object] | None:
-    """Make _Malformed of bytes that `decode` refuses: gRPC would tell them as UNKNOWN, with Python's text."""
+    """Return a decoder that returns _Malformed on errors: gRPC itself would send UNKNOWN with Python's text."""
     if decode is None:
         return None
 
@@ -133,10 +132,10 @@ def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], obje
     return call
 
 
-def _checked(request: object) -> object:
+def _validated(request: object) -> object:
     if isinstance(request, _Malformed):
         raise InvalidFieldsError([Violation("request", "must be a message of its type")])
-    # Of a stream of requests this is the iterator. Reflection alone takes one, and its contract has no rules.
+    # A stream of requests is an iterator. Only reflection takes one, and its contract has no rules.
     if isinstance(request, Message):
         validate(request)
     return request

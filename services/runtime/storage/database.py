@@ -1,4 +1,4 @@
-"""A service's own database: transactions and migrations, the same on SQLite and on PostgreSQL."""
+"""A service's database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,34 +15,34 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.runtime import postgresql, sqlite
 from services.runtime.config import ConfigError
-from services.runtime.failures import DatabaseBusyError
+from services.runtime.storage import postgresql, sqlite
+from services.runtime.storage.failures import DatabaseBusyError
 
-ENVIRONMENT = Path(__file__).parent / "migrations"
+ALEMBIC_ENVIRONMENT = Path(__file__).parent / "migrations"
 
 logger = logging.getLogger(__name__)
 
 
-class Kind(Protocol):
-    """What differs between databases: SQLite and PostgreSQL."""
+class Backend(Protocol):
+    """What differs between SQLite and PostgreSQL."""
 
     engine: AsyncEngine
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Begin a transaction that sees one state of the database."""
+        """Open a transaction that reads one snapshot of the database."""
 
     def write(self, *, shared: bool) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Begin a transaction that may write: alone in the database, or beside others that are `shared`."""
+        """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
 
     def migrate(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Begin the transaction of the migrations; processes that do so at the same time take turns."""
+        """Open the transaction of the migrations. Only one process at a time has it."""
 
     def failure(self, error: DBAPIError) -> Exception | None:
-        """Answer what has befallen the transaction; None if one of its statements is at fault."""
+        """Return the failure of the database that caused `error`; None if the statement is to blame."""
 
     def is_unusable(self, error: DBAPIError) -> bool:
-        """Answer whether the database itself, or the URL's way to it, is at fault."""
+        """Return whether `error` means that the database cannot be used at all, for example because of its URL."""
 
 
 class Database:
@@ -51,80 +51,79 @@ class Database:
     Both raise DatabaseBusyError, WriteConflictError and DatabaseUnavailableError.
     """
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._after_write: list[Callable[[], None]] = []
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that sees one state of the database, and changes nothing."""
-        with self._told():
-            async with self._kind.read() as connection:
+        """Open a read-only transaction on one snapshot of the database."""
+        with self._translate_errors():
+            async with self._backend.read() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that may change the database; the only such one, in whatever process.
+        """Open a transaction that may write; no other process writes at the same time.
 
-        A `shared` one runs beside other shared ones where the database can do so. It decides by rows that it has locked
-        (`with_for_update`, in an order that all keep to) and by names that it holds (`hold`), and by nothing else.
+        `shared` transactions run concurrently if the database can do so. They must base decisions only on rows that
+        they locked (`with_for_update`, always in the same order) and on names that they locked (`lock_name`).
         """
-        with self._told():
-            async with self._kind.write(shared=shared) as connection:
+        with self._translate_errors():
+            async with self._backend.write(shared=shared) as connection:
                 yield connection
-        for call in self._after_write:
-            call()
+        for callback in self._after_write:
+            callback()
 
-    def after_write(self, call: Callable[[], None]) -> None:
-        """Have `call` called after each commit of a `write` of this process; it must not raise."""
-        self._after_write.append(call)
+    def after_write(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after each `write` that this process commits. It must not raise."""
+        self._after_write.append(callback)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._kind.engine.dispose()
+        """Close all connections."""
+        await self._backend.engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except PoolTimeout as error:
             raise DatabaseBusyError from error
         except DBAPIError as error:
-            failure = self._kind.failure(error)
+            failure = self._backend.failure(error)
             if failure is None:
                 raise
             raise failure from error
 
 
 async def open_database(url: str, versions: Path) -> Database:
-    """Open the database at `url` and bring it to the newest of the migrations in the folder `versions`.
+    """Open the database at `url` and run the migrations in the folder `versions` that it lacks.
 
-    One that newer code has brought further stays as it is.
-    Processes that do so at the same time take turns. Raises ConfigError if the database cannot be used.
+    A database that newer code has migrated further stays as it is. Raises ConfigError if the database cannot be used.
     """
-    kind = _kind(url)
+    backend = _backend(url)
     try:
-        async with kind.migrate() as connection:
+        async with backend.migrate() as connection:
             await connection.run_sync(_migrate, versions)
     except (DBAPIError, OSError) as error:
-        await kind.engine.dispose()
-        if isinstance(error, DBAPIError) and not kind.is_unusable(error):
+        await backend.engine.dispose()
+        if isinstance(error, DBAPIError) and not backend.is_unusable(error):
             raise
         cause = error.orig if isinstance(error, DBAPIError) else error
-        # The query may hold secrets, as the password may.
-        told = kind.engine.url.set(query={}).render_as_string()
-        raise ConfigError(f"DATABASE_URL: cannot use {told}: {' '.join(str(cause).split())}") from error
+        # The query of the URL may hold secrets, as the password does.
+        safe_url = backend.engine.url.set(query={}).render_as_string()
+        raise ConfigError(f"DATABASE_URL: cannot use {safe_url}: {' '.join(str(cause).split())}") from error
     except BaseException:
-        await kind.engine.dispose()
+        await backend.engine.dispose()
         raise
-    return Database(kind)
+    return Database(backend)
 
 
-def _kind(text: str) -> Kind:
+def _backend(text: str) -> Backend:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        # The text may hold a password and is therefore not repeated.
+        # The text may hold a password, so it is not repeated.
         forms = f"{sqlite.DRIVER}:///<path> or {postgresql.DRIVER}://<role>:<password>@<host>/<database>"
         raise ConfigError(f"DATABASE_URL: not a URL of the form {forms}") from error
     if url.drivername == sqlite.DRIVER:
@@ -138,17 +137,17 @@ def _kind(text: str) -> Kind:
 def _migrate(connection: Connection, versions: Path) -> None:
     config = Config()
     for name, value in {
-        "script_location": str(ENVIRONMENT),
+        "script_location": str(ALEMBIC_ENVIRONMENT),
         "version_locations": str(versions),
         "path_separator": "newline",
     }.items():
         config.set_main_option(name, value.replace("%", "%%"))
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    reached = set(MigrationContext.configure(connection).get_current_heads())
-    # During a rollout, and after one that was taken back, older code starts on what newer code has migrated: migrations
-    # only add what older code can do without, so there is nothing to be done.
-    if reached <= known:
+    applied = set(MigrationContext.configure(connection).get_current_heads())
+    # During a rollout, and after one was rolled back, older code starts on a database that newer code has migrated.
+    # Migrations only add what older code can do without, so there is nothing to do.
+    if applied <= known:
         command.upgrade(config, "head")
     else:
-        logger.warning("the database was migrated by newer code", extra={"revisions": sorted(reached - known)})
+        logger.warning("the database was migrated by newer code", extra={"revisions": sorted(applied - known)})

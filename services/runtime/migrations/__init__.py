@@ -1,1 +1,0 @@
-"""Alembic's environment; each service keeps its own versions in services/<name>/migrations."""

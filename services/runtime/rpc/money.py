@@ -1,0 +1,18 @@
+"""google.type.Money as whole cents: the integers that services store and calculate with."""
+
+from google.type import money_pb2
+
+# Nanos in a cent. Every currency that the contracts allow has cents; others would need a unit of their own.
+CENT_NANOS = 10_000_000
+
+
+def to_cents(money: money_pb2.Money) -> int:
+    """Convert an amount to cents; `money.nanos` must be a multiple of CENT_NANOS."""
+    return money.units * 100 + money.nanos // CENT_NANOS
+
+
+def from_cents(cents: int, currency: str) -> money_pb2.Money:
+    """Convert cents to a message. Units and nanos have the same sign, as google.type.Money requires."""
+    units, rest = divmod(abs(cents), 100)
+    sign = -1 if cents < 0 else 1
+    return money_pb2.Money(currency_code=currency, units=sign * units, nanos=sign * rest * CENT_NANOS)

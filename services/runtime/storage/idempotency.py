@@ -1,0 +1,173 @@
+"""Requests that may be sent again: each takes effect once, and its reply is stored together with the effect.
+
+The request's row and its effect are one transaction, so neither exists without the other, whenever a process dies.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, String, Table, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.storage.database import Database
+from services.runtime.storage.locks import lock_name
+from services.runtime.storage.types import UtcDateTime
+
+# How long a request is remembered. Clients that got no reply send it again for minutes, a saga's recovery for seconds.
+# An operator who returns from vacation and resumes an order needs the longest.
+RETENTION = timedelta(days=30)
+# Rows deleted per transaction: milliseconds, during which other writers of SQLite wait.
+DELETE_BATCH = 500
+
+# In a MetaData of its own: every service's first migration creates the same table.
+requests = Table(
+    "requests",
+    MetaData(),
+    Column("request_id", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("resource_id", String(64), nullable=False),
+    Column("create_time", UtcDateTime, nullable=False),
+    # NULL if a repeated request gets the resource as it is now, and in rows of older code, which stored no replies.
+    Column("reply", LargeBinary),
+    Index("requests_by_create_time", "create_time"),
+)
+
+
+class RequestIdReusedError(Exception):
+    """The request_id was used before, by another method or with other content."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"the request_id {request_id!r} was used for another request")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """Identifies a request: the `id` that its caller chose, and a `digest` (SHA-256) of its method and content."""
+
+    id: str
+    digest: bytes
+
+
+class Resource(Protocol):
+    """Something that a request creates or changes."""
+
+    @property
+    def id(self) -> str:
+        """The id in its resource name."""
+
+
+ResourceT = TypeVar("ResourceT", bound=Resource)
+ReplyT = TypeVar("ReplyT", bound=Message)
+
+
+class IdempotentRequests(Generic[ResourceT, ReplyT]):
+    """Carries out each request once, in one transaction, and repeats the stored reply if the request comes again."""
+
+    def __init__(
+        self,
+        database: Database,
+        find: Callable[[AsyncConnection, str], Awaitable[ResourceT]],
+        to_reply: Callable[[ResourceT], ReplyT],
+    ) -> None:
+        """`find` reads a resource by its id. `to_reply` builds the reply; it is stored, so it must hold no secret."""
+        self._database = database
+        self._find = find
+        self._to_reply = to_reply
+
+    async def run(
+        self, key: RequestKey, change: Callable[[AsyncConnection], Awaitable[ResourceT]], *, shared: bool = True
+    ) -> ReplyT:
+        """Run `change` in a write transaction and return the reply about its result, or the stored reply.
+
+        `shared` is that of Database.write. Raises RequestIdReusedError. A change that raises is not remembered.
+        """
+        async with self._database.write(shared=shared) as connection:
+            return await reply_once(
+                connection, key, partial(change, connection), partial(self._find, connection), self._to_reply
+            )
+
+
+async def reply_once(
+    connection: AsyncConnection,
+    key: RequestKey,
+    change: Callable[[], Awaitable[ResourceT]],
+    find: Callable[[str], Awaitable[ResourceT]],
+    to_reply: Callable[[ResourceT], ReplyT],
+) -> ReplyT:
+    """Do in the caller's transaction what IdempotentRequests.run does in its own."""
+    # The same request, sent twice at the same time, waits here until the first one has committed.
+    await lock_name(connection, key.id)
+    request = await _find_row(connection, key)
+    if request is None:
+        resource = await change()
+        reply = to_reply(resource)
+        await _store(connection, key, resource.id, reply.SerializeToString())
+        return reply
+    reply = to_reply(await find(request.resource_id))
+    if request.reply is not None:
+        reply.ParseFromString(request.reply)
+    return reply
+
+
+async def run_once(
+    connection: AsyncConnection,
+    key: RequestKey,
+    change: Callable[[], Awaitable[ResourceT]],
+    find: Callable[[str], Awaitable[ResourceT]],
+) -> ResourceT:
+    """Run `change` in the caller's transaction, or `find` what it created if the request was carried out before.
+
+    For a request whose work continues after the transaction: a repeated one gets the resource as it is now. Raises
+    RequestIdReusedError. A change that raises is not remembered.
+    """
+    await lock_name(connection, key.id)
+    resource_id = await find_request(connection, key)
+    if resource_id is not None:
+        return await find(resource_id)
+    resource = await change()
+    await _store(connection, key, resource.id)
+    return resource
+
+
+async def find_request(connection: AsyncConnection, key: RequestKey) -> str | None:
+    """Return the id of the resource that this request created or changed before; None if the request is new.
+
+    Raises RequestIdReusedError.
+    """
+    row = await _find_row(connection, key)
+    return None if row is None else str(row.resource_id)
+
+
+async def delete_expired(database: Database) -> None:
+    """Delete requests older than RETENTION, in short transactions."""
+    expired = requests.c.create_time < datetime.now(UTC) - RETENTION
+    batch = select(requests.c.request_id).where(expired).order_by(requests.c.create_time).limit(DELETE_BATCH)
+    # Replicas that do this at the same time do not wait for each other.
+    deletion = delete(requests).where(requests.c.request_id.in_(batch.with_for_update(skip_locked=True)))
+    deleted = DELETE_BATCH
+    while deleted == DELETE_BATCH:
+        async with database.write(shared=True) as connection:
+            deleted = (await connection.execute(deletion)).rowcount
+
+
+async def _find_row(connection: AsyncConnection, key: RequestKey) -> Row[Any] | None:
+    row = (await connection.execute(select(requests).where(requests.c.request_id == key.id))).one_or_none()
+    if row is not None and row.digest != key.digest:
+        raise RequestIdReusedError(key.id)
+    return row
+
+
+async def _store(connection: AsyncConnection, key: RequestKey, resource_id: str, reply: bytes | None = None) -> None:
+    await connection.execute(
+        insert(requests).values(
+            request_id=key.id,
+            digest=key.digest,
+            resource_id=resource_id,
+            create_time=datetime.now(UTC),
+            reply=reply,
+        )
+    )

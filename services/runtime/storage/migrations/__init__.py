@@ -1,0 +1,1 @@
+"""The Alembic environment. Each service keeps its revisions in services/<name>/migrations."""
