@@ -117,8 +117,8 @@ BREAKS = {
     ),
     "field of an event renumbered": Break(
         EVENTS,
-        "  // The order as it was then: PENDING.\n  Order order = 1;",
-        "  // The order as it was then: PENDING.\n  Order order = 2;",
+        "  // The order at that time: PENDING.\n  Order order = 1;",
+        "  // The order at that time: PENDING.\n  Order order = 2;",
         "shop.orders.v1.OrderPlaced.order",
         "wire",
         TOLD,
@@ -250,8 +250,8 @@ ADDITIONS = {
     ),
     "message": Addition(
         SHIPPING,
-        "// Quote is what",
-        "message Parcel {\n  int32 grams = 1;\n}\n\n// Quote is what",
+        "// Quote is the price",
+        "message Parcel {\n  int32 grams = 1;\n}\n\n// Quote is the price",
         "added: message shop.shipping.v1.Parcel",
     ),
     "enum value": Addition(

@@ -108,7 +108,7 @@ def test_fields_are_as_json_has_them(document: Document) -> None:
     state = schemas["shop.orders.v1.Order.State"]
     assert (state["type"], state["enum"][:2]) == ("string", ["STATE_UNSPECIFIED", "STATE_PENDING"])
     product = schemas["shop.catalog.v1.Product"]["properties"]
-    assert product["displayName"]["description"] == "The name that people read, 1 to 100 characters."
+    assert product["displayName"]["description"] == "The human-readable name, 1 to 100 characters."
     assert schemas["shop.identity.v1.User"]["properties"]["createTime"]["readOnly"]
     place = schemas["shop.orders.v2.PlaceOrderRequest"]
     assert place["required"] == ["requestId", "customer", "items", "paymentToken"]

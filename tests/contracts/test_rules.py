@@ -71,7 +71,7 @@ def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
         ),
         pytest.param(
             ORDERS,
-            '  // The resource name, "orders/{id}". The id is chosen by the service.',
+            '  // The resource name, "orders/{id}". The service chooses the id.',
             "  // The resource name",
             "the comment is no sentence: 'The resource name'",
             id="comment that is no sentence",
@@ -166,7 +166,7 @@ def test_buf_format_is_clean(project: Checkout) -> None:
     ("old", "new", "said"),
     [
         (
-            "  // The products of this page, in the order that was asked for.\n",
+            "  // The products of this page, in the requested order.\n",
             "",
             'Field "products" should have a non-empty comment',
         ),

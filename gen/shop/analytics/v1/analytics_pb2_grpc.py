@@ -26,11 +26,11 @@ if _version_not_supported:
 
 
 class AnalyticsServiceStub:
-    """AnalyticsService answers figures. It is read-only: the figures follow from the events of other contexts, each a moment
-    after its event.
+    """AnalyticsService returns sales figures. It is read-only. It computes the figures from the events of other contexts,
+    shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -52,27 +52,27 @@ class AnalyticsServiceStub:
 
 
 class AnalyticsServiceServicer:
-    """AnalyticsService answers figures. It is read-only: the figures follow from the events of other contexts, each a moment
-    after its event.
+    """AnalyticsService returns sales figures. It is read-only. It computes the figures from the events of other contexts,
+    shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def GetSalesSummary(self, request, context):
-        """GetSalesSummary answers what was sold in a period. A period without orders has zeros.
+        """GetSalesSummary returns what was sold in a period. A period without orders has zeros.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after its start.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after it starts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSales(self, request, context):
-        """ListSales answers the orders that are counted page by page, the one that was placed last first. An order that becomes
-        known while somebody reads may or may not be among them; no other is left out or comes twice.
+        """ListSales returns the counted orders in pages, the most recently placed first. An order that is counted between two
+        pages may or may not be included. No other order is missing or returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,11 +100,11 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AnalyticsService:
-    """AnalyticsService answers figures. It is read-only: the figures follow from the events of other contexts, each a moment
-    after its event.
+    """AnalyticsService returns sales figures. It is read-only. It computes the figures from the events of other contexts,
+    shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

@@ -36,16 +36,16 @@ class Product(_message.Message):
     name: _builtins.str
     """The resource name, "products/{id}". The id has 1 to 64 lower-case letters, digits and hyphens and never changes."""
     display_name: _builtins.str
-    """The name that people read, 1 to 100 characters."""
+    """The human-readable name, 1 to 100 characters."""
     description: _builtins.str
-    """What the product is, in plain text of at most 1000 characters. It may be empty."""
+    """A description in plain text, at most 1000 characters. It may be empty."""
     category: _builtins.str
-    """The category that the product is listed under, for example "coffee": 1 to 32 lower-case letters, digits and hyphens."""
+    """The category of the product, for example "coffee": 1 to 32 lower-case letters, digits and hyphens."""
     discontinued: _builtins.bool
-    """Whether the product is not for sale any more. It can be read by its name, but not be ordered."""
+    """Whether the product is no longer for sale. It can be read by its name, but not ordered."""
     etag: _builtins.str
-    """The version of the product: it changes with every edit and means nothing else. An edit names the one that it is made
-    from.
+    """The version of the product. It changes with every edit. An update must carry the etag of the version that was
+    edited.
     """
     @_builtins.property
     def price(self) -> _money_pb2.Money:
@@ -74,7 +74,7 @@ Global___Product: _TypeAlias = Product  # noqa: Y015
 
 @_typing.final
 class GetProductRequest(_message.Message):
-    """GetProductRequest names the product to answer."""
+    """GetProductRequest names the product to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -96,7 +96,7 @@ Global___GetProductRequest: _TypeAlias = GetProductRequest  # noqa: Y015
 
 @_typing.final
 class GetProductResponse(_message.Message):
-    """GetProductResponse holds the product that was asked for."""
+    """GetProductResponse holds the product."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -120,14 +120,14 @@ Global___GetProductResponse: _TypeAlias = GetProductResponse  # noqa: Y015
 
 @_typing.final
 class BatchGetProductsRequest(_message.Message):
-    """BatchGetProductsRequest names the products to answer."""
+    """BatchGetProductsRequest names the products to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The resource names of 1 to 100 products, "products/{id}" each, no name twice."""
+        """The resource names of 1 to 100 products, each "products/{id}", without duplicates."""
 
     def __init__(
         self,
@@ -144,14 +144,14 @@ Global___BatchGetProductsRequest: _TypeAlias = BatchGetProductsRequest  # noqa: 
 
 @_typing.final
 class BatchGetProductsResponse(_message.Message):
-    """BatchGetProductsResponse holds the products that were asked for."""
+    """BatchGetProductsResponse holds the products."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]:
-        """The products, in the order in which the request named them."""
+        """The products, in the order of the request."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ Global___BatchGetProductsResponse: _TypeAlias = BatchGetProductsResponse  # noqa
 
 @_typing.final
 class ListProductsRequest(_message.Message):
-    """ListProductsRequest says which products to answer, in which order and how many at once."""
+    """ListProductsRequest selects the products, their order and the page."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,34 +181,37 @@ class ListProductsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SHOW_DISCONTINUED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many products to answer at most. 0 means 50; more than 100 counts as 100; a negative number is refused."""
+    """How many products to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
     page_token: _builtins.str
-    """The next_page_token of the page before, or empty for the first page. The other fields, but for the page size, must be
-    those of that page.
+    """The next_page_token of the previous page, or empty for the first page. The other fields, except page_size, must be
+    the same as for that page.
     """
     category: _builtins.str
-    """Answer only the products of this category; every product if empty. An unknown category has no products."""
+    """Returns only the products of this category. If empty, returns the products of every category. An unknown category
+    has no products.
+    """
     search: _builtins.str
-    """Answer only products in whose display name or description every word of this text stands, whole or as a part of a
-    longer word. Words are separated by spaces; upper and lower case are the same, in every script ("STRASSE" finds
-    "Straße"). At most 100 characters; all products if empty.
+    """Returns only products whose display name or description contains every word of this text, also as part of a longer
+    word. Words are separated by spaces. Upper and lower case are equal in every script ("STRASSE" finds "Straße"). At
+    most 100 characters. If empty, returns all products.
     """
     order_by: _builtins.str
-    """The order: "name" (the resource name; so it is if this is empty), "display_name" (by code points, upper and lower
-    case the same) or "price" (by currency, then by amount); equals come in the order of their names. " desc" behind it
-    turns all of that round.
+    """The sort order: "name" (by resource name, the default), "display_name" (by code points, ignoring case) or "price"
+    (by currency, then by amount). Ties are sorted by resource name. The suffix " desc" reverses the whole order.
     """
     show_discontinued: _builtins.bool
-    """Answer discontinued products too, and not only those that are for sale."""
+    """Whether to return discontinued products too."""
     @_builtins.property
     def min_price(self) -> _money_pb2.Money:
-        """Answer only products that cost this much or more, in this currency: above zero, at most 1,000,000 units, in whole
+        """Returns only products that cost at least this much, in this currency. Above zero, at most 1,000,000 units, in whole
         cents.
         """
 
     @_builtins.property
     def max_price(self) -> _money_pb2.Money:
-        """Answer only products that cost this much or less; bounds as for min_price, and the same currency if both are given."""
+        """Returns only products that cost at most this much, with the same bounds as min_price. If both are set, they must
+        have the same currency.
+        """
 
     def __init__(
         self,
@@ -239,10 +242,10 @@ class ListProductsResponse(_message.Message):
     PRODUCTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Where the next page begins. It is empty on the last page and means something to this method alone."""
+    """The page_token of the next page. Empty on the last page. Only valid for this method."""
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]:
-        """The products of this page, in the order that was asked for."""
+        """The products of this page, in the requested order."""
 
     def __init__(
         self,
@@ -260,7 +263,7 @@ Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
 
 @_typing.final
 class CreateProductRequest(_message.Message):
-    """CreateProductRequest says what is new."""
+    """CreateProductRequest holds the new product."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -273,7 +276,7 @@ class CreateProductRequest(_message.Message):
     """The id in the product's name: 1 to 64 lower-case letters, digits and hyphens."""
     @_builtins.property
     def product(self) -> Global___Product:
-        """The product: display_name, category and price must be given. Its name and etag are not read."""
+        """The product: display_name, category and price are required. Its name and etag are ignored."""
 
     def __init__(
         self,
@@ -292,7 +295,7 @@ Global___CreateProductRequest: _TypeAlias = CreateProductRequest  # noqa: Y015
 
 @_typing.final
 class CreateProductResponse(_message.Message):
-    """CreateProductResponse holds the product that was made."""
+    """CreateProductResponse holds the created product."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -316,7 +319,7 @@ Global___CreateProductResponse: _TypeAlias = CreateProductResponse  # noqa: Y015
 
 @_typing.final
 class UpdateProductRequest(_message.Message):
-    """UpdateProductRequest says what becomes of a product."""
+    """UpdateProductRequest holds the changes of a product."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -327,14 +330,12 @@ class UpdateProductRequest(_message.Message):
     """The caller's id of this request: 1 to 64 letters, digits and characters of "-_.:"."""
     @_builtins.property
     def product(self) -> Global___Product:
-        """The product's name, the etag of the version that the edit is made from, and the new values of the fields that are to
-        be changed.
-        """
+        """The product's name, the etag of the edited version, and the new values of the fields to change."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: display_name, description, category, price or discontinued; "*" means all of these. Without a
-        mask every one of them is changed that is given and not empty or false.
+        """The fields to change: display_name, description, category, price or discontinued. "*" means all of these. Without a
+        mask, every one of them that is set to a non-empty value changes.
         """
 
     def __init__(
@@ -354,7 +355,7 @@ Global___UpdateProductRequest: _TypeAlias = UpdateProductRequest  # noqa: Y015
 
 @_typing.final
 class UpdateProductResponse(_message.Message):
-    """UpdateProductResponse holds the product after the edit."""
+    """UpdateProductResponse holds the product after the update."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -13,73 +13,76 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
-    can still read what it was.
+    """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
+    not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
-    there already or has another etag.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it then fails, because the product exists already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]
-    """GetProduct answers one product.
+    """GetProduct returns one product.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "products/{id}"; NOT_FOUND
     (PRODUCT_NOT_FOUND, with the name in the metadata "products") if there is no such product.
     """
     BatchGetProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]
-    """BatchGetProducts answers several products that are for sale at once, all of them or none: what an order needs.
+    """BatchGetProducts returns several products for an order. Either all of them exist and are for sale, or the call
+    fails.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100, one twice, or one of another form
-    than "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in the metadata
-    "products") if any product is missing; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with their names in the same way)
-    if none is missing and any is discontinued.
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
+    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+    the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
+    in the same metadata) if all products exist and any is discontinued.
     """
     ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
-    """ListProducts answers the products page by page: those that the request asks for, in the order that it asks for.
+    """ListProducts returns the products that match the request, in pages and in the requested order.
 
-    Pages fit together while products change: a product that is neither made nor edited meanwhile comes exactly once. One
-    whose edit moves it within the list, or in or out of it, may come at its old place, its new one, both or neither.
+    Paging is stable while products change: a product that is neither created nor edited in the meantime is returned
+    exactly once. A product that an edit moves within the list, into it or out of it may be returned at its old
+    position, its new one, both or neither.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, or the page token was not given by this
-    method for the same list.
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, or the page token is not from this method
+    and the same list.
     """
     CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
-    """CreateProduct puts a new product into the catalogue. From outside, merchandisers may.
+    """CreateProduct adds a product to the catalog. From outside, only merchandisers may call it.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
-    a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if a product
+    with that id exists, even a discontinued one; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
-    """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before. From
-    outside, merchandisers may.
+    """UpdateProduct edits a product, discontinues it, or puts it back on sale. Existing orders keep their copy of the
+    product's name and price. From outside, only merchandisers may call it.
 
-    The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
+    The request must carry the etag of the version that was edited. This prevents two editors from overwriting each
+    other's changes.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field that is to be changed is outside its bounds, the etag is missing,
-    or the mask names what cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
-    (ETAG_MISMATCH) if the product was changed since the etag was read: read it again and decide anew;
-    INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field to change is out of bounds, the etag is missing, or the mask
+    names a field that cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+    (ETAG_MISMATCH) if the product has changed since the etag was read: read it and edit it again; INVALID_ARGUMENT
+    (REQUEST_ID_REUSED) as described above.
     """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """CatalogService answers what can be bought, and has it edited. Products are not deleted but discontinued: who bought one
-    can still read what it was.
+    """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
+    not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: it is refused then, for the product is
-    there already or has another etag.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it then fails, because the product exists already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @_abc_1.abstractmethod
@@ -88,7 +91,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetProductRequest,
         context: _aio.ServicerContext[_catalog_pb2.GetProductRequest, _abc.Awaitable[_catalog_pb2.GetProductResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.GetProductResponse]:
-        """GetProduct answers one product.
+        """GetProduct returns one product.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "products/{id}"; NOT_FOUND
         (PRODUCT_NOT_FOUND, with the name in the metadata "products") if there is no such product.
@@ -100,12 +103,13 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.BatchGetProductsRequest,
         context: _aio.ServicerContext[_catalog_pb2.BatchGetProductsRequest, _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]:
-        """BatchGetProducts answers several products that are for sale at once, all of them or none: what an order needs.
+        """BatchGetProducts returns several products for an order. Either all of them exist and are for sale, or the call
+        fails.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100, one twice, or one of another form
-        than "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in the metadata
-        "products") if any product is missing; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with their names in the same way)
-        if none is missing and any is discontinued.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
+        is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+        the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
+        in the same metadata) if all products exist and any is discontinued.
         """
 
     @_abc_1.abstractmethod
@@ -114,13 +118,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListProductsRequest,
         context: _aio.ServicerContext[_catalog_pb2.ListProductsRequest, _abc.Awaitable[_catalog_pb2.ListProductsResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.ListProductsResponse]:
-        """ListProducts answers the products page by page: those that the request asks for, in the order that it asks for.
+        """ListProducts returns the products that match the request, in pages and in the requested order.
 
-        Pages fit together while products change: a product that is neither made nor edited meanwhile comes exactly once. One
-        whose edit moves it within the list, or in or out of it, may come at its old place, its new one, both or neither.
+        Paging is stable while products change: a product that is neither created nor edited in the meantime is returned
+        exactly once. A product that an edit moves within the list, into it or out of it may be returned at its old
+        position, its new one, both or neither.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, or the page token was not given by this
-        method for the same list.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, or the page token is not from this method
+        and the same list.
         """
 
     @_abc_1.abstractmethod
@@ -129,10 +134,10 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateProductRequest,
         context: _aio.ServicerContext[_catalog_pb2.CreateProductRequest, _abc.Awaitable[_catalog_pb2.CreateProductResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.CreateProductResponse]:
-        """CreateProduct puts a new product into the catalogue. From outside, merchandisers may.
+        """CreateProduct adds a product to the catalog. From outside, only merchandisers may call it.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if there is
-        a product with that id, discontinued or not; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if a product
+        with that id exists, even a discontinued one; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
 
     @_abc_1.abstractmethod
@@ -141,15 +146,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.UpdateProductRequest,
         context: _aio.ServicerContext[_catalog_pb2.UpdateProductRequest, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]],
     ) -> _abc.Awaitable[_catalog_pb2.UpdateProductResponse]:
-        """UpdateProduct edits a product, or discontinues it, or puts it back on sale. Orders keep what they were told before. From
-        outside, merchandisers may.
+        """UpdateProduct edits a product, discontinues it, or puts it back on sale. Existing orders keep their copy of the
+        product's name and price. From outside, only merchandisers may call it.
 
-        The edit names the version that it was made from, by its etag, so that no two editors overwrite each other's work.
+        The request must carry the etag of the version that was edited. This prevents two editors from overwriting each
+        other's changes.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field that is to be changed is outside its bounds, the etag is missing,
-        or the mask names what cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
-        (ETAG_MISMATCH) if the product was changed since the etag was read: read it again and decide anew;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field to change is out of bounds, the etag is missing, or the mask
+        names a field that cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+        (ETAG_MISMATCH) if the product has changed since the etag was read: read it and edit it again; INVALID_ARGUMENT
+        (REQUEST_ID_REUSED) as described above.
         """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _aio.Server) -> None: ...

@@ -26,22 +26,23 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """IdentityService keeps users and their passwords, and gives access tokens to those who prove who they are.
+    """IdentityService manages users and their passwords, and issues access tokens.
 
-    An access token is a JWT, signed with RS256 and good for 15 minutes. It says who (sub, "users/{id}"), from whom (iss),
-    for whom (aud), from when until when (iat, exp), what the user may be (roles), and its own id (jti). Anybody can verify
-    one with the keys that GetJwks answers, without asking this service.
+    An access token is a JWT, signed with RS256 and valid for 15 minutes. It contains the user (sub, "users/{id}"), the
+    issuer (iss), the audience (aud), the times of issue and expiry (iat, exp), the user's roles (roles) and the token's
+    id (jti). Anyone can verify a token with the keys that GetJwks returns, without calling this service.
 
-    Passwords are kept as argon2id hashes alone. Wrong passwords are counted for each e-mail address, whether or not a user
-    has it: five in a row lock it for a minute, and each further one does so again, until the right one is given or 15
-    minutes have passed without any.
+    Passwords are stored only as argon2id hashes. Wrong passwords are counted for each e-mail address, whether or not a
+    user has it. Five in a row lock the address for one minute, and each further one locks it again. The correct
+    password, or 15 minutes without a wrong one, resets the count.
 
-    Writes carry a request_id, but for IssueToken, whose reply is a secret that is not kept: it makes another token each
-    time. The first success under a request_id is remembered; the same request sent again changes nothing. Another method
-    or other contents, another password among them, are refused under that id with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
+    another token each time. The service remembers the first success under a request_id; the same request sent again
+    changes nothing. Another method or other contents under that id, including another password, fail with
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -93,108 +94,110 @@ class IdentityServiceStub:
 
 
 class IdentityServiceServicer:
-    """IdentityService keeps users and their passwords, and gives access tokens to those who prove who they are.
+    """IdentityService manages users and their passwords, and issues access tokens.
 
-    An access token is a JWT, signed with RS256 and good for 15 minutes. It says who (sub, "users/{id}"), from whom (iss),
-    for whom (aud), from when until when (iat, exp), what the user may be (roles), and its own id (jti). Anybody can verify
-    one with the keys that GetJwks answers, without asking this service.
+    An access token is a JWT, signed with RS256 and valid for 15 minutes. It contains the user (sub, "users/{id}"), the
+    issuer (iss), the audience (aud), the times of issue and expiry (iat, exp), the user's roles (roles) and the token's
+    id (jti). Anyone can verify a token with the keys that GetJwks returns, without calling this service.
 
-    Passwords are kept as argon2id hashes alone. Wrong passwords are counted for each e-mail address, whether or not a user
-    has it: five in a row lock it for a minute, and each further one does so again, until the right one is given or 15
-    minutes have passed without any.
+    Passwords are stored only as argon2id hashes. Wrong passwords are counted for each e-mail address, whether or not a
+    user has it. Five in a row lock the address for one minute, and each further one locks it again. The correct
+    password, or 15 minutes without a wrong one, resets the count.
 
-    Writes carry a request_id, but for IssueToken, whose reply is a secret that is not kept: it makes another token each
-    time. The first success under a request_id is remembered; the same request sent again changes nothing. Another method
-    or other contents, another password among them, are refused under that id with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
+    another token each time. The service remembers the first success under a request_id; the same request sent again
+    changes nothing. Another method or other contents under that id, including another password, fail with
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def CreateUser(self, request, context):
-        """CreateUser makes a user. Whoever asks for an e-mail address that a user has already is told so: this shop sends no
-        e-mail that could tell it to the address's owner alone.
+        """CreateUser creates a user. If a user with the e-mail address exists already, the error says so: this shop sends no
+        e-mail, so it cannot inform only the owner of the address.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; ALREADY_EXISTS (EMAIL_TAKEN) if a user
-        has the e-mail address; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (EMAIL_TAKEN) if a user has
+        the e-mail address; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """GetUser answers one user.
+        """GetUser returns one user.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "users/{id}"; NOT_FOUND (USER_NOT_FOUND) if
-        there is no such user.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "users/{id}"; NOT_FOUND (USER_NOT_FOUND)
+        if there is no such user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """UpdateUser changes a user's display name, or gives and takes roles. Tokens that were given before keep the roles that
-        they name until they expire.
+        """UpdateUser changes a user's display name, or grants and revokes roles. Tokens that were issued before keep their
+        roles until they expire.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the mask names another field than
-        display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user was
-        changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the mask names a field other than
+        display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user
+        has changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DisableUser(self, request, context):
-        """DisableUser bars a user from new tokens, for good. Tokens that were given before hold until they expire. A user who
-        is disabled already stays so, and the call succeeds.
+        """DisableUser permanently stops a user from getting new tokens. Tokens that were issued before stay valid until they
+        expire. If the user is disabled already, nothing changes and the call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (USER_NOT_FOUND) if there is no such
-        user; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        user; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangePassword(self, request, context):
-        """ChangePassword replaces the password of whoever proves to know it.
+        """ChangePassword replaces a password. The caller must send the current one.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; UNAUTHENTICATED (INVALID_CREDENTIALS),
-        RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) and PERMISSION_DENIED (USER_DISABLED) as IssueToken tells; INVALID_ARGUMENT
-        (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS),
+        RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) and PERMISSION_DENIED (USER_DISABLED) as described for IssueToken;
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IssueToken(self, request, context):
-        """IssueToken gives an access token to whoever knows a user's password: this is how one logs in.
+        """IssueToken returns an access token for an e-mail address and its password. This is how a user logs in.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; UNAUTHENTICATED (INVALID_CREDENTIALS) if
-        the password is wrong or nobody has the e-mail address: which of the two is not told, neither by the answer nor by
-        the time that it takes; RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS, with the metadata "unlock_time", RFC 3339) while the
-        e-mail address is locked, whether or not a user has it; PERMISSION_DENIED (USER_DISABLED) if the password is right
-        and the user is disabled.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS) if the
+        password is wrong or no user has the e-mail address: the two cases have the same response and take the same time;
+        RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS, with the metadata "unlock_time", RFC 3339) while the e-mail address is
+        locked, whether or not a user has it; PERMISSION_DENIED (USER_DISABLED) if the password is correct and the user is
+        disabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJwks(self, request, context):
-        """GetJwks answers the public keys that access tokens are verified with, as a JSON Web Key Set (RFC 7517) in its JSON
-        form. A key stands here an hour at least before it signs, and after it signed for as long as its tokens live.
+        """GetJwks returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517) in its JSON form. A key
+        is published at least one hour before it signs, and stays published until the last token that it signed has
+        expired.
 
-        Errors: none of its own.
+        Errors: none that are specific to this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateKeys(self, request, context):
-        """RotateKeys has the next key sign from now on. By itself that comes to pass every 30 days.
+        """RotateKeys makes the next key the signing key. The service also does this by itself every 30 days.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the request_id is malformed; FAILED_PRECONDITION (NEXT_KEY_TOO_NEW, with
-        the metadata "ready_time", RFC 3339) if the next key has not been shown for an hour yet: those who keep GetJwks'
-        answer may not know it; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the request_id is malformed; FAILED_PRECONDITION (NEXT_KEY_TOO_NEW,
+        with the metadata "ready_time", RFC 3339) if the next key has been published for less than an hour, because callers
+        that cache the response of GetJwks may not have it yet; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,22 +255,23 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """IdentityService keeps users and their passwords, and gives access tokens to those who prove who they are.
+    """IdentityService manages users and their passwords, and issues access tokens.
 
-    An access token is a JWT, signed with RS256 and good for 15 minutes. It says who (sub, "users/{id}"), from whom (iss),
-    for whom (aud), from when until when (iat, exp), what the user may be (roles), and its own id (jti). Anybody can verify
-    one with the keys that GetJwks answers, without asking this service.
+    An access token is a JWT, signed with RS256 and valid for 15 minutes. It contains the user (sub, "users/{id}"), the
+    issuer (iss), the audience (aud), the times of issue and expiry (iat, exp), the user's roles (roles) and the token's
+    id (jti). Anyone can verify a token with the keys that GetJwks returns, without calling this service.
 
-    Passwords are kept as argon2id hashes alone. Wrong passwords are counted for each e-mail address, whether or not a user
-    has it: five in a row lock it for a minute, and each further one does so again, until the right one is given or 15
-    minutes have passed without any.
+    Passwords are stored only as argon2id hashes. Wrong passwords are counted for each e-mail address, whether or not a
+    user has it. Five in a row lock the address for one minute, and each further one locks it again. The correct
+    password, or 15 minutes without a wrong one, resets the count.
 
-    Writes carry a request_id, but for IssueToken, whose reply is a secret that is not kept: it makes another token each
-    time. The first success under a request_id is remembered; the same request sent again changes nothing. Another method
-    or other contents, another password among them, are refused under that id with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
+    another token each time. The service remembers the first success under a request_id; the same request sent again
+    changes nothing. Another method or other contents under that id, including another password, fail with
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

@@ -26,21 +26,21 @@ if _version_not_supported:
 
 
 class InventoryServiceStub:
-    """InventoryService counts stock and keeps it for those who are about to buy.
+    """InventoryService counts stock and reserves it for orders.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+    A reservation holds pieces (HELD) until they are sold (COMMITTED) or released (RELEASED). Sold pieces can be returned
+    (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
 
-    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
+    Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: pieces would be put in or
-    held back once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it receives or reserves the pieces once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -102,25 +102,25 @@ class InventoryServiceStub:
 
 
 class InventoryServiceServicer:
-    """InventoryService counts stock and keeps it for those who are about to buy.
+    """InventoryService counts stock and reserves it for orders.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+    A reservation holds pieces (HELD) until they are sold (COMMITTED) or released (RELEASED). Sold pieces can be returned
+    (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
 
-    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
+    Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: pieces would be put in or
-    held back once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it receives or reserves the pieces once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def GetStock(self, request, context):
-        """GetStock answers how many pieces of a product there are.
+        """GetStock returns the stock of one product.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "stocks/{product id}"; NOT_FOUND
         (STOCK_NOT_FOUND) if the product was never stocked.
@@ -130,87 +130,87 @@ class InventoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListStocks(self, request, context):
-        """ListStocks answers the stock of every product page by page, in the order of the products' ids. A product that is
-        stocked for the first time while somebody reads may or may not be among them; no other is left out or comes twice.
+        """ListStocks returns the stock of every product in pages, sorted by product id. A product that is stocked for the
+        first time between two pages may or may not be included. No other product is missing or returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReceiveStock(self, request, context):
-        """ReceiveStock puts pieces of a product in, as a delivery brings them. A product that was never stocked is from then on.
+        """ReceiveStock adds delivered pieces of a product. A product that was never stocked is created.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if
-        more than 1,000,000,000 pieces of the product would ever have been put in; INVALID_ARGUMENT (REQUEST_ID_REUSED) as
-        told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if the
+        product would have received more than 1,000,000,000 pieces in total; INVALID_ARGUMENT (REQUEST_ID_REUSED) as
+        described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDemands(self, request, context):
-        """ListDemands answers the demand for every product that was ever ordered page by page, in the order of the products'
-        ids. A product that is ordered for the first time while somebody reads may or may not be among them; no other is left
-        out or comes twice.
+        """ListDemands returns the demand for every product that was ever ordered in pages, sorted by product id. A product
+        that is ordered for the first time between two pages may or may not be included. No other product is missing or
+        returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReserveStock(self, request, context):
-        """ReserveStock holds back the pieces of every line, or of none.
+        """ReserveStock reserves the pieces of all lines, or of none.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or a product stands in two lines;
-        FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line asks for more than is available, with a
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or two lines have the same product;
+        FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line needs more pieces than are available, with a
         google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
-        name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CommitReservation(self, request, context):
-        """CommitReservation takes the held pieces out of the stock: they are sold. A reservation that is committed already
-        stays as it is, and the call succeeds.
+        """CommitReservation marks the reserved pieces as sold. If the reservation is committed already, nothing changes and
+        the call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
-        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseReservation(self, request, context):
-        """ReleaseReservation gives the held pieces back. A reservation that is released already stays as it is, and the call
-        succeeds.
+        """ReleaseReservation releases the reserved pieces. If the reservation is released already, nothing changes and the
+        call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
-        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReturnReservation(self, request, context):
-        """ReturnReservation takes the sold pieces back into the stock: they are available again. A reservation that is
-        returned already stays as it is, and the call succeeds.
+        """ReturnReservation returns the sold pieces to the stock, where they are available again. If the reservation is
+        returned already, nothing changes and the call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
         such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
-        committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetReservation(self, request, context):
-        """GetReservation answers one reservation.
+        """GetReservation returns one reservation.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "reservations/{id}"; NOT_FOUND
         (RESERVATION_NOT_FOUND) if there is no such reservation.
@@ -220,10 +220,10 @@ class InventoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReservations(self, request, context):
-        """ListReservations answers all reservations page by page, the newest first. Reservations that are made while somebody
-        reads stand before the first page: no other is left out or comes twice.
+        """ListReservations returns all reservations in pages, newest first. Reservations that are created between two pages
+        are not included. No other reservation is missing or returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,21 +291,21 @@ def add_InventoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class InventoryService:
-    """InventoryService counts stock and keeps it for those who are about to buy.
+    """InventoryService counts stock and reserves it for orders.
 
-    A reservation holds pieces back (HELD) until they are sold (COMMITTED) or given back (RELEASED). Sold pieces can be
-    taken back (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+    A reservation holds pieces (HELD) until they are sold (COMMITTED) or released (RELEASED). Sold pieces can be returned
+    (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
 
-    What customers asked for, got and missed is counted from the events of orders, each a moment after its event.
+    Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: pieces would be put in or
-    held back once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it receives or reserves the pieces once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

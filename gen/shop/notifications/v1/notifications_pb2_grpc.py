@@ -26,11 +26,11 @@ if _version_not_supported:
 
 
 class NotificationsServiceStub:
-    """NotificationsService answers what customers were told. It is read-only: notifications follow from the events of other
-    contexts, each a moment after its event.
+    """NotificationsService returns the notifications that were sent to customers. It is read-only. It creates notifications
+    from the events of other contexts, shortly after each event.
 
-    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -47,19 +47,19 @@ class NotificationsServiceStub:
 
 
 class NotificationsServiceServicer:
-    """NotificationsService answers what customers were told. It is read-only: notifications follow from the events of other
-    contexts, each a moment after its event.
+    """NotificationsService returns the notifications that were sent to customers. It is read-only. It creates notifications
+    from the events of other contexts, shortly after each event.
 
-    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def ListNotifications(self, request, context):
-        """ListNotifications answers a customer's notifications page by page, the newest first, or those of all customers
-        together. A customer who was told nothing has an empty list.
+        """ListNotifications returns the notifications of one customer or of all customers in pages, newest first. A customer
+        without notifications has an empty list.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-        page token was not given by this method for the same customer.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or
+        the page token is not from this method and the same customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,11 +82,11 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotificationsService:
-    """NotificationsService answers what customers were told. It is read-only: notifications follow from the events of other
-    contexts, each a moment after its event.
+    """NotificationsService returns the notifications that were sent to customers. It is read-only. It creates notifications
+    from the events of other contexts, shortly after each event.
 
-    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

@@ -26,15 +26,16 @@ if _version_not_supported:
 
 
 class OrdersServiceStub:
-    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
+    """OrdersService accepts orders and processes each to its end: it reserves stock, books a shipment, collects the payment
+    and commits the stock. If a step fails, it undoes the others and rejects the order. A confirmed order can be
+    cancelled.
 
-    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
-    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
-    order. Calls from within the mesh, which nobody is signed in for, see every order.
+    A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
+    the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
+    from inside the mesh without a user see every order.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -76,42 +77,44 @@ class OrdersServiceStub:
 
 
 class OrdersServiceServicer:
-    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
+    """OrdersService accepts orders and processes each to its end: it reserves stock, books a shipment, collects the payment
+    and commits the stock. If a step fails, it undoes the others and rejects the order. A confirmed order can be
+    cancelled.
 
-    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
-    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
-    order. Calls from within the mesh, which nobody is signed in for, see every order.
+    A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
+    the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
+    from inside the mesh without a user see every order.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def PlaceOrder(self, request, context):
-        """PlaceOrder makes an order and answers it once it is CONFIRMED or REJECTED. A rejected order is an answer, not an
-        error: it says why, and nothing was kept or charged. Shortly before the call's deadline, and after 8 s if that is
-        later or there is none, an order that has not come to its end is answered PENDING, and carried on without the call:
-        WatchOrder tells of its end. If the call ends early (CANCELLED), the order, once stored, is carried on as well.
+        """PlaceOrder creates an order and returns it when it is CONFIRMED or REJECTED. A rejected order is a response, not an
+        error: it states the reason, and nothing stays reserved or charged. If the order has not reached its end after 8 s,
+        or shortly before the call's deadline if that is earlier, it is returned as PENDING and processed without the call;
+        use WatchOrder to follow it. If the call ends early (CANCELLED), an order that is already stored is still
+        processed.
 
-        Only its caller may send this call again, never the network in between: with the same request_id no second order is
-        made for 30 days, and the first is answered, at its end too. So equal calls, sent at once or one after the other, have
-        one effect and equal answers.
+        Only the original caller may retry this call; proxies must not. For 30 days, the same request_id creates no second
+        order: the call returns the first order, also when it has already reached its end. So equal calls, sent
+        concurrently or one after the other, have one effect and equal responses.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds, a product is unknown or stands in two
-        items, the items' prices are in several currencies, nothing is shipped to the address's region, or the total is
-        above 1,000,000 units; nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id made an order
-        with other contents. UNAVAILABLE if the catalog did not tell the prices (CATALOG_UNAVAILABLE) or shipping not what it
-        costs (SHIPPING_UNAVAILABLE); nothing is stored, and the call may be sent again. A service that fails after the order
-        is stored is no error, but a rejection with REJECTION_REASON_DEPENDENCY_FAILED; or the order PENDING, at once, if it
-        is not known whether something is still held for it: it is rejected later. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if
-        the customer is another one than who is signed in.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, a product is unknown or in two items, the
+        items' prices are in several currencies, the address's region is not served, or the total is above 1,000,000 units;
+        nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id created an order with other
+        contents. UNAVAILABLE if the catalog did not return the prices (CATALOG_UNAVAILABLE) or shipping did not return its
+        price (SHIPPING_UNAVAILABLE); nothing is stored, and the call can be retried. A service that fails after the order
+        is stored is not an error: the order is rejected with REJECTION_REASON_DEPENDENCY_FAILED. If it is unknown whether
+        that service still holds something for the order, the order is returned as PENDING at once and rejected later.
+        PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """GetOrder answers one order.
+        """GetOrder returns one order.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND (ORDER_NOT_FOUND)
         if there is no such order.
@@ -121,41 +124,41 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """ListOrders answers a customer's orders, or every customer's, page by page, the newest first. Where there are none the
-        list is empty.
+        """ListOrders returns the orders of one customer or of all customers in pages, newest first. Without orders, the list
+        is empty.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or the
-        page token was not given for the same customer and the same choice of orders, by this method or by the second
-        version's. PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if it is not the customer who is signed in.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or
+        the page token is not from this method in either version, with the same customer and the same parked_only.
+        PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchOrder(self, request, context):
-        """WatchOrder answers the order as it is and then again whenever it has changed, until it has come to its end: CONFIRMED,
-        REJECTED or CANCELLED. Changes that follow closely upon each other may be told as one. If the stream ends before
-        that, whatever the status, the last resume_token lets another one go on from there. So does one of the second version,
-        but the order is then told once as it is.
+        """WatchOrder sends the order at once and again after each change, until it has reached its end: CONFIRMED, REJECTED
+        or CANCELLED. Changes in quick succession may be sent as one. If the stream ends earlier, with any status, start
+        another one with the last resume_token: it continues from there. A token of the second version works too, but the
+        order is then sent once even if it has not changed.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token was not
-        given for the same order, by this method or by the second version's; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
-        order; UNAVAILABLE (STOPPING) if the instance that answers is about to end: watch again, and another one answers.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
+        from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
+        UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """CancelOrder undoes a confirmed order and answers it once it is CANCELLED: its shipment is cancelled, the money paid
-        back, the stock taken back. Shortly before the call's deadline, after 8 s at most, and at once if a service fails,
-        the order is answered CANCELLING, and carried on without the call. An order that is cancelled already stays as it is,
-        and the call succeeds.
+        """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
+        refunded and the stock returned. The order is returned as CANCELLING, and processed without the call, shortly
+        before the call's deadline, after 8 s at most, or as soon as a service fails. If the order is cancelled already,
+        nothing changes and the call succeeds.
 
-        With the same request_id the order is answered, at its end too; another order under that id is refused.
+        The same request_id returns the order, also when it has reached its end. Another order under that id is an error.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
-        order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may pass, or
+        order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may change, or
         REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -163,11 +166,11 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResumeOrder(self, request, context):
-        """ResumeOrder takes a parked order up again: its mark goes, and it is carried on to its end. For an operator, who has
-        seen to what stood in its way; should that still be there, the order is parked again. It is answered as CancelOrder
-        answers: at its end, or as far as it has come.
+        """ResumeOrder resumes a parked order: it removes the parking mark and processes the order to its end. It is for
+        operators, after they have fixed the cause. If the cause is still there, the order is parked again. The response is
+        like that of CancelOrder: the order at its end, or as far as it has come.
 
-        With the same request_id the order is answered, at its end too; another order under that id is refused.
+        The same request_id returns the order, also when it has reached its end. Another order under that id is an error.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
         order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
@@ -219,15 +222,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrdersService:
-    """OrdersService takes orders and carries each to its end: stock is reserved, a shipment booked, the payment collected,
-    the stock sold; or everything is given back and the order is rejected. A confirmed order can be cancelled.
+    """OrdersService accepts orders and processes each to its end: it reserves stock, books a shipment, collects the payment
+    and commits the stock. If a step fails, it undoes the others and rejects the order. A confirmed order can be
+    cancelled.
 
-    A user who is signed in is the customer of the same id: whoever logs in as "users/1" has the orders of "customers/1", and
-    may call that customer "customers/me". The orders of others are none to them: they are NOT_FOUND, as if there were no such
-    order. Calls from within the mesh, which nobody is signed in for, see every order.
+    A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
+    the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
+    from inside the mesh without a user see every order.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

@@ -26,18 +26,19 @@ if _version_not_supported:
 
 
 class PaymentsServiceStub:
-    """PaymentsService authorizes payments and settles them, always for their whole amount.
+    """PaymentsService authorizes, captures, voids and refunds payments, always for the whole amount.
 
-    An authorization sets money aside (AUTHORIZED); it is then collected (CAPTURED) or let go (VOIDED). Collected money
-    can be paid back (REFUNDED). A refused authorization is an error and leaves no payment behind.
+    An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
+    can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: money would be set aside once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -79,69 +80,71 @@ class PaymentsServiceStub:
 
 
 class PaymentsServiceServicer:
-    """PaymentsService authorizes payments and settles them, always for their whole amount.
+    """PaymentsService authorizes, captures, voids and refunds payments, always for the whole amount.
 
-    An authorization sets money aside (AUTHORIZED); it is then collected (CAPTURED) or let go (VOIDED). Collected money
-    can be paid back (REFUNDED). A refused authorization is an error and leaves no payment behind.
+    An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
+    can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: money would be set aside once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def AuthorizePayment(self, request, context):
-        """AuthorizePayment sets an amount aside at the payer's bank.
+        """AuthorizePayment reserves an amount at the payer's bank.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
-        FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank refuses, with the metadata "decline_code":
-        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+        FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank declines, with the metadata "decline_code":
+        CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described
+        above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CapturePayment(self, request, context):
-        """CapturePayment collects the money of an authorized payment. A payment that is captured already stays as it is, and
+        """CapturePayment collects the money of an authorized payment. If the payment is captured already, nothing changes and
         the call succeeds.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
-        payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
-        INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+        such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
+        INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VoidPayment(self, request, context):
-        """VoidPayment lets the money of an authorized payment go. A payment that is voided already stays as it is, and the
+        """VoidPayment releases the money of an authorized payment. If the payment is voided already, nothing changes and the
         call succeeds.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
-        payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded: a
-        captured payment is refunded instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+        such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded:
+        refund a captured payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefundPayment(self, request, context):
-        """RefundPayment pays the money of a captured payment back. A payment that is refunded already stays as it is, and the
-        call succeeds.
+        """RefundPayment refunds a captured payment. If the payment is refunded already, nothing changes and the call
+        succeeds.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no such
-        payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: an
-        authorized payment is voided instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+        such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: void
+        an authorized payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPayment(self, request, context):
-        """GetPayment answers one payment.
+        """GetPayment returns one payment.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
         (PAYMENT_NOT_FOUND) if there is no such payment.
@@ -151,10 +154,10 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPayments(self, request, context):
-        """ListPayments answers all payments page by page, the newest first. Payments that are made while somebody reads stand
-        before the first page: no other is left out or comes twice.
+        """ListPayments returns all payments in pages, newest first. Payments that are created between two pages are not
+        included. No other payment is missing or returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,18 +205,19 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PaymentsService:
-    """PaymentsService authorizes payments and settles them, always for their whole amount.
+    """PaymentsService authorizes, captures, voids and refunds payments, always for the whole amount.
 
-    An authorization sets money aside (AUTHORIZED); it is then collected (CAPTURED) or let go (VOIDED). Collected money
-    can be paid back (REFUNDED). A refused authorization is an error and leaves no payment behind.
+    An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
+    can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: money would be set aside once more.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod

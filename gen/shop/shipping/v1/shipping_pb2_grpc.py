@@ -26,17 +26,18 @@ if _version_not_supported:
 
 
 class ShippingServiceStub:
-    """ShippingService tells what a shipment costs, and books it with the carrier.
+    """ShippingService quotes shipping prices and books shipments with the carrier.
 
-    A shipment is BOOKED until it is CANCELLED. A refused booking is an error and leaves no shipment behind.
+    A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: another shipment would be booked.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def __init__(self, channel):
@@ -73,55 +74,56 @@ class ShippingServiceStub:
 
 
 class ShippingServiceServicer:
-    """ShippingService tells what a shipment costs, and books it with the carrier.
+    """ShippingService quotes shipping prices and books shipments with the carrier.
 
-    A shipment is BOOKED until it is CANCELLED. A refused booking is an error and leaves no shipment behind.
+    A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: another shipment would be booked.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     def QuoteShipping(self, request, context):
-        """QuoteShipping answers what a shipment costs and how long it takes. Nothing is kept: the price holds until the
+        """QuoteShipping returns the price and the duration of a shipment. Nothing is stored. The price is valid until the
         tariff changes.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
-        FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier goes there.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+        FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier serves the region.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BookShipment(self, request, context):
-        """BookShipment books a shipment with the carrier, at the price that was quoted.
+        """BookShipment books a shipment with the carrier, at the quoted price.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is outside its bounds or the currency is not taken;
-        FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier goes there,
-        (ADDRESS_UNDELIVERABLE) if the carrier does not deliver to the address, or (PRICE_CHANGED) if the price is not what
-        the shipment costs now: ask for a quote again; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+        FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier serves the region,
+        (ADDRESS_UNDELIVERABLE) if the carrier does not deliver to the address, or (PRICE_CHANGED) if the price is not the
+        current one: request a new quote; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelShipment(self, request, context):
-        """CancelShipment takes a booking back; nothing is sent. A shipment that is cancelled already stays as it is, and the
+        """CancelShipment cancels a booking; nothing is sent. If the shipment is cancelled already, nothing changes and the
         call succeeds.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (SHIPMENT_NOT_FOUND) if there is no
-        such shipment; INVALID_ARGUMENT (REQUEST_ID_REUSED) as told above.
+        such shipment; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetShipment(self, request, context):
-        """GetShipment answers one shipment.
+        """GetShipment returns one shipment.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
         (SHIPMENT_NOT_FOUND) if there is no such shipment.
@@ -131,10 +133,10 @@ class ShippingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListShipments(self, request, context):
-        """ListShipments answers all shipments page by page, the newest first. Shipments that are booked while somebody reads
-        stand before the first page: no other is left out or comes twice.
+        """ListShipments returns all shipments in pages, newest first. Shipments that are booked between two pages are not
+        included. No other shipment is missing or returned twice.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token was not given by this method.
+        Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,17 +179,18 @@ def add_ShippingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ShippingService:
-    """ShippingService tells what a shipment costs, and books it with the carrier.
+    """ShippingService quotes shipping prices and books shipments with the carrier.
 
-    A shipment is BOOKED until it is CANCELLED. A refused booking is an error and leaves no shipment behind.
+    A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The first success under an id is remembered for 30 days, with its reply: the same
-    request sent again changes nothing and gets the same reply, whatever has happened since; another method or other
-    contents under that id are refused with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are not remembered: the request
-    may be sent again and is judged anew. So is one that comes after the 30 days: another shipment would be booked.
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each offending field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
     @staticmethod
