@@ -12,11 +12,11 @@ NONE = "-"
 
 def readme(graph: Graph) -> Iterator[str]:
     """Write who may call what, how, and who tells whom."""
-    yield "# What the contracts decide"
+    yield "# Every method and every service: callers, timeouts, limits, events"
     yield ""
-    yield "Written by `make generate` from the contracts and each service's declaration (`service.yaml`), never edited."
-    yield "The options in the contracts say who outside may call a method and how long it may take, `idempotency_level`"
-    yield "whether it may be sent again, and a `service.yaml` whom its service calls."
+    yield "`make generate` writes this file from the contracts and the `service.yaml` of each service. Do not edit it."
+    yield "Options in the contracts define who may call a method from outside, and its timeout. `idempotency_level` defines"
+    yield "whether it is retried. The `service.yaml` of a service lists the methods that it calls."
     yield ""
     yield "## Every method"
     yield "| method | from outside | from inside | timeout | tries |"
@@ -24,7 +24,7 @@ def readme(graph: Graph) -> Iterator[str]:
     for declared in graph.declarations:
         yield from (_row(graph, method) for method in graph.own(declared))
     yield ""
-    yield "A timeout is for all tries. A stream has none, and is opened again before its first response alone."
+    yield "The timeout covers all tries together. A stream has no timeout, and is retried only before its first response."
     yield ""
     yield "## Every service"
     yield "| service | owner | tier | calls in flight | calls | emits | consumes |"
