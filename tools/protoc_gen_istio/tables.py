@@ -15,8 +15,8 @@ def readme(graph: Graph) -> Iterator[str]:
     yield "# Every method and every service: callers, timeouts, limits, events"
     yield ""
     yield "`make generate` writes this file from the contracts and the `service.yaml` of each service. Do not edit it."
-    yield "Options in the contracts define who may call a method from outside, and its timeout. `idempotency_level` defines"
-    yield "whether it is retried. The `service.yaml` of a service lists the methods that it calls."
+    yield "In the contracts, options define who may call a method from outside and its timeout, and `idempotency_level`"
+    yield "defines whether it is retried. The `service.yaml` of a service lists the methods that it calls."
     yield ""
     yield "## Every method"
     yield "| method | from outside | from inside | timeout | tries |"
@@ -24,7 +24,7 @@ def readme(graph: Graph) -> Iterator[str]:
     for declared in graph.declarations:
         yield from (_row(graph, method) for method in graph.own(declared))
     yield ""
-    yield "The timeout covers all tries together. A stream has no timeout, and is retried only before its first response."
+    yield "A timeout covers all tries together. A stream has no timeout and is retried only before its first response."
     yield ""
     yield "## Every service"
     yield "| service | owner | tier | calls in flight | calls | emits | consumes |"
