@@ -30,10 +30,10 @@ down: ## End the mesh; its data stays
 status: $(VENV) ## Show every Pod of the mesh with its memory
 	@$(BIN)/mesh status
 
-ledger: $(VENV) ## Prove that the books of all services balance, or name every row that offends
+ledger: $(VENV) ## Prove that the books of all services balance, or list every mismatch
 	@$(BIN)/python tools/operator_job.py ledger
 
-resume: $(VENV) ## Carry a parked order on: ORDER=orders/<id>
+resume: $(VENV) ## Resume a parked order: ORDER=orders/<id>
 	@$(BIN)/python tools/operator_job.py resume "$(ORDER)"
 
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'

@@ -1,1 +1,1 @@
-"""The operator: what people do to the running shop, and the proof that its books balance."""
+"""The operator: commands that people run against the shop, and the check that its books balance."""

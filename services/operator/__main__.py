@@ -8,74 +8,74 @@ from functools import cache
 import grpc.aio
 from confluent_kafka import KafkaException
 
-from services.operator.calls import BadCallError, call, find, read_request, told
+from services.operator.calls import BadCallError, call, find_method, format_error, read_request
 from services.operator.events import Topics
-from services.operator.ledger import PATIENCE_SECONDS, Ledger, report
+from services.operator.ledger import DEFAULT_TIMEOUT_SECONDS, Ledger, format_report
 from services.operator.peers import Services
 from services.runtime import Runtime, run_job
 from services.runtime.events.event import MalformedRecordError
 
-HOLDS, FAILS, UNUSABLE = 0, 1, 2
-RESUME = "shop.orders.v1.OrdersService/ResumeOrder"
+SUCCESS, FAILURE, UNUSABLE = 0, 1, 2
+RESUME_ORDER = "shop.orders.v1.OrdersService/ResumeOrder"
 
 
-def parse(words: list[str]) -> argparse.Namespace:
-    """Read the command line; what is wrong with it ends the process with exit code 2."""
-    parser = argparse.ArgumentParser("operator", description="What an operator does to the running shop.")
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Parse the command line. An invalid one ends the process with exit code 2."""
+    parser = argparse.ArgumentParser("operator", description="Commands for the operator of the running shop.")
     commands = parser.add_subparsers(dest="command", required=True)
-    ledger = commands.add_parser("ledger", help="prove that the books of all services balance; exit 1 if they do not")
+    ledger = commands.add_parser("ledger", help="check that the books of all services balance; exit 1 if they do not")
     ledger.add_argument(
         "--within",
         type=float,
-        default=PATIENCE_SECONDS,
+        default=DEFAULT_TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help="how long they may take to (%(default)g)",
+        help="how long to wait until they balance (default: %(default)g)",
     )
-    resume = commands.add_parser("resume", help="carry a parked order on")
+    resume = commands.add_parser("resume", help="resume a parked order")
     resume.add_argument("order", metavar="orders/ID")
-    calling = commands.add_parser("call", help="call a method")
-    calling.add_argument("method", metavar="PACKAGE.SERVICE/METHOD")
-    calling.add_argument("request", metavar="JSON", nargs="?", default="{}")
+    call_command = commands.add_parser("call", help="call a method")
+    call_command.add_argument("method", metavar="PACKAGE.SERVICE/METHOD")
+    call_command.add_argument("request", metavar="JSON", nargs="?", default="{}")
     return parser.parse_args(words)
 
 
-async def prove(runtime: Runtime, patience: float) -> int:
-    """Print whether the books balance, and what offends."""
+async def run_ledger(runtime: Runtime, timeout_seconds: float) -> int:
+    """Print the report of the ledger and return the exit code."""
     topics = Topics(runtime.kafka) if runtime.kafka else None
     services = Services(cache(runtime.channel), topics)
-    inquiry, results = await Ledger(services.read, patience).prove(runtime.background())
-    sys.stdout.write(report(inquiry, results) + "\n")
-    return FAILS if any(result.offences for result in results) else HOLDS
+    snapshot, results = await Ledger(services.read, timeout_seconds).run(runtime.background())
+    sys.stdout.write(format_report(snapshot, results) + "\n")
+    return FAILURE if any(result.mismatches for result in results) else SUCCESS
 
 
-async def make_call(runtime: Runtime, name: str, request: str) -> int:
-    """Print a method's responses."""
-    method = find(name)
+async def run_call(runtime: Runtime, name: str, request: str) -> int:
+    """Call a method, print its responses and return the exit code."""
+    method = find_method(name)
     async for line in call(runtime.channel, method, read_request(method, request)):
         sys.stdout.write(line + "\n")
-    return HOLDS
+    return SUCCESS
 
 
-async def operate(runtime: Runtime, asked: argparse.Namespace) -> int:
-    """Do what is asked for; what goes wrong is one line on standard error."""
+async def run_command(runtime: Runtime, arguments: argparse.Namespace) -> int:
+    """Run the command and return the exit code. Print an error as one line on standard error."""
     try:
-        if asked.command == "ledger":
-            return await prove(runtime, asked.within)
-        if asked.command == "resume":
-            return await make_call(runtime, RESUME, json.dumps({"name": asked.order}))
-        return await make_call(runtime, asked.method, asked.request)
+        if arguments.command == "ledger":
+            return await run_ledger(runtime, arguments.within)
+        if arguments.command == "resume":
+            return await run_call(runtime, RESUME_ORDER, json.dumps({"name": arguments.order}))
+        return await run_call(runtime, arguments.method, arguments.request)
     except grpc.aio.AioRpcError as error:
-        sys.stderr.write(f"{told(error)}\n")
-        return FAILS
+        sys.stderr.write(f"{format_error(error)}\n")
+        return FAILURE
     except (BadCallError, KafkaException, MalformedRecordError) as error:
         sys.stderr.write(f"operator: {error}\n")
         return UNUSABLE
 
 
 def main() -> None:
-    """Do one job."""
-    asked = parse(sys.argv[1:])
-    run_job("operator", lambda runtime: operate(runtime, asked))
+    """Run one command."""
+    arguments = parse_arguments(sys.argv[1:])
+    run_job("operator", lambda runtime: run_command(runtime, arguments))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Calls of any method by its name, with requests and responses as JSON: the contracts' descriptors say the rest."""
+"""Calls any method by its name, with requests and responses as JSON, from the descriptors of the contracts."""
 
 import importlib
 import json
@@ -20,25 +20,25 @@ REQUEST_ID = "request_id"
 
 
 class BadCallError(Exception):
-    """The call cannot be made as it is written; the text says why."""
+    """The call is not valid; the text says why."""
 
 
-def find(name: str) -> MethodDescriptor:
-    """Answer the method that is called "<package>.<Service>/<Method>". Raises BadCallError."""
+def find_method(name: str) -> MethodDescriptor:
+    """Return the method "<package>.<Service>/<Method>". Raises BadCallError."""
     for folder in shop.__path__:
         for file in Path(folder).rglob("*_pb2.py"):
             importlib.import_module(".".join((shop.__name__, *file.relative_to(folder).with_suffix("").parts)))
     try:
-        found: MethodDescriptor = Default().FindMethodByName(name.strip("/").replace("/", "."))
+        method: MethodDescriptor = Default().FindMethodByName(name.strip("/").replace("/", "."))
     except KeyError as error:
         raise BadCallError(f"no contract has a method {name!r}: write <package>.<Service>/<Method>") from error
-    if found.client_streaming:
-        raise BadCallError(f"{name} takes a stream of requests")
-    return found
+    if method.client_streaming:
+        raise BadCallError(f"{name} takes a stream of requests, which this command cannot send")
+    return method
 
 
 def read_request(method: MethodDescriptor, text: str) -> Message:
-    """Make the request of a method from JSON; one that needs a request_id and has none gets a new one.
+    """Parse the request of a method from JSON. Set a new request_id if the method needs one and the JSON has none.
 
     Raises BadCallError.
     """
@@ -53,27 +53,27 @@ def read_request(method: MethodDescriptor, text: str) -> Message:
 
 
 async def call(
-    channel: Callable[[str], grpc.aio.Channel], method: MethodDescriptor, request: Message
+    open_channel: Callable[[str], grpc.aio.Channel], method: MethodDescriptor, request: Message
 ) -> AsyncIterator[str]:
-    """Make a call and answer its responses as JSON, one line each. Raises AioRpcError."""
+    """Call a method and yield each response as one line of JSON. Raises AioRpcError."""
     service = method.containing_service
     path = f"/{service.full_name}/{method.name}"
-    # The context in the package's name is the service's name in the mesh.
-    opened = channel(service.full_name.split(".")[1])
-    response = message_factory.GetMessageClass(method.output_type).FromString
+    # shop.catalog.v1 → catalog, the service's name in the mesh.
+    channel = open_channel(service.full_name.split(".")[1])
+    parse = message_factory.GetMessageClass(method.output_type).FromString
     if method.server_streaming:
-        async for reply in opened.unary_stream(path, type(request).SerializeToString, response)(request):
-            yield _line(reply)
+        async for response in channel.unary_stream(path, type(request).SerializeToString, parse)(request):
+            yield _to_json(response)
     else:
-        yield _line(await opened.unary_unary(path, type(request).SerializeToString, response)(request))
+        yield _to_json(await channel.unary_unary(path, type(request).SerializeToString, parse)(request))
 
 
-def _line(reply: Message) -> str:
-    return json.dumps(json_format.MessageToDict(reply), ensure_ascii=False)
+def _to_json(response: Message) -> str:
+    return json.dumps(json_format.MessageToDict(response), ensure_ascii=False)
 
 
-def told(error: grpc.aio.AioRpcError) -> str:
-    """Tell of an error in one line: its status, its reason, its text, and every field that offends."""
+def format_error(error: grpc.aio.AioRpcError) -> str:
+    """Format an error in one line: its status, its reason, its text, and every invalid field."""
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     read_details(error, info, bad)
     reason = f" {info.reason}" if info.reason else ""

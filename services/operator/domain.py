@@ -1,4 +1,4 @@
-"""The books of all services as plain data: what one reading of them found. Standard library alone."""
+"""The records of all services as plain data. Standard library alone."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,11 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 Pieces = Mapping[str, int]
-"""Product ("products/{id}") → how many pieces."""
+"""Product ("products/{id}") → number of pieces."""
 
 
 class State(StrEnum):
-    """How far an order has come, in its own contract's words."""
+    """The states of an order, by their names in the contract of orders."""
 
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
@@ -20,7 +20,7 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-ENDS = frozenset({State.CONFIRMED, State.REJECTED, State.CANCELLED})
+FINAL_STATES = frozenset({State.CONFIRMED, State.REJECTED, State.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Money:
     currency: str
 
     def __str__(self) -> str:
-        """Write it for people: 1,234.50 EUR."""
+        """Format the amount for people: 1,234.50 EUR."""
         sign = "-" if self.cents < 0 else ""
         return f"{sign}{abs(self.cents) // 100:,}.{abs(self.cents) % 100:02} {self.currency}"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order. `shipping` is None if it is collected; `lacks_stock` says that it was rejected for that."""
+    """An order. `shipping` is None if the customer collects it; `lacks_stock`: it was rejected for lack of stock."""
 
     name: str
     state: State
@@ -53,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment: its state is AUTHORIZED, CAPTURED, VOIDED or REFUNDED."""
+    """A payment. Its state is AUTHORIZED, CAPTURED, VOIDED or REFUNDED; `reference` is the order's name."""
 
     name: str
     state: str
@@ -63,7 +63,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A reservation: its state is HELD, COMMITTED, RELEASED or RETURNED."""
+    """A reservation. Its state is HELD, COMMITTED, RELEASED or RETURNED; `reference` is the order's name."""
 
     name: str
     state: str
@@ -73,7 +73,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """A shipment: its state is BOOKED or CANCELLED."""
+    """A shipment. Its state is BOOKED or CANCELLED; `reference` is the order's name."""
 
     name: str
     state: str
@@ -94,7 +94,7 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What was asked for of one product, as inventory has counted it."""
+    """The demand for one product as inventory counted it, in pieces."""
 
     product: str
     asked: int
@@ -104,7 +104,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An order as analytics has counted it: its state is PLACED, CONFIRMED, REJECTED or CANCELLED."""
+    """An order as analytics counted it. Its state is PLACED, CONFIRMED, REJECTED or CANCELLED."""
 
     order: str
     state: str
@@ -114,7 +114,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a customer was told: its kind is ORDER_PLACED, and so on; `event` is the id of the event behind it."""
+    """A notification to a customer. `kind` is ORDER_PLACED, and so on; `event` is the id of the event behind it."""
 
     event: str
     order: str
@@ -123,25 +123,25 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A record of Kafka: `kind` is OrderPlaced, and so on. A record that comes twice has its `id` twice."""
+    """An event of an order, read from Kafka. `type` is OrderPlaced, and so on. A duplicate has the same `id`."""
 
     id: str
-    kind: str
+    type: str
     order: str
     pieces: Pieces
     total: Money
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of the orders' events: in Kafka itself, in the order of each partition, and with each who takes them.
+class EventRecords:
+    """The events of orders in Kafka, in the sequence of each partition, and what each consumer recorded from them.
 
-    Kafka keeps records for a while: of orders that were placed before `since` it may have none any more.
-    `dead_letters` are those that were not taken again, by consumer.
+    Kafka deletes old events. It may lack events of orders that were created before `complete_since`; None means that
+    it has them all. `dead_letters` counts the dead letters that nobody has reprocessed, by consumer.
     """
 
     events: Sequence[Event]
-    since: datetime | None
+    complete_since: datetime | None
     notifications: Sequence[Notification]
     sales: Sequence[Sale]
     demands: Sequence[Demand]
@@ -149,31 +149,35 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """One reading of all services. Orders are read twice: `before` all else, and `after` it.
+class Records:
+    """The records of all services, read once. Orders are read twice: before all other records, and after them.
 
-    What stood in the other books meanwhile belongs to an order of `after`, for an order is stored before anything is
-    asked for it. And an order that ended as it stands in both did not change while the others were read.
+    Orders stores an order before it sends any call for it. So each record that was read in between belongs to an order
+    of `orders_after`. An order with a final state that is the same in both lists did not change during the reading.
     """
 
-    before: Mapping[str, Order]
-    after: Mapping[str, Order]
+    orders_before: Mapping[str, Order]
+    orders_after: Mapping[str, Order]
     payments: Sequence[Payment]
     reservations: Sequence[Reservation]
     shipments: Sequence[Shipment]
     stocks: Sequence[Stock]
-    told: Told | None
+    event_records: EventRecords | None
     """None without Kafka."""
 
-    def settled(self, among: Iterable[str]) -> dict[str, Order]:
-        """Answer those orders of `among` that had ended and did not change during the reading."""
-        found = {name: self.after[name] for name in among if name in self.after}
-        return {name: order for name, order in found.items() if order.state in ENDS and self.before.get(name) == order}
+    def settled(self, names: Iterable[str]) -> dict[str, Order]:
+        """Return those of the named orders that have a final state and did not change during the reading."""
+        orders = {name: self.orders_after[name] for name in names if name in self.orders_after}
+        return {
+            name: order
+            for name, order in orders.items()
+            if order.state in FINAL_STATES and self.orders_before.get(name) == order
+        }
 
 
 def total_pieces(orders: Iterable[Order]) -> Counter[str]:
-    """Add up the pieces of orders, by product."""
-    found: Counter[str] = Counter()
+    """Return the sum of the pieces of the orders, by product."""
+    total: Counter[str] = Counter()
     for order in orders:
-        found.update(order.pieces)
-    return found
+        total.update(order.pieces)
+    return total

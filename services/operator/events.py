@@ -1,4 +1,4 @@
-"""The orders' events as Kafka keeps them, and what their consumers could not take."""
+"""The events of orders in Kafka, and the dead letters of their consumers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from services.runtime.events.event import headers_of, read_event, read_headers, 
 from services.runtime.rpc import to_cents
 from shop.orders.v1 import events_pb2 as pb
 
-TYPES: Mapping[str, Any] = {
+EVENT_TYPES: Mapping[str, Any] = {
     message.DESCRIPTOR.full_name: message
     for message in (pb.OrderPlaced, pb.OrderConfirmed, pb.OrderRejected, pb.OrderCancelled)
 }
@@ -21,29 +21,29 @@ CONSUMERS = ("inventory", "notifications", "analytics")
 
 @dataclass(frozen=True)
 class Topics:
-    """What lies in Kafka. `kafka` is what its client needs to find it, by librdkafka's names."""
+    """The topics of orders' events. `kafka` is the configuration of the Kafka client, by librdkafka's names."""
 
     kafka: Mapping[str, str]
 
     def events(self) -> tuple[Sequence[Event], datetime | None]:
-        """Answer every event, and the time of the first one left if others have expired. Blocks.
+        """Return every event, and the time of the oldest one if Kafka has deleted any, else None. Blocks.
 
         Raises KafkaException, MalformedRecordError.
         """
         archive = read_topic(self.kafka, topic_of(pb.OrderPlaced))
-        found = []
+        events = []
         times = []
         for record in archive.records:
-            event = read_event(read_headers(headers_of(record)), record.value(), TYPES)
+            event = read_event(read_headers(headers_of(record)), record.value(), EVENT_TYPES)
             if event is not None:
                 order = event.message.order
                 total = Money(to_cents(order.total), order.total.currency_code)
                 pieces = {item.product: item.quantity for item in order.items}
-                found.append(Event(event.id, event.type.rpartition(".")[2], order.name, pieces, total))
+                events.append(Event(event.id, event.type.rpartition(".")[2], order.name, pieces, total))
                 times.append(event.time)
-        # Partitions expire each for itself: what is older than the first of any may be gone.
-        return found, None if archive.whole else min(times, default=None)
+        # Kafka deletes old records in each partition separately: anything older than the oldest record may be gone.
+        return events, None if archive.whole else min(times, default=None)
 
     def dead_letters(self) -> Mapping[str, int]:
-        """Answer how many dead letters each consumer has. Blocks. Raises KafkaException."""
+        """Return the number of dead letters of each consumer. Blocks. Raises KafkaException."""
         return {group: DeadLetters(self.kafka, group).count() for group in CONSUMERS}

@@ -1,70 +1,81 @@
-"""The proof that the books balance: they are read until they do, or for as long as is given."""
+"""The ledger: reads the records of all services until they agree, or until the time is over."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 
-from services.operator.checks import BOOKS, Inquiry, Result
-from services.operator.domain import Books
-from services.operator.telling import all_checks
+from services.operator.checks import CheckResult, Snapshot
+from services.operator.domain import Records
+from services.operator.event_checks import EVENT_CHECKS
+from services.operator.record_checks import RECORD_CHECKS
 from services.runtime import Background
 
-# An order may take so long to end: the saga's own promise.
-PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 2.0
-MOST_SHOWN = 20
+# The orders service promises that an order ends within this time.
+DEFAULT_TIMEOUT_SECONDS = 60.0
+READ_INTERVAL_SECONDS = 2.0
+MAX_ROWS_SHOWN = 20
 
 
 class Ledger:
-    """Reads the books again and again. What offends at the end is what the last reading found."""
+    """Reads the records repeatedly and checks each reading."""
 
-    def __init__(self, read: Callable[[], Awaitable[Books]], patience: float) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Records]], timeout_seconds: float) -> None:
         self._read = read
-        self._patience = patience
-        self._known: frozenset[str] | None = None
+        self._timeout_seconds = timeout_seconds
+        self._initial_orders: frozenset[str] | None = None
 
-    async def prove(self, background: Background) -> tuple[Inquiry, Sequence[Result]]:
-        """Answer the last reading with its results: the first one that nothing offends, or that of the end."""
-        proved: asyncio.Future[tuple[Inquiry, Sequence[Result]]] = asyncio.get_running_loop().create_future()
-        ends = monotonic() + self._patience
+    async def run(self, background: Background) -> tuple[Snapshot, Sequence[CheckResult]]:
+        """Return the first reading without a mismatch, or the last one before the timeout, with its results."""
+        outcome: asyncio.Future[tuple[Snapshot, Sequence[CheckResult]]] = asyncio.get_running_loop().create_future()
+        deadline = monotonic() + self._timeout_seconds
 
-        async def look() -> None:
-            if proved.done():
+        async def check() -> None:
+            if outcome.done():
                 return
             try:
-                # What begins after its time is over is a full reading all the same.
-                late = monotonic() >= ends
-                inquiry, results = await self._look()
-            except Exception as error:  # noqa: BLE001  # it is raised where `prove` is awaited
-                proved.set_exception(error)
+                # Decided before the reading starts: one that starts in time is not the last one, however long it takes.
+                is_last = monotonic() >= deadline
+                snapshot, results = await self._check_once()
+            except Exception as error:  # noqa: BLE001  # it is raised where `run` is awaited
+                outcome.set_exception(error)
             else:
-                if late or not any(result.offences for result in results):
-                    proved.set_result((inquiry, results))
+                if is_last or not any(result.mismatches for result in results):
+                    outcome.set_result((snapshot, results))
 
-        background.repeat(PAUSE_SECONDS, look)
-        return await proved
+        background.repeat(READ_INTERVAL_SECONDS, check)
+        return await outcome
 
-    async def _look(self) -> tuple[Inquiry, Sequence[Result]]:
-        books = await self._read()
-        if self._known is None:
-            self._known = frozenset(books.after)
-        inquiry = Inquiry.of(books, self._known)
-        return inquiry, all_checks(inquiry, BOOKS)
+    async def _check_once(self) -> tuple[Snapshot, Sequence[CheckResult]]:
+        records = await self._read()
+        if self._initial_orders is None:
+            self._initial_orders = frozenset(records.orders_after)
+        snapshot = Snapshot.of(records, self._initial_orders)
+        return snapshot, run_checks(snapshot)
 
 
-def report(inquiry: Inquiry, results: Sequence[Result]) -> str:
-    """Tell of the results: a line for each check, then the rows that offend."""
-    lines = [f"{'FAILS' if result.offences else 'holds':6} {result.check:14} {result.figures}" for result in results]
-    judged, others = len(inquiry.judged), len(inquiry.others)
-    if inquiry.books.told is None:
-        lines.append("       no check of what was told: KAFKA_BOOTSTRAP_SERVERS is not set")
+def run_checks(snapshot: Snapshot) -> list[CheckResult]:
+    """Run every check; the checks of events only with Kafka."""
+    results = [check(snapshot) for check in RECORD_CHECKS]
+    event_records = snapshot.records.event_records
+    if event_records is not None:
+        results += [check(snapshot, event_records) for check in EVENT_CHECKS]
+    return results
+
+
+def format_report(snapshot: Snapshot, results: Sequence[CheckResult]) -> str:
+    """Format the results: a line for each check, then the mismatches, then the verdict."""
+    lines = [f"{'FAILS' if result.mismatches else 'holds':6} {result.check:14} {result.figures}" for result in results]
+    if snapshot.records.event_records is None:
+        lines.append("       events are not checked: KAFKA_BOOTSTRAP_SERVERS is not set")
     for result in results:
         lines += [
-            f"{result.check}: {o.name}: expected {o.expected}; found {o.found}" for o in result.offences[:MOST_SHOWN]
+            f"{result.check}: {mismatch.name}: expected {mismatch.expected}; found {mismatch.actual}"
+            for mismatch in result.mismatches[:MAX_ROWS_SHOWN]
         ]
-        if len(result.offences) > MOST_SHOWN:
-            lines.append(f"{result.check}: and {len(result.offences) - MOST_SHOWN:,} more")
-    offences = sum(len(result.offences) for result in results)
-    verdict = f"the books do not balance: {offences:,} offences" if offences else "the books balance"
-    later = f"; {others:,} are under way or came later" if others else ""
-    return "\n".join([*lines, f"{verdict}; {judged:,} orders judged{later}"])
+        if len(result.mismatches) > MAX_ROWS_SHOWN:
+            lines.append(f"{result.check}: and {len(result.mismatches) - MAX_ROWS_SHOWN:,} more")
+    mismatches = sum(len(result.mismatches) for result in results)
+    verdict = f"the books do not balance: {mismatches:,} mismatches" if mismatches else "the books balance"
+    unchecked = len(snapshot.unchecked)
+    not_yet = f"; {unchecked:,} not checked: in progress, or placed after the start" if unchecked else ""
+    return "\n".join([*lines, f"{verdict}; {len(snapshot.checked):,} orders checked{not_yet}"])

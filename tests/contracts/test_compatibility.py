@@ -82,7 +82,7 @@ def test_a_finding_tells_where_it_is_what_it_breaks_for_whom_and_what_to_do(cont
 def test_of_fields_with_one_name_the_right_one_is_found(contracts: Checkout, older: State) -> None:
     # The operator reads the field `state` of five messages.
     contracts.edit(PAYMENTS, "  State state = 2;", "  State status = 2;")
-    line = place(ROOT, "services/operator/peers.py", "Payment(each.name, _word(states, each.state)")
+    line = place(ROOT, "services/operator/peers.py", "Payment(each.name, _value_name(states, each.state)")
     assert f"  for whom  operator ({line}): calls ListPayments; calls by hand GetPayment" in judge(contracts, older)
 
 

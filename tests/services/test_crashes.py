@@ -10,9 +10,9 @@ import grpc.aio
 import pytest
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
-from services.operator.checks import BOOKS, Inquiry, Offence
+from services.operator.checks import Mismatch, Snapshot
+from services.operator.ledger import run_checks
 from services.operator.peers import Services
-from services.operator.telling import all_checks
 from services.orders import saga
 from services.orders.domain import Step
 from shop.orders.v1 import orders_pb2 as pb
@@ -200,7 +200,7 @@ async def live(world: World, story: Story, dies: Process | None = None, where: s
     async with world.shop() as shop:
         assert await shop.place(request) == order, "asked for again, it is the same"
         assert await shop.orders(request.customer) == [order]
-    assert await offences(world, order.name) == []
+    assert await mismatches(world, order.name) == []
     return took
 
 
@@ -226,14 +226,14 @@ def told(world: World, order: pb.Order) -> list[str]:
     return [str(kind).removeprefix("shop.orders.v1.Order") for (kind,) in rows]
 
 
-async def offences(world: World, *orders: str) -> list[Offence]:
-    """Answer what the operator's ledger has against these orders, or against any if none is named."""
+async def mismatches(world: World, *orders: str) -> list[Mismatch]:
+    """Return the mismatches that the operator's ledger finds for these orders, or for all orders if none is named."""
     channels = {name: process.channel() for name, process in world.processes.items()}
-    books = await Services(channels.__getitem__, None).read()
+    records = await Services(channels.__getitem__, None).read()
     for channel in channels.values():
         await channel.close()
-    results = all_checks(Inquiry.of(books, orders or books.after), BOOKS)
-    return [offence for result in results for offence in result.offences]
+    results = run_checks(Snapshot.of(records, orders or records.orders_after))
+    return [mismatch for result in results for mismatch in result.mismatches]
 
 
 @pytest.mark.parametrize(("story", "call", "moment"), DEATHS_OF_ORDERS)
@@ -248,7 +248,7 @@ async def test_a_callee_is_killed(world: World, lasted: list[float], story: Stor
 
 
 async def test_the_books_balance_after_all_deaths(world: World) -> None:
-    assert await offences(world) == []
+    assert await mismatches(world) == []
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)

@@ -60,7 +60,7 @@ def books(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Itera
 def test_the_books_balance_after_orders_of_every_kind(books: Books) -> None:
     told = assert_balanced(*books.all)
     assert "2 CONFIRMED, 3 REJECTED, 1 CANCELLED" in told
-    assert "the books balance; 6 orders judged" in told
+    assert "the books balance; 6 orders checked" in told
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_books_balance_after_orders_of_every_kind(books: Books) -> None:
             "orders",
             "UPDATE orders SET state = 'PENDING' WHERE rejection_reason = 'SHIPPING_REFUSED'",
             "UPDATE orders SET state = 'REJECTED' WHERE rejection_reason = 'SHIPPING_REFUSED'",
-            "expected an end; found PENDING",
+            "expected a final state; found PENDING",
             id="an order has no end",
         ),
     ],

@@ -1,4 +1,4 @@
-"""The ledger's checks over plain data: sound books pass, and every kind of fault is found and named."""
+"""The ledger's checks over plain data: correct records pass, and each kind of mismatch is found and named."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,30 +7,31 @@ from typing import Any
 
 import pytest
 
-from services.operator.checks import BOOKS, Inquiry
+from services.operator.checks import Snapshot
 from services.operator.domain import (
-    Books,
     Demand,
     Event,
+    EventRecords,
     Money,
     Notification,
     Order,
     Payment,
+    Records,
     Reservation,
     Sale,
     Shipment,
     State,
     Stock,
-    Told,
 )
-from services.operator.telling import EVENTS, KINDS, all_checks
+from services.operator.event_checks import EVENTS, NOTIFICATION_KINDS
+from services.operator.ledger import run_checks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRICE, FEE = Money(1000, "EUR"), Money(490, "EUR")
 CUP, MUG = "products/cup", "products/mug"
 
 
-def an_order(name: str, state: State, *, shipped: bool = False, lacks_stock: bool = False) -> Order:
+def create_order(name: str, state: State, *, shipped: bool = False, lacks_stock: bool = False) -> Order:
     return Order(
         name=f"orders/{name}",
         state=state,
@@ -44,30 +45,33 @@ def an_order(name: str, state: State, *, shipped: bool = False, lacks_stock: boo
     )
 
 
-CONFIRMED = an_order("confirmed", State.CONFIRMED, shipped=True)
-REJECTED = an_order("rejected", State.REJECTED, shipped=True)
-SHORT = an_order("short", State.REJECTED, lacks_stock=True)
-CANCELLED = an_order("cancelled", State.CANCELLED, shipped=True)
-COLLECTED = an_order("collected", State.CONFIRMED)
+CONFIRMED = create_order("confirmed", State.CONFIRMED, shipped=True)
+REJECTED = create_order("rejected", State.REJECTED, shipped=True)
+SHORT = create_order("short", State.REJECTED, lacks_stock=True)
+CANCELLED = create_order("cancelled", State.CANCELLED, shipped=True)
+COLLECTED = create_order("collected", State.CONFIRMED)
 ORDERS = {order.name: order for order in (CONFIRMED, REJECTED, SHORT, CANCELLED, COLLECTED)}
 
 
 def events_of(order: Order) -> list[Event]:
-    return [Event(f"{order.name}-{kind}", kind, order.name, order.pieces, order.total) for kind in EVENTS[order.state]]
+    return [
+        Event(f"{order.name}-{event_type}", event_type, order.name, order.pieces, order.total)
+        for event_type in EVENTS[order.state]
+    ]
 
 
 EVENT_LIST = [event for order in ORDERS.values() for event in events_of(order)]
-TOLD = Told(
+EVENT_RECORDS = EventRecords(
     events=EVENT_LIST,
-    since=None,
-    notifications=[Notification(event.id, event.order, KINDS[event.kind]) for event in EVENT_LIST],
+    complete_since=None,
+    notifications=[Notification(event.id, event.order, NOTIFICATION_KINDS[event.type]) for event in EVENT_LIST],
     sales=[Sale(order.name, order.state.value, order.pieces, order.total) for order in ORDERS.values()],
     demands=[Demand(CUP, asked=10, sold=4, missed=2)],
     dead_letters={"inventory": 0},
 )
-SOUND = Books(
-    before=ORDERS,
-    after=ORDERS,
+CORRECT = Records(
+    orders_before=ORDERS,
+    orders_after=ORDERS,
     payments=[
         Payment("payments/1", "CAPTURED", PRICE, CONFIRMED.name),
         Payment("payments/2", "VOIDED", PRICE, REJECTED.name),
@@ -86,231 +90,307 @@ SOUND = Books(
         Shipment("shipments/3", "CANCELLED", FEE, CANCELLED.name),
     ],
     stocks=[Stock(CUP, available=6, reserved=0, sold=4, received=10), Stock(MUG, 3, 0, 0, 3)],
-    told=TOLD,
+    event_records=EVENT_RECORDS,
 )
 
 
-def offences(books: Books, known: Mapping[str, Order] = ORDERS) -> dict[str, list[str]]:
-    """Answer the names of the offending rows, by check."""
-    results = all_checks(Inquiry.of(books, known), BOOKS)
-    return {result.check: [offence.name for offence in result.offences] for result in results if result.offences}
+def mismatches(records: Records, initial_orders: Mapping[str, Order] = ORDERS) -> dict[str, list[str]]:
+    """Return the names of the mismatches, by check."""
+    results = run_checks(Snapshot.of(records, initial_orders))
+    return {result.check: [each.name for each in result.mismatches] for result in results if result.mismatches}
 
 
-def test_sound_books_balance() -> None:
-    assert offences(SOUND) == {}
-    assert len(Inquiry.of(SOUND, ORDERS).judged) == 5
+def test_correct_records_have_no_mismatch() -> None:
+    assert mismatches(CORRECT) == {}
+    assert len(Snapshot.of(CORRECT, ORDERS).checked) == 5
 
 
-def test_no_orders_at_all_balance() -> None:
-    untouched = Stock(CUP, 10, 0, 0, 10)
-    nothing = Told([], None, [], [], [], {})
-    assert offences(Books({}, {}, [], [], [], [untouched], nothing), {}) == {}
+def test_a_shop_without_orders_has_no_mismatch() -> None:
+    stock = Stock(CUP, 10, 0, 0, 10)
+    no_events = EventRecords([], None, [], [], [], {})
+    assert mismatches(Records({}, {}, [], [], [], [stock], no_events), {}) == {}
 
 
-def with_book(rows: str, book: list[Any]) -> Books:
-    fields: dict[str, Any] = {rows: book}
-    return replace(SOUND, **fields)
+def replace_list(field: str, values: list[Any]) -> Records:
+    fields: dict[str, Any] = {field: values}
+    return replace(CORRECT, **fields)
 
 
-def first(rows: str, **changed: object) -> Books:
-    """Change the first row of a book."""
-    book = getattr(SOUND, rows)
-    return with_book(rows, [replace(book[0], **changed), *book[1:]])
+def change_first(field: str, **changes: object) -> Records:
+    """Return the correct records with a change to the first one of a list."""
+    first, *rest = getattr(CORRECT, field)
+    return replace_list(field, [replace(first, **changes), *rest])
 
 
-def without_first(rows: str) -> Books:
-    return with_book(rows, getattr(SOUND, rows)[1:])
+def remove_first(field: str) -> Records:
+    return replace_list(field, getattr(CORRECT, field)[1:])
 
 
-def one_more(rows: str, row: object) -> Books:
-    return with_book(rows, [*getattr(SOUND, rows), row])
+def add(field: str, record: object) -> Records:
+    return replace_list(field, [*getattr(CORRECT, field), record])
 
 
-def unended(state: State) -> Books:
-    stuck = {**ORDERS, SHORT.name: replace(SHORT, state=state)}
-    return replace(SOUND, before=stuck, after=stuck)
+def unfinished(state: State) -> Records:
+    orders = {**ORDERS, SHORT.name: replace(SHORT, state=state)}
+    return replace(CORRECT, orders_before=orders, orders_after=orders)
 
 
-CONFIRMED_ROW = f"{CONFIRMED.name} CONFIRMED"
+CONFIRMED_ORDER = f"{CONFIRMED.name} CONFIRMED"
 
 
 @pytest.mark.parametrize(
-    ("books", "check", "row"),
+    ("records", "check", "name"),
     [
-        pytest.param(unended(State.PENDING), "orders", SHORT.name, id="an order without an end"),
-        pytest.param(unended(State.CANCELLING), "orders", SHORT.name, id="an order that is being cancelled for ever"),
-        pytest.param(first("payments", state="REFUNDED"), "money", "EUR", id="money that was paid back"),
-        pytest.param(first("payments", amount=Money(999, "EUR")), "money", "EUR", id="a cent too little"),
-        pytest.param(first("payments", amount=Money(1000, "USD")), "money", "USD", id="another currency"),
-        pytest.param(first("payments", amount=Money(999, "EUR")), "payments", "payments/1", id="another amount"),
-        pytest.param(first("payments", state="AUTHORIZED"), "payments", CONFIRMED_ROW, id="not captured"),
-        pytest.param(without_first("payments"), "payments", CONFIRMED_ROW, id="no payment"),
+        pytest.param(unfinished(State.PENDING), "orders", SHORT.name, id="a pending order"),
+        pytest.param(unfinished(State.CANCELLING), "orders", SHORT.name, id="an order that is still being cancelled"),
         pytest.param(
-            one_more("payments", Payment("payments/9", "CAPTURED", PRICE, CONFIRMED.name)),
+            change_first("payments", state="REFUNDED"), "money", "EUR", id="refunded payment of a confirmed order"
+        ),
+        pytest.param(change_first("payments", amount=Money(999, "EUR")), "money", "EUR", id="one cent too little"),
+        pytest.param(change_first("payments", amount=Money(1000, "USD")), "money", "USD", id="wrong currency"),
+        pytest.param(change_first("payments", amount=Money(999, "EUR")), "payments", "payments/1", id="wrong amount"),
+        pytest.param(change_first("payments", state="AUTHORIZED"), "payments", CONFIRMED_ORDER, id="not captured"),
+        pytest.param(remove_first("payments"), "payments", CONFIRMED_ORDER, id="no payment"),
+        pytest.param(
+            add("payments", Payment("payments/9", "CAPTURED", PRICE, CONFIRMED.name)),
             "payments",
-            CONFIRMED_ROW,
+            CONFIRMED_ORDER,
             id="captured twice",
         ),
         pytest.param(
-            one_more("payments", Payment("payments/9", "AUTHORIZED", PRICE, SHORT.name)),
+            add("payments", Payment("payments/9", "AUTHORIZED", PRICE, SHORT.name)),
             "payments",
             f"{SHORT.name} REJECTED",
-            id="an authorization that was left",
+            id="authorized payment of a rejected order",
         ),
         pytest.param(
-            one_more("payments", Payment("payments/9", "AUTHORIZED", PRICE, "orders/none")),
+            add("payments", Payment("payments/9", "AUTHORIZED", PRICE, "orders/none")),
             "payments",
             "payments/9",
-            id="an authorization for no order",
+            id="authorized payment without an order",
         ),
         pytest.param(
-            one_more("payments", Payment("payments/9", "CAPTURED", PRICE, "orders/none")),
+            add("payments", Payment("payments/9", "CAPTURED", PRICE, "orders/none")),
             "money",
             "EUR",
-            id="money for no order",
+            id="captured payment without an order",
         ),
-        pytest.param(first("stocks", available=5), "stock", CUP, id="a piece that is gone"),
-        pytest.param(first("stocks", available=-1, received=3), "stock", CUP, id="stock below zero"),
-        pytest.param(first("stocks", available=7, sold=3), "sold", f"{CUP} sold", id="a piece that was not sold"),
-        pytest.param(first("stocks", available=5, sold=5), "sold", f"{CUP} sold", id="a piece that nobody bought"),
-        pytest.param(first("stocks", available=5, reserved=1), "sold", f"{CUP} reserved", id="held for nobody"),
-        pytest.param(replace(SOUND, stocks=[]), "sold", CUP, id="sold without a stock"),
-        pytest.param(first("reservations", state="HELD"), "reservations", CONFIRMED_ROW, id="not committed"),
-        pytest.param(first("reservations", pieces={CUP: 1}), "reservations", "reservations/1", id="other pieces"),
-        pytest.param(without_first("reservations"), "reservations", CONFIRMED_ROW, id="no reservation"),
-        pytest.param(first("reservations", reference=""), "reservations", "reservations/1", id="held for no order"),
-        pytest.param(first("shipments", state="CANCELLED"), "shipments", CONFIRMED_ROW, id="not sent"),
-        pytest.param(first("shipments", price=PRICE), "shipments", "shipments/1", id="another price"),
-        pytest.param(without_first("shipments"), "shipments", CONFIRMED_ROW, id="no shipment"),
+        pytest.param(change_first("stocks", available=5), "stock", CUP, id="a piece is missing"),
+        pytest.param(change_first("stocks", available=-1, received=3), "stock", CUP, id="stock below zero"),
+        pytest.param(change_first("stocks", available=7, sold=3), "sold", f"{CUP} sold", id="too few pieces sold"),
+        pytest.param(change_first("stocks", available=5, sold=5), "sold", f"{CUP} sold", id="too many pieces sold"),
         pytest.param(
-            one_more("shipments", Shipment("shipments/9", "BOOKED", FEE, "orders/none")),
+            change_first("stocks", available=5, reserved=1),
+            "sold",
+            f"{CUP} reserved",
+            id="reserved piece without an order",
+        ),
+        pytest.param(replace(CORRECT, stocks=[]), "sold", CUP, id="sold product without a stock"),
+        pytest.param(change_first("reservations", state="HELD"), "reservations", CONFIRMED_ORDER, id="not committed"),
+        pytest.param(
+            change_first("reservations", pieces={CUP: 1}), "reservations", "reservations/1", id="wrong pieces"
+        ),
+        pytest.param(remove_first("reservations"), "reservations", CONFIRMED_ORDER, id="no reservation"),
+        pytest.param(
+            change_first("reservations", reference=""),
+            "reservations",
+            "reservations/1",
+            id="reservation without an order",
+        ),
+        pytest.param(
+            change_first("shipments", state="CANCELLED"),
+            "shipments",
+            CONFIRMED_ORDER,
+            id="cancelled shipment of a confirmed order",
+        ),
+        pytest.param(change_first("shipments", price=PRICE), "shipments", "shipments/1", id="wrong price"),
+        pytest.param(remove_first("shipments"), "shipments", CONFIRMED_ORDER, id="no shipment"),
+        pytest.param(
+            add("shipments", Shipment("shipments/9", "BOOKED", FEE, "orders/none")),
             "shipments",
             "shipments/9",
-            id="a shipment for no order",
+            id="shipment without an order",
         ),
         pytest.param(
-            one_more("shipments", Shipment("shipments/9", "BOOKED", FEE, COLLECTED.name)),
+            add("shipments", Shipment("shipments/9", "BOOKED", FEE, COLLECTED.name)),
             "shipments",
             f"{COLLECTED.name} CONFIRMED",
-            id="a shipment of what is collected",
+            id="shipment of a collected order",
         ),
     ],
 )
-def test_a_fault_in_the_books_is_found(books: Books, check: str, row: str) -> None:
-    assert row in offences(books)[check]
+def test_a_wrong_record_is_found(records: Records, check: str, name: str) -> None:
+    assert name in mismatches(records)[check]
 
 
-def test_an_order_that_vanished_is_missed() -> None:
-    left = {name: order for name, order in ORDERS.items() if order is not SHORT}
-    assert offences(replace(SOUND, after=left))["orders"] == [SHORT.name]
+def test_an_order_that_disappeared_is_a_mismatch() -> None:
+    orders = {name: order for name, order in ORDERS.items() if order is not SHORT}
+    assert mismatches(replace(CORRECT, orders_after=orders))["orders"] == [SHORT.name]
 
 
-def telling(rows: str, *, without: int | None = None, more: object = None, **changed: object) -> Books:
-    """Change what was told: leave a row out, add one, or change the first."""
-    book = list(getattr(TOLD, rows))
-    if changed:
-        book[0] = replace(book[0], **changed)
-    if without is not None:
-        del book[without]
-    if more is not None:
-        book.append(more)
-    fields: dict[str, Any] = {rows: book}
-    return replace(SOUND, told=replace(TOLD, **fields))
+def change_events(field: str, *, remove: int | None = None, append: object = None, **changes: object) -> Records:
+    """Return the correct records with changed event records: remove one, append one, or change the first one."""
+    values = list(getattr(EVENT_RECORDS, field))
+    if changes:
+        values[0] = replace(values[0], **changes)
+    if remove is not None:
+        del values[remove]
+    if append is not None:
+        values.append(append)
+    fields: dict[str, Any] = {field: values}
+    return replace(CORRECT, event_records=replace(EVENT_RECORDS, **fields))
 
 
-TWICE = replace(EVENT_LIST[1], id="another id")
+SECOND_CONFIRMATION = replace(EVENT_LIST[1], id="another id")
 
 
 @pytest.mark.parametrize(
-    ("books", "check", "row"),
+    ("records", "check", "name"),
     [
-        pytest.param(telling("events", without=1), "events", CONFIRMED_ROW, id="an event is missing"),
-        pytest.param(telling("events", more=TWICE), "events", CONFIRMED_ROW, id="a change is told by two events"),
-        pytest.param(telling("events", kind="OrderRejected"), "events", CONFIRMED_ROW, id="another change is told"),
+        pytest.param(change_events("events", remove=1), "events", CONFIRMED_ORDER, id="an event is missing"),
         pytest.param(
-            replace(SOUND, told=replace(TOLD, events=EVENT_LIST[::-1])), "events", CONFIRMED_ROW, id="out of sequence"
+            change_events("events", append=SECOND_CONFIRMATION),
+            "events",
+            CONFIRMED_ORDER,
+            id="two events for one change",
         ),
         pytest.param(
-            telling("events", total=FEE), "events", f"{CONFIRMED.name} {EVENT_LIST[0].id}", id="another total"
+            change_events("events", type="OrderRejected"), "events", CONFIRMED_ORDER, id="an event of the wrong type"
         ),
-        pytest.param(telling("events", order="orders/none"), "events", "orders/none", id="an event of no order"),
-        pytest.param(telling("notifications", without=0), "notifications", CONFIRMED_ROW, id="a customer is not told"),
         pytest.param(
-            telling("notifications", more=Notification("x", CONFIRMED.name, "ORDER_PLACED")),
+            replace(CORRECT, event_records=replace(EVENT_RECORDS, events=EVENT_LIST[::-1])),
+            "events",
+            CONFIRMED_ORDER,
+            id="events out of sequence",
+        ),
+        pytest.param(
+            change_events("events", total=FEE),
+            "events",
+            f"{CONFIRMED.name} {EVENT_LIST[0].id}",
+            id="an event with a wrong total",
+        ),
+        pytest.param(
+            change_events("events", order="orders/none"), "events", "orders/none", id="an event without an order"
+        ),
+        pytest.param(
+            change_events("notifications", remove=0), "notifications", CONFIRMED_ORDER, id="a notification is missing"
+        ),
+        pytest.param(
+            change_events("notifications", append=Notification("x", CONFIRMED.name, "ORDER_PLACED")),
             "notifications",
-            CONFIRMED_ROW,
-            id="a customer is told twice",
+            CONFIRMED_ORDER,
+            id="a notification too many",
         ),
         pytest.param(
-            telling("notifications", more=Notification("x", "orders/none", "ORDER_PLACED")),
+            change_events("notifications", append=Notification("x", "orders/none", "ORDER_PLACED")),
             "notifications",
             "orders/none",
-            id="a customer is told of no order",
-        ),
-        pytest.param(telling("notifications", event="x"), "notifications", CONFIRMED_ROW, id="by another event"),
-        pytest.param(telling("sales", state="PLACED"), "analytics", f"sale of {CONFIRMED.name}", id="not counted up"),
-        pytest.param(telling("sales", total=FEE), "analytics", f"sale of {CONFIRMED.name}", id="another revenue"),
-        pytest.param(telling("sales", pieces={CUP: 1}), "analytics", f"sale of {CONFIRMED.name}", id="other pieces"),
-        pytest.param(telling("sales", without=0), "analytics", f"sale of {CONFIRMED.name}", id="a sale is missing"),
-        pytest.param(
-            telling("sales", more=TOLD.sales[0]), "analytics", f"sale of {CONFIRMED.name}", id="a sale counts twice"
+            id="a notification without an order",
         ),
         pytest.param(
-            telling("sales", order="orders/none"), "analytics", "sale of orders/none", id="a sale of no order"
-        ),
-        pytest.param(telling("demands", asked=12), "demand", f"demand for {CUP}", id="asked for twice"),
-        pytest.param(telling("demands", sold=2), "demand", f"demand for {CUP}", id="a sale is not counted"),
-        pytest.param(telling("demands", missed=0), "demand", f"demand for {CUP}", id="a miss is not counted"),
-        pytest.param(telling("demands", without=0), "demand", f"demand for {CUP}", id="no demand"),
-        pytest.param(
-            telling("demands", more=Demand(MUG, 1, 0, 0)), "demand", f"demand for {MUG}", id="nobody asked for it"
+            change_events("notifications", event="x"),
+            "notifications",
+            CONFIRMED_ORDER,
+            id="a notification of another event",
         ),
         pytest.param(
-            replace(SOUND, told=replace(TOLD, dead_letters={"inventory": 1})),
+            change_events("sales", state="PLACED"),
+            "analytics",
+            f"sale of {CONFIRMED.name}",
+            id="a sale in an old state",
+        ),
+        pytest.param(
+            change_events("sales", total=FEE), "analytics", f"sale of {CONFIRMED.name}", id="a sale with a wrong total"
+        ),
+        pytest.param(
+            change_events("sales", pieces={CUP: 1}),
+            "analytics",
+            f"sale of {CONFIRMED.name}",
+            id="a sale with wrong pieces",
+        ),
+        pytest.param(
+            change_events("sales", remove=0), "analytics", f"sale of {CONFIRMED.name}", id="a sale is missing"
+        ),
+        pytest.param(
+            change_events("sales", append=EVENT_RECORDS.sales[0]),
+            "analytics",
+            f"sale of {CONFIRMED.name}",
+            id="a sale is counted twice",
+        ),
+        pytest.param(
+            change_events("sales", order="orders/none"),
+            "analytics",
+            "sale of orders/none",
+            id="a sale without an order",
+        ),
+        pytest.param(
+            change_events("demands", asked=12), "demand", f"demand for {CUP}", id="an order is counted twice as asked"
+        ),
+        pytest.param(
+            change_events("demands", sold=2),
+            "demand",
+            f"demand for {CUP}",
+            id="a confirmed order is not counted as sold",
+        ),
+        pytest.param(
+            change_events("demands", missed=0),
+            "demand",
+            f"demand for {CUP}",
+            id="a rejected order is not counted as missed",
+        ),
+        pytest.param(change_events("demands", remove=0), "demand", f"demand for {CUP}", id="no demand is recorded"),
+        pytest.param(
+            change_events("demands", append=Demand(MUG, 1, 0, 0)),
+            "demand",
+            f"demand for {MUG}",
+            id="a demand without an order",
+        ),
+        pytest.param(
+            replace(CORRECT, event_records=replace(EVENT_RECORDS, dead_letters={"inventory": 1})),
             "dead letters",
             "inventory",
             id="a dead letter",
         ),
     ],
 )
-def test_a_fault_in_what_was_told_is_found(books: Books, check: str, row: str) -> None:
-    assert row in offences(books)[check]
+def test_a_wrong_event_record_is_found(records: Records, check: str, name: str) -> None:
+    assert name in mismatches(records)[check]
 
 
-def test_a_record_that_lies_in_kafka_twice_is_no_fault() -> None:
-    assert offences(telling("events", more=EVENT_LIST[0])) == {}
+def test_a_duplicate_event_in_kafka_is_no_mismatch() -> None:
+    assert mismatches(change_events("events", append=EVENT_LIST[0])) == {}
 
 
-def test_events_that_have_expired_are_not_missed_and_their_effects_stay() -> None:
-    later = replace(TOLD, events=[], since=NOW + timedelta(days=1))
-    assert offences(replace(SOUND, told=later)) == {}
-    silent = replace(later, notifications=TOLD.notifications[1:])
-    assert offences(replace(SOUND, told=silent)) == {"notifications": [CONFIRMED_ROW]}
+def test_expired_events_are_no_mismatch_but_a_missing_notification_is() -> None:
+    expired = replace(EVENT_RECORDS, events=[], complete_since=NOW + timedelta(days=1))
+    assert mismatches(replace(CORRECT, event_records=expired)) == {}
+    incomplete = replace(expired, notifications=EVENT_RECORDS.notifications[1:])
+    assert mismatches(replace(CORRECT, event_records=incomplete)) == {"notifications": [CONFIRMED_ORDER]}
 
 
-LATE = an_order("late", State.PENDING)
-UNDER_WAY = replace(
-    SOUND,
-    after={**ORDERS, LATE.name: LATE},
-    payments=[*SOUND.payments, Payment("payments/9", "AUTHORIZED", PRICE, LATE.name)],
-    reservations=[*SOUND.reservations, Reservation("reservations/9", "HELD", {CUP: 2}, LATE.name)],
+LATE = create_order("late", State.PENDING)
+IN_PROGRESS = replace(
+    CORRECT,
+    orders_after={**ORDERS, LATE.name: LATE},
+    payments=[*CORRECT.payments, Payment("payments/9", "AUTHORIZED", PRICE, LATE.name)],
+    reservations=[*CORRECT.reservations, Reservation("reservations/9", "HELD", {CUP: 2}, LATE.name)],
     stocks=[Stock(CUP, available=4, reserved=2, sold=4, received=10)],
 )
 
 
-def test_an_order_that_came_meanwhile_is_left_to_the_next_time() -> None:
-    assert offences(UNDER_WAY) == {}
-    assert offences(replace(UNDER_WAY, stocks=[Stock(CUP, 4, 0, 6, 10)])) == {}, "its pieces may be sold by now"
+def test_an_order_that_was_placed_during_the_reading_is_not_checked() -> None:
+    assert mismatches(IN_PROGRESS) == {}
+    assert mismatches(replace(IN_PROGRESS, stocks=[Stock(CUP, 4, 0, 6, 10)])) == {}, "its pieces may be sold already"
 
 
-def test_an_order_under_way_hides_no_fault_beyond_its_own_pieces() -> None:
-    assert "sold" in offences(replace(UNDER_WAY, stocks=[Stock(CUP, 3, 0, 7, 10)]))
-    assert "sold" in offences(replace(UNDER_WAY, stocks=[Stock(CUP, 3, 3, 4, 10)]))
-    assert "sold" in offences(replace(UNDER_WAY, stocks=[Stock(CUP, 7, 0, 3, 10)]))
+def test_an_order_in_progress_explains_only_its_own_pieces() -> None:
+    assert "sold" in mismatches(replace(IN_PROGRESS, stocks=[Stock(CUP, 3, 0, 7, 10)]))
+    assert "sold" in mismatches(replace(IN_PROGRESS, stocks=[Stock(CUP, 3, 3, 4, 10)]))
+    assert "sold" in mismatches(replace(IN_PROGRESS, stocks=[Stock(CUP, 7, 0, 3, 10)]))
 
 
-def test_an_order_that_changed_during_the_reading_is_not_judged() -> None:
-    before = {**ORDERS, CANCELLED.name: replace(CANCELLED, state=State.CONFIRMED)}
-    books = replace(first("payments"), before=before, told=None)
-    assert CANCELLED.name not in Inquiry.of(books, ORDERS).judged
-    assert offences(books) == {}
+def test_an_order_that_changed_during_the_reading_is_not_checked() -> None:
+    orders_before = {**ORDERS, CANCELLED.name: replace(CANCELLED, state=State.CONFIRMED)}
+    records = replace(CORRECT, orders_before=orders_before, event_records=None)
+    assert CANCELLED.name not in Snapshot.of(records, ORDERS).checked
+    assert mismatches(records) == {}
