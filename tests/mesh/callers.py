@@ -27,7 +27,7 @@ ERRAND = {"app": OPERATOR, "errand": "yes"}
 
 
 @cache
-def callers() -> Mapping[str, list[str]]:
+def callers_by_path() -> Mapping[str, list[str]]:
     """Answer path → who may call it: "gateway" if outsiders may, and services."""
     found = graph(ROOT)
     return {
@@ -37,12 +37,12 @@ def callers() -> Mapping[str, list[str]]:
 
 
 @cache
-def roles() -> Mapping[str, str]:
+def role_by_path() -> Mapping[str, str]:
     """Answer path → a role with which an outsider may call it."""
     return {method.path: next(iter(method.roles), CUSTOMER) for method in graph(ROOT).methods.values()}
 
 
-def errand() -> Manifest:
+def idle_operator() -> Manifest:
     """Make a Pod with the operator's identity that does nothing: between two Jobs there is none to call through."""
     return policies.idle("errand", OPERATOR, ERRAND)
 
@@ -62,12 +62,12 @@ class MeshCaller(Caller):
         pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
         found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
         signer, until = Signer.of(mesh.home), int(time.time()) + TOKEN_SECONDS
-        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=until) for role in {*roles().values()}}
+        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=until) for role in {*role_by_path().values()}}
         return cls({GATEWAY: mesh.gateway, **found}, tokens)
 
     @override
     def channel(self, path: str) -> grpc.aio.Channel:
-        return self._dial(callers()[path][0], path)
+        return self._dial(callers_by_path()[path][0], path)
 
     async def status(self, by: str, path: str, request: Message, user_agent: str = "") -> grpc.StatusCode:
         """Call a method as `by`, and answer how the call ended."""
@@ -78,7 +78,7 @@ class MeshCaller(Caller):
     def _dial(self, by: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
         agent = user_agent or None
         if by == GATEWAY:
-            return dial(self._targets[by], token=self._tokens[roles()[path]], user_agent=agent)
+            return dial(self._targets[by], token=self._tokens[role_by_path()[path]], user_agent=agent)
         return dial(self._targets[by], authority=f"{service_of(path)}.shop.svc.cluster.local", user_agent=agent)
 
 

@@ -21,7 +21,7 @@ Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
 
 
-def plenty() -> list[str]:
+def well_stocked_products() -> list[str]:
     """Answer the names of products with many pieces: spread over them, thousands of orders empty no shelf."""
     with OPENING_STOCK.open(newline="") as lines:
         return [f"products/{row['product_id']}" for row in csv.DictReader(lines) if int(row["pieces"]) >= 100]
@@ -35,7 +35,7 @@ class Shop:
         self._inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
         self._orders = orders_pb2_grpc.OrdersServiceStub(channel)
         self._timeout = timeout
-        self._products = itertools.cycle(plenty())
+        self._products = itertools.cycle(well_stocked_products())
 
     async def get_product(self) -> catalog_pb2.GetProductResponse:
         """Read one product."""
@@ -55,7 +55,7 @@ class Shop:
             orders_pb2.ListOrdersRequest(customer="customers/me"), timeout=self._timeout
         )
 
-    def wish(self, customer: str = "customers/me") -> orders_pb2.PlaceOrderRequest:
+    def order_request(self, customer: str = "customers/me") -> orders_pb2.PlaceOrderRequest:
         """Make a request for one piece, which is shipped."""
         return orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
@@ -95,7 +95,7 @@ class Shop:
 
     async def place_order(self) -> orders_pb2.Order:
         """Place an order over one piece, which is shipped; answers it CONFIRMED."""
-        order = await self.place(self.wish())
+        order = await self.place(self.order_request())
         assert order.state == orders_pb2.Order.STATE_CONFIRMED, f"{order.name}: {order.rejection_message}"
         return order
 
@@ -114,7 +114,7 @@ async def status_of(call: Awaitable[object]) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-async def ending_of(call: Awaitable[object]) -> str:
+async def outcome_of(call: Awaitable[object]) -> str:
     """Await a call and answer its status with the words that came with it, or "OK"."""
     try:
         await call
@@ -159,12 +159,12 @@ class SteadyCalls:
     async def _make(self, kind: str, call: Call) -> None:
         while not self._stop.is_set():
             try:
-                ending = await ending_of(call())
+                outcome = await outcome_of(call())
             except AssertionError as error:  # an answer, but not the one that was asked for
-                ending = str(error)
+                outcome = str(error)
             self.made[kind] += 1
-            if ending != "OK":
-                self.failed.append(f"{time.monotonic() - self._began:.2f} s {kind}: {ending}")
+            if outcome != "OK":
+                self.failed.append(f"{time.monotonic() - self._began:.2f} s {kind}: {outcome}")
             await asyncio.sleep(self._pause)
 
 

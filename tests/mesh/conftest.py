@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import ROOT, Mesh, dial, eventually, mesh_command, shell_environment
+from tests.mesh.harness import ROOT, Mesh, dial, eventually, run_mesh, shell_environment
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not meet."""
@@ -22,19 +22,19 @@ NAMESPACES = ("istio-system", "istio-ingress", "kafka", "shop")
 def running() -> Iterator[Mesh]:
     keep = bool(os.environ.get("MESH_KEEP"))
     if not keep:
-        mesh_command("down", "--purge", "-i", NAME)
-    up = mesh_command("up", "-i", NAME)
+        run_mesh("down", "--purge", "-i", NAME)
+    up = run_mesh("up", "-i", NAME)
     assert up.returncode == 0, up.stdout
     yield Mesh(NAME, shell_environment(NAME))
     if not keep:
-        down = mesh_command("down", "--purge", "-i", NAME)
+        down = run_mesh("down", "--purge", "-i", NAME)
         assert down.returncode == 0, down.stdout
 
 
 @pytest.fixture
 async def mesh(running: Mesh) -> Mesh:
     """Give the mesh in good health: what an earlier test did to it is over."""
-    await running.rolled_out(*NAMESPACES)
+    await running.wait_for_rollout(*NAMESPACES)
     channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
         with attempt:
@@ -61,6 +61,6 @@ def pytest_runtest_makereport(
     if report.failed and {"mesh", "running"} & set(getattr(item, "fixturenames", ())):
         # What befell its containers stands in the node agent's log.
         for words in (["status"], ["logs", "agent"]):
-            lines = mesh_command(*words, "-i", NAME).stdout.splitlines()[-LOG_LINES:]
+            lines = run_mesh(*words, "-i", NAME).stdout.splitlines()[-LOG_LINES:]
             report.sections.append((f"mesh {' '.join(words)}", "\n".join(lines)))
     return report

@@ -13,19 +13,19 @@ from tests.services.sockets import SOCKET, address
 
 
 @asynccontextmanager
-async def faulty(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncIterator[None]:
+async def failing_services(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncIterator[None]:
     """Have services that fail for the length of a block, with data of their own; `settings` are their FAULTY_…."""
     before = {app: (await mesh.get("deployments", "-n", "shop", app))["spec"]["template"] for app in services}
     try:
         for app, template in before.items():
             environment = {"SERVICE": app, **{f"FAULTY_{name}": value for name, value in settings.items()}}
             await _patch(mesh, app, _varied(template, environment))
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         yield
     finally:
         for app, template in before.items():
             await _patch(mesh, app, template)
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
 
 
 def _varied(template: Manifest, environment: Mapping[str, str]) -> Manifest:
@@ -46,7 +46,7 @@ async def _patch(mesh: Mesh, app: str, template: Manifest) -> None:
     await mesh.kubectl("patch", "deployment", "-n", "shop", app, "--type=json", "-p", patch)
 
 
-async def attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:
+async def logged_attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:
     """Read what an app noted of the attempts at its methods that callers with this user agent made."""
     pod = await mesh.pod(app)
     output = await mesh.kubectl("logs", "-n", "shop", pod["metadata"]["name"], "-c", "app")
@@ -54,7 +54,7 @@ async def attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["logger"] == ATTEMPTS and agent in line["user_agent"]]
 
 
-async def socket_of(mesh: Mesh, app: str) -> str:
+async def app_socket(mesh: Mesh, app: str) -> str:
     """Return what a channel to the app itself dials: past its sidecar, by the socket in its process's own folder."""
     pod = await mesh.pod(app)
     [process] = mesh.processes("python", pod["metadata"]["uid"])

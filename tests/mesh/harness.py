@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from mesh.local import loopback
 from tests.mesh.api import Api
-from tests.mesh.signed_in import signed_in
+from tests.mesh.token_interceptors import token_interceptors
 
 ROOT = Path(__file__).parents[2]
 MESH = str(Path(sys.executable).with_name("mesh"))
@@ -119,20 +119,20 @@ class Mesh:
         words = ["scale", "-n", namespace, workload]
         try:
             await self.kubectl(*words, f"--replicas={replicas}")
-            await self.rolled_out(namespace, within=within)
+            await self.wait_for_rollout(namespace, within=within)
             yield
         finally:
             await self.kubectl(*words, "--replicas=1")
-            await self.rolled_out(namespace, within=within)
+            await self.wait_for_rollout(namespace, within=within)
 
-    async def rolled_out(self, *namespaces: str, within: float = 90) -> None:
+    async def wait_for_rollout(self, *namespaces: str, within: float = 90) -> None:
         """Wait until each workload of the namespaces, by default the shop, has all of its Pods and no old one."""
         # Each look costs the server some milliseconds, which those who start would miss.
         async for attempt in eventually(within, every=0.1):
             with attempt:
-                assert await self.unfinished(*(namespaces or ("shop",))) == []
+                assert await self.unfinished_workloads(*(namespaces or ("shop",))) == []
 
-    async def unfinished(self, *namespaces: str) -> list[str]:
+    async def unfinished_workloads(self, *namespaces: str) -> list[str]:
         """Return the Deployments and StatefulSets that lack a Pod or have an old one, and the Pods on their way out.
 
         For kubectl a rollout is complete before its old Pods are gone.
@@ -141,13 +141,13 @@ class Mesh:
         return [
             f"{each['kind']} {each['metadata']['name']}"
             for each in found
-            if each["metadata"]["namespace"] in namespaces and not _finished(each)
+            if each["metadata"]["namespace"] in namespaces and not _is_finished(each)
         ]
 
-    async def restarted(self, app: str, namespace: str = "shop") -> None:
+    async def restart(self, app: str, namespace: str = "shop") -> None:
         """Restart an app's Deployment, and wait until its old Pods have left."""
         await self.kubectl("rollout", "restart", "-n", namespace, f"deployment/{app}")
-        await self.rolled_out(namespace)
+        await self.wait_for_rollout(namespace)
 
     async def pods(self, app: str, namespace: str = "shop") -> list[Any]:
         """Find an app's Pods, those on their way out too."""
@@ -157,11 +157,11 @@ class Mesh:
 
     async def pod(self, app: str, namespace: str = "shop") -> Any:  # noqa: ANN401 - JSON
         """Find the one Pod of an app, as soon as those that a rollout or a scaling replaced have left."""
-        await self.left_with(app, 1, namespace)
+        await self.wait_for_pod_count(app, 1, namespace)
         (pod,) = await self.pods(app, namespace)
         return pod
 
-    async def left_with(self, app: str, count: int, namespace: str = "shop") -> None:
+    async def wait_for_pod_count(self, app: str, count: int, namespace: str = "shop") -> None:
         """Wait until an app has so many Pods, and none that is still leaving."""
         async for attempt in eventually(60):
             with attempt:
@@ -192,12 +192,12 @@ class Mesh:
         """Find the mesh's processes of a program, all or those of the Pod whose uid is given."""
         return list(_processes_in(str(self.home / "pods" / within), program))
 
-    def all_processes(self, program: str = "") -> set[int]:
+    def process_ids(self, program: str = "") -> set[int]:
         """Find the ids of everything that runs in the mesh's folder, or of a program there."""
         return {process.pid for process in _processes_in(str(self.home), program)}
 
 
-def _finished(found: Any) -> bool:  # noqa: ANN401 - JSON
+def _is_finished(found: Any) -> bool:  # noqa: ANN401 - JSON
     """Return whether a Pod is not on its way out, or a workload has just the Pods that its specification asks for."""
     if found["kind"] == "Pod":
         return "deletionTimestamp" not in found["metadata"]
@@ -215,12 +215,12 @@ def _processes_in(folder: str, program: str) -> Iterator[psutil.Process]:
                 yield process
 
 
-def listening(connections: Iterable[Any]) -> set[tuple[str, int]]:
+def listening_addresses(connections: Iterable[Any]) -> set[tuple[str, int]]:
     """Tell from psutil's connections the addresses and ports at which somebody listens."""
     return {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
 
 
-def mesh_command(*words: str) -> subprocess.CompletedProcess[str]:
+def run_mesh(*words: str) -> subprocess.CompletedProcess[str]:
     """Run `mesh`; both its outputs are in `stdout`."""
     command = [MESH, *words]
     return subprocess.run(
@@ -242,4 +242,4 @@ def dial(
     options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
     options += [("grpc.default_authority", authority)] if authority else []
     options += [("grpc.primary_user_agent", user_agent)] if user_agent else []
-    return grpc.aio.insecure_channel(target, options=options, interceptors=signed_in(token) if token else [])
+    return grpc.aio.insecure_channel(target, options=options, interceptors=token_interceptors(token) if token else [])

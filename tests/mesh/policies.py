@@ -9,7 +9,7 @@ CATALOG = "catalog.shop.svc.cluster.local"
 NETWORKING = "networking.istio.io/v1"
 
 
-def at_gateway(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of a VirtualService
+def gateway_route(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of a VirtualService
     """Route calls for a host of its own at the public gateway to catalog, under a rule (fault, timeout, …).
 
     The host keeps it apart: what the base says of all hosts goes on for everyone else.
@@ -47,7 +47,7 @@ def callee_fault(labels: dict[str, str], name: str = "callee-fault", **fault: An
     }
 
 
-def marked(mark: str) -> dict[str, Any]:
+def only_marked_calls(mark: str) -> dict[str, Any]:
     """Have a fault befall only the calls with a mark in the header x-fault."""
     return {"headers": [{"name": "x-fault", "string_match": {"exact": mark}}]}
 
@@ -57,7 +57,7 @@ def percent(share: int) -> dict[str, Any]:
     return {"numerator": share, "denominator": "HUNDRED"}
 
 
-def twin(deployment: Manifest, **labels: str) -> Manifest:
+def second_deployment(deployment: Manifest, **labels: str) -> Manifest:
     """Make a second Deployment for the same Service, whose Pods carry labels of their own too."""
     spec = copy.deepcopy(deployment["spec"])
     spec["selector"]["matchLabels"] |= labels

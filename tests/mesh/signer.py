@@ -15,7 +15,7 @@ IDENTITY = Path("node/var/lib/shop/identity")
 """Where an instance keeps identity's data."""
 
 
-def keys_of(home: Path) -> str:
+def key_database_url(home: Path) -> str:
     """Answer the URL of the database that holds an instance's keys."""
     return f"sqlite:///{home / IDENTITY}/identity.db"
 
@@ -30,7 +30,7 @@ class Signer:
     @classmethod
     def of(cls, home: Path) -> "Signer":
         """Take the key that signs from the files of an instance."""
-        [row] = query(keys_of(home), "SELECT id, sealed FROM signing_keys WHERE state = 'ACTIVE'")
+        [row] = query(key_database_url(home), "SELECT id, sealed FROM signing_keys WHERE state = 'ACTIVE'")
         key_id, sealed = iter(row)
         assert isinstance(sealed, bytes)
         plain = Vault.open(home / IDENTITY / "identity.key").unseal(sealed)
@@ -39,7 +39,7 @@ class Signer:
         return cls(str(key_id), key)
 
     @classmethod
-    def stranger(cls, key_id: str) -> "Signer":
+    def with_unknown_key(cls, key_id: str) -> "Signer":
         """Have a key of one's own, and say that it is this one."""
         return cls(key_id, generate_private_key(65537, 2048))
 
@@ -47,11 +47,11 @@ class Signer:
         """Sign a good token but for these claims."""
         return jwt.encode(_claims() | other, self.key, "RS256", headers={"kid": self.key_id})
 
-    def unsigned(self) -> str:
+    def unsigned_token(self) -> str:
         """Make a token that says of itself that it needs no signature."""
         return jwt.encode(_claims(), "", "none", headers={"kid": self.key_id})
 
-    def changed(self) -> str:
+    def with_modified_claims(self) -> str:
         """Put other claims under a signature."""
         head, _, signature = self.token().split(".")
         return ".".join((head, self.token(sub="users/2").split(".")[1], signature))

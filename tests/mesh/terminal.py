@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mesh.harness import MESH, ROOT
-from tests.mesh.remains import patiently
+from tests.mesh.leftovers import eventually_sync
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Terminal:
     process: subprocess.Popen[bytes]
     _log: Path
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Its output so far."""
         return self._log.read_text(encoding="utf-8")
 
     def interrupt(self, within: float, *, again: bool) -> int:
         """Press Ctrl-C once, or again and again until it has ended; the exit code."""
         self._press()
-        for attempt in patiently(within):
+        for attempt in eventually_sync(within):
             with attempt:
                 if again:
                     self._press()
-                assert self.process.poll() is not None, f"it goes on after {within:.0f} s: {self.said()}"
+                assert self.process.poll() is not None, f"it goes on after {within:.0f} s: {self.output()}"
         return self.process.returncode
 
     def _press(self) -> None:

@@ -20,8 +20,8 @@ from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
 from tests.conftest import Measured
-from tests.mesh.callers import GATEWAY, MeshCaller, callers, errand
-from tests.mesh.faults import attempts, faulty
+from tests.mesh.callers import GATEWAY, MeshCaller, callers_by_path, idle_operator
+from tests.mesh.faults import failing_services, logged_attempts
 from tests.mesh.harness import Mesh, eventually
 from tests.services.faulty import AFTER
 from tests.services.reads import READS
@@ -39,7 +39,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 async def failing(running: Mesh) -> AsyncIterator[None]:
     """Have all services lose the answers that they give to these tests' callers."""
     apps = sorted({service_of(path) for path in UNARY})
-    async with running.applied(errand()), faulty(running, apps, WHEN=AFTER, AGENT=AGENT):
+    async with running.applied(idle_operator()), failing_services(running, apps, WHEN=AFTER, AGENT=AGENT):
         yield
 
 
@@ -58,7 +58,7 @@ async def lost(mesh: Mesh, caller: MeshCaller, by: str, path: str, request: Mess
     assert await caller.status(by, path, request, agent) == UNAVAILABLE
     async for attempt in eventually(10):
         with attempt:
-            seen = await attempts(mesh, service_of(path), agent)
+            seen = await logged_attempts(mesh, service_of(path), agent)
             assert seen
     assert {(each["fault"], each["outcome"]) for each in seen} == {(AFTER, "OK")}
     return len(seen)
@@ -79,7 +79,7 @@ async def test_attempts_are_as_many_as_the_contract_allows(mesh: Mesh, caller: M
     allowed: dict[tuple[str, str], int] = {}
     for path, method in UNARY.items():
         once = method.GetOptions().idempotency_level == MethodOptions.IDEMPOTENCY_UNKNOWN
-        for by in callers()[path]:
+        for by in callers_by_path()[path]:
             allowed[by, path] = 1 if once else 3
             request = await request_of(path, caller)
             assert await caller.status(by, path, request, f"{AGENT}/{by}") == UNAVAILABLE, f"{path} for {by}"
@@ -87,7 +87,7 @@ async def test_attempts_are_as_many_as_the_contract_allows(mesh: Mesh, caller: M
         with attempt:
             calls: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
             for by, app in {(by, service_of(path)) for by, path in allowed}:
-                for each in await attempts(mesh, app, f"{AGENT}/{by} "):
+                for each in await logged_attempts(mesh, app, f"{AGENT}/{by} "):
                     calls[by, each["method"]][each["call"]] += 1
             assert calls.keys() == allowed.keys()
     assert {edge: list(counts.values()) for edge, counts in calls.items()} == {e: [most] for e, most in allowed.items()}

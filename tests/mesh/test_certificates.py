@@ -148,11 +148,11 @@ async def test_who_has_no_good_certificate_is_refused_every_time(
     address = (await mesh.pod("shipping"))["status"]["podIP"]
     assert {await attempt(address, contexts["right"]) for _ in range(5)} == {ANSWERED}, "the right one passes"
     wrong = [kind for kind in contexts if kind != "right"]
-    endings = {kind: [await attempt(address, contexts[kind]) for _ in range(ATTEMPTS)] for kind in wrong}
-    passed = {kind: found.count(ANSWERED) for kind, found in endings.items()}
+    outcomes = {kind: [await attempt(address, contexts[kind]) for _ in range(ATTEMPTS)] for kind in wrong}
+    passed = {kind: found.count(ANSWERED) for kind, found in outcomes.items()}
     measured(f"attempts at a sidecar's inbound port, {ATTEMPTS} of each kind; bypasses: {passed}")
     assert not any(passed.values())
     # It is this mesh's, and no policy names it: it is heard, and told that it may not.
-    assert set(endings.pop("one of nobody's")) == {DENIED}
-    assert {ending.partition(":")[0] for found in endings.values() for ending in found} == {REFUSED}
+    assert set(outcomes.pop("one of nobody's")) == {DENIED}
+    assert {outcome.partition(":")[0] for found in outcomes.values() for outcome in found} == {REFUSED}
     assert await attempt(address, contexts["right"]) == ANSWERED, "the port still answers"

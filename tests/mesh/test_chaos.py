@@ -16,12 +16,12 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.conftest import Measured
-from tests.mesh.calls import Shop, SteadyCalls, plenty, status_of
+from tests.mesh.calls import Shop, SteadyCalls, status_of, well_stocked_products
 from tests.mesh.harness import ROOT, TOKEN_SECONDS, Mesh, dial, eventually
 from tests.mesh.signer import Signer
 
 CLIENTS = 8
-LEAST_ORDERS, LEAST_KILLS = 500, 20
+MIN_ORDERS, MIN_KILLS = 500, 20
 END_SECONDS = 60
 AWAY_SECONDS, CATCH_UP_SECONDS = 60, 30
 CONSUMERS = ("analytics", "inventory", "notifications")
@@ -45,8 +45,8 @@ class Buyers:
 
     async def buy(self, until: asyncio.Event) -> None:
         """Go on until the event is set and there are enough orders."""
-        while not until.is_set() or len(self.answered) < LEAST_ORDERS:
-            request = self._shop.wish(self._customer)
+        while not until.is_set() or len(self.answered) < MIN_ORDERS:
+            request = self._shop.order_request(self._customer)
             order = await self._answer(request)
             self.answered[request.request_id] = order
             self.confirmed += order.state == pb.Order.STATE_CONFIRMED
@@ -77,7 +77,7 @@ async def targets(mesh: Mesh) -> dict[str, Find]:
 
     found = {"kafka": find("java", "")}
     for namespace in ("shop", "istio-ingress"):
-        await mesh.rolled_out(namespace)  # what is on its way out does not come back
+        await mesh.wait_for_rollout(namespace)  # what is on its way out does not come back
         # Those of the operator's Jobs end by themselves.
         for pod in (await mesh.get("pods", "-n", namespace, "-l", "!batch.kubernetes.io/job-name"))["items"]:
             name, uid = pod["metadata"]["labels"].get("app", "gateway"), pod["metadata"]["uid"]
@@ -105,7 +105,7 @@ async def chaos(buyers: Buyers, finds: Mapping[str, Find], chance: random.Random
     """Kill each target, one at a time or two at once, the next when the shop sells again; tell it to the story."""
     # Each once, in any sequence; then the processes of orders, which have the relay too, and whatever else.
     sequence = [*chance.sample(sorted(finds), len(finds)), "orders", "kafka", "orders"]
-    sequence += chance.choices(sorted(finds), k=max(0, LEAST_KILLS - len(sequence)))
+    sequence += chance.choices(sorted(finds), k=max(0, MIN_KILLS - len(sequence)))
     began = time.monotonic()
     while sequence:
         some = dict.fromkeys(sequence.pop() for _ in range(min(len(sequence), chance.choice([1, 1, 2]))))
@@ -127,7 +127,7 @@ def seed(measured: Measured) -> int:
 
 async def stocks(shop: Shop) -> dict[str, tuple[int, int]]:
     """Answer how many pieces of each product are available and reserved."""
-    found = {product: await shop.stock(product) for product in plenty()}
+    found = {product: await shop.stock(product) for product in well_stocked_products()}
     return {product: (stock.available, stock.reserved) for product, stock in found.items()}
 
 
@@ -155,7 +155,7 @@ async def all_taken(mesh: Mesh) -> None:
 async def all_back(mesh: Mesh, shop: Shop) -> None:
     """Wait until whatever was killed serves again."""
     for namespace in ("kafka", "istio-ingress", "shop"):
-        await mesh.rolled_out(namespace)
+        await mesh.wait_for_rollout(namespace)
     for read in (shop.list_orders, shop.get_stock):
         async for attempt in eventually(10):
             with attempt:
@@ -221,8 +221,8 @@ async def test_whatever_is_killed_no_order_is_lost_and_none_is_made_twice(
     measured(
         f"chaos: the slowest order ended after {max(lasted):.1f} s; {sum(s > 5 for s in lasted)} took more than 5 s"
     )
-    assert len(story) >= LEAST_KILLS
-    assert len(orders) >= LEAST_ORDERS
+    assert len(story) >= MIN_KILLS
+    assert len(orders) >= MIN_ORDERS
     # While the killing goes on, each try to give an order back may meet the next kill. After it none has an excuse.
     assert max(end - max(start, over) for start, end in spans) <= END_SECONDS
     assert len({order.name for order in orders}) == len(orders) == len(buyers.answered)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mesh.local.chaos.blows import EXPERIMENTS
-from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, mesh_command
+from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, run_mesh
 from tests.mesh.terminal import terminal
 from tests.report import notes
 
@@ -47,7 +47,7 @@ def held(request: pytest.FixtureRequest) -> Held:
 
 
 def test_without_a_name_it_lists_them_all() -> None:
-    run = mesh_command("chaos")
+    run = run_mesh("chaos")
     assert run.returncode == 0
     assert [name for name in EXPERIMENTS if f"\n{name} " not in run.stdout] == []
 
@@ -91,9 +91,9 @@ async def test_ctrl_c_takes_everything_back(mesh: Mesh, again: bool, tmp_path: P
     with terminal(tmp_path / "chaos.log", "chaos", "pause", "-i", mesh.name, "--seconds", "200") as begun:
         async for attempt in eventually(40):
             with attempt:
-                assert app.status() == psutil.STATUS_STOPPED, begun.said()
+                assert app.status() == psutil.STATUS_STOPPED, begun.output()
         assert await asyncio.to_thread(begun.interrupt, 60, again=again) == 130
-        assert "Traceback" not in begun.said()
+        assert "Traceback" not in begun.output()
     assert app.status() != psutil.STATUS_STOPPED
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import ROOT, blocks, copy_checkout, run_block
-from tests.mesh.harness import Mesh, mesh_command
+from tests.mesh.harness import Mesh, run_mesh
 
 # The READMEs of the scenarios are run by tests/mesh/scenarios.
 READMES = ("README.md", "mesh/local/README.md", "mesh/istio/README.md")
@@ -26,6 +26,6 @@ async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -
         for kustomization in ROOT.glob("mesh/istio/scenarios/*/kustomization.yaml"):
             await mesh.kubectl("delete", "--ignore-not-found", "-k", str(kustomization.parent))
         await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
-        await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+        await asyncio.to_thread(run_mesh, "up", "-i", mesh.name)
         raise
-    await mesh.rolled_out()
+    await mesh.wait_for_rollout()

@@ -9,36 +9,36 @@ from collections import Counter
 import pytest
 
 from tests.conftest import Measured
-from tests.mesh.calls import Shop, ending_of
-from tests.mesh.faults import attempts, faulty, socket_of
+from tests.mesh.calls import Shop, outcome_of
+from tests.mesh.faults import app_socket, failing_services, logged_attempts
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.services.faulty import BEFORE
 
 CALLS = 500
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 async def succeeded(target: str, agent: str) -> int:
     """Read a product so often, one call after the other; answer how often that went well."""
     async with dial(target, user_agent=agent) as channel:
-        return [await ending_of(Shop(channel).get_product()) for _ in range(CALLS)].count("OK")
+        return [await outcome_of(Shop(channel).get_product()) for _ in range(CALLS)].count("OK")
 
 
 @pytest.mark.prove
 @pytest.mark.timing
 async def test_a_call_that_fails_now_and_then_succeeds_through_the_mesh(mesh: Mesh, measured: Measured) -> None:
     agent = f"flaky/{uuid.uuid4()}"
-    async with faulty(mesh, ["catalog"], WHEN=BEFORE, SHARE="0.3", METHODS="GetProduct", AGENT=agent):
+    async with failing_services(mesh, ["catalog"], WHEN=BEFORE, SHARE="0.3", METHODS="GetProduct", AGENT=agent):
         meshed = await succeeded(mesh.gateway, f"{agent}/meshed")
-        direct = await succeeded(await socket_of(mesh, "catalog"), f"{agent}/direct")
+        direct = await succeeded(await app_socket(mesh, "catalog"), f"{agent}/direct")
         async for attempt in eventually(10):
             with attempt:
-                seen = Counter(each["call"] for each in await attempts(mesh, "catalog", f"{agent}/meshed"))
+                seen = Counter(each["call"] for each in await logged_attempts(mesh, "catalog", f"{agent}/meshed"))
                 assert len(seen) == CALLS
-        tried = await attempts(mesh, "catalog", f"{agent}/direct")
+        tried = await logged_attempts(mesh, "catalog", f"{agent}/direct")
     measured(f"of {CALLS} calls at a service that fails 30 % of its attempts {direct} succeed; {meshed} with the mesh")
     assert 0.65 < direct / CALLS < 0.75
     assert len(tried) == CALLS, "nobody sends them again"
     # Three attempts fail together in 2.7 % of all cases; which, the seed of tests/services/faulty.py says.
     assert meshed / CALLS >= 0.97
-    assert max(seen.values()) == MOST_ATTEMPTS
+    assert max(seen.values()) == MAX_ATTEMPTS

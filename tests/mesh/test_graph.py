@@ -23,22 +23,22 @@ CONFIRMED, REJECTED, CANCELLED = pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECT
 UNKNOWN_POSTAL_CODE = "00000"
 
 
-async def lead_orders_to_all_their_ends(shop: Shop) -> None:
+async def place_orders_with_every_outcome(shop: Shop) -> None:
     """Have the saga make every call that it knows, without a failure of the mesh's."""
-    shipped = await shop.place(shop.wish())
+    shipped = await shop.place(shop.order_request())
     assert shipped.state == CONFIRMED
     assert (await shop.cancel(shipped.name)).state == CANCELLED
 
-    declined = shop.wish()
+    declined = shop.order_request()
     declined.payment_token = "tok_declined"  # noqa: S105  # stands for no card
     assert (await shop.place(declined)).rejection_reason == pb.Order.REJECTION_REASON_PAYMENT_DECLINED
 
     # The money is set aside by the time that the carrier says no.
-    undeliverable = shop.wish()
+    undeliverable = shop.order_request()
     undeliverable.shipping_address.postal_code = UNKNOWN_POSTAL_CODE
     assert (await shop.place(undeliverable)).rejection_reason == pb.Order.REJECTION_REASON_SHIPPING_REFUSED
 
-    too_many = shop.wish()
+    too_many = shop.order_request()
     too_many.items[0].quantity = (await shop.stock(too_many.items[0].product)).available + 1
     assert (await shop.place(too_many)).rejection_reason == pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
 
@@ -59,9 +59,9 @@ async def counted(mesh: Mesh, app: str) -> set[tuple[str, str]]:
 
 async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: Shop, measured: Measured) -> None:
     # Other tests have called as orders: its sidecar's log and counters begin anew.
-    await mesh.restarted("orders")
+    await mesh.restart("orders")
     earlier = {pod["metadata"]["name"] for pod in await mesh.pods("operator")}
-    await lead_orders_to_all_their_ends(shop)
+    await place_orders_with_every_outcome(shop)
     ledger = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), "ledger", within=240)
     assert ledger.returncode == 0, ledger.stdout + ledger.stderr
 

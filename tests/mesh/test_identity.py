@@ -4,7 +4,7 @@ import grpc
 
 from tests.mesh import policies
 from tests.mesh.calls import call_as
-from tests.mesh.harness import Mesh, listening
+from tests.mesh.harness import Mesh, listening_addresses
 
 CATALOG, INVENTORY, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("catalog", "inventory", "payments"))
 
@@ -12,13 +12,13 @@ CATALOG, INVENTORY, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("c
 async def test_the_app_listens_on_no_port_but_its_management_port(mesh: Mesh) -> None:
     pod = await mesh.pod("catalog")
     (app,) = (p for p in mesh.processes("python", pod["metadata"]["uid"]) if "services.catalog" in p.cmdline())
-    assert listening(app.net_connections("tcp")) == {(pod["status"]["podIP"], 8081)}
+    assert listening_addresses(app.net_connections("tcp")) == {(pod["status"]["podIP"], 8081)}
 
 
 async def test_the_apps_port_belongs_to_its_sidecar(mesh: Mesh) -> None:
     pod = await mesh.pod("catalog")
     (envoy,) = mesh.processes("envoy", pod["metadata"]["uid"])
-    assert (pod["status"]["podIP"], 50051) in listening(envoy.net_connections("tcp"))
+    assert (pod["status"]["podIP"], 50051) in listening_addresses(envoy.net_connections("tcp"))
 
 
 async def test_orders_may_call_what_is_listed_for_it(mesh: Mesh) -> None:
@@ -44,6 +44,6 @@ async def test_orders_may_not_call_another_method_of_the_same_service(mesh: Mesh
 
 async def test_a_workload_reaches_nothing_that_its_sidecar_does_not_name(mesh: Mesh) -> None:
     async with mesh.applied(*policies.stranger()):
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         status = await call_as(mesh, "stranger", INVENTORY, "/shop.inventory.v1.InventoryService/GetStock")
         assert status not in {grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED}

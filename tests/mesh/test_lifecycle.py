@@ -19,8 +19,8 @@ from mesh.local.down import agent_of
 from mesh.local.instance import Instance
 from mesh.local.loopback import PROXIES
 from tests.mesh.calls import Shop
-from tests.mesh.harness import Mesh, dial, mesh_command, shell_environment
-from tests.mesh.remains import patiently, remains
+from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
+from tests.mesh.leftovers import eventually_sync, find_leftovers
 from tests.mesh.terminal import Terminal, terminal
 
 ONE, TWO = "one", "two"
@@ -36,7 +36,7 @@ def state_home() -> Iterator[Path]:
             patch.setenv(name.upper(), "http://127.0.0.1:9")  # nobody listens there
         yield Path(folder)
         for found in instances.all_instances():
-            mesh_command("down", "--purge", "-i", found.name)
+            run_mesh("down", "--purge", "-i", found.name)
 
 
 def found(name: str) -> Instance:
@@ -54,15 +54,15 @@ def up(name: str) -> Mesh:
 
 
 def succeeds(*words: str) -> str:
-    run = mesh_command(*words)
+    run = run_mesh(*words)
     assert run.returncode == 0, run.stdout
     return run.stdout
 
 
 def is_clean(instance: Instance) -> None:
-    for attempt in patiently(20):  # a socket is closed a moment after its process is gone
+    for attempt in eventually_sync(20):  # a socket is closed a moment after its process is gone
         with attempt:
-            assert remains(instance) == []
+            assert find_leftovers(instance) == []
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ async def order(mesh: Mesh) -> str:
 
 @pytest.mark.parametrize("command", [["status"], ["env"], ["token"], ["logs", "orders"], ["proxy", "orders"]])
 def test_an_instance_that_is_not_there_is_a_users_mistake(command: list[str], state_home: Path) -> None:
-    run = mesh_command(*command, "-i", "nosuch")
+    run = run_mesh(*command, "-i", "nosuch")
     assert run.returncode == 2
     assert run.stdout.splitlines()[0] == "mesh: there is no mesh 'nosuch'"
     assert "Traceback" not in run.stdout
@@ -91,7 +91,7 @@ def test_down_of_an_instance_that_is_not_there_has_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "..", "n" * 80])
 def test_a_name_that_will_not_do_is_a_users_mistake(name: str, state_home: Path) -> None:
-    run = mesh_command("up", "-i", name)
+    run = run_mesh("up", "-i", name)
     assert run.returncode == 2
     assert run.stdout.startswith("mesh: ")
     assert "Traceback" not in run.stdout
@@ -100,7 +100,7 @@ def test_a_name_that_will_not_do_is_a_users_mistake(name: str, state_home: Path)
 
 def _runs(program: str) -> bool:
     instance = instances.existing(TWO)
-    return bool(instance and Mesh(TWO, {"MESH_HOME": str(instance.home)}).all_processes(program))
+    return bool(instance and Mesh(TWO, {"MESH_HOME": str(instance.home)}).process_ids(program))
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ def begin(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
 
         def beginning(moment: str) -> Terminal:
             begun = stack.enter_context(terminal(tmp_path / "up.log", "up", "-i", TWO))
-            for attempt in patiently(120):
+            for attempt in eventually_sync(120):
                 with attempt:
-                    assert moment in begun.said() or _runs(moment)
-            assert begun.process.poll() is None, begun.said()
+                    assert moment in begun.output() or _runs(moment)
+            assert begun.process.poll() is None, begun.output()
             return begun
 
         yield beginning
-    mesh_command("down", "-i", TWO)
+    run_mesh("down", "-i", TWO)
 
 
 # "python" is the node agent, which is the first to start; "envoy" a sidecar, the last.
@@ -126,7 +126,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
 def test_ctrl_c_in_the_middle_of_up_leaves_nothing(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
     assert beginning.interrupt(60, again=False) == 130
-    assert "Traceback" not in beginning.said()
+    assert "Traceback" not in beginning.output()
     is_clean(found(TWO))
 
 
@@ -143,14 +143,14 @@ def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Terminal], mo
     beginning = begin(moment)
     assert succeeds("down", "-i", TWO) == "mesh 'two' ended\n"
     assert beginning.process.wait(1) == 130
-    assert "Traceback" not in beginning.said()
+    assert "Traceback" not in beginning.output()
     is_clean(found(TWO))
 
 
 @pytest.mark.prove
 def test_a_second_up_at_the_same_time_is_refused(begin: Callable[[str], Terminal]) -> None:
     beginning = begin("etcd")
-    run = mesh_command("up", "-i", TWO)
+    run = run_mesh("up", "-i", TWO)
     assert run.returncode == 2
     assert run.stdout.startswith("mesh: another `mesh up` of 'two' is running\n")
     assert f"process {beginning.process.pid}\n" in run.stdout
@@ -162,12 +162,12 @@ def test_a_port_in_use_is_named_and_nothing_is_started(port: int, holder: str) -
     instance = found(TWO)
     host = instance.gateway.partition(":")[0] if holder == "the gateway" else instance.node_ip
     with socket.create_server((host, port)):
-        run = mesh_command("up", "-i", TWO)
+        run = run_mesh("up", "-i", TWO)
         assert run.returncode == 2
         assert run.stdout.splitlines()[0] == f"mesh: port {port} on {host} is in use, and {holder} needs it"
         assert f"process {os.getpid()} " in run.stdout
         assert "Traceback" not in run.stdout
-    assert remains(instance) == []
+    assert find_leftovers(instance) == []
 
 
 @pytest.mark.prove
@@ -176,11 +176,11 @@ async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other
     assert one.gateway != two.gateway
     assert await order(one)
     assert await order(two)
-    before = one.all_processes()
+    before = one.process_ids()
     assert succeeds("down", "--purge", "-i", TWO) == "mesh 'two' ended; its folder is gone\n"
     is_clean(instance)
     assert not instance.home.exists()
-    assert one.all_processes() == before
+    assert one.process_ids() == before
     assert await order(one)
 
 
@@ -189,9 +189,9 @@ def test_down_without_a_node_agent_leaves_nothing(one: Mesh) -> None:
     agent = agent_of(found(ONE))
     assert agent
     agent.signal(signal.SIGKILL)
-    for attempt in patiently(20):
+    for attempt in eventually_sync(20):
         with attempt:
             assert not agent.alive()
-    assert one.all_processes(), "the rest goes on"
+    assert one.process_ids(), "the rest goes on"
     assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
     is_clean(found(ONE))

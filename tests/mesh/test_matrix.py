@@ -38,7 +38,7 @@ async def test_every_cell_is_as_declared(mesh: Mesh, measured: Measured) -> None
     cells, allowed, denied, wrong = map(int, re.findall(r"\d+", told)[:4])
     assert (wrong, allowed + denied) == (0, cells)
     assert cells >= 600
-    await mesh.left_with("matrix", 0)
+    await mesh.wait_for_pod_count("matrix", 0)
 
 
 @pytest.mark.prove

@@ -7,20 +7,20 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from tests.mesh.harness import ROOT, Mesh
-from tests.mesh.outside import Answer, ask
+from tests.mesh.raw_http import RawResponse, http_request
 
 COMMITTED = ROOT / "mesh/istio/contracts/openapi.json"
 
 
 async def told(mesh: Mesh) -> dict[str, Any]:
     """Ask the gateway for the document."""
-    answer = await ask(mesh.gateway, "/openapi.json")
+    answer = await http_request(mesh.gateway, "/openapi.json")
     assert answer.status == 200, answer.body
     found: dict[str, Any] = json.loads(answer.body)
     return found
 
 
-async def call(mesh: Mesh, document: dict[str, Any], name: str, **values: str | list[str]) -> Answer:
+async def call(mesh: Mesh, document: dict[str, Any], name: str, **values: str | list[str]) -> RawResponse:
     """Call an operation with nothing but what the document tells of it."""
     [(path, verb, operation)] = [
         (path, verb, operation)
@@ -32,7 +32,7 @@ async def call(mesh: Mesh, document: dict[str, Any], name: str, **values: str | 
     for value in (value for value in values if places[value] == "path"):
         path = path.replace(f"{{{value}}}", quote(str(values[value])))
     query = urlencode({value: values[value] for value in values if places[value] == "query"}, doseq=True)
-    return await ask(mesh.gateway, f"{path}?{query}" if query else path, method=verb.upper())
+    return await http_request(mesh.gateway, f"{path}?{query}" if query else path, method=verb.upper())
 
 
 def fits(document: dict[str, Any], schema: dict[str, Any], value: object) -> bool:
@@ -55,16 +55,16 @@ def fits(document: dict[str, Any], schema: dict[str, Any], value: object) -> boo
 
 
 async def test_what_the_gateway_tells_is_what_is_generated(mesh: Mesh) -> None:
-    answer = await ask(mesh.gateway, "/openapi.json")
+    answer = await http_request(mesh.gateway, "/openapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.body == COMMITTED.read_bytes()
-    assert not answer.upstream
+    assert not answer.from_service
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/openapi.json"), ("GET", "/openapi.json/")])
 async def test_what_is_beside_it_is_denied(mesh: Mesh, method: str, path: str) -> None:
-    assert (await ask(mesh.gateway, path, method=method)).status in (403, 404)
+    assert (await http_request(mesh.gateway, path, method=method)).status in (403, 404)
 
 
 @pytest.mark.parametrize(

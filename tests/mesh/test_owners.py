@@ -13,7 +13,7 @@ import pytest
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.orders.v2 import orders_pb2_grpc as orders_v2_grpc
-from tests.mesh.calls import Shop, ending_of
+from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.signer import Signer
 from tests.services.shop import as_v2
@@ -37,17 +37,23 @@ async def eve(mesh: Mesh) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @pytest.fixture
-async def wish(mesh: Mesh, ada: str) -> AsyncIterator[orders_pb2.PlaceOrderRequest]:
+async def order_request(mesh: Mesh, ada: str) -> AsyncIterator[orders_pb2.PlaceOrderRequest]:
     """Give the request of an order that is placed."""
     async with dial(mesh.gateway, token=ada) as channel:
-        asked = Shop(channel).wish("customers/test-ada")
+        asked = Shop(channel).order_request("customers/test-ada")
         await Shop(channel).place(asked)
         yield asked
 
 
-def attempts(version: ModuleType, stub: Any, order: str, wish: orders_pb2.PlaceOrderRequest, **how: Any) -> Any:  # noqa: ANN401
+def attempts(
+    version: ModuleType,
+    stub: Any,  # noqa: ANN401
+    order: str,
+    order_request: orders_pb2.PlaceOrderRequest,
+    **how: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
     """Answer what somebody may try with another's order, by what it has to end with."""
-    placing = wish if version is orders_pb2 else as_v2(wish)
+    placing = order_request if version is orders_pb2 else as_v2(order_request)
     cancelling = version.CancelOrderRequest(request_id=str(uuid.uuid4()), name=order)
     return [
         (NO_ORDER, stub.GetOrder(version.GetOrderRequest(name=order), **how)),
@@ -74,7 +80,7 @@ SPOOFS = [
 
 
 async def test_the_orders_of_others_are_none(
-    mesh: Mesh, ada: str, eve: grpc.aio.Channel, wish: orders_pb2.PlaceOrderRequest
+    mesh: Mesh, ada: str, eve: grpc.aio.Channel, order_request: orders_pb2.PlaceOrderRequest
 ) -> None:
     async with dial(mesh.gateway, token=ada) as channel:
         order = (await Shop(channel).orders("customers/me"))[0]
@@ -82,9 +88,9 @@ async def test_the_orders_of_others_are_none(
     wrong = []
     for (version, stubs), spoof in itertools.product(VERSIONS, SPOOFS):
         stub = stubs.OrdersServiceStub(eve)
-        tried = attempts(version, stub, order.name, wish, metadata=spoof, timeout=SECONDS)
-        endings = [(told, await ending_of(call)) for told, call in tried]
-        wrong += [(version.__name__, spoof, *each) for each in endings if not each[1].startswith(each[0])]
+        tried = attempts(version, stub, order.name, order_request, metadata=spoof, timeout=SECONDS)
+        outcomes = [(told, await outcome_of(call)) for told, call in tried]
+        wrong += [(version.__name__, spoof, *each) for each in outcomes if not each[1].startswith(each[0])]
     assert wrong == []
     assert await Shop(eve).orders("customers/me") == []
     # It is as it was, and its owner's still.

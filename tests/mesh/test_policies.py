@@ -9,8 +9,8 @@ from statistics import median
 import pytest
 
 from tests.mesh import policies
-from tests.mesh.calls import Shop, ending_of
-from tests.mesh.harness import MESH, Manifest, Mesh, dial, eventually, listening
+from tests.mesh.calls import Shop, outcome_of
+from tests.mesh.harness import MESH, Manifest, Mesh, dial, eventually, listening_addresses
 
 HOST = "scenario.shop.example"
 OK = "OK"
@@ -18,23 +18,23 @@ OK = "OK"
 TIMED_OUT = "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED downstream duration timeout"
 
 
-async def until(ending: str, mesh: Mesh, within: float) -> None:
+async def until(outcome: str, mesh: Mesh, within: float) -> None:
     """Call for the scenario's host until it ends so (a regular expression)."""
     async with dial(mesh.gateway, authority=HOST) as channel:
         async for attempt in eventually(within):
             with attempt:
-                assert re.match(ending, await ending_of(Shop(channel).get_product()))
+                assert re.match(outcome, await outcome_of(Shop(channel).get_product()))
 
 
 @asynccontextmanager
-async def faulty(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[None]:
+async def with_fault(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[None]:
     """Have an app whose sidecar injects a fault into what it answers."""
     try:
         async with mesh.applied(fault):
-            await mesh.restarted(app)
+            await mesh.restart(app)
             yield
     finally:
-        await mesh.restarted(app)
+        await mesh.restart(app)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ async def faulty(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[None]:
     ],
 )
 async def test_an_invalid_policy_is_refused_in_istios_words(mesh: Mesh, rule: dict[str, object], words: str) -> None:
-    manifest = policies.at_gateway(HOST, **rule)
+    manifest = policies.gateway_route(HOST, **rule)
     with pytest.raises(AssertionError, match=r"denied the request|is invalid") as refusal:
         async with mesh.applied(manifest):
             pass
@@ -63,7 +63,7 @@ SOON = pytest.mark.parametrize(
 async def test_a_fault_takes_effect_and_is_gone(mesh: Mesh, seconds: float) -> None:
     fault = {"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}}
     await until(OK, mesh, within=20)
-    async with mesh.applied(policies.at_gateway(HOST, fault=fault)):
+    async with mesh.applied(policies.gateway_route(HOST, fault=fault)):
         await until("UNAVAILABLE fault filter abort", mesh, within=seconds)
     await until(OK, mesh, within=seconds)
 
@@ -73,11 +73,11 @@ async def test_a_timeout_takes_effect_and_is_gone(mesh: Mesh, shop: Shop, second
     delay = policies.callee_fault(
         {"app": "catalog"}, delay={"fixed_delay": "0.5s", "percentage": policies.percent(100)}
     )
-    async with faulty(mesh, "catalog", delay):
+    async with with_fault(mesh, "catalog", delay):
         await until(OK, mesh, within=20)
-        async with mesh.applied(policies.at_gateway(HOST, timeout="0.2s")):
+        async with mesh.applied(policies.gateway_route(HOST, timeout="0.2s")):
             await until(TIMED_OUT, mesh, within=seconds)
-            assert await ending_of(shop.get_product()) == OK, "callers of other hosts are left alone"
+            assert await outcome_of(shop.get_product()) == OK, "callers of other hosts are left alone"
         await until(OK, mesh, within=seconds)
 
 
@@ -85,10 +85,10 @@ async def timed_out_reads(mesh: Mesh, shop: Shop, count: int) -> list[float]:
     """Read a product from a catalog that takes 20 s. Return the seconds until each read has ended at its timeout."""
     delay = policies.callee_fault({"app": "catalog"}, delay={"fixed_delay": "20s", "percentage": policies.percent(100)})
     waited = []
-    async with faulty(mesh, "catalog", delay):
+    async with with_fault(mesh, "catalog", delay):
         for _ in range(count):
             began = time.monotonic()
-            assert re.match(TIMED_OUT, await ending_of(shop.get_product()))
+            assert re.match(TIMED_OUT, await outcome_of(shop.get_product()))
             waited.append(time.monotonic() - began)
     return waited
 
@@ -108,21 +108,21 @@ async def test_a_read_ends_after_the_two_seconds_of_its_contract(mesh: Mesh, sho
 @pytest.mark.prove
 async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: Shop) -> None:
     abort = policies.callee_fault({"faulty": "yes"}, abort={"grpc_status": 14, "percentage": policies.percent(100)})
-    twin = policies.twin(await mesh.get("deployments", "-n", "shop", "catalog"), faulty="yes")
+    twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), with_fault="yes")
     failed = 0
-    endings: set[str] = set()
+    outcomes: set[str] = set()
     async with mesh.applied(abort, twin):
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         (pod,) = (pod for pod in await mesh.pods("catalog") if "faulty" in pod["metadata"]["labels"])
         # Envoy gathers changes of a host's health for a second before its workers hear of them.
         async for attempt in eventually(10):
             with attempt:
                 before = await errors_of(mesh, pod["status"]["podIP"])
-                endings |= {await ending_of(shop.get_product()) for _ in range(50)}
+                outcomes |= {await outcome_of(shop.get_product()) for _ in range(50)}
                 failed = await errors_of(mesh, pod["status"]["podIP"])
                 assert before == failed
     assert failed >= 5, "it had its chance"
-    assert endings == {OK}, "whoever was refused by it was sent to the other"
+    assert outcomes == {OK}, "whoever was refused by it was sent to the other"
 
 
 async def errors_of(mesh: Mesh, address: str) -> int:
@@ -139,7 +139,7 @@ async def test_istioctl_analyze_finds_nothing_wrong(mesh: Mesh) -> None:
 
 async def test_no_proxy_ever_rejected_its_configuration(mesh: Mesh) -> None:
     (istiod,) = mesh.processes("pilot-discovery")
-    (address,) = (ip for ip, port in listening(istiod.net_connections("tcp")) if port == 15014)
+    (address,) = (ip for ip, port in listening_addresses(istiod.net_connections("tcp")) if port == 15014)
     metrics = (await mesh.run("curl", "-sS", f"http://{address}:15014/metrics")).stdout
     assert "pilot_xds_pushes" in metrics
     rejects = [line for line in metrics.splitlines() if line.startswith("pilot_total_xds_rejects")]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of, steady_shop
-from tests.mesh.harness import Mesh, eventually, mesh_command
+from tests.mesh.harness import Mesh, eventually, run_mesh
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 
@@ -47,7 +47,7 @@ async def test_a_killed_part_of_a_pod_comes_back(
         with attempt:
             assert (await status_of(shop.place_order())).name == "OK"
     measured(f"{program} of {app}: orders go through again after {time.monotonic() - began:.1f} s")
-    await mesh.rolled_out()
+    await mesh.wait_for_rollout()
     after = await mesh.pod(app)
     assert after["metadata"]["uid"] == uid, "restarted in place, not replaced"
 
@@ -65,7 +65,7 @@ async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
             with attempt:
                 run = await mesh.run("kubectl", "rollout", "restart", "-n", "shop", "deployment/reflection", within=30)
                 assert run.returncode == 0, run.stdout
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
     measured(
         f"{program}: a rollout is complete {time.monotonic() - began:.1f} s after its end; calls {dict(calls.made)}"
     )
@@ -73,9 +73,9 @@ async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
 
 
 async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mesh: Mesh, shop: Shop) -> None:
-    await mesh.rolled_out()
+    await mesh.wait_for_rollout()
     agent = psutil.Process(json.loads((mesh.home / "agent.json").read_text())["pid"])
-    before = mesh.all_processes() - {agent.pid}
+    before = mesh.process_ids() - {agent.pid}
     async with steady_shop(shop) as calls:
         agent.kill()
         try:
@@ -83,10 +83,10 @@ async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mes
             for _ in range(20):
                 await shop.place_order()
         finally:
-            up = await asyncio.to_thread(mesh_command, "up", "-i", mesh.name)
+            up = await asyncio.to_thread(run_mesh, "up", "-i", mesh.name)
         assert up.returncode == 0, up.stdout
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
     assert not calls.failed
-    after = mesh.all_processes()
+    after = mesh.process_ids()
     assert before < after, "what ran goes on"
     assert len(after - before) == 1, "and nothing but the agent is new"

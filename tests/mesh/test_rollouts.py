@@ -37,11 +37,11 @@ async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> Non
     before = await template(mesh)
     await mesh.kubectl("set", "env", "-n", "shop", "deployment/reflection", "LOG_LEVEL=DEBUG")
     try:
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         assert await template(mesh) != before
     finally:
         await mesh.kubectl("rollout", "undo", "-n", "shop", "deployment/reflection")
-    await mesh.rolled_out()
+    await mesh.wait_for_rollout()
     assert await template(mesh) == before
 
 
@@ -53,7 +53,7 @@ async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
             uids = [pod["metadata"]["uid"] for pod in await mesh.pods("catalog")]
             assert len(uids) == 1
             assert uids[0] != old["metadata"]["uid"]
-    await mesh.rolled_out()
+    await mesh.wait_for_rollout()
     await shop.get_product()
 
 
@@ -62,10 +62,10 @@ async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_del
     mesh: Mesh,
 ) -> None:
     """All that a Pod owns is deleted before it, then; GitOps tools prune so."""
-    twin = policies.twin(await mesh.get("deployments", "-n", "shop", "catalog"), twin="yes")
+    twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), twin="yes")
     seen = set()
     async with mesh.applied(twin):
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         [pod] = [pod for pod in await mesh.pods("catalog") if "twin" in pod["metadata"]["labels"]]
         own = ["-n", "shop", "-l", f"mesh.local/pod={pod['metadata']['name']}"]
         assert len((await mesh.get("sidecars", *own))["items"]) == 1

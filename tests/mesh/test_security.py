@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from tests.conftest import Measured
-from tests.mesh.calls import ending_of
+from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh, dial
-from tests.mesh.outside import GRPC, ask
+from tests.mesh.raw_http import GRPC, http_request
 from tests.mesh.signer import Signer
 
 MUTATIONS, SEED = 300, 7
@@ -95,7 +95,7 @@ async def let_in(mesh: Mesh, tokens: Iterable[str]) -> tuple[int, list[str]]:
             tried += 1
             metadata = (("authorization", f"Bearer {token}"),)
             request = pb.ListOrdersRequest(customer="customers/me")
-            ended = await ending_of(stub.ListOrders(request, metadata=metadata, timeout=20))
+            ended = await outcome_of(stub.ListOrders(request, metadata=metadata, timeout=20))
             if not ended.startswith(REFUSED):
                 found.append(f"{token}: {ended}")
     return tried, found
@@ -106,7 +106,12 @@ async def test_no_token_but_a_good_one_lets_anybody_in(mesh: Mesh, measured: Mea
     good = signer.token()
     assert len((await let_in(mesh, [good]))[1]) == 1
     changed = mutations(good, random.Random(SEED))  # noqa: S311  # no secret
-    forged = [by_the_public_key(signer), signer.unsigned(), signer.changed(), Signer.stranger("none").token()]
+    forged = [
+        by_the_public_key(signer),
+        signer.unsigned_token(),
+        signer.with_modified_claims(),
+        Signer.with_unknown_key("none").token(),
+    ]
     unnamed = [signer.token(sub=sub) for sub in ("", None)]
     tried, found = await let_in(mesh, [*forged, *unnamed, *(next(changed) for _ in range(MUTATIONS))])
     assert found == []
@@ -152,7 +157,7 @@ async def answered(mesh: Mesh, paths: Iterable[bytes], headers: Mapping[str, str
 
     async def attempt(path: bytes) -> None:
         async with turn:
-            if (await ask(mesh.gateway, path, headers, method=method, body=bytes(5))).upstream:
+            if (await http_request(mesh.gateway, path, headers, method=method, body=bytes(5))).from_service:
                 found.append(path)
 
     async with asyncio.TaskGroup() as group:
@@ -184,5 +189,7 @@ async def test_no_header_makes_a_caller_somebody_else(mesh: Mesh, spoof: dict[st
 @pytest.mark.parametrize("name", ["upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "max-retries"])
 async def test_nobody_outside_steers_the_gateways_envoy(mesh: Mesh, name: str) -> None:
     """A call that a client gives a millisecond would end with 504."""
-    statuses = [(await ask(mesh.gateway, "/v1/products/p-0001", {f"x-envoy-{name}": "1"})).status for _ in range(10)]
+    statuses = [
+        (await http_request(mesh.gateway, "/v1/products/p-0001", {f"x-envoy-{name}": "1"})).status for _ in range(10)
+    ]
     assert set(statuses) == {200}

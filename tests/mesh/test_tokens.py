@@ -18,9 +18,9 @@ from shop.catalog.v1 import catalog_pb2_grpc
 from shop.identity.v1 import identity_pb2, identity_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.conftest import Measured
-from tests.mesh.calls import Call, Shop, SteadyCalls, ending_of
+from tests.mesh.calls import Call, Shop, SteadyCalls, outcome_of
 from tests.mesh.harness import ROOT, Mesh, dial, eventually
-from tests.mesh.signer import Signer, keys_of
+from tests.mesh.signer import Signer, key_database_url
 from tests.services.databases import query
 
 OK, DENIED = "OK", "PERMISSION_DENIED RBAC: access denied"
@@ -33,28 +33,28 @@ def identity(mesh: Mesh) -> Signer:
     return Signer.of(mesh.home)
 
 
-async def endings(mesh: Mesh, token: str) -> tuple[str, str]:
+async def outcomes(mesh: Mesh, token: str) -> tuple[str, str]:
     """Answer how a call that users may make ends with a token, and one that anybody may."""
     async with dial(mesh.gateway, token=token) as channel:
         shop = Shop(channel)
-        return await ending_of(shop.list_orders()), await ending_of(shop.get_product())
+        return await outcome_of(shop.list_orders()), await outcome_of(shop.get_product())
 
 
 async def test_a_token_that_identity_has_signed_lets_its_user_in(mesh: Mesh, identity: Signer) -> None:
-    assert await endings(mesh, await mesh.token()) == (OK, OK)
-    assert await endings(mesh, identity.token()) == (OK, OK), "the tests sign as identity does"
+    assert await outcomes(mesh, await mesh.token()) == (OK, OK)
+    assert await outcomes(mesh, identity.token()) == (OK, OK), "the tests sign as identity does"
 
 
 async def test_who_has_no_token_is_let_in_where_anybody_is(mesh: Mesh) -> None:
-    assert await endings(mesh, "") == (DENIED, OK)
+    assert await outcomes(mesh, "") == (DENIED, OK)
 
 
 BAD: dict[str, tuple[Callable[[Signer], str], str]] = {
     "with a made up signature": (lambda signer: f"{signer.token().rpartition('.')[0]}.{'x' * 342}", "UNAUTHENTICATED"),
-    "with other claims": (Signer.changed, "UNAUTHENTICATED"),
-    "of a stranger": (lambda signer: Signer.stranger(signer.key_id).token(), "UNAUTHENTICATED"),
-    "of an unknown key": (lambda _: Signer.stranger("0123456789abcdef").token(), "UNAUTHENTICATED"),
-    "without a signature": (Signer.unsigned, "UNAUTHENTICATED"),
+    "with other claims": (Signer.with_modified_claims, "UNAUTHENTICATED"),
+    "of a stranger": (lambda signer: Signer.with_unknown_key(signer.key_id).token(), "UNAUTHENTICATED"),
+    "of an unknown key": (lambda _: Signer.with_unknown_key("0123456789abcdef").token(), "UNAUTHENTICATED"),
+    "without a signature": (Signer.unsigned_token, "UNAUTHENTICATED"),
     "that is none": (lambda _: "token", "UNAUTHENTICATED"),
     # Envoy lets clocks differ by a minute.
     "that has expired": (lambda signer: signer.token(exp=int(time.time()) - 70), "UNAUTHENTICATED Jwt is expired"),
@@ -67,8 +67,8 @@ BAD: dict[str, tuple[Callable[[Signer], str], str]] = {
 @pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_token_is_refused_even_where_anybody_is_let_in(mesh: Mesh, identity: Signer, kind: str) -> None:
     make, told = BAD[kind]
-    ended = await endings(mesh, make(identity))
-    assert [ending for ending in ended if not ending.startswith(told)] == []
+    ended = await outcomes(mesh, make(identity))
+    assert [outcome for outcome in ended if not outcome.startswith(told)] == []
 
 
 def status_over_http(mesh: Mesh, token: str) -> int:
@@ -110,12 +110,12 @@ async def test_merchandisers_edit_the_catalogue_and_nobody_else_does(mesh: Mesh)
     for token in (await mesh.token(), ""):
         async with dial(mesh.gateway, token=token) as channel:
             catalog = catalog_pb2_grpc.CatalogServiceStub(channel)
-            assert await ending_of(created(channel)) == DENIED
-            assert await ending_of(catalog.UpdateProduct(edit, timeout=30)) == DENIED
+            assert await outcome_of(created(channel)) == DENIED
+            assert await outcome_of(catalog.UpdateProduct(edit, timeout=30)) == DENIED
 
 
 async def test_a_role_that_nobody_gave_is_worth_nothing(mesh: Mesh, identity: Signer) -> None:
-    stranger = Signer.stranger(identity.key_id)
+    stranger = Signer.with_unknown_key(identity.key_id)
     for token, told in (
         (stranger.token(roles=["customer", MERCHANDISER]), "UNAUTHENTICATED"),
         (identity.token(roles=["customer", f"{MERCHANDISER}s"]), DENIED),
@@ -123,7 +123,7 @@ async def test_a_role_that_nobody_gave_is_worth_nothing(mesh: Mesh, identity: Si
         (identity.token(roles=[MERCHANDISER]), OK),
     ):
         async with dial(mesh.gateway, token=token) as channel:
-            assert (await ending_of(created(channel))).startswith(told)
+            assert (await outcome_of(created(channel))).startswith(told)
 
 
 async def signed_in_and_asked(mesh: Mesh, channel: grpc.aio.Channel) -> None:
@@ -139,7 +139,9 @@ async def signed_in_and_asked(mesh: Mesh, channel: grpc.aio.Channel) -> None:
 async def test_keys_are_rotated_and_no_call_fails(mesh: Mesh, shop: Shop, identity: Signer, measured: Measured) -> None:
     before = await mesh.token()
     # The next key is to be an hour old.
-    query(keys_of(mesh.home), "UPDATE signing_keys SET create_time = '2026-01-01 00:00:00' WHERE state = 'NEXT'")
+    query(
+        key_database_url(mesh.home), "UPDATE signing_keys SET create_time = '2026-01-01 00:00:00' WHERE state = 'NEXT'"
+    )
     words = ["call", "shop.identity.v1.IdentityService/RotateKeys", json.dumps({"request_id": str(uuid.uuid4())})]
     async with dial(mesh.gateway) as channel:
         kinds: dict[str, Call] = {
@@ -160,21 +162,21 @@ async def test_keys_are_rotated_and_no_call_fails(mesh: Mesh, shop: Shop, identi
     assert jwt.get_unverified_header(before)["kid"] == identity.key_id
     assert jwt.get_unverified_header(after)["kid"] == Signer.of(mesh.home).key_id != identity.key_id
     for token in (after, before):
-        assert await endings(mesh, token) == (OK, OK)
+        assert await outcomes(mesh, token) == (OK, OK)
 
 
 @pytest.mark.prove
 async def test_the_gateway_keeps_the_keys_while_identity_is_away_and_without_them_lets_no_token_in(mesh: Mesh) -> None:
     token = await mesh.token()
     # It has asked for the keys before it saw a token.
-    await mesh.restarted("ingressgateway", "istio-ingress")
+    await mesh.restart("ingressgateway", "istio-ingress")
     async with mesh.scaled("deployment/identity", 0):
-        assert await endings(mesh, token) == (OK, OK)
-        forged, _ = await endings(mesh, f"{token.rpartition('.')[0]}.{'x' * 342}")
+        assert await outcomes(mesh, token) == (OK, OK)
+        forged, _ = await outcomes(mesh, f"{token.rpartition('.')[0]}.{'x' * 342}")
         assert forged.startswith("UNAUTHENTICATED Jwt verification fails")
-        await mesh.restarted("ingressgateway", "istio-ingress")
-        assert await endings(mesh, token) == (NO_KEYS, NO_KEYS)
-        assert await endings(mesh, "") == (DENIED, OK)
+        await mesh.restart("ingressgateway", "istio-ingress")
+        assert await outcomes(mesh, token) == (NO_KEYS, NO_KEYS)
+        assert await outcomes(mesh, "") == (DENIED, OK)
     async for attempt in eventually(10):
         with attempt:
-            assert await endings(mesh, token) == (OK, OK)
+            assert await outcomes(mesh, token) == (OK, OK)

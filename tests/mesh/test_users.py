@@ -12,7 +12,7 @@ import pytest
 
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
-from tests.mesh.calls import ending_of
+from tests.mesh.calls import outcome_of
 from tests.mesh.harness import ROOT, Mesh, dial
 
 AUDIENCE, ISSUER = "https://shop.example", "https://identity.shop.example"
@@ -74,4 +74,4 @@ async def test_an_operator_disables_a_user_and_may_rotate_the_keys(mesh: Mesh, i
 async def test_a_wrong_password_is_told_through_the_gateway(identity: Stub) -> None:
     user, _ = await log_in(identity)
     wrong = pb.IssueTokenRequest(email=user.email, password="wrong words")  # noqa: S106  # made up
-    assert (await ending_of(identity.IssueToken(wrong))).startswith("UNAUTHENTICATED the e-mail address or")
+    assert (await outcome_of(identity.IssueToken(wrong))).startswith("UNAUTHENTICATED the e-mail address or")

@@ -12,7 +12,7 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from tests.conftest import Measured
-from tests.mesh.calls import plenty
+from tests.mesh.calls import well_stocked_products
 from tests.mesh.harness import Mesh, dial, eventually
 
 Stub = orders_pb2_grpc.OrdersServiceStub
@@ -62,7 +62,7 @@ async def placed(orders: Stub, deadline: float = 30) -> pb.Order:
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
         customer="customers/me",
-        items=[pb.PlaceOrderItem(product=plenty()[0], quantity=1)],
+        items=[pb.PlaceOrderItem(product=well_stocked_products()[0], quantity=1)],
         payment_token="tok_visa",  # noqa: S106 - stands for no card
     )
     return (await orders.PlaceOrder(request, timeout=deadline)).order
@@ -82,7 +82,7 @@ async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
             assert watcher.told == [order]
     old = await mesh.pod("orders")
     began = time.monotonic()
-    await mesh.restarted("orders")
+    await mesh.restart("orders")
     seconds = time.monotonic() - began
     assert old["metadata"]["name"] not in [pod["metadata"]["name"] for pod in await mesh.pods("orders")]
     assert not watching.done()

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from tests.tidy.tree import Function, Source
 
-WAITS = ("eventually", "patiently")
+WAITS = ("eventually", "eventually_sync", "patiently")
 """Functions whose first argument says how many seconds to wait."""
 BOUNDS = ("within", "deadline", "timeout")
 """The arguments of other functions that say so."""

@@ -9,7 +9,7 @@ from tests.tidy.tree import Source, Tree
 
 FOLDER = "mesh/istio/scenarios"
 TESTS = "tests/mesh/scenarios"
-PLAYS = "scenario.played"
+PLAYS = "scenario.run_readme"
 PARAMETRIZE = "pytest.mark.parametrize"
 
 

@@ -8,7 +8,7 @@ from tests.tidy.tree import Tree
 
 README, TEST = "mesh/istio/scenarios/mirror-all/README.md", "tests/mesh/scenarios/test_mirror_all.py"
 BLOCK = "```sh\nkubectl apply -k mirror-all\n```\n"
-PLAY = "async def test_{}(scenario):\n    async with scenario.played():\n        pass\n"
+PLAY = "async def test_{}(scenario):\n    async with scenario.run_readme():\n        pass\n"
 
 
 def test_every_readme_is_played_by_one_test(checkout: Tree) -> None:

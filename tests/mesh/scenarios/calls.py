@@ -3,5 +3,5 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-Product = Callable[..., Awaitable[Any]]
+ReadProduct = Callable[..., Awaitable[Any]]
 """Reads a product, with a mark in the header x-fault: product("abort"), product("delay", timeout=0.2)."""

@@ -9,7 +9,7 @@ import pytest
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.harness import Mesh, dial
-from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
 from tests.report import notes
 
@@ -41,7 +41,7 @@ def agent() -> str:
 
 
 @pytest.fixture
-async def product(mesh: Mesh, agent: str) -> AsyncIterator[Product]:
+async def read_product(mesh: Mesh, agent: str) -> AsyncIterator[ReadProduct]:
     """Give what reads a product through the gateway, with a mark that an operator's routes may look for."""
     async with dial(mesh.gateway, user_agent=agent) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.documents import ShellSession, find_blocks, shell_session
-from tests.mesh.harness import ROOT, Mesh, mesh_command
+from tests.mesh.harness import ROOT, Mesh, run_mesh
 
 FOLDER = "mesh/istio/scenarios"
 CONTRACTS = "mesh/istio/contracts"
@@ -24,7 +24,7 @@ class Scenario:
     mesh: Mesh
     scratch: Path
     """An empty folder for the files that the README's commands write."""
-    note: Callable[[tuple[str, str, str]], None]
+    record: Callable[[tuple[str, str, str]], None]
     """Takes (scenario, what is asserted, the figure reached), for the table at the run's end."""
 
     @property
@@ -33,7 +33,7 @@ class Scenario:
         return ROOT / FOLDER / self.name
 
     @asynccontextmanager
-    async def played(self, until: str = "kubectl delete") -> AsyncIterator[ShellSession]:
+    async def run_readme(self, until: str = "kubectl delete") -> AsyncIterator[ShellSession]:
         """Run the README's commands up to the first line that starts with `until`, and the others after the block.
 
         The README must remove all that it has applied, and leave the mesh as generated. When something fails, this
@@ -53,7 +53,7 @@ class Scenario:
         except BaseException:
             await self._delete(*applied)
             await self.mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
-            await asyncio.to_thread(mesh_command, "up", "-i", self.mesh.name)
+            await asyncio.to_thread(run_mesh, "up", "-i", self.mesh.name)
             raise
         left = await self._delete(*applied)
         assert not left, f"the README has left something behind:\n{left}"
@@ -79,6 +79,6 @@ class Scenario:
         run = await self.mesh.run("kubectl", "diff", "--server-side", "-k", str(ROOT / CONTRACTS))
         assert run.returncode == 0, run.stdout + run.stderr
 
-    def reached(self, asserted: str, figure: str) -> None:
+    def record_result(self, asserted: str, figure: str) -> None:
         """Note what the scenario has reached."""
-        self.note((self.name, asserted, figure))
+        self.record((self.name, asserted, figure))

@@ -5,7 +5,7 @@ import time
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import ROOT, Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import FOLDER, Scenario
-from tests.mesh.scenarios.versions import ending, sent
+from tests.mesh.scenarios.versions import calls_by_subset, get_product
 
 CALLS = 20
 
@@ -14,18 +14,18 @@ async def test_all_calls_change_sides_and_back(scenario: Scenario, mesh: Mesh, s
     blue, green = (str(ROOT / FOLDER / name) for name in ("dark-launch", scenario.name))
     seconds = []
     # The README has changed to v2 and back already, without load.
-    async with scenario.played(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
+    async with scenario.run_readme(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
         for folder, side in ((green, "v2"), (blue, "v1")):
             began = time.monotonic()
             await mesh.kubectl("apply", "-k", folder)
             async for attempt in eventually(40):
                 with attempt:
-                    before = await sent(mesh)
-                    assert {await ending(channel) for _ in range(CALLS)} == {"OK"}
-                    assert (await sent(mesh) - before).keys() == {side}
+                    before = await calls_by_subset(mesh)
+                    assert {await get_product(channel) for _ in range(CALLS)} == {"OK"}
+                    assert (await calls_by_subset(mesh) - before).keys() == {side}
             seconds.append(time.monotonic() - began)
     assert calls.failed == []
-    scenario.reached(
+    scenario.record_result(
         "all calls change sides and back, and none fails",
         f"{seconds[0]:.1f} s and {seconds[1]:.1f} s, {CALLS} calls to see it in; 0 of {calls.made.total()} failed",
     )

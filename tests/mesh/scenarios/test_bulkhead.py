@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.mesh.calls import Call, Shop, ending_of
+from tests.mesh.calls import Call, Shop, outcome_of
 from tests.mesh.harness import eventually
 from tests.mesh.scenarios.scenario import Scenario
 
@@ -18,32 +18,32 @@ OVERFLOW = "UNAVAILABLE upstream connect error or disconnect/reset before header
 async def crowded(shop: Shop, waiting: int) -> tuple[Counter[str], dict[str, Counter[str]]]:
     """Have many buy at once; when so many of them are left, and wait for shipping, read. Answer how all of it ended."""
     reads: dict[str, Call] = {"orders": shop.list_orders, "catalog": shop.get_product, "inventory": shop.get_stock}
-    endings: dict[str, Counter[str]] = {name: Counter() for name in reads}
+    outcomes: dict[str, Counter[str]] = {name: Counter() for name in reads}
     began = time.monotonic()
-    buyers = [asyncio.create_task(ending_of(shop.place_order())) for _ in range(BUYERS)]
+    buyers = [asyncio.create_task(outcome_of(shop.place_order())) for _ in range(BUYERS)]
     try:
         async for attempt in eventually(SLOW):
             with attempt:
                 assert sum(not buyer.done() for buyer in buyers) == waiting
         while time.monotonic() - began < SLOW * 0.9:
             for name, read in reads.items():
-                endings[name][await ending_of(read())] += 1
+                outcomes[name][await outcome_of(read())] += 1
     finally:  # also when too few came in time: who is left here would hold a place of the next crowd
         bought = Counter(await asyncio.gather(*buyers))
-    return bought, endings
+    return bought, outcomes
 
 
 async def slow(shop: Shop) -> None:
     async for attempt in eventually(15):
         with attempt:
             began = time.monotonic()
-            assert await ending_of(shop.place_order()) == "OK"
+            assert await outcome_of(shop.place_order()) == "OK"
             assert time.monotonic() - began >= SLOW
 
 
 @pytest.mark.timing
 async def test_a_slow_callee_starves_nobody_else(scenario: Scenario, shop: Shop) -> None:
-    async with scenario.played() as readme:
+    async with scenario.run_readme() as readme:
         await slow(shop)
         async for attempt in eventually(30):
             with attempt:
@@ -55,9 +55,9 @@ async def test_a_slow_callee_starves_nobody_else(scenario: Scenario, shop: Shop)
                 starved = (await crowded(shop, waiting=ORDERS_PLACES))[1]
                 assert set(starved["orders"]) == {OVERFLOW}, "without it they hold every place of orders"
     assert bought["OK"] == SHIPPING_PLACES, bought
-    assert {name: set(endings) for name, endings in read.items()} == {name: {"OK"} for name in read}
+    assert {name: set(outcomes) for name, outcomes in read.items()} == {name: {"OK"} for name in read}
     assert set(starved["catalog"]) == set(starved["inventory"]) == {"OK"}, "pools are per callee in any case"
-    scenario.reached(
+    scenario.record_result(
         "while shipping is slow, reads of orders go on; without the bulkhead none does",
         f"{read['orders'].total()} of {read['orders'].total()} reads served; without {starved['orders']['OK']} "
         f"of {starved['orders'].total()}",

@@ -56,7 +56,7 @@ async def versions(mesh: Mesh) -> dict[str, tuple[str, int]]:
 
 @pytest.mark.timing
 async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
-    async with scenario.played(until=".venv/bin/mesh canary") as readme:
+    async with scenario.run_readme(until=".venv/bin/mesh canary") as readme:
         async with readers(shop) as calls:
             began = time.monotonic()
             await readme.run_until("kubectl rollout undo")
@@ -68,7 +68,7 @@ async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: 
         steps = re.findall(r"^ *(\d+) %  ", readme.output, re.MULTILINE)
     assert steps == ["5", "10", "25", "50", "100"]
     assert calls.failed == []
-    scenario.reached(
+    scenario.record_result(
         "a good version is promoted by 5, 10, 25, 50, 100 %", f"{took:.0f} s; 0 of {calls.made.total()} calls failed"
     )
 
@@ -77,7 +77,7 @@ async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: 
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_bad_version_is_rolled_back(scenario: Scenario, mesh: Mesh, shop: Shop, bad: str) -> None:
     async with mesh.applied(policies.callee_fault({"version": "v2"}, **BAD[bad])), scenario.applied():
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         async with readers(shop) as calls:
             run, took = await canary(mesh)
         assert run.returncode == 1, run.stdout + run.stderr
@@ -88,7 +88,7 @@ async def test_a_bad_version_is_rolled_back(scenario: Scenario, mesh: Mesh, shop
     assert step.strip().startswith("5 %"), "the smallest share was enough"
     # What fails is a share of a share.
     assert len(calls.failed) / calls.made.total() < 0.05
-    scenario.reached(
+    scenario.record_result(
         f"a version that {bad} is rolled back",
         f"{took:.0f} s; {len(calls.failed)} of {calls.made.total()} calls failed",
     )
@@ -106,9 +106,9 @@ async def test_nobody_calls_and_nobody_waits(
             with terminal(tmp_path / "canary.log", *words(mesh)) as begun:
                 async for attempt in eventually(60):
                     with attempt:
-                        assert '"weight": 5' in json.dumps(await routes(mesh)), begun.said()
-                assert await asyncio.to_thread(begun.interrupt, 100, again=again) == 130, begun.said()
-                assert begun.said().splitlines()[-1] == "rolled back to v1: interrupted"
+                        assert '"weight": 5' in json.dumps(await routes(mesh)), begun.output()
+                assert await asyncio.to_thread(begun.interrupt, 100, again=again) == 130, begun.output()
+                assert begun.output().splitlines()[-1] == "rolled back to v1: interrupted"
             assert await versions(mesh) == {"catalog": ("v1", 1), "catalog-v2": ("v2", 0)}
             assert await routes(mesh) == []
 

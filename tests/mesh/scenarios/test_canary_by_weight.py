@@ -10,7 +10,7 @@ import pytest
 from tests.mesh import policies
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
-from tests.mesh.scenarios.versions import ending, sent
+from tests.mesh.scenarios.versions import calls_by_subset, get_product
 
 CALLS, CALLERS = 2000, 4
 FEW_CALLS = 300
@@ -21,33 +21,33 @@ FAULTS = (
         {"version": "v2"},
         name="flaky",
         abort={"grpc_status": 14, "percentage": policies.percent(30)},
-        **policies.marked("flaky"),
+        **policies.only_marked_calls("flaky"),
     ),
     policies.callee_fault(
         {"version": "v2"},
         name="slow",
         delay={"fixed_delay": "20s", "percentage": policies.percent(100)},
-        **policies.marked("slow"),
+        **policies.only_marked_calls("slow"),
     ),
 )
 
 
 async def read(channel: grpc.aio.Channel, calls: int, **headers: str) -> list[str]:
     """Make calls one after another, and return how each ended."""
-    return [await ending(channel, **headers) for _ in range(calls)]
+    return [await get_product(channel, **headers) for _ in range(calls)]
 
 
 async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh: Mesh) -> None:
-    async with scenario.played(), dial(mesh.gateway) as channel:
-        before = await sent(mesh)
+    async with scenario.run_readme(), dial(mesh.gateway) as channel:
+        before = await calls_by_subset(mesh)
         async for attempt in eventually(100):
             with attempt:
                 await read(channel, 20)
-                assert (await sent(mesh) - before)["v2"], "the route is in force"
-        before = await sent(mesh)
-        endings = await read(channel, FEW_CALLS)
-        shares = await sent(mesh) - before
-    assert set(endings) == {"OK"}
+                assert (await calls_by_subset(mesh) - before)["v2"], "the route is in force"
+        before = await calls_by_subset(mesh)
+        outcomes = await read(channel, FEW_CALLS)
+        shares = await calls_by_subset(mesh) - before
+    assert set(outcomes) == {"OK"}
     assert shares.total() == FEW_CALLS
     # 300 calls in a row go past v2 once in 5 * 10^13 times.
     assert shares["v1"] > shares["v2"] > 0
@@ -57,19 +57,19 @@ async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh
 @pytest.mark.timing
 async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(*FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         async for attempt in eventually(10):
             with attempt:
                 assert set(await read(channel, 20)) == {"OK"}
-                assert (await sent(mesh))["v2"]
+                assert (await calls_by_subset(mesh))["v2"]
 
-        before = await sent(mesh)
+        before = await calls_by_subset(mesh)
         every = await asyncio.gather(*(read(channel, CALLS // CALLERS) for _ in range(CALLERS)))
-        shares = await sent(mesh) - before
+        shares = await calls_by_subset(mesh) - before
 
-        before = await sent(mesh)
+        before = await calls_by_subset(mesh)
         flaky = await read(channel, 500, x_fault="flaky")
-        attempts = (await sent(mesh) - before).total()
+        attempts = (await calls_by_subset(mesh) - before).total()
 
         began = time.monotonic()
         slowed = await asyncio.gather(*(read(channel, 1, x_fault="slow") for _ in range(200)))
@@ -85,7 +85,7 @@ async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: S
     assert late
     assert all(re.match(TIMED_OUT, how) for how in late)
     assert TIMEOUT <= waited < 2 * TIMEOUT, "the contract's 2 s, not the 20 s of the fault"
-    scenario.reached(
+    scenario.record_result(
         "10 % ± 3 go to v2, and none fails; its retries and timeouts are the contract's",
         f"{shares['v2'] / CALLS:.1%} of {CALLS}; of 500 flaky calls {flaky.count('OK')} succeed; "
         f"{len(late)} of 200 late after {waited:.1f} s",

@@ -5,7 +5,7 @@ from collections import Counter
 
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
-from tests.mesh.scenarios.versions import ending, sent
+from tests.mesh.scenarios.versions import calls_by_subset, get_product
 
 CALLS = 100
 
@@ -14,25 +14,27 @@ async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh:
     agent = f"eu/{uuid.uuid4()}"
     elsewhere = await mesh.pod("catalog")
     async with (
-        scenario.played(until="kubectl scale") as readme,
+        scenario.run_readme(until="kubectl scale") as readme,
         dial(mesh.gateway, user_agent=agent) as eu,
         dial(mesh.gateway) as others,
     ):
-        assert (await sent(mesh))["eu"], "the README's call was sent by the route"
-        assert {await ending(eu, x_region="eu") for _ in range(CALLS)} == {"OK"}
+        assert (await calls_by_subset(mesh))["eu"], "the README's call was sent by the route"
+        assert {await get_product(eu, x_region="eu") for _ in range(CALLS)} == {"OK"}
         await readme.run_until("kubectl delete")  # the EU is down
-        refused = Counter([await ending(eu, x_region="eu") for _ in range(CALLS)])
-        kept = {await ending(others) for _ in range(CALLS)}
+        refused = Counter([await get_product(eu, x_region="eu") for _ in range(CALLS)])
+        kept = {await get_product(others) for _ in range(CALLS)}
         await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=1")
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         async for attempt in eventually(20):
             with attempt:
-                assert await ending(eu, x_region="eu") == "OK"
+                assert await get_product(eu, x_region="eu") == "OK"
         # What had come there would show, as this does: a call of the same caller that does not say EU.
-        assert await ending(eu) == "OK"
+        assert await get_product(eu) == "OK"
         async for attempt in eventually(15):
             with attempt:
                 assert len(await mesh.access_log(elsewhere["metadata"]["name"], agent)) == 1
     assert refused == {"UNAVAILABLE no healthy upstream": CALLS}
     assert kept == {"OK"}
-    scenario.reached("EU is down: its calls are refused, not moved", f"{CALLS} of {CALLS}; 0 seen by servers elsewhere")
+    scenario.record_result(
+        "EU is down: its calls are refused, not moved", f"{CALLS} of {CALLS}; 0 seen by servers elsewhere"
+    )

@@ -22,17 +22,17 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 
 async def test_what_is_on_no_list_is_refused_until_a_policy_lets_it_in(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(*policies.stranger()):
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         async for attempt in eventually(10):
             with attempt:
                 assert await call_as(mesh, "stranger", CATALOG, GET) == DENIED
         # Orders' call is refused before and after, and served meanwhile: the README's commands show that.
-        async with scenario.played():
+        async with scenario.run_readme():
             refused = [await call_as(mesh, *call) for call in LISTED_NOWHERE]
             assert set(refused) == {DENIED}, "what the policy does not say stays as it was"
             found = {await call_as(mesh, caller, CATALOG, NO_SUCH) for caller in ("orders", "stranger")}
             assert found == {grpc.StatusCode.UNIMPLEMENTED}, "no way leads to a method that no contract has"
-    scenario.reached(
+    scenario.record_result(
         "what is on no list is refused; a policy lets one caller in to one method",
         f"{refused.count(DENIED)} of {len(refused)} refused meanwhile",
     )

@@ -45,14 +45,14 @@ def caller() -> list[Manifest]:
 
 async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh: Mesh, answered: Counter[str]) -> None:
     async with mesh.applied(*caller()):
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
         pod = await mesh.pod("stranger")
         async with dial(await mesh.egress(pod["metadata"]["name"]), authority=HOST) as channel:
             call = method(channel, GET)
             refused = [await status_of(call(b"", timeout=10)) for _ in range(10)]
             assert OK not in refused
             assert not answered, "none of them went out"
-            async with scenario.played():
+            async with scenario.run_readme():
                 async for attempt in eventually(10):
                     with attempt:
                         assert await status_of(call(b"", timeout=10)) == OK
@@ -63,6 +63,6 @@ async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh:
             came = answered.total()
             assert [await status_of(call(b"", timeout=10)) for _ in range(10)].count(OK) == 0
             assert answered.total() == came
-    scenario.reached(
+    scenario.record_result(
         "an address outside is reached through a ServiceEntry alone", f"0 of {len(refused)} calls went out without it"
     )

@@ -2,44 +2,46 @@
 
 import pytest
 
-from tests.mesh.calls import Shop, ending_of
+from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import eventually
-from tests.mesh.scenarios.calls import Product
+from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
 
 ABORTED = "UNAVAILABLE fault filter abort"
 
 
-async def wait_for_fault(product: Product, within: float) -> None:
+async def wait_for_fault(read_product: ReadProduct, within: float) -> None:
     async for attempt in eventually(within):
         with attempt:
-            assert await ending_of(product("abort")) == ABORTED
+            assert await outcome_of(read_product("abort")) == ABORTED
 
 
-async def wait_for_no_fault(product: Product, within: float) -> None:
+async def wait_for_no_fault(read_product: ReadProduct, within: float) -> None:
     async for attempt in eventually(within):
         with attempt:
-            assert {await ending_of(product("abort")) for _ in range(10)} == {"OK"}
+            assert {await outcome_of(read_product("abort")) for _ in range(10)} == {"OK"}
 
 
-async def test_calls_that_ask_for_it_fail_and_no_others(scenario: Scenario, shop: Shop, product: Product) -> None:
-    assert await ending_of(product("abort")) == "OK", "without the scenario the header has no effect"
-    async with scenario.played():
-        await wait_for_fault(product, within=50)
-        endings = {await ending_of(product("abort")) for _ in range(50)}
-        others = {await ending_of(shop.get_product()) for _ in range(50)}
-    assert endings == {"OK", ABORTED}
+async def test_calls_that_ask_for_it_fail_and_no_others(
+    scenario: Scenario, shop: Shop, read_product: ReadProduct
+) -> None:
+    assert await outcome_of(read_product("abort")) == "OK", "without the scenario the header has no effect"
+    async with scenario.run_readme():
+        await wait_for_fault(read_product, within=50)
+        outcomes = {await outcome_of(read_product("abort")) for _ in range(50)}
+        others = {await outcome_of(shop.get_product()) for _ in range(50)}
+    assert outcomes == {"OK", ABORTED}
     assert others == {"OK"}
-    await wait_for_no_fault(product, within=50)
+    await wait_for_no_fault(read_product, within=50)
 
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_half_of_the_calls_that_ask_for_it_fail(scenario: Scenario, product: Product) -> None:
+async def test_half_of_the_calls_that_ask_for_it_fail(scenario: Scenario, read_product: ReadProduct) -> None:
     async with scenario.applied():
-        await wait_for_fault(product, within=5)
-        endings = [await ending_of(product("abort")) for _ in range(200)]
-    await wait_for_no_fault(product, within=5)
+        await wait_for_fault(read_product, within=5)
+        outcomes = [await outcome_of(read_product("abort")) for _ in range(200)]
+    await wait_for_no_fault(read_product, within=5)
     # Of 200 coins fewer than 65 or more than 135 are heads once in a million times.
-    assert 65 <= endings.count(ABORTED) <= 135
-    scenario.reached("half of the marked calls are aborted", f"{endings.count(ABORTED)} of 200")
+    assert 65 <= outcomes.count(ABORTED) <= 135
+    scenario.record_result("half of the marked calls are aborted", f"{outcomes.count(ABORTED)} of 200")

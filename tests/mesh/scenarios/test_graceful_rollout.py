@@ -11,13 +11,13 @@ RESTARTED_BY_README = "catalog"
 
 async def test_a_restart_of_each_service_and_its_sidecar_fails_no_call(scenario: Scenario, shop: Shop) -> None:
     mesh = scenario.mesh
-    async with steady_shop(shop) as calls, scenario.played(until="wait"):
+    async with steady_shop(shop) as calls, scenario.run_readme(until="wait"):
         for name in SERVICES:
             if name != RESTARTED_BY_README:
                 await mesh.kubectl("rollout", "restart", "-n", "shop", f"deployment/{name}")
                 # The next service begins when the new Pods are ready, while the old ones are still leaving.
                 await mesh.kubectl("rollout", "status", "-n", "shop", f"deployment/{name}", within=90)
-        await mesh.rolled_out()
+        await mesh.wait_for_rollout()
     assert calls.failed == []
     note(scenario, "every service and its sidecar", calls.made.total())
 
@@ -31,11 +31,11 @@ async def test_a_restart_of_the_mesh_itself_fails_no_call(
     scenario: Scenario, shop: Shop, who: str, namespace: str, workload: str
 ) -> None:
     async with steady_shop(shop) as calls:
-        await scenario.mesh.restarted(workload, namespace)
+        await scenario.mesh.restart(workload, namespace)
     assert calls.failed == []
     note(scenario, who, calls.made.total())
 
 
 def note(scenario: Scenario, who: str, calls: int) -> None:
     """Note how many calls a restart was tried with."""
-    scenario.reached(f"{who} restarted under load: no call fails", f"0 of {calls} failed")
+    scenario.record_result(f"{who} restarted under load: no call fails", f"0 of {calls} failed")

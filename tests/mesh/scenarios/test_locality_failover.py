@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.mesh.calls import Shop, SteadyCalls, ending_of
+from tests.mesh.calls import Shop, SteadyCalls, outcome_of
 from tests.mesh.harness import Mesh, eventually
 from tests.mesh.scenarios.scenario import Scenario
-from tests.mesh.scenarios.versions import sent_to
+from tests.mesh.scenarios.versions import calls_by_pod
 
 EU = "deployment/catalog-eu"
 
@@ -25,13 +25,13 @@ async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh
         began = time.monotonic()
         async for attempt in eventually(30):
             with attempt:
-                before = await sent_to(mesh, "eu-first")
+                before = await calls_by_pod(mesh, "eu-first")
                 for _ in range(20):
-                    await ending_of(shop.get_product())
-                assert (await sent_to(mesh, "eu-first") - before).keys() == {ip}
+                    await outcome_of(shop.get_product())
+                assert (await calls_by_pod(mesh, "eu-first") - before).keys() == {ip}
         return time.monotonic() - began
 
-    async with scenario.played(until="kubectl scale") as readme:
+    async with scenario.run_readme(until="kubectl scale") as readme:
         first = await eu()
         await only(first["ip"])
         async with SteadyCalls({"GetProduct": shop.get_product}) as calls:
@@ -42,12 +42,12 @@ async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh
             await readme.run_until("kubectl delete")  # it scales the EU to 0
             gone = await only(home)
             await mesh.kubectl("scale", "-n", "shop", EU, "--replicas=1")
-            await mesh.rolled_out()
+            await mesh.wait_for_rollout()
             back = await only((await eu())["ip"])
     assert len(doomed) == 2
     # A retry stays in the region. Five attempts in a row take the dead Pod out: a third call is served.
     assert len(calls.failed) <= 4
-    scenario.reached(
+    scenario.record_result(
         "a region is killed: the other has all calls, and gives them back",
         f"after {gone:.1f} s; back {back:.1f} s after it is ready; {len(calls.failed)} of {calls.made.total()} failed",
     )

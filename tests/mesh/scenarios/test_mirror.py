@@ -9,7 +9,7 @@ from tests.mesh import policies
 from tests.mesh.calls import status_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
-from tests.mesh.scenarios.versions import ending, sent
+from tests.mesh.scenarios.versions import calls_by_subset, get_product
 
 CALLS = 100
 SLOW = 5
@@ -23,25 +23,25 @@ BROKEN = policies.callee_fault(
 
 @pytest.mark.timing
 async def test_a_broken_version_sees_a_copy_of_each_read(scenario: Scenario, mesh: Mesh) -> None:
-    async with mesh.applied(BROKEN), scenario.played(), dial(mesh.gateway) as channel:
-        before = await sent(mesh)
+    async with mesh.applied(BROKEN), scenario.run_readme(), dial(mesh.gateway) as channel:
+        before = await calls_by_subset(mesh)
         waits = []
         for _ in range(CALLS):
             began = time.monotonic()
-            assert await ending(channel) == "OK"
+            assert await get_product(channel) == "OK"
             waits.append(time.monotonic() - began)
-        between = await sent(mesh)
+        between = await calls_by_subset(mesh)
         async with dial(mesh.gateway, token=await mesh.token("merchandiser")) as merchandiser:
             stub = catalog_pb2_grpc.CatalogServiceStub(merchandiser)
             refused = [
                 (await status_of(stub.UpdateProduct(catalog_pb2.UpdateProductRequest()))).name for _ in range(10)
             ]
-        after = await sent(mesh)
+        after = await calls_by_subset(mesh)
     assert between - before == {"v1": CALLS, "v2": CALLS}
     assert max(waits) < SLOW
     assert set(refused) == {"INVALID_ARGUMENT"}, "v1's own answer"
     assert after - between == {"v1": len(refused)}
-    scenario.reached(
+    scenario.record_result(
         "v2 sees a copy of each read; its errors and 5 s of waiting reach nobody",
         f"{CALLS} copies of {CALLS} reads, 0 of {len(refused)} writes; a read takes {max(waits):.2f} s at most",
     )

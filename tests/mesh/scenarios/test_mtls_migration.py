@@ -2,7 +2,7 @@
 
 import grpc
 
-from tests.mesh.calls import Call, Shop, SteadyCalls, ending_of, status_of
+from tests.mesh.calls import Call, Shop, SteadyCalls, outcome_of, status_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
 
@@ -15,13 +15,13 @@ async def test_permissive_serves_who_has_no_certificate_and_strict_refuses_it(
         plain, elsewhere = Shop(here, timeout=30), Shop(there, timeout=30)
         kinds: dict[str, Call] = {"GetProduct": shop.get_product, "PlaceOrder": shop.place_order}
         # Before and after, STRICT refuses plaintext: the README's commands show that.
-        async with SteadyCalls(kinds) as calls, scenario.played():
-            endings = [await ending_of(plain.get_product()) for _ in range(50)]
+        async with SteadyCalls(kinds) as calls, scenario.run_readme():
+            outcomes = [await outcome_of(plain.get_product()) for _ in range(50)]
             refused = await status_of(elsewhere.get_stock())
-    assert set(endings) == {"OK"}
+    assert set(outcomes) == {"OK"}
     assert refused == grpc.StatusCode.UNAVAILABLE, "one workload is open, not all"
     assert not calls.failed
-    scenario.reached(
+    scenario.record_result(
         "permissive serves plaintext beside mutual TLS, strict refuses it",
-        f"{len(endings)} of {len(endings)} in plaintext; of {calls.made.total()} by mutual TLS 0 failed",
+        f"{len(outcomes)} of {len(outcomes)} in plaintext; of {calls.made.total()} by mutual TLS 0 failed",
     )

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.mesh.calls import Shop, ending_of
+from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
 
@@ -19,23 +19,23 @@ NAMED = "/spec/configPatches/0/match/proxy/metadata/NAME"
 
 async def refused(shop: Shop) -> int:
     """Make many calls; answer how many were refused."""
-    endings: list[str] = []
+    outcomes: list[str] = []
     for _ in range(CALLS // AT_ONCE):
-        endings += await asyncio.gather(*(ending_of(shop.get_product()) for _ in range(AT_ONCE)))
-    return CALLS - endings.count("OK")
+        outcomes += await asyncio.gather(*(outcome_of(shop.get_product()) for _ in range(AT_ONCE)))
+    return CALLS - outcomes.count("OK")
 
 
 async def first_refusal(shop: Shop, within: float) -> float:
     """Make calls until one is refused; answer when that was."""
     async for attempt in eventually(within):
         with attempt:
-            assert await ending_of(shop.get_product()) != "OK"
+            assert await outcome_of(shop.get_product()) != "OK"
     return time.monotonic()
 
 
 async def test_a_pod_that_refuses_its_calls_gets_none_while_it_is_ejected(scenario: Scenario) -> None:
     mesh = scenario.mesh
-    async with scenario.played(until="sick=") as readme, dial(mesh.gateway, authority=HOST) as channel:
+    async with scenario.run_readme(until="sick=") as readme, dial(mesh.gateway, authority=HOST) as channel:
         shop = Shop(channel)
         async for attempt in eventually(100):
             with attempt:
@@ -44,7 +44,7 @@ async def test_a_pod_that_refuses_its_calls_gets_none_while_it_is_ejected(scenar
         # With three Pods in turn, so many calls end well together only if the one that refuses them is left out.
         async for attempt in eventually(200):
             with attempt:
-                assert {await ending_of(shop.get_product()) for _ in range(IN_A_ROW)} == {"OK"}
+                assert {await outcome_of(shop.get_product()) for _ in range(IN_A_ROW)} == {"OK"}
         # Then the README waits until it gets calls again, and refuses them again.
 
 
@@ -69,7 +69,7 @@ async def test_it_is_left_alone_within_seconds_and_for_seconds(scenario: Scenari
         returned = await first_refusal(shop, within=30) - began
     assert left <= 10
     assert returned >= EJECTION_SECONDS
-    scenario.reached(
+    scenario.record_result(
         f"one of three refuses its calls: gone within 10 s, then < 1 % fail; back after {EJECTION_SECONDS} s",
         f"{count} of {CALLS} fail {left:.1f} s after the first, with these {CALLS} calls; back after {returned:.1f} s",
     )

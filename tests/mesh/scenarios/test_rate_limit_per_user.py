@@ -3,9 +3,9 @@
 import uuid
 from collections import Counter
 
-from tests.mesh.calls import Shop, ending_of
+from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import Mesh, dial, eventually
-from tests.mesh.outside import ask
+from tests.mesh.raw_http import http_request
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.signer import Signer
 
@@ -19,29 +19,31 @@ def somebody(mesh: Mesh) -> str:
     return Signer.of(mesh.home).token(sub=f"users/{uuid.uuid4()}")
 
 
-async def endings(mesh: Mesh, token: str) -> Counter[str]:
+async def outcomes(mesh: Mesh, token: str) -> Counter[str]:
     """Make a user's calls, on a connection of their own: one that is older has the gateway's older filters."""
     async with dial(mesh.gateway, token=token, user_agent=str(uuid.uuid4())) as channel:
-        return Counter([await ending_of(Shop(channel).list_orders()) for _ in range(CALLS)])
+        return Counter([await outcome_of(Shop(channel).list_orders()) for _ in range(CALLS)])
 
 
 async def test_each_user_has_ten_calls_and_nobody_elses(scenario: Scenario, mesh: Mesh) -> None:
-    assert await endings(mesh, somebody(mesh)) == {"OK": CALLS}
-    async with scenario.played():
+    assert await outcomes(mesh, somebody(mesh)) == {"OK": CALLS}
+    async with scenario.run_readme():
         async for attempt in eventually(20):
             with attempt:
-                assert (await endings(mesh, somebody(mesh)))[LIMITED]
+                assert (await outcomes(mesh, somebody(mesh)))[LIMITED]
         ada, eve = somebody(mesh), somebody(mesh)
-        first, second = await endings(mesh, ada), await endings(mesh, eve)
+        first, second = await outcomes(mesh, ada), await outcomes(mesh, eve)
         assert first == second == {"OK": ALLOWED, LIMITED: CALLS - ALLOWED}
-        over_http = await ask(mesh.gateway, ORDERS, {"authorization": f"Bearer {ada}"})
+        over_http = await http_request(mesh.gateway, ORDERS, {"authorization": f"Bearer {ada}"})
         assert (over_http.status, over_http.body) == (429, b"local_rate_limited")
-        anybody = Counter([(await ask(mesh.gateway, "/v1/products/p-0001")).status for _ in range(3 * ALLOWED)])
+        anybody = Counter(
+            [(await http_request(mesh.gateway, "/v1/products/p-0001")).status for _ in range(3 * ALLOWED)]
+        )
         assert anybody == {200: 3 * ALLOWED}
     async for attempt in eventually(20):
         with attempt:
-            assert await endings(mesh, ada) == {"OK": CALLS}
-    scenario.reached(
+            assert await outcomes(mesh, ada) == {"OK": CALLS}
+    scenario.record_result(
         f"each user has {ALLOWED} calls at once; who is not signed in is not touched",
         f"{first['OK']} and {second['OK']} of {CALLS}; {anybody[200]} of {3 * ALLOWED} others",
     )

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
-from tests.mesh.scenarios.versions import sent_to
+from tests.mesh.scenarios.versions import calls_by_pod
 
 REPLICAS, USERS, CALLS = 3, 40, 3
 
@@ -20,7 +20,7 @@ async def read(mesh: Mesh, header: str, user: int, agent: str) -> None:
 
 async def known(mesh: Mesh) -> int:
     """Count the Pods among which the gateway chooses by user, once it has chosen one."""
-    found = await sent_to(mesh, "sticky")
+    found = await calls_by_pod(mesh, "sticky")
     return len(found) if found.total() else 0
 
 
@@ -45,7 +45,7 @@ async def visited(mesh: Mesh, agent: str, *headers: str) -> list[dict[str, Count
 
 
 async def test_a_user_comes_to_the_same_pod(scenario: Scenario, mesh: Mesh, agent: str) -> None:
-    async with scenario.played():
+    async with scenario.run_readme():
         async for attempt in eventually(20):
             with attempt:
                 await read(mesh, "x-user", 0, agent="before")
@@ -55,7 +55,7 @@ async def test_a_user_comes_to_the_same_pod(scenario: Scenario, mesh: Mesh, agen
     assert len({pod for pods in with_it.values() for pod in pods}) == REPLICAS
     spread = sum(len(pods) > 1 for pods in without.values())
     assert spread > USERS / 2
-    scenario.reached(
+    scenario.record_result(
         f"each of {USERS} users comes to one Pod of {REPLICAS}, all Pods are come to",
         f"{len(with_it)} users to one each, {dict(sum(with_it.values(), Counter()))}; without {spread} to several",
     )

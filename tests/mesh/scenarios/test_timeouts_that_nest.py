@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.mesh.calls import Shop, ending_of
+from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import Scenario
 
@@ -44,9 +44,9 @@ async def hops(mesh: Mesh, since: datetime) -> list[dict[str, Any]]:
 async def give_up(mesh: Mesh, hasty: Shop) -> tuple[list[float], list[timedelta]]:
     """Have a caller order who does not wait; answer when everybody stopped, in seconds, and what each hop took."""
     began, since = time.monotonic(), datetime.now(UTC) - ROUNDED
-    ending = await ending_of(hasty.place(hasty.wish()))
+    outcome = await outcome_of(hasty.place(hasty.order_request()))
     waited = time.monotonic() - began
-    assert ending.startswith(("DEADLINE_EXCEEDED", "UNAVAILABLE upstream request timeout"))
+    assert outcome.startswith(("DEADLINE_EXCEEDED", "UNAVAILABLE upstream request timeout"))
     async for attempt in eventually(15):  # Envoy writes its access log in batches
         with attempt:
             found = await hops(mesh, since)
@@ -63,7 +63,7 @@ async def give_up(mesh: Mesh, hasty: Shop) -> tuple[list[float], list[timedelta]
 @pytest.mark.timing
 async def test_a_deadline_is_felt_on_every_hop(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     token = await mesh.token()
-    async with scenario.played(), dial(mesh.gateway, token=token) as channel:
+    async with scenario.run_readme(), dial(mesh.gateway, token=token) as channel:
         hasty = Shop(channel, timeout=DEADLINE)
         async for attempt in eventually(15):
             with attempt:
@@ -79,4 +79,4 @@ async def test_a_deadline_is_felt_on_every_hop(scenario: Scenario, mesh: Mesh, s
                 assert all(inner <= outer + timedelta(milliseconds=5) for outer, inner in pairwise(lasted)), lasted
     assert (await shop.list_orders()).orders[0] == before, "what nobody waits for any more is not done"
     told = ", ".join(f"{name} {each / timedelta(seconds=1):.3f} s" for name, each in zip(HOPS, lasted, strict=True))
-    scenario.reached(f"a deadline of {DEADLINE:.0f} s, within 10 %, ends the work of every hop", told)
+    scenario.record_result(f"a deadline of {DEADLINE:.0f} s, within 10 %, ends the work of every hop", told)

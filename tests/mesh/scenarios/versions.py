@@ -9,21 +9,21 @@ import grpc.aio
 from mesh.local.instance import existing
 from mesh.local.status import ask_proxy
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from tests.mesh.calls import ending_of
+from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh
 
 SENT = re.compile(r"^outbound\|50051\|(\w+)\|catalog\.shop\..*::rq_total::(\d+)$", re.MULTILINE)
 
 
-async def ending(channel: grpc.aio.Channel, **headers: str) -> str:
+async def get_product(channel: grpc.aio.Channel, **headers: str) -> str:
     """Read a product with headers (x_version="v2" sends x-version: v2), and answer how the call ended."""
     metadata = grpc.aio.Metadata(*((name.replace("_", "-"), value) for name, value in headers.items()))
     request = catalog_pb2.GetProductRequest(name="products/p-0001")
     stub = catalog_pb2_grpc.CatalogServiceStub(channel)
-    return await ending_of(stub.GetProduct(request, metadata=metadata, timeout=10))
+    return await outcome_of(stub.GetProduct(request, metadata=metadata, timeout=10))
 
 
-async def sent(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
+async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
     """Count by subset the calls that a caller's proxy has sent so far: each attempt and each copy."""
     clusters = await _clusters(mesh, caller)
     found: Counter[str] = Counter()
@@ -32,7 +32,7 @@ async def sent(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
     return found
 
 
-async def sent_to(mesh: Mesh, subset: str) -> Counter[str]:
+async def calls_by_pod(mesh: Mesh, subset: str) -> Counter[str]:
     """Count by Pod address the calls that the gateway has sent to a subset so far."""
     clusters = await _clusters(mesh, "ingressgateway")
     hosts = rf"^outbound\|50051\|{subset}\|catalog\.[^:]*::([\d.]+):50051::rq_total::(\d+)$"

@@ -13,16 +13,16 @@ from mesh.local.instance import PODS, Instance
 from tests.mesh.harness import Mesh
 
 
-def patiently(within: float) -> Retrying:
+def eventually_sync(within: float) -> Retrying:
     """Try again until the assertions hold, at most so many seconds: `eventually` for tests that are not async."""
     failed = retry_if_exception_type(AssertionError)
     return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
 
 
-def remains(instance: Instance) -> list[str]:
+def find_leftovers(instance: Instance) -> list[str]:
     """Answer every process, listening port and Unix socket of an instance, and the commands that speak to it."""
     mesh = Mesh(instance.name, {"MESH_HOME": str(instance.home)})
-    processes = [f"process {pid} in {instance.home}" for pid in mesh.all_processes()]
+    processes = [f"process {pid} in {instance.home}" for pid in mesh.process_ids()]
     return [*processes, *_commands(instance), *_ports(instance), *_sockets(instance.home)]
 
 
@@ -48,7 +48,7 @@ def _sockets(home: Path) -> Iterator[str]:
         yield from (f"socket {folder}/{name}" for name in names if Path(folder, name).is_socket())
 
 
-def leaks(home: Path) -> list[str]:
+def readable_secrets(home: Path) -> list[str]:
     """Answer the files below a folder that hold keys, tokens or passwords, and are not their owner's alone."""
     secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the beginning of every signed JWT
     secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]

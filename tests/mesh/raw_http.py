@@ -9,7 +9,7 @@ GRPC = {"content-type": "application/grpc", "te": "trailers"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     """What came back. Of a connection that was closed without a word the status is 0."""
 
     status: int
@@ -17,12 +17,14 @@ class Answer:
     body: bytes
 
     @property
-    def upstream(self) -> bool:
+    def from_service(self) -> bool:
         """Whether a service has answered, and not the gateway itself."""
         return "x-envoy-upstream-service-time" in self.headers
 
 
-async def send(address: str, request: bytes, tls: ssl.SSLContext | None = None, within: float = 20) -> Answer:
+async def send_bytes(
+    address: str, request: bytes, tls: ssl.SSLContext | None = None, within: float = 20
+) -> RawResponse:
     """Send bytes, and read the answer to its end."""
     host, _, port = address.rpartition(":")
     async with asyncio.timeout(within):
@@ -37,10 +39,10 @@ async def send(address: str, request: bytes, tls: ssl.SSLContext | None = None, 
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(first.split()[1]) if first else 0, headers, body)
+    return RawResponse(int(first.split()[1]) if first else 0, headers, body)
 
 
-async def ask(  # noqa: PLR0913  # what an HTTP request is made of
+async def http_request(  # noqa: PLR0913  # what an HTTP request is made of
     address: str,
     path: str | bytes,
     headers: Mapping[str, str] | None = None,
@@ -48,9 +50,9 @@ async def ask(  # noqa: PLR0913  # what an HTTP request is made of
     method: str = "GET",
     body: bytes = b"",
     tls: ssl.SSLContext | None = None,
-) -> Answer:
+) -> RawResponse:
     """Make a request over HTTP/1.1, whose path is not looked at."""
     raw = path.encode() if isinstance(path, str) else path
     sent = {"host": "shop.example", "connection": "close", "content-length": str(len(body))} | (dict(headers or {}))
     lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-    return await send(address, f"{method} ".encode() + raw + f" HTTP/1.1\r\n{lines}\r\n".encode() + body, tls)
+    return await send_bytes(address, f"{method} ".encode() + raw + f" HTTP/1.1\r\n{lines}\r\n".encode() + body, tls)

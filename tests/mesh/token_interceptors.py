@@ -14,10 +14,10 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 
-def signed_in(token: str) -> Sequence[grpc.aio.ClientInterceptor]:
+def token_interceptors(token: str) -> Sequence[grpc.aio.ClientInterceptor]:
     """Answer what a channel needs for it."""
     metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
-    return [SignedInCalls(metadata), SignedInStreams(metadata)]
+    return [UnaryTokenInterceptor(metadata), StreamTokenInterceptor(metadata)]
 
 
 def _with(metadata: grpc.aio.Metadata, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
@@ -27,7 +27,7 @@ def _with(metadata: grpc.aio.Metadata, details: grpc.aio.ClientCallDetails) -> g
     )
 
 
-class SignedInCalls(grpc.aio.UnaryUnaryClientInterceptor):
+class UnaryTokenInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
     """Adds metadata to the calls with one response."""
 
     def __init__(self, metadata: grpc.aio.Metadata) -> None:
@@ -45,7 +45,7 @@ class SignedInCalls(grpc.aio.UnaryUnaryClientInterceptor):
         return await continuation(_with(self._metadata, client_call_details), request)
 
 
-class SignedInStreams(grpc.aio.UnaryStreamClientInterceptor):
+class StreamTokenInterceptor(grpc.aio.UnaryStreamClientInterceptor):
     """Adds metadata to the calls with a stream of responses."""
 
     def __init__(self, metadata: grpc.aio.Metadata) -> None:
