@@ -19,7 +19,8 @@ ResultT = TypeVar("ResultT")
 class Background:
     """The background work of one process. Work that its end cuts off must be found again at the next start."""
 
-    def __init__(self) -> None:
+    def __init__(self, finish_seconds: float = FINISH_SECONDS) -> None:
+        self._finish_seconds = finish_seconds
         self._started: set[asyncio.Task[Any]] = set()
         self._repeating: set[asyncio.Task[None]] = set()
 
@@ -41,12 +42,12 @@ class Background:
         self._repeating.add(asyncio.create_task(_repeat(seconds, work)))
 
     async def close(self) -> None:
-        """Stop repeating work, and wait up to FINISH_SECONDS for started work."""
+        """Stop repeating work, and wait up to `finish_seconds` for started work."""
         for task in self._repeating:
             task.cancel()
         ending: set[asyncio.Task[Any]] = {*self._repeating}
         if self._started:
-            _, unfinished = await asyncio.wait(self._started, timeout=FINISH_SECONDS)
+            _, unfinished = await asyncio.wait(self._started, timeout=self._finish_seconds)
             if unfinished:
                 logger.error("the process ended before its background work", extra={"pieces": len(unfinished)})
             for task in unfinished:

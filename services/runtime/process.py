@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -113,18 +113,24 @@ class Runtime:
 Register = Callable[[grpc.aio.Server, Runtime], Awaitable[Iterable[str]]]
 
 
-def serve(service: str, register: Register, errors: ErrorTable) -> None:
+def serve(
+    service: str,
+    register: Register,
+    errors: ErrorTable,
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+) -> None:
     """Run a service until SIGTERM or SIGINT. Exits with 2 if its environment is invalid.
 
-    `service` is its name in the mesh, for example "inventory". With the argument `replay-dead-letters` the process only
-    moves the service's dead letters back to its running consumers, and prints how many it moved.
+    `service` is its name in the mesh, for example "inventory". `interceptors` run last, around calls that are valid. With
+    the argument `replay-dead-letters` the process only moves the service's dead letters back to its running consumers,
+    and prints how many it moved.
     """
     try:
         if sys.argv[1:] == [REPLAY]:
             _replay(Settings.read(service, os.environ))
             return
         with suppress(asyncio.CancelledError):
-            asyncio.run(_serve(service, register, errors))
+            asyncio.run(_serve(service, register, errors, interceptors))
     except ConfigError as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(2)
@@ -164,7 +170,9 @@ def _replay(settings: Settings) -> None:
     sys.stdout.write(f"{count} dead letters are replayed\n")
 
 
-async def _serve(service: str, register: Register, errors: ErrorTable) -> None:
+async def _serve(
+    service: str, register: Register, errors: ErrorTable, interceptors: Sequence[grpc.aio.ServerInterceptor]
+) -> None:
     settings = Settings.read(service, os.environ)
     configure_logs(service, settings.version, settings.log_level)
     _cancel_on_signal(asyncio.current_task())
@@ -178,7 +186,7 @@ async def _serve(service: str, register: Register, errors: ErrorTable) -> None:
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
 
         stopping = asyncio.Event()
-        server = create_server(errors, stopping)
+        server = create_server(errors, stopping, interceptors)
         names = list(await register(server, Runtime(settings, management, closing)))
         await start_server(server, names, settings.listen, stopping, closing)
         closing.callback(management.set_ready, ready=False)

@@ -29,7 +29,7 @@ class Telemetry:
     """The tracer provider of the process."""
 
     def __init__(self, service: str, version: str, environ: Mapping[str, str]) -> None:
-        """Without an OTLP endpoint, spans are created (for logs and for callees) but not exported."""
+        """Set up tracing. Without an OTLP endpoint, spans are created (for logs and for callees) but not exported."""
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": service, "service.version": version}), shutdown_on_exit=False
         )

@@ -1,8 +1,8 @@
-"""The service that SERVICE names as it is, but that it answers a share of its unary calls UNAVAILABLE, and notes each.
+"""The service that SERVICE names, except that it returns UNAVAILABLE for a share of its unary calls and logs each call.
 
-It does so `before` a call's handler is reached or `after` it has done its work, as FAULTY_WHEN says: to a share of the
-attempts (FAULTY_SHARE) at some methods (FAULTY_METHODS: names, with commas) by callers in whose user agent FAULTY_AGENT
-stands. Of what is not given, all count. What is drawn comes from one seed, in the sequence of the attempts.
+It fails `before` or `after` the handler has run (FAULTY_WHEN). FAULTY_SHARE is the share of attempts that fail,
+FAULTY_METHODS the methods (names, with commas), FAULTY_AGENT a part of the caller's user agent. A filter that is not set
+matches everything. Which attempts fail follows from one seed.
 """
 
 import importlib
@@ -15,25 +15,25 @@ from typing import Any
 import grpc.aio
 from typing_extensions import override
 
-from services.runtime import process, serve
-from services.runtime.rpc.interceptor import CallInterceptor, Context, Handler
+from services.runtime import serve
+from services.runtime.rpc.interceptor import Context, Handler
 
 BEFORE, AFTER = "before", "after"
 ATTEMPTS = "attempts"
-"""The logger that notes them: `fault` is when one failed; `outcome` how the handler ended, "" if it was not reached."""
+"""The logger of all attempts. `fault` says when one failed, `outcome` how the handler ended ("" if it did not run)."""
 SEED = 6
 
 attempts = logging.getLogger(ATTEMPTS)
 
 
-class FaultyInterceptor(CallInterceptor):
-    """Stands around the handlers, within what the runtime does around them: the request was valid."""
+class FaultyInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers inside the runtime's interceptors: the requests it sees are valid."""
 
     when = os.environ.get("FAULTY_WHEN", BEFORE)
     share = float(os.environ.get("FAULTY_SHARE", "1"))
     methods = tuple(filter(None, os.environ.get("FAULTY_METHODS", "").split(",")))
     agent = os.environ.get("FAULTY_AGENT", "")
-    drawn = random.Random(SEED)  # noqa: S311  # no secret
+    random = random.Random(SEED)  # noqa: S311  # no secret
 
     @override
     async def intercept_service(
@@ -41,17 +41,13 @@ class FaultyInterceptor(CallInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        async def faulty(details: grpc.HandlerCallDetails) -> Handler:
-            handler = await continuation(details)
-            if handler is None or handler.unary_unary is None or not details.method.startswith("/shop."):
-                return handler
-            return grpc.unary_unary_rpc_method_handler(
-                self._faulty(details.method, handler.unary_unary),
-                handler.request_deserializer,
-                handler.response_serializer,
-            )
-
-        return await super().intercept_service(faulty, handler_call_details)
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None or not method.startswith("/shop."):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            self._faulty(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
+        )
 
     def _faulty(self, method: str, handle: Callable[..., Any]) -> Callable[[Any, Context], Awaitable[object]]:
         async def call(request: Any, context: Context) -> object:  # noqa: ANN401  # any message
@@ -67,12 +63,12 @@ class FaultyInterceptor(CallInterceptor):
                 if not fault:
                     raise
             finally:
-                noted = {"method": method, "request_id": getattr(request, "request_id", ""), "fault": fault}
-                # Envoy's mark of the caller's call: its retries have the same.
-                noted |= {"call": metadata.get("x-request-id", ""), "user_agent": metadata["user-agent"]}
-                attempts.info("%s %s", method, fault or outcome, extra={**noted, "outcome": outcome})
+                fields = {"method": method, "request_id": getattr(request, "request_id", ""), "fault": fault}
+                # Envoy sets it: all retries of a call have the same.
+                fields |= {"call": metadata.get("x-request-id", ""), "user_agent": metadata["user-agent"]}
+                attempts.info("%s %s", method, fault or outcome, extra={**fields, "outcome": outcome})
             if fault:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, f"the test has it fail {fault} its work")
+                await context.abort(grpc.StatusCode.UNAVAILABLE, f"the test makes it fail {fault} its work")
             return reply
 
         return call
@@ -80,11 +76,10 @@ class FaultyInterceptor(CallInterceptor):
     def _fails(self, method: str, agent: str) -> bool:
         if self.agent not in agent or (self.methods and method.rpartition("/")[2] not in self.methods):
             return False
-        return self.drawn.random() < self.share
+        return self.random.random() < self.share
 
 
 if __name__ == "__main__":
-    process.CallInterceptor = FaultyInterceptor  # type: ignore[attr-defined]  # what `serve` makes its server with
     service = os.environ["SERVICE"]
     root = importlib.import_module(f"services.{service}.__main__")
-    serve(service, root.register, root.ERRORS)
+    serve(service, root.register, root.ERRORS, [FaultyInterceptor()])

@@ -56,13 +56,11 @@ def url(server: Server, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def replicas(
-    url: str, versions: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Database, Database]]:
+async def replicas(url: str, versions: Path) -> AsyncIterator[tuple[Database, Database]]:
     """Open one database as two processes do; a lock is waited for two seconds, an idle transaction ended after one."""
     # A deadlock is found after a second, PostgreSQL's default.
-    monkeypatch.setattr("services.runtime.storage.postgresql.BUSY_TIMEOUT_SECONDS", 2)
-    monkeypatch.setattr("services.runtime.storage.postgresql.IDLE_TIMEOUT_SECONDS", 1)
+    options = {"options": "-c lock_timeout=2s -c idle_in_transaction_session_timeout=1s"}
+    url = make_url(url).update_query_dict(options, append=True).render_as_string(hide_password=False)
     opened = await open_database(url, versions), await open_database(url, versions)
     yield opened
     for database in opened:

@@ -31,7 +31,6 @@ NOT_YET: tuple[str, ...] = (
     "services/orders",
     "services/payments",
     "services/reflection",
-    "services/runtime",
     "services/shipping",
     "tests/README.md",
     "tests/compatibility",

@@ -21,7 +21,6 @@ from services.orders.domain import (
 from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
 from services.orders.saga import INTERRUPTED
-from services.runtime import background
 from services.runtime.storage import Database, RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, cancellation, pending, request, told
@@ -120,14 +119,11 @@ async def test_an_order_that_could_not_be_given_back_is_recovered(
     assert recovered.rejection == Rejection(Reason.DEPENDENCY_FAILED, "capture failed")
 
 
-async def test_an_order_whose_process_ended_is_given_back(
-    orders: Orders, callees: Callees, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_order_whose_process_ended_is_given_back(orders: Orders, callees: Callees, recovery: Recovery) -> None:
     callees.hanging = {"capture"}
     again = request()
     caller = asyncio.create_task(orders.place(again, CART))
     await callees.hangs.wait()
-    monkeypatch.setattr(background, "FINISH_SECONDS", 0.0)
     await orders.background.close()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):

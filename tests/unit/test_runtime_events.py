@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -66,9 +66,8 @@ class _Producer:
 
 
 @pytest.fixture
-def kafka(monkeypatch: pytest.MonkeyPatch) -> type[_Producer]:
+def kafka() -> type[_Producer]:
     _Producer.sent, _Producer.failure = [], None
-    monkeypatch.setattr(relay, "Producer", _Producer)
     return _Producer
 
 
@@ -155,7 +154,7 @@ async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
 async def test_the_relay_is_woken_by_the_commit_and_keeps_the_sequence(
     database: Database, kafka: type[_Producer]
 ) -> None:
-    running = asyncio.create_task(relay.Relay(database, {}).run())
+    running = asyncio.create_task(relay.Relay(database, {}, cast("Any", kafka)).run())
     await tell(database, 1, 2)
     await tell(database, 3)
     async for attempt in patiently():
@@ -168,7 +167,7 @@ async def test_the_relay_is_woken_by_the_commit_and_keeps_the_sequence(
 
 async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Producer]) -> None:
     kafka.failure = KafkaError(KafkaError._FATAL)  # noqa: SLF001  # its public name
-    working = relay.Relay(database, {})
+    working = relay.Relay(database, {}, cast("Any", kafka))
     await tell(database, 1)
     with pytest.raises(KafkaException):
         await working.run()
@@ -194,9 +193,8 @@ async def test_an_event_is_new_once_and_only_if_its_effect_stays(receiving: Data
         assert await inbox.record(connection, "2", "t")
 
 
-async def test_the_inbox_forgets_what_cannot_come_again(receiving: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_expired_inbox_entries_are_deleted(receiving: Database) -> None:
     async with receiving.write() as connection:
         await inbox.record(connection, "1", "t")
         assert await inbox.delete_expired(connection) == 0
-        monkeypatch.setattr(inbox, "RETENTION", timedelta(seconds=-1))
-        assert await inbox.delete_expired(connection) == 1
+        assert await inbox.delete_expired(connection, retention=timedelta(seconds=-1)) == 1

@@ -38,9 +38,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def database(file: Path, versions: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
-    monkeypatch.setattr("services.runtime.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.1)
-    opened = await open_database(f"sqlite+aiosqlite:///{file}", versions)
+async def database(file: Path, versions: Path) -> AsyncIterator[Database]:
+    opened = await open_database(f"sqlite+aiosqlite:///{file}?timeout=0.1", versions)
     yield opened
     await opened.close()
 

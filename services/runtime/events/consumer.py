@@ -48,7 +48,7 @@ class Consumer:
     """One member of the consumer group `group`, which is the service's name."""
 
     def __init__(self, database: Database, kafka: Mapping[str, str], group: str, handlers: Handlers) -> None:
-        """`kafka` holds the librdkafka settings of the client."""
+        """Create it. `kafka` holds the librdkafka settings of its client."""
         self._database = database
         self._settings = kafka
         self._group = group

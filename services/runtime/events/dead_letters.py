@@ -34,7 +34,7 @@ class DeadLetters:
     """The dead letters of one group."""
 
     def __init__(self, kafka: Mapping[str, str], group: str) -> None:
-        """`kafka` holds the librdkafka settings of the client."""
+        """Create it. `kafka` holds the librdkafka settings of its client."""
         self._settings = kafka
         self._group = group
 

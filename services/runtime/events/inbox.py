@@ -34,7 +34,7 @@ async def record(connection: AsyncConnection, event_id: str, event_type: str) ->
     return True
 
 
-async def delete_expired(connection: AsyncConnection) -> int:
-    """Delete entries older than RETENTION and return how many there were."""
-    expired = inbox.c.receive_time < datetime.now(UTC) - RETENTION
+async def delete_expired(connection: AsyncConnection, retention: timedelta = RETENTION) -> int:
+    """Delete entries older than `retention` and return how many there were."""
+    expired = inbox.c.receive_time < datetime.now(UTC) - retention
     return (await connection.execute(delete(inbox).where(expired))).rowcount

@@ -1,13 +1,13 @@
 """The relay: publishes the events of the outbox to Kafka, in order, each at least once.
 
-Every commit of its own process wakes it, and a poll finds what other replicas, or a process that died, have left. While
+Every commit of this process wakes it, and a poll finds what other replicas, or a process that died, have left. While
 Kafka is down, events wait in the Kafka client, which reconnects by itself, and in the outbox. No call waits for them.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -31,8 +31,11 @@ logger = logging.getLogger(__name__)
 class Relay:
     """The relay of one process."""
 
-    def __init__(self, database: Database, kafka: Mapping[str, str]) -> None:
-        """`kafka` holds the librdkafka settings of the client."""
+    def __init__(
+        self, database: Database, kafka: Mapping[str, str], create_producer: Callable[..., Producer] = Producer
+    ) -> None:
+        """Create it. `kafka` holds the librdkafka settings of its client."""
+        self._create_producer = create_producer
         self._database = database
         self._settings = kafka
         self._holder = str(uuid.uuid4())
@@ -45,7 +48,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled. Raises KafkaException if the client fails for good; then run it again."""
-        producer = Producer(
+        producer = self._create_producer(
             {
                 **self._settings,
                 "enable.idempotence": True,

@@ -1,4 +1,4 @@
-"""Deadlines: an outgoing call gets the remaining time of the inbound call it serves, and no deadline of our own."""
+"""Deadlines: an outgoing call gets the remaining time of the inbound call it serves, and no other deadline."""
 
 import asyncio
 import time

@@ -72,7 +72,7 @@ class ErrorTable:
     """The errors of one service: its own and the common ones."""
 
     def __init__(self, domain: str, statuses: Mapping[type[Exception], ErrorStatus] | None = None) -> None:
-        """`domain` is ErrorInfo's, for example "inventory.shop.example"."""
+        """Create a table. `domain` is ErrorInfo's, for example "inventory.shop.example"."""
         self._domain = domain
         self._statuses = {**COMMON, **(statuses or {})}
 

@@ -34,7 +34,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method except health checks, which have no errors and would fill the log."""
 
     def __init__(self, errors: ErrorTable, stopping: asyncio.Event) -> None:
-        """`stopping` is set when the process starts to stop."""
+        """Create it. `stopping` is set when the process starts to stop."""
         self._errors = errors
         self._stopping = stopping
 

@@ -2,7 +2,7 @@
 
 from google.type import money_pb2
 
-# Nanos in a cent. Every currency that the contracts allow has cents; others would need a unit of their own.
+# Nanos in a cent. Every currency that the contracts allow has cents; others would need another unit.
 CENT_NANOS = 10_000_000
 
 

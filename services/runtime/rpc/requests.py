@@ -20,6 +20,6 @@ class IdentifiedRequest(Protocol):
 
 def request_key(request: IdentifiedRequest) -> RequestKey:
     """Return the key of a request: its request_id, and a digest of its type and content."""
-    # The type stands for the method: each method has a request type of its own.
+    # The type stands for the method: each method has its own request type.
     content = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
     return RequestKey(request.request_id, hashlib.sha256(content).digest())

@@ -23,15 +23,20 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 # The largest metadata of a call, as HTTP/2 counts it. The sidecar rejects calls above 60 KiB, so that no call reaches
 # the range in which gRPC rejects at random (RESOURCE_EXHAUSTED), which by default starts at 8 KiB.
 MAX_METADATA_BYTES = 64 * 1024
-# How long running calls may take after the process was told to stop. Kubernetes allows 30 s in all: removing the
+# How long running calls may take after the process got SIGTERM. Kubernetes allows 30 s in all: removing the
 # endpoint takes 3 of them, background work 5 and the last spans 2.
 GRACE_SECONDS = 15.0
 
 
-def create_server(errors: ErrorTable, stopping: asyncio.Event) -> grpc.aio.Server:
-    """Create a server without servicers and addresses. It ends its streams when `stopping` is set."""
+def create_server(
+    errors: ErrorTable, stopping: asyncio.Event, interceptors: Iterable[grpc.aio.ServerInterceptor] = ()
+) -> grpc.aio.Server:
+    """Create a server without servicers and addresses. It ends its streams when `stopping` is set.
+
+    `interceptors` run last, around calls that are valid.
+    """
     return grpc.aio.server(
-        interceptors=[telemetry.server_interceptor(), CallInterceptor(errors, stopping)],
+        interceptors=[telemetry.server_interceptor(), CallInterceptor(errors, stopping), *interceptors],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

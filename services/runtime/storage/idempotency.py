@@ -23,7 +23,7 @@ RETENTION = timedelta(days=30)
 # Rows deleted per transaction: milliseconds, during which other writers of SQLite wait.
 DELETE_BATCH = 500
 
-# In a MetaData of its own: every service's first migration creates the same table.
+# In a separate MetaData: every service's first migration creates the same table.
 requests = Table(
     "requests",
     MetaData(),
@@ -73,7 +73,10 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
         find: Callable[[AsyncConnection, str], Awaitable[ResourceT]],
         to_reply: Callable[[ResourceT], ReplyT],
     ) -> None:
-        """`find` reads a resource by its id. `to_reply` builds the reply; it is stored, so it must hold no secret."""
+        """Create it. `find` reads a resource by its id; `to_reply` builds the reply.
+
+        The reply is stored, so it must hold no secret.
+        """
         self._database = database
         self._find = find
         self._to_reply = to_reply
@@ -98,7 +101,7 @@ async def reply_once(
     find: Callable[[str], Awaitable[ResourceT]],
     to_reply: Callable[[ResourceT], ReplyT],
 ) -> ReplyT:
-    """Do in the caller's transaction what IdempotentRequests.run does in its own."""
+    """Run `change` as IdempotentRequests.run does, but in the caller's transaction."""
     # The same request, sent twice at the same time, waits here until the first one has committed.
     await lock_name(connection, key.id)
     request = await _find_row(connection, key)

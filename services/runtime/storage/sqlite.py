@@ -25,13 +25,12 @@ class SQLite:
     """One database file."""
 
     def __init__(self, url: URL) -> None:
-        """Raises ConfigError if the URL names no file."""
+        """Create the engine. Raises ConfigError if the URL names no file."""
         if url.database in (None, "", ":memory:"):
             raise ConfigError("DATABASE_URL: a SQLite database needs a file; data in memory would be lost")
         self._path = Path(str(url.database))
         self.engine = create_async_engine(
-            url,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+            url.set(query={"timeout": str(BUSY_TIMEOUT_SECONDS), **url.query}),
             # Error texts go to the log; the data of callers must not.
             hide_parameters=True,
         )
