@@ -13,7 +13,7 @@ from services.operator.events import Topics
 from services.operator.ledger import DEFAULT_TIMEOUT_SECONDS, Ledger, format_report
 from services.operator.peers import Services
 from services.runtime import Runtime, run_job
-from services.runtime.events.event import MalformedRecordError
+from services.runtime.events import MalformedRecordError
 
 SUCCESS, FAILURE, UNUSABLE = 0, 1, 2
 RESUME_ORDER = "shop.orders.v1.OrdersService/ResumeOrder"

@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.operator.domain import Event, Money
-from services.runtime.events.archive import read_topic
-from services.runtime.events.dead_letters import DeadLetters
-from services.runtime.events.event import headers_of, read_event, read_headers, topic_of
+from services.runtime.events import DeadLetters, headers_of, read_event, read_headers, read_topic, topic_of
 from services.runtime.rpc import to_cents
 from shop.orders.v1 import events_pb2 as pb
 

@@ -121,9 +121,9 @@ def serve(
 ) -> None:
     """Run a service until SIGTERM or SIGINT. Exits with 2 if its environment is invalid.
 
-    `service` is its name in the mesh, for example "inventory". `interceptors` run last, around calls that are valid. With
-    the argument `replay-dead-letters` the process only moves the service's dead letters back to its running consumers,
-    and prints how many it moved.
+    `service` is its name in the mesh, for example "inventory". `interceptors` run last, around valid calls. With the
+    argument `replay-dead-letters` the process only moves the service's dead letters back to its running consumers, and
+    prints how many it moved.
     """
     try:
         if sys.argv[1:] == [REPLAY]:

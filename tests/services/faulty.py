@@ -1,8 +1,8 @@
 """The service that SERVICE names, except that it returns UNAVAILABLE for a share of its unary calls and logs each call.
 
 It fails `before` or `after` the handler has run (FAULTY_WHEN). FAULTY_SHARE is the share of attempts that fail,
-FAULTY_METHODS the methods (names, with commas), FAULTY_AGENT a part of the caller's user agent. A filter that is not set
-matches everything. Which attempts fail follows from one seed.
+FAULTY_METHODS the methods (names, with commas), FAULTY_AGENT a part of the caller's user agent. A filter that is not
+set matches everything. Which attempts fail follows from one seed.
 """
 
 import importlib
