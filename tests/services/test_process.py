@@ -123,7 +123,7 @@ async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> 
         ({"GRPC_LISTEN": ","}, "GRPC_LISTEN: ',' names no address"),
         ({"GRPC_LISTEN": "unix:"}, "GRPC_LISTEN: 'unix:' has no path"),
         ({"GRPC_LISTEN": "unix:" + "x" * 108}, "GRPC_LISTEN: the path of"),
-        ({"PAYMENTS_TARGET": "unix:" + "x" * 108}, "has 108 bytes; a socket's has 107 at most"),
+        ({"PAYMENTS_TARGET": "unix:" + "x" * 108}, "has 108 bytes; the maximum is 107"),
         ({"GRPC_LISTEN": "192.0.2.1:50051"}, "GRPC_LISTEN: cannot listen on 192.0.2.1:50051"),
         ({"MANAGEMENT_LISTEN": "8081"}, "MANAGEMENT_LISTEN: '8081' is not of the form"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not one of"),

@@ -46,7 +46,7 @@ def saga(database: Database, callees: Callees, news: News) -> Saga:
 
 @pytest.fixture
 def orders(database: Database, callees: Callees, saga: Saga, news: News) -> Orders:
-    return Orders(database, callees, callees, saga, Background(finish_seconds=0), ANNOUNCE, news)
+    return Orders(database, callees, callees, saga, Background(), ANNOUNCE, news)
 
 
 @pytest.fixture

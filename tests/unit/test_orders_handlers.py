@@ -1,6 +1,7 @@
 """Placing and recovering over a real database, with callees made up."""
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from services.orders.domain import (
 from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
 from services.orders.saga import INTERRUPTED
+from services.runtime import Background
 from services.runtime.storage import Database, RequestIdReusedError
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import BERLIN, CART, SHIPPED, Callees, cancellation, pending, request, told
@@ -120,6 +122,7 @@ async def test_an_order_that_could_not_be_given_back_is_recovered(
 
 
 async def test_an_order_whose_process_ended_is_given_back(orders: Orders, callees: Callees, recovery: Recovery) -> None:
+    orders = replace(orders, background=Background(finish_seconds=0))
     callees.hanging = {"capture"}
     again = request()
     caller = asyncio.create_task(orders.place(again, CART))
