@@ -1,1 +1,1 @@
-"""The catalog context: what the shop sells, and at what price."""
+"""The catalog service: the products of the shop and their prices."""

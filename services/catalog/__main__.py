@@ -1,25 +1,44 @@
 """The composition root: `python -m services.catalog`."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc.aio
 
+from services.catalog import messages
 from services.catalog.domain import Product
+from services.catalog.handlers import Catalog
 from services.catalog.servicer import ERRORS, CatalogServicer
 from services.catalog.store import Store
 from services.runtime import Runtime, serve
+from services.runtime.storage import IdempotentRequests
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 
 HERE = Path(__file__).parent
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database, put the first products in, and add the servicer."""
+    """Open the database, add the initial products if it has none, and register the servicer."""
     database = await runtime.database(HERE / "migrations")
+    async with database.write() as connection:
+        store = Store(connection)
+        if await store.is_empty():
+            await store.add_products(initial_products())
+    requests = IdempotentRequests(
+        database, lambda connection, product_id: Store(connection).product(product_id), messages.write_product
+    )
+    runtime.delete_expired_requests(database)
+    servicer = CatalogServicer(Catalog(database, requests))
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
+    return [catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name]
+
+
+def initial_products() -> Iterator[Product]:
+    """Yield the products of products.csv."""
     with (HERE / "products.csv").open(newline="", encoding="utf-8") as file:
-        first = [
-            Product(
+        for row in csv.DictReader(file):
+            yield Product(
                 id=row["id"],
                 display_name=row["display_name"],
                 description=row["description"],
@@ -27,15 +46,6 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
                 price_cents=int(row["price_cents"]),
                 currency=row["currency"],
             )
-            for row in csv.DictReader(file)
-        ]
-    async with database.write() as connection:
-        store = Store(connection)
-        if await store.is_empty():
-            await store.add_products(first)
-    runtime.delete_expired_requests(database)
-    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(database), server)
-    return [catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a product is, how it is edited, and how products are searched and sorted. Standard library alone."""
+"""Products: how they are edited, searched and sorted. Standard library alone."""
 
 import hashlib
 import unicodedata
@@ -7,43 +7,48 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-# What ErrorInfo can name at most, in characters: a status travels in HTTP/2 headers, which peers bound at 8 KiB.
-MOST_NAMED = 4000
+# A status travels in HTTP/2 headers, which peers limit to 8 KiB. So the metadata of an error names only some products.
+MAX_NAMES_CHARACTERS = 4000
+
+SortKey = tuple[str | int, ...]
+"""A position in a sort order: a product's values of the attributes that the order compares."""
 
 
 class ProductsNotFoundError(Exception):
-    """There are no such products; the metadata names them, as far as a status can."""
+    """The products do not exist; the metadata names them, as many as fit."""
 
     def __init__(self, missing: Sequence[str]) -> None:
-        super().__init__(f"{len(missing)} of the products do not exist" if len(missing) > 1 else "no such product")
-        self.metadata = {"products": _named(missing)}
+        number = len(missing)
+        super().__init__(f"{number} of the products do not exist" if number > 1 else "the product does not exist")
+        self.metadata = {"products": _join_names(missing)}
 
 
 class ProductsDiscontinuedError(Exception):
-    """The products are not for sale any more; the metadata names them, as far as a status can."""
+    """The products are not for sale any more; the metadata names them, as many as fit."""
 
-    def __init__(self, gone: Sequence[str]) -> None:
-        super().__init__(f"{len(gone)} of the products are discontinued" if len(gone) > 1 else "it is discontinued")
-        self.metadata = {"products": _named(gone)}
+    def __init__(self, discontinued: Sequence[str]) -> None:
+        number = len(discontinued)
+        super().__init__(f"{number} of the products are discontinued" if number > 1 else "the product is discontinued")
+        self.metadata = {"products": _join_names(discontinued)}
 
 
 class ProductExistsError(Exception):
-    """There is a product with that id."""
+    """A product with this id exists already."""
 
-    def __init__(self, product: str) -> None:
-        super().__init__(f"there is a product {product} already")
+    def __init__(self, product_id: str) -> None:
+        super().__init__(f"the product {product_id} exists already")
 
 
 class EtagMismatchError(Exception):
     """The product was changed since the etag was read."""
 
-    def __init__(self, product: str) -> None:
-        super().__init__(f"product {product} was changed in the meantime; read it again")
+    def __init__(self, product_id: str) -> None:
+        super().__init__(f"the product {product_id} was changed in the meantime: read it again")
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something that the shop sells. The price of one piece is in cents of `currency`."""
+    """A product of the shop. The price of one piece is in cents of `currency`. `revision` counts the edits."""
 
     id: str
     display_name: str
@@ -56,65 +61,84 @@ class Product:
 
     @property
     def etag(self) -> str:
-        """What names this version of the product, in quotes as HTTP has them."""
+        """The etag of this revision, in quotes as in HTTP."""
         return f'"{hashlib.sha256(f"{self.id} {self.revision}".encode()).hexdigest()[:16]}"'
 
     @property
     def sort_name(self) -> str:
-        """What products are sorted by if it is by their display names."""
-        return folded(self.display_name)
+        """The text that is compared when products are sorted by display name."""
+        return fold(self.display_name)
 
     @property
     def search_text(self) -> str:
-        """What words are looked for in."""
-        return folded(f"{self.display_name}\n{self.description}")
+        """The text in which words are searched."""
+        return fold(f"{self.display_name}\n{self.description}")
 
-    def edited(self, etag: str, changes: Mapping[str, Any]) -> "Product":
-        """Give fields other values, by their names. Raises EtagMismatchError unless `etag` is this version's."""
+    def edit(self, etag: str, changes: Mapping[str, Any]) -> "Product":
+        """Return the product with changed attributes, or itself if nothing changes.
+
+        Raises EtagMismatchError if `etag` is not the product's etag.
+        """
         if etag != self.etag:
             raise EtagMismatchError(self.id)
-        after = replace(self, **changes)
-        return self if after == self else replace(after, revision=self.revision + 1)
+        edited = replace(self, **changes)
+        return self if edited == self else replace(edited, revision=self.revision + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of one revision of a product: attributes and their new values."""
+
+    product_id: str
+    etag: str
+    changes: Mapping[str, Any]
 
 
 class Sort(Enum):
-    """An order of products, as the attributes that it goes by: the later ones decide between equals."""
+    """A sort order. The value lists the attributes to compare; each one decides where those before it are equal."""
 
     NAME = ("id",)
     DISPLAY_NAME = ("sort_name", "id")
     PRICE = ("currency", "price_cents", "id")
 
-    def key(self, product: Product) -> tuple[str | int, ...]:
-        """Answer where a product stands in this order."""
+    def key(self, product: Product) -> SortKey:
+        """Return the product's position in this order."""
         return tuple(getattr(product, attribute) for attribute in self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which products are asked for, and in which order."""
+class ProductFilter:
+    """The products to list. The defaults match every product that is for sale."""
 
-    sort: Sort = Sort.NAME
-    descending: bool = False
     category: str = ""
-    """Every category, if it is empty."""
+    """Empty matches every category."""
     words: tuple[str, ...] = ()
-    """What must stand in the search text, each of them, folded."""
+    """Folded words. The search text must contain all of them."""
     currency: str = ""
-    """The currency of the bounds; every currency, if it is empty."""
-    least_cents: int = 0
-    most_cents: int | None = None
-    discontinued: bool = False
-    """Whether those that are not for sale any more are asked for, too."""
+    """The currency of the bounds. Empty matches every currency."""
+    min_cents: int = 0
+    max_cents: int | None = None
+    show_discontinued: bool = False
 
 
-def folded(text: str) -> str:
-    """Answer the text without the difference of upper and lower case, and of letters and accents put together or not.
+@dataclass(frozen=True, slots=True)
+class ProductQuery:
+    """A list of products: which ones, in which order, and after which position. `after` is () for the first page."""
 
-    Databases do this each in its own way, or in ASCII alone.
+    filter: ProductFilter
+    sort: Sort
+    descending: bool
+    after: SortKey
+
+
+def fold(text: str) -> str:
+    """Return the text without differences of case and of Unicode composition.
+
+    The service does this itself, because each database folds case in its own way, or only in ASCII.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def _named(products: Sequence[str]) -> str:
-    names = ",".join(f"products/{product}" for product in products)
-    return names if len(names) <= MOST_NAMED else names[:MOST_NAMED].rpartition(",")[0]
+def _join_names(product_ids: Sequence[str]) -> str:
+    names = ",".join(f"products/{product_id}" for product_id in product_ids)
+    return names if len(names) <= MAX_NAMES_CHARACTERS else names[:MAX_NAMES_CHARACTERS].rpartition(",")[0]

@@ -1,34 +1,71 @@
-"""What the service does for each call that has a rule: read, let the domain decide, write. All in one transaction."""
+"""The use cases of catalog."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Generic
 
-from services.catalog.domain import Product, ProductExistsError, ProductsDiscontinuedError, ProductsNotFoundError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.catalog.domain import (
+    Edit,
+    Product,
+    ProductExistsError,
+    ProductQuery,
+    ProductsDiscontinuedError,
+    ProductsNotFoundError,
+)
 from services.catalog.store import Store
+from services.runtime.storage import Database, IdempotentRequests, ReplyT, RequestKey
 
 
-async def products_for_sale(store: Store, ids: Sequence[str]) -> list[Product]:
-    """Answer products, in this order. Raises ProductsNotFoundError, ProductsDiscontinuedError."""
-    products = await store.products(ids)
-    if gone := [product.id for product in products if product.discontinued]:
-        raise ProductsDiscontinuedError(gone)
-    return products
+class Catalog(Generic[ReplyT]):
+    """The use cases of catalog. Each method owns its transaction."""
 
+    def __init__(self, database: Database, requests: IdempotentRequests[Product, ReplyT]) -> None:
+        self._database = database
+        self._requests = requests
 
-async def create_product(store: Store, product: Product) -> Product:
-    """Put a new product in. Raises ProductExistsError."""
-    try:
-        await store.product(product.id)
-    except ProductsNotFoundError:
-        await store.add_products([product])
-        return product
-    raise ProductExistsError(product.id)
+    async def get(self, product_id: str) -> Product:
+        """Return one product, discontinued or not. Raises ProductsNotFoundError."""
+        async with self._database.read() as connection:
+            return await Store(connection).product(product_id)
 
+    async def get_for_sale(self, product_ids: Sequence[str]) -> Sequence[Product]:
+        """Return all these products, in this order. Raises ProductsNotFoundError, ProductsDiscontinuedError."""
+        async with self._database.read() as connection:
+            products = await Store(connection).products(product_ids)
+        if discontinued := [product.id for product in products if product.discontinued]:
+            raise ProductsDiscontinuedError(discontinued)
+        return products
 
-async def update_product(store: Store, product_id: str, etag: str, changes: Mapping[str, Any]) -> Product:
-    """Edit the version `etag` of a product. Raises ProductsNotFoundError, EtagMismatchError."""
-    before = await store.product(product_id)
-    after = before.edited(etag, changes)
-    if after is not before:
-        await store.put_product(after)
-    return after
+    async def list(self, query: ProductQuery, limit: int) -> Sequence[Product]:
+        """Return up to `limit` products of a list."""
+        async with self._database.read() as connection:
+            return await Store(connection).list_products(query, limit)
+
+    async def create(self, key: RequestKey, product: Product) -> ReplyT:
+        """Add a new product. Raises ProductExistsError, RequestIdReusedError."""
+
+        async def change(connection: AsyncConnection) -> Product:
+            store = Store(connection)
+            try:
+                await store.product(product.id)
+            except ProductsNotFoundError:
+                await store.add_products([product])
+                return product
+            raise ProductExistsError(product.id)
+
+        # Exclusive: edits are rare, and an exclusive transaction needs no lock on what it reads.
+        return await self._requests.run(key, change, shared=False)
+
+    async def update(self, key: RequestKey, edit: Edit) -> ReplyT:
+        """Edit a product. Raises ProductsNotFoundError, EtagMismatchError, RequestIdReusedError."""
+
+        async def change(connection: AsyncConnection) -> Product:
+            store = Store(connection)
+            before = await store.product(edit.product_id)
+            after = before.edit(edit.etag, edit.changes)
+            if after is not before:
+                await store.update_product(after)
+            return after
+
+        return await self._requests.run(key, change, shared=False)

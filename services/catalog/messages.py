@@ -1,9 +1,10 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from services.catalog.domain import Product, Sort, Wanted, folded
+from services.catalog.domain import Edit, Product, ProductFilter, ProductQuery, Sort, SortKey, fold
 from services.runtime.rpc import InvalidFieldsError, Page, Violation, from_cents, read_page, resource_id, to_cents
 from shop.catalog.v1 import catalog_pb2 as pb
 
@@ -14,46 +15,39 @@ EDITABLE = ("display_name", "description", "category", "price", "discontinued")
 ALL = "*"
 
 
-def read_list(request: pb.ListProductsRequest) -> tuple[Wanted, Page, tuple[str | int, ...]]:
-    """Answer what is asked for, the page, and the key that it begins behind, or (). Raises InvalidFieldsError."""
+def read_list(request: pb.ListProductsRequest) -> tuple[ProductQuery, Page]:
+    """Return the query and the page of the request. Raises InvalidFieldsError."""
     sort = SORTS[request.order_by.removesuffix(DESCENDING) or "name"]
-    page = read_page(request, _query(request))
+    page = read_page(request, _list_id(request))
     bounds = request.max_price if request.HasField("max_price") else request.min_price
-    wanted = Wanted(
-        sort=sort,
-        descending=request.order_by.endswith(DESCENDING),
+    product_filter = ProductFilter(
         category=request.category,
-        words=tuple(folded(request.search).split()),
+        words=tuple(fold(request.search).split()),
         currency=bounds.currency_code,
-        least_cents=to_cents(request.min_price),
-        most_cents=to_cents(request.max_price) if request.HasField("max_price") else None,
-        discontinued=request.show_discontinued,
+        min_cents=to_cents(request.min_price),
+        max_cents=to_cents(request.max_price) if request.HasField("max_price") else None,
+        show_discontinued=request.show_discontinued,
     )
-    return wanted, page, _read_key(page, sort)
+    return ProductQuery(product_filter, sort, request.order_by.endswith(DESCENDING), _read_key(page, sort)), page
 
 
-def write_key(sort: Sort, product: Product) -> str:
-    """Write where a product stands in an order, for a page token. What may have spaces stands first."""
-    return " ".join(map(str, sort.key(product)))
-
-
-def read_new(request: pb.CreateProductRequest) -> Product:
-    """Answer the product that is to be made."""
+def read_new_product(request: pb.CreateProductRequest) -> Product:
+    """Return the product to create."""
     return Product(id=request.product_id, **_attributes(request.product, EDITABLE))
 
 
-def read_edit(request: pb.UpdateProductRequest) -> tuple[str, str, dict[str, Any]]:
-    """Answer the product, the etag, and the attributes that are to be changed."""
+def read_edit(request: pb.UpdateProductRequest) -> Edit:
+    """Return the edit: of the fields in the mask, or without a mask of the fields that are set."""
     paths = tuple(request.update_mask.paths)
     if ALL in paths:
         paths = EDITABLE
     elif not paths:
         paths = tuple(field.name for field, _ in request.product.ListFields() if field.name in EDITABLE)
-    return resource_id(request.product.name), request.product.etag, _attributes(request.product, paths)
+    return Edit(resource_id(request.product.name), request.product.etag, _attributes(request.product, paths))
 
 
 def write_product(product: Product) -> pb.Product:
-    """Make the message of a product."""
+    """Build the message of a product."""
     return pb.Product(
         name=f"products/{product.id}",
         display_name=product.display_name,
@@ -65,8 +59,15 @@ def write_product(product: Product) -> pb.Product:
     )
 
 
-def _query(request: pb.ListProductsRequest) -> str:
-    """Answer what tells this list from others: the request without the page."""
+def write_list(products: Sequence[Product], query: ProductQuery, page: Page) -> pb.ListProductsResponse:
+    """Build the response of a list, with the token of the next page."""
+    # The texts with spaces come first in a sort key: _read_key splits from the right.
+    products, token = page.cut(products, key=lambda product: " ".join(map(str, query.sort.key(product))))
+    return pb.ListProductsResponse(products=map(write_product, products), next_page_token=token)
+
+
+def _list_id(request: pb.ListProductsRequest) -> str:
+    """Return what identifies this list among others: the request without the page."""
     query = pb.ListProductsRequest()
     query.CopyFrom(request)
     query.ClearField("page_size")
@@ -74,7 +75,7 @@ def _query(request: pb.ListProductsRequest) -> str:
     return f"products?{query.SerializeToString(deterministic=True).hex()}"
 
 
-def _read_key(page: Page, sort: Sort) -> tuple[str | int, ...]:
+def _read_key(page: Page, sort: Sort) -> SortKey:
     if not page.after:
         return ()
     key = page.after.rsplit(" ", len(sort.value) - 1)
@@ -84,8 +85,8 @@ def _read_key(page: Page, sort: Sort) -> tuple[str | int, ...]:
 
 
 def _attributes(product: pb.Product, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Answer the attributes that stand in some fields of a product."""
-    found = {field: getattr(product, field) for field in fields}
-    if found.pop("price", None) is not None:
-        found |= {"price_cents": to_cents(product.price), "currency": product.price.currency_code}
-    return found
+    """Return the values of some fields of a product, by the names of the domain's attributes."""
+    attributes = {field: getattr(product, field) for field in fields}
+    if attributes.pop("price", None) is not None:
+        attributes |= {"price_cents": to_cents(product.price), "currency": product.price.currency_code}
+    return attributes

@@ -1,4 +1,4 @@
-"""Products in the service's database. A Store lives as long as one transaction."""
+"""Products in the service's database."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,13 +25,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.catalog.domain import Product, ProductsNotFoundError, Wanted
+from services.catalog.domain import Product, ProductFilter, ProductQuery, ProductsNotFoundError
 
 metadata = MetaData()
 
-# Sorted by code points everywhere, which SQLite does by itself: a language's order differs between servers.
+# Sorted by code points on every server. SQLite does so by default; PostgreSQL would sort by its server's language.
 Id = String(64).with_variant(String(64, collation="C"), "postgresql")
-Sorted = Text().with_variant(Text(collation="C"), "postgresql")
+SortedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 products = Table(
     "products",
@@ -44,77 +44,79 @@ products = Table(
     Column("currency", String(3), nullable=False),
     Column("discontinued", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False, server_default="1"),
-    # These two follow from the names and descriptions; the databases' own ways to fold case differ.
-    Column("sort_name", Sorted, nullable=False, server_default=""),
+    # Computed from the name and the description by the service, because databases fold case differently.
+    Column("sort_name", SortedText, nullable=False, server_default=""),
     Column("search_text", Text, nullable=False, server_default=""),
     Index("products_by_category", "category", "id"),
     Index("products_by_sort_name", "sort_name", "id"),
     Index("products_by_price", "currency", "price_cents", "id"),
 )
-DERIVED = ("sort_name", "search_text")
+COMPUTED_COLUMNS = ("sort_name", "search_text")
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes products within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def product(self, product_id: str) -> Product:
-        """Answer one product. Raises ProductsNotFoundError."""
+        """Return one product. Raises ProductsNotFoundError."""
         [product] = await self.products([product_id])
         return product
 
     async def products(self, ids: Sequence[str]) -> list[Product]:
-        """Answer the products with these ids, in their order. Raises ProductsNotFoundError if any is missing."""
+        """Return the products with these ids, in this order. Raises ProductsNotFoundError if any is missing."""
         rows = await self._connection.execute(select(products).where(products.c.id.in_(ids)))
-        found = {row.id: _product(row) for row in rows}
-        missing = [product for product in ids if product not in found]
+        by_id = {row.id: _product(row) for row in rows}
+        missing = [product_id for product_id in ids if product_id not in by_id]
         if missing:
             raise ProductsNotFoundError(missing)
-        return [found[product] for product in ids]
+        return [by_id[product_id] for product_id in ids]
 
-    async def products_after(self, after: tuple[str | int, ...], wanted: Wanted, limit: int) -> list[Product]:
-        """Answer up to `limit` of the wanted products that follow the key `after`; the first ones, if it is empty."""
-        query = _matching(wanted)
-        columns = [products.c[attribute] for attribute in wanted.sort.value]
-        if after:
-            # The key itself stands in the token: a product that was there may have moved or gone.
-            here, there = tuple_(*columns), tuple_(*after)
-            query = query.where(here < there if wanted.descending else here > there)
-        query = query.order_by(*(column.desc() if wanted.descending else column for column in columns))
-        return [_product(row) for row in await self._connection.execute(query.limit(limit))]
+    async def list_products(self, query: ProductQuery, limit: int) -> list[Product]:
+        """Return up to `limit` products of a list, from its position `after` on."""
+        selection = _select(query.filter)
+        columns = [products.c[attribute] for attribute in query.sort.value]
+        if query.after:
+            # Compared with the key itself, not with the product that had it: that one may have changed since.
+            key, after = tuple_(*columns), tuple_(*query.after)
+            selection = selection.where(key < after if query.descending else key > after)
+        selection = selection.order_by(*(column.desc() if query.descending else column for column in columns))
+        return [_product(row) for row in await self._connection.execute(selection.limit(limit))]
 
     async def is_empty(self) -> bool:
-        """Answer whether there are no products at all."""
+        """Return whether there are no products."""
         return not await self._connection.scalar(select(exists(select(products))))
 
-    async def add_products(self, added: Iterable[Product]) -> None:
-        """Put new products in."""
-        await self._connection.execute(insert(products), [_row(product) for product in added])
+    async def add_products(self, new: Iterable[Product]) -> None:
+        """Add new products."""
+        await self._connection.execute(insert(products), [_row(product) for product in new])
 
-    async def put_product(self, product: Product) -> None:
-        """Write what has become of a product."""
+    async def update_product(self, product: Product) -> None:
+        """Update the row of a product."""
         await self._connection.execute(update(products).where(products.c.id == product.id).values(_row(product)))
 
 
-def _matching(wanted: Wanted) -> Select[Any]:
+def _select(product_filter: ProductFilter) -> Select[Any]:
     query = select(products)
-    if not wanted.discontinued:
+    if not product_filter.show_discontinued:
         query = query.where(~products.c.discontinued)
-    if wanted.category:
-        query = query.where(products.c.category == wanted.category)
-    if wanted.currency:
-        query = query.where(products.c.currency == wanted.currency, products.c.price_cents >= wanted.least_cents)
-    if wanted.most_cents is not None:
-        query = query.where(products.c.price_cents <= wanted.most_cents)
-    for word in wanted.words:
+    if product_filter.category:
+        query = query.where(products.c.category == product_filter.category)
+    if product_filter.currency:
+        query = query.where(
+            products.c.currency == product_filter.currency, products.c.price_cents >= product_filter.min_cents
+        )
+    if product_filter.max_cents is not None:
+        query = query.where(products.c.price_cents <= product_filter.max_cents)
+    for word in product_filter.words:
         query = query.where(products.c.search_text.contains(word, autoescape=True))
     return query
 
 
 def _product(row: Row[Any]) -> Product:
-    return Product(**{name: value for name, value in row._asdict().items() if name not in DERIVED})
+    return Product(**{name: value for name, value in row._asdict().items() if name not in COMPUTED_COLUMNS})
 
 
 def _row(product: Product) -> dict[str, Any]:

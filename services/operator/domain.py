@@ -137,7 +137,7 @@ class EventRecords:
     """The events of orders in Kafka, in the sequence of each partition, and what each consumer recorded from them.
 
     Kafka deletes old events. It may lack events of orders that were created before `complete_since`; None means that
-    it has them all. `dead_letters` counts the dead letters that nobody has reprocessed, by consumer.
+    it has them all. `dead_letters` counts the dead letters that were not reprocessed, by consumer.
     """
 
     events: Sequence[Event]

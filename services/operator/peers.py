@@ -172,7 +172,7 @@ def _order(order: orders_pb2.Order) -> Order:
     )
 
 
-def _value_name(enum: Any, value: int) -> str:  # noqa: ANN401  # the wrapper has no type of its own
+def _value_name(enum: Any, value: int) -> str:  # noqa: ANN401  # protobuf has no type for it
     """Return the name of an enum value without its prefix: CAPTURED for STATE_CAPTURED."""
     return str(enum.Name(value)).partition("_")[2]
 

@@ -1,1 +1,1 @@
-"""The reflection service: tells callers outside which public services there are, and their contracts."""
+"""The reflection service: shows callers outside the mesh which public services exist, and their contracts."""

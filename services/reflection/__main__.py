@@ -3,16 +3,16 @@
 import grpc.aio
 
 import shop
-from services.reflection.public import pool_of, public_services
+from services.reflection.public import create_pool, public_services
 from services.runtime import Runtime, serve
 from services.runtime.rpc import ErrorTable, add_reflection
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Add reflection of the public services; this process has no service of its own."""
+    """Register reflection for the public services. Return no names: the runtime adds no reflection itself then."""
     del runtime
     services = public_services(shop)
-    add_reflection(server, [service.full_name for service in services], pool_of(services))
+    add_reflection(server, [service.full_name for service in services], create_pool(services))
     return []
 
 

@@ -1,4 +1,4 @@
-"""What the contracts make public: services with a method that has a google.api.http rule, and what they import."""
+"""The public services: those with at least one method that has a google.api.http rule."""
 
 import importlib
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 
 def public_services(package: ModuleType) -> list[ServiceDescriptor]:
-    """Answer the public services in the generated modules of a package."""
+    """Return the public services in the generated modules of a package."""
     return [service for file in _files(package) for service in file.services_by_name.values() if _is_public(service)]
 
 
-def pool_of(services: Iterable[ServiceDescriptor]) -> DescriptorPool:
-    """Make a pool of the files of these services and of all that they import, and of no other."""
+def create_pool(services: Iterable[ServiceDescriptor]) -> DescriptorPool:
+    """Create a pool with the files of these services and all their imports, and no other file."""
     pool = DescriptorPool()
     added: set[str] = set()
 
@@ -34,7 +34,7 @@ def pool_of(services: Iterable[ServiceDescriptor]) -> DescriptorPool:
 
 
 def _files(package: ModuleType) -> list[FileDescriptor]:
-    # Generated packages have no __init__.py, and pkgutil passes such folders over.
+    # Generated packages have no __init__.py, and pkgutil skips such folders.
     names = {
         ".".join((package.__name__, *file.relative_to(folder).with_suffix("").parts))
         for folder in package.__path__
@@ -44,5 +44,5 @@ def _files(package: ModuleType) -> list[FileDescriptor]:
 
 
 def _is_public(service: ServiceDescriptor) -> bool:
-    rule: Any = annotations_pb2.http  # google's own types do not say whose extension it is
+    rule: Any = annotations_pb2.http  # the type stubs of google.api do not say what it extends
     return any(method.GetOptions().HasExtension(rule) for method in service.methods)

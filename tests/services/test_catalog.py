@@ -1,4 +1,4 @@
-"""catalog through its generated client: what is sold, in pages that fit together, and what bad input is told."""
+"""catalog through its generated client: products are read one by one, in batches and in pages."""
 
 import csv
 import re
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 
-from services.catalog import __main__ as composition
+from services.catalog.__main__ import HERE
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.services.conftest import Start
@@ -24,7 +24,7 @@ async def catalog(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
 
 
 async def all_pages(catalog: Stub, size: int, category: str = "") -> list[list[pb.Product]]:
-    """Answer every page of a list, in order."""
+    """Return every page of a list, in order."""
     pages: list[list[pb.Product]] = []
     token = ""
     while True:
@@ -40,9 +40,9 @@ def names(*ids: str) -> list[str]:
     return [f"products/{product}" for product in ids]
 
 
-async def test_a_product_is_answered_with_its_price(catalog: Stub) -> None:
+async def test_a_product_is_returned_with_its_price(catalog: Stub) -> None:
     product = (await catalog.GetProduct(pb.GetProductRequest(name="products/p-0001"))).product
-    with (composition.HERE / "products.csv").open(newline="", encoding="utf-8") as file:
+    with (HERE / "products.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     assert (product.name, product.display_name) == ("products/p-0001", row["display_name"])
     assert (product.description, product.category) == (row["description"], row["category"])
@@ -50,7 +50,7 @@ async def test_a_product_is_answered_with_its_price(catalog: Stub) -> None:
     assert product.price.currency_code == "EUR"
 
 
-async def test_there_are_200_products_that_keep_the_contract(start: Start) -> None:
+async def test_the_200_initial_products_conform_to_the_contract(start: Start) -> None:
     async with start("catalog").channel() as channel:
         products = [product for page in await all_pages(Stub(channel), 100) for product in page]
     assert [product.name for product in products] == names(*(f"p-{number:04}" for number in range(1, 201)))
@@ -63,31 +63,31 @@ async def test_there_are_200_products_that_keep_the_contract(start: Start) -> No
         assert product.price.nanos % 10_000_000 == 0
 
 
-async def test_many_products_are_answered_in_the_order_of_the_request(catalog: Stub) -> None:
-    wanted = names("p-0200", "p-0001", "p-0100")
-    reply = await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=wanted))
-    assert [product.name for product in reply.products] == wanted
+async def test_a_batch_is_returned_in_the_order_of_the_request(catalog: Stub) -> None:
+    batch = names("p-0200", "p-0001", "p-0100")
+    reply = await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch))
+    assert [product.name for product in reply.products] == batch
 
 
-async def test_a_hundred_products_are_answered_at_once(catalog: Stub) -> None:
-    wanted = names(*(f"p-{number:04}" for number in range(1, 101)))
-    assert len((await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=wanted))).products) == 100
+async def test_a_batch_may_have_a_hundred_products(catalog: Stub) -> None:
+    batch = names(*(f"p-{number:04}" for number in range(1, 101)))
+    assert len((await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch))).products) == 100
 
 
-async def test_products_are_answered_all_or_none_and_the_missing_are_named(catalog: Stub) -> None:
-    wanted = names("p-0001", "p-9999", "p-0002", "tea")
-    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=wanted)))
+async def test_a_batch_with_missing_products_fails_and_the_error_names_them(catalog: Stub) -> None:
+    batch = names("p-0001", "p-9999", "p-0002", "tea")
+    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch)))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
     assert error.domain == "catalog.shop.example"
     assert error.metadata == {"products": "products/p-9999,products/tea"}
 
 
-async def test_the_longest_list_of_missing_products_still_fits_into_an_error(catalog: Stub) -> None:
-    wanted = names(*(f"{number:064}" for number in range(100)))
-    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=wanted)))
+async def test_an_error_names_as_many_missing_products_as_fit(catalog: Stub) -> None:
+    missing = names(*(f"{number:064}" for number in range(100)))
+    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=missing)))
     assert error.reason == "PRODUCT_NOT_FOUND"
-    told = error.metadata["products"].split(",")
-    assert told == wanted[: len(told)]
+    named = error.metadata["products"].split(",")
+    assert named == missing[: len(named)]
 
 
 async def test_a_product_that_does_not_exist_is_not_found(catalog: Stub) -> None:
@@ -98,14 +98,14 @@ async def test_a_product_that_does_not_exist_is_not_found(catalog: Stub) -> None
 @pytest.mark.parametrize(
     "name", ["", "p-0001", "products/", "products/P-1", "stocks/p-0001", "products/a/b", "products/" + "a" * 65]
 )
-async def test_a_products_name_is_checked(catalog: Stub, name: str) -> None:
+async def test_a_malformed_name_is_rejected(catalog: Stub, name: str) -> None:
     error = await refused(catalog.GetProduct(pb.GetProductRequest(name=name)))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
     assert error.fields == ["name"]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "fields"),
+    ("batch", "fields"),
     [
         ([], ["names"]),
         (names(*(f"p-{number}" for number in range(101))), ["names"]),
@@ -114,17 +114,17 @@ async def test_a_products_name_is_checked(catalog: Stub, name: str) -> None:
     ],
     ids=["none", "101", "twice", "malformed"],
 )
-async def test_every_offending_name_is_told(catalog: Stub, wanted: list[str], fields: list[str]) -> None:
-    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=wanted)))
+async def test_every_invalid_name_of_a_batch_is_named(catalog: Stub, batch: list[str], fields: list[str]) -> None:
+    error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch)))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (100, 100), (101, 100), (2**31 - 1, 100)])
-async def test_a_page_has_a_default_size_and_a_largest(catalog: Stub, asked: int, given: int) -> None:
-    assert len((await catalog.ListProducts(pb.ListProductsRequest(page_size=asked))).products) == given
+@pytest.mark.parametrize(("requested", "returned"), [(0, 50), (1, 1), (100, 100), (101, 100), (2**31 - 1, 100)])
+async def test_a_page_has_a_default_and_a_maximum_size(catalog: Stub, requested: int, returned: int) -> None:
+    assert len((await catalog.ListProducts(pb.ListProductsRequest(page_size=requested))).products) == returned
 
 
-async def test_the_pages_of_a_category_hold_its_products_and_no_others(catalog: Stub) -> None:
+async def test_the_pages_of_a_category_contain_exactly_its_products(catalog: Stub) -> None:
     pages = await all_pages(catalog, 5, "tea")
     assert {len(page) for page in pages[:-1]} == {5}
     listed = [product for page in pages for product in page]
@@ -137,7 +137,7 @@ async def test_an_unknown_category_has_no_products(catalog: Stub) -> None:
     assert await all_pages(catalog, 10, "submarines") == [[]]
 
 
-async def test_a_page_token_leads_to_the_same_page_each_time(catalog: Stub) -> None:
+async def test_a_page_token_can_be_used_again(catalog: Stub) -> None:
     first = await catalog.ListProducts(pb.ListProductsRequest(page_size=3))
     request = pb.ListProductsRequest(page_size=7, page_token=first.next_page_token)
     assert await catalog.ListProducts(request) == await catalog.ListProducts(request)
@@ -155,21 +155,21 @@ async def test_a_page_token_leads_to_the_same_page_each_time(catalog: Stub) -> N
     ],
     ids=",".join,
 )
-async def test_every_offending_field_of_a_list_is_told(
+async def test_every_invalid_field_of_a_list_request_is_named(
     catalog: Stub, bad: dict[str, object], fields: list[str]
 ) -> None:
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(**bad)))  # type: ignore[arg-type]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_a_page_token_is_for_its_own_category(catalog: Stub) -> None:
+async def test_a_page_token_is_valid_only_for_its_category(catalog: Stub) -> None:
     token = (await catalog.ListProducts(pb.ListProductsRequest(page_size=1, category="tea"))).next_page_token
     for category in ("", "tools"):
         request = pb.ListProductsRequest(page_token=token, category=category)
         assert (await refused(catalog.ListProducts(request))).fields == ["page_token"]
 
 
-async def test_a_second_start_leaves_the_products_as_they_are(start: Start) -> None:
+async def test_a_second_start_does_not_change_the_products(start: Start) -> None:
     starting = [start("catalog", at=f"catalog-{number}", data="products", wait=False) for number in range(2)]
     for process in starting:
         process.wait_ready()

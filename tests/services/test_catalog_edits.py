@@ -1,4 +1,4 @@
-"""The catalogue is edited: by versions, so that nobody's work is overwritten; and nothing that was sold disappears."""
+"""Products are edited by version, so that no edit is overwritten; a discontinued product can still be read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,129 +29,131 @@ def euros(cents: int) -> money_pb2.Money:
 
 
 def kettle(**fields: object) -> pb.Product:
-    """Make a product that the contract allows, but for some fields."""
-    usual = {"display_name": "Kettle", "description": "It whistles.", "category": "kettles", "price": euros(4990)}
-    return pb.Product(**(usual | fields))  # type: ignore[arg-type]
+    """Build a product that the contract allows, then override some fields."""
+    defaults = {"display_name": "Kettle", "description": "It whistles.", "category": "kettles", "price": euros(4990)}
+    return pb.Product(**(defaults | fields))  # type: ignore[arg-type]
 
 
-async def created(catalog: Stub, **fields: object) -> pb.Product:
+async def create(catalog: Stub, **fields: object) -> pb.Product:
     request = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=kettle(**fields))
     return (await catalog.CreateProduct(request)).product
 
 
-def edit(product: pb.Product, *paths: str, **fields: object) -> pb.UpdateProductRequest:
-    """Ask for an edit of this version; without paths, of the fields that are given."""
+def edit_request(product: pb.Product, *paths: str, **fields: object) -> pb.UpdateProductRequest:
+    """Build the request to edit this version of a product; without paths it edits the fields that are set."""
     changed = pb.Product(name=product.name, etag=product.etag, **fields)  # type: ignore[arg-type]
     return pb.UpdateProductRequest(request_id=new_id(), product=changed, update_mask=FieldMask(paths=paths))
 
 
-async def edited(catalog: Stub, product: pb.Product, *paths: str, **fields: object) -> pb.Product:
-    return (await catalog.UpdateProduct(edit(product, *paths, **fields))).product
+async def update(catalog: Stub, product: pb.Product, *paths: str, **fields: object) -> pb.Product:
+    return (await catalog.UpdateProduct(edit_request(product, *paths, **fields))).product
 
 
 async def read(catalog: Stub, name: str) -> pb.Product:
     return (await catalog.GetProduct(pb.GetProductRequest(name=name))).product
 
 
-async def unbuyable(catalog: Stub, *names: str) -> Refused:
+async def reject_batch(catalog: Stub, *names: str) -> Refused:
     return await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=names)))
 
 
-async def test_a_new_product_is_found_as_it_was_made(catalog: Stub) -> None:
+async def test_a_created_product_can_be_read(catalog: Stub) -> None:
     request = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=kettle(name="products/other"))
-    made = (await catalog.CreateProduct(request)).product
-    assert made == kettle(name=f"products/{request.product_id}", etag=made.etag)
-    assert made.etag
-    assert await read(catalog, made.name) == made
+    product = (await catalog.CreateProduct(request)).product
+    assert product == kettle(name=f"products/{request.product_id}", etag=product.etag)
+    assert product.etag
+    assert await read(catalog, product.name) == product
 
 
-async def test_an_edit_changes_what_its_mask_names_and_the_etag(catalog: Stub) -> None:
-    made = await created(catalog)
-    after = await edited(catalog, made, "price", price=euros(3990), description="not named, not changed")
-    assert after == kettle(name=made.name, etag=after.etag, price=euros(3990))
-    assert after.etag != made.etag
-    assert await read(catalog, made.name) == after
+async def test_an_edit_changes_the_fields_of_its_mask_and_the_etag(catalog: Stub) -> None:
+    product = await create(catalog)
+    after = await update(catalog, product, "price", price=euros(3990), description="not in the mask, not changed")
+    assert after == kettle(name=product.name, etag=after.etag, price=euros(3990))
+    assert after.etag != product.etag
+    assert await read(catalog, product.name) == after
 
 
-async def test_without_a_mask_what_is_given_is_changed(catalog: Stub) -> None:
-    made = await created(catalog)
-    after = await edited(catalog, made, display_name="Teapot", category="pots")
-    assert after == kettle(name=made.name, etag=after.etag, display_name="Teapot", category="pots")
+async def test_an_edit_without_a_mask_changes_the_fields_that_are_set(catalog: Stub) -> None:
+    product = await create(catalog)
+    after = await update(catalog, product, display_name="Teapot", category="pots")
+    assert after == kettle(name=product.name, etag=after.etag, display_name="Teapot", category="pots")
 
 
-async def test_a_mask_of_everything_empties_what_is_not_given(catalog: Stub) -> None:
-    made = await created(catalog, discontinued=True)
-    after = await edited(catalog, made, "*", display_name="Pot", category="pots", price=euros(1))
+async def test_a_mask_of_all_fields_clears_the_fields_that_are_not_set(catalog: Stub) -> None:
+    product = await create(catalog, discontinued=True)
+    after = await update(catalog, product, "*", display_name="Pot", category="pots", price=euros(1))
     assert (after.description, after.discontinued) == ("", False)
 
 
-async def test_an_edit_that_changes_nothing_leaves_the_etag(catalog: Stub) -> None:
-    made = await created(catalog)
-    assert await edited(catalog, made, "display_name", display_name="Kettle") == made
+async def test_an_edit_without_a_change_keeps_the_etag(catalog: Stub) -> None:
+    product = await create(catalog)
+    assert await update(catalog, product, "display_name", display_name="Kettle") == product
 
 
-async def test_an_edit_of_an_older_version_is_refused(catalog: Stub) -> None:
-    made = await created(catalog)
-    after = await edited(catalog, made, price=euros(3990))
-    error = await refused(catalog.UpdateProduct(edit(made, price=euros(2990))))
+async def test_an_edit_of_an_old_version_is_aborted(catalog: Stub) -> None:
+    product = await create(catalog)
+    after = await update(catalog, product, price=euros(3990))
+    error = await refused(catalog.UpdateProduct(edit_request(product, price=euros(2990))))
     assert (error.code, error.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
-    assert await read(catalog, made.name) == after
+    assert await read(catalog, product.name) == after
 
 
-async def test_a_version_does_not_come_back_with_its_contents(catalog: Stub) -> None:
-    made = await created(catalog)
-    after = await edited(catalog, made, price=euros(1))
-    after = await edited(catalog, after, price=made.price)
-    assert after == kettle(name=made.name, etag=after.etag)
-    assert (await refused(catalog.UpdateProduct(edit(made, price=euros(2))))).reason == "ETAG_MISMATCH"
+async def test_an_old_etag_stays_invalid_when_the_contents_are_restored(catalog: Stub) -> None:
+    product = await create(catalog)
+    after = await update(catalog, product, price=euros(1))
+    after = await update(catalog, after, price=product.price)
+    assert after == kettle(name=product.name, etag=after.etag)
+    assert (await refused(catalog.UpdateProduct(edit_request(product, price=euros(2))))).reason == "ETAG_MISMATCH"
 
 
-async def test_of_many_who_edit_one_version_one_succeeds(catalog: Stub) -> None:
-    made = await created(catalog)
-    requests = [edit(made, price=euros(cents)) for cents in range(1, 21)]
+async def test_only_one_of_many_concurrent_edits_of_one_version_succeeds(catalog: Stub) -> None:
+    product = await create(catalog)
+    requests = [edit_request(product, price=euros(cents)) for cents in range(1, 21)]
     calls = await asyncio.gather(*map(catalog.UpdateProduct, requests), return_exceptions=True)
-    [won] = [reply.product for reply in calls if isinstance(reply, pb.UpdateProductResponse)]
-    assert await read(catalog, made.name) == won
+    [winner] = [reply.product for reply in calls if isinstance(reply, pb.UpdateProductResponse)]
+    assert await read(catalog, product.name) == winner
 
 
-async def test_a_product_is_made_once_under_its_id(catalog: Stub) -> None:
-    made = await created(catalog, discontinued=True)
-    again = made.name.removeprefix("products/")
-    request = pb.CreateProductRequest(request_id=new_id(), product_id=again, product=kettle())
+async def test_a_product_id_cannot_be_used_twice(catalog: Stub) -> None:
+    product = await create(catalog, discontinued=True)
+    same_id = product.name.removeprefix("products/")
+    request = pb.CreateProductRequest(request_id=new_id(), product_id=same_id, product=kettle())
     error = await refused(catalog.CreateProduct(request))
     assert (error.code, error.reason) == (grpc.StatusCode.ALREADY_EXISTS, "PRODUCT_EXISTS")
-    assert await read(catalog, made.name) == made
+    assert await read(catalog, product.name) == product
 
 
-async def test_what_is_discontinued_can_be_read_and_not_be_bought(catalog: Stub) -> None:
-    made = await edited(catalog, await created(catalog), discontinued=True)
-    assert (await read(catalog, made.name)).discontinued
-    error = await unbuyable(catalog, "products/p-0001", made.name)
+async def test_a_discontinued_product_can_be_read_but_not_ordered(catalog: Stub) -> None:
+    product = await update(catalog, await create(catalog), discontinued=True)
+    assert (await read(catalog, product.name)).discontinued
+    error = await reject_batch(catalog, "products/p-0001", product.name)
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PRODUCT_DISCONTINUED")
-    assert error.metadata == {"products": made.name}
-    assert (await unbuyable(catalog, "products/no", made.name)).reason == "PRODUCT_NOT_FOUND"
-    await edited(catalog, made, "discontinued", discontinued=False)
-    assert (await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=[made.name]))).products
+    assert error.metadata == {"products": product.name}
+    assert (await reject_batch(catalog, "products/no", product.name)).reason == "PRODUCT_NOT_FOUND"
+    await update(catalog, product, "discontinued", discontinued=False)
+    assert (await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=[product.name]))).products
 
 
-async def test_an_order_of_what_is_discontinued_is_told_which_item(start: Start, shared: Shared) -> None:
+async def test_an_order_with_a_discontinued_product_fails_and_the_error_names_the_item(
+    start: Start, shared: Shared
+) -> None:
     catalog, callees = start("catalog"), [shared(name) for name in ("inventory", "payments", "shipping")]
     shop = Shop(start("orders", targets(catalog, *callees)), *callees)
     async with catalog.channel() as channel:
-        await edited(Stub(channel), await read(Stub(channel), "products/p-0003"), discontinued=True)
+        await update(Stub(channel), await read(Stub(channel), "products/p-0003"), discontinued=True)
     error = await refused(shop.place(cart(p_0001=1, p_0003=1)))
     assert (error.reason, error.fields) == ("INVALID_FIELDS", ["items[1].product"])
     assert (await shop.place(cart(p_0001=1))).state == CONFIRMED
     await shop.close()
 
 
-async def test_what_does_not_exist_is_not_edited(catalog: Stub) -> None:
-    error = await refused(catalog.UpdateProduct(edit(pb.Product(name="products/no", etag="x"), price=euros(1))))
+async def test_a_missing_product_cannot_be_edited(catalog: Stub) -> None:
+    error = await refused(catalog.UpdateProduct(edit_request(pb.Product(name="products/no", etag="x"), price=euros(1))))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
 
 
 @pytest.mark.parametrize(
-    ("fields", "offending"),
+    ("fields", "invalid"),
     [
         ({"display_name": ""}, ["product.display_name"]),
         ({"display_name": "x" * 101}, ["product.display_name"]),
@@ -165,35 +167,35 @@ async def test_what_does_not_exist_is_not_edited(catalog: Stub) -> None:
     ],
     ids=",".join,
 )
-async def test_a_field_that_offends_is_named_and_nothing_is_kept(
-    catalog: Stub, fields: dict[str, object], offending: list[str]
+async def test_every_invalid_field_is_named_and_nothing_is_stored(
+    catalog: Stub, fields: dict[str, object], invalid: list[str]
 ) -> None:
     request = pb.CreateProductRequest(request_id=new_id(), product_id="bad", product=kettle(**fields))
     error = await refused(catalog.CreateProduct(request))
-    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, offending)
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, invalid)
     assert (await refused(catalog.GetProduct(pb.GetProductRequest(name="products/bad")))).reason == "PRODUCT_NOT_FOUND"
-    made = await created(catalog)
-    error = await refused(catalog.UpdateProduct(edit(made, *fields, **fields)))
-    # What is empty has not been given: it is the mask that asks for it.
-    expected = offending if all(fields.values()) else ["update_mask"]
+    product = await create(catalog)
+    error = await refused(catalog.UpdateProduct(edit_request(product, *fields, **fields)))
+    # An empty field counts as not set, so the mask is invalid.
+    expected = invalid if all(fields.values()) else ["update_mask"]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
-    assert await read(catalog, made.name) == made
+    assert await read(catalog, product.name) == product
 
 
 @pytest.mark.parametrize(
-    ("request_", "offending"),
+    ("request_", "invalid"),
     [
         (pb.UpdateProductRequest(), ["request_id", "product"]),
-        (edit(pb.Product(name="products/p-0001"), price=euros(1)), ["product.etag"]),
-        (edit(pb.Product(name="p-0001", etag="x"), price=euros(1)), ["product.name"]),
-        (edit(pb.Product(name="products/p-0001", etag="x"), "price.units"), ["update_mask"]),
+        (edit_request(pb.Product(name="products/p-0001"), price=euros(1)), ["product.etag"]),
+        (edit_request(pb.Product(name="p-0001", etag="x"), price=euros(1)), ["product.name"]),
+        (edit_request(pb.Product(name="products/p-0001", etag="x"), "price.units"), ["update_mask"]),
     ],
-    ids=["nothing", "no etag", "no name", "not to be changed"],
+    ids=["nothing", "no etag", "no name", "not editable"],
 )
-async def test_an_edit_that_is_malformed_is_refused(
-    catalog: Stub, request_: pb.UpdateProductRequest, offending: list[str]
+async def test_a_malformed_edit_is_rejected(
+    catalog: Stub, request_: pb.UpdateProductRequest, invalid: list[str]
 ) -> None:
     before = await read(catalog, "products/p-0001")
     error = await refused(catalog.UpdateProduct(request_))
-    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, offending)
+    assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, invalid)
     assert await read(catalog, "products/p-0001") == before

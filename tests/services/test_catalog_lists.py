@@ -1,4 +1,4 @@
-"""Products are searched, filtered and sorted alike on every database, and pages fit together while products change."""
+"""Every database searches, filters and sorts alike, and pages stay consistent while products change."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -9,7 +9,7 @@ from google.type import money_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.catalog.domain import folded
+from services.catalog.domain import fold
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.services.conftest import Shared
@@ -18,7 +18,7 @@ from tests.services.shop import new_id
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
 ORDERS = ("", "name", "name desc", "display_name", "display_name desc", "price", "price desc")
-# Each would come elsewhere, or be found by something else, if a database compared it in its own way.
+# If a database compared these names by its own rules, it would sort or find them differently.
 NAMES = [
     "Äpfel",
     "apfel",
@@ -69,24 +69,24 @@ async def create(catalog: Stub, category: str, name: str, price: money_pb2.Money
 
 
 async def update(catalog: Stub, product: pb.Product, **fields: object) -> pb.Product:
-    """Give fields of a product other values."""
+    """Set fields of a product to new values."""
     for field in fields:
         product.ClearField(field)  # type: ignore[arg-type]
     product.MergeFrom(pb.Product(**fields))  # type: ignore[arg-type]
     return (await catalog.UpdateProduct(pb.UpdateProductRequest(request_id=new_id(), product=product))).product
 
 
-async def everything(catalog: Stub, size: int = 100, **query: object) -> list[pb.Product]:
-    """Answer the products of all pages."""
-    found: list[pb.Product] = []
+async def list_all(catalog: Stub, size: int = 100, **query: object) -> list[pb.Product]:
+    """Return the products of all pages."""
+    products: list[pb.Product] = []
     token = ""
     while True:
         request = pb.ListProductsRequest(page_size=size, page_token=token, **query)  # type: ignore[arg-type]
         reply = await catalog.ListProducts(request)
-        found += reply.products
+        products += reply.products
         token = reply.next_page_token
         if not token:
-            return found
+            return products
 
 
 def names(products: Sequence[pb.Product]) -> list[str]:
@@ -97,26 +97,26 @@ def cents(product: pb.Product) -> int:
     return product.price.units * 100 + product.price.nanos // 10_000_000
 
 
-async def test_words_are_found_in_every_script_and_case(catalog: Stub) -> None:
+async def test_words_are_found_in_any_script_and_case(catalog: Stub) -> None:
     for name in NAMES:
         await create(catalog, "words", name, money(1))
-    found = {search: set(names(await everything(catalog, search=search, category="words"))) for search in SEARCHES}
-    assert found == SEARCHES
+    results = {search: set(names(await list_all(catalog, search=search, category="words"))) for search in SEARCHES}
+    assert results == SEARCHES
 
 
-async def test_display_names_are_sorted_alike_everywhere(catalog: Stub) -> None:
+async def test_display_names_are_sorted_the_same_on_every_database(catalog: Stub) -> None:
     for name in NAMES:
         await create(catalog, "names", name, money(1))
-    found = names(await everything(catalog, 3, category="names", order_by="display_name"))
-    # Those that are the same but for case come in the order of their ids, which are anything.
-    assert [folded(name) for name in found] == sorted(map(folded, NAMES))
+    listed = names(await list_all(catalog, 3, category="names", order_by="display_name"))
+    # Names that differ only in case are sorted by id, and the ids are random.
+    assert [fold(name) for name in listed] == sorted(map(fold, NAMES))
 
 
-async def test_prices_are_sorted_by_currency_and_amount_and_bounded_in_one_currency(catalog: Stub) -> None:
+async def test_prices_are_sorted_by_currency_and_amount_and_filtered_within_one_currency(catalog: Stub) -> None:
     for price in (money(300), money(100), money(200), money(150, "USD"), money(999, "EUR"), money(1, "GBP")):
         await create(catalog, "prices", "Kettle", price)
-    found = await everything(catalog, 2, category="prices", order_by="price desc")
-    assert [(p.price.currency_code, cents(p)) for p in found] == [
+    listed = await list_all(catalog, 2, category="prices", order_by="price desc")
+    assert [(p.price.currency_code, cents(p)) for p in listed] == [
         ("USD", 150),
         ("GBP", 1),
         ("EUR", 999),
@@ -131,14 +131,14 @@ async def test_prices_are_sorted_by_currency_and_amount_and_bounded_in_one_curre
         ({"min_price": money(2), "max_price": money(1)}, []),
         ({"max_price": money(1000, "USD")}, [150]),
     ):
-        found = await everything(catalog, 2, category="prices", order_by="price", **bounds)
-        assert [cents(product) for product in found] == expected
+        listed = await list_all(catalog, 2, category="prices", order_by="price", **bounds)
+        assert [cents(product) for product in listed] == expected
 
 
-async def test_what_is_discontinued_is_listed_for_who_asks_for_it(catalog: Stub) -> None:
-    gone = await update(catalog, await create(catalog, "gone", "Kettle", money(1)), discontinued=True)
-    assert await everything(catalog, category="gone") == []
-    assert await everything(catalog, category="gone", show_discontinued=True) == [gone]
+async def test_discontinued_products_are_listed_only_on_request(catalog: Stub) -> None:
+    discontinued = await update(catalog, await create(catalog, "gone", "Kettle", money(1)), discontinued=True)
+    assert await list_all(catalog, category="gone") == []
+    assert await list_all(catalog, category="gone", show_discontinued=True) == [discontinued]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_what_is_discontinued_is_listed_for_who_asks_for_it(catalog: Stub)
     ],
     ids=",".join,
 )
-async def test_a_page_token_is_for_its_own_list(catalog: Stub, other: dict[str, object]) -> None:
+async def test_a_page_token_is_valid_only_for_its_list(catalog: Stub, other: dict[str, object]) -> None:
     request = pb.ListProductsRequest(page_size=1, category="coffee-beans")
     token = (await catalog.ListProducts(request)).next_page_token
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(page_token=token, **other)))  # type: ignore[arg-type]
@@ -174,14 +174,14 @@ async def test_a_page_token_is_for_its_own_list(catalog: Stub, other: dict[str, 
     ],
     ids=",".join,
 )
-async def test_every_offending_field_of_a_query_is_told(
+async def test_every_invalid_field_of_a_query_is_named(
     catalog: Stub, query: dict[str, object], fields: list[str]
 ) -> None:
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(**query)))  # type: ignore[arg-type]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-# What happens between two pages: to which product, and what.
+# Changes between two pages: (number of the product, type of the change).
 CHANGES = st.tuples(st.integers(0, 30), st.sampled_from(["create", "price", "rename", "describe", "discontinue"]))
 
 
@@ -192,12 +192,12 @@ CHANGES = st.tuples(st.integers(0, 30), st.sampled_from(["create", "price", "ren
     prices=st.lists(st.integers(1, 4), min_size=1, max_size=12),
     changes=st.lists(st.lists(CHANGES, max_size=4), max_size=8),
 )
-async def test_no_page_leaves_out_or_repeats_what_did_not_move(
+async def test_products_that_do_not_move_appear_exactly_once(
     catalog: Stub, order: str, size: int, prices: list[int], changes: list[list[tuple[int, str]]]
 ) -> None:
     category = new_id()[:8]
-    made = [await create(catalog, category, f"Kettle {price}", money(price)) for price in prices]
-    before = [product.name for product in await everything(catalog, category=category, order_by=order)]
+    products = [await create(catalog, category, f"Kettle {price}", money(price)) for price in prices]
+    before = [product.name for product in await list_all(catalog, category=category, order_by=order)]
     moved, seen, token = set[str](), list[str](), ""
     while True:
         request = pb.ListProductsRequest(category=category, order_by=order, page_size=size, page_token=token)
@@ -206,26 +206,26 @@ async def test_no_page_leaves_out_or_repeats_what_did_not_move(
         token = reply.next_page_token
         if not token:
             break
-        for number, what in changes.pop() if changes else []:
-            moved.add(await happen(catalog, made, number % len(made), what))
+        for number, change in changes.pop() if changes else []:
+            moved.add(await apply(catalog, products, number % len(products), change))
     assert [name for name in seen if name in before and name not in moved] == [n for n in before if n not in moved]
     assert max(Counter(name for name in seen if name not in moved).values(), default=1) == 1
 
 
-async def happen(catalog: Stub, made: list[pb.Product], number: int, what: str) -> str:
-    """Have something happen to a product, or make one; answer its name if it may have moved, or ""."""
-    product = made[number]
-    match what:
+async def apply(catalog: Stub, products: list[pb.Product], number: int, change: str) -> str:
+    """Change a product or create one. Return the product's name if it may have moved, else ""."""
+    product = products[number]
+    match change:
         case "create":
-            made.append(await create(catalog, product.category, product.display_name, product.price))
+            products.append(await create(catalog, product.category, product.display_name, product.price))
             return ""
         case "price":
-            made[number] = await update(catalog, product, price=money(9 - cents(product)))
+            products[number] = await update(catalog, product, price=money(9 - cents(product)))
         case "rename":
-            made[number] = await update(catalog, product, display_name=product.display_name[::-1])
+            products[number] = await update(catalog, product, display_name=product.display_name[::-1])
         case "discontinue":
-            made[number] = await update(catalog, product, discontinued=True)
+            products[number] = await update(catalog, product, discontinued=True)
         case "describe":
-            made[number] = await update(catalog, product, description="It sings.")
+            products[number] = await update(catalog, product, description="It sings.")
             return ""
     return product.name

@@ -1,4 +1,4 @@
-"""What the READMEs of services and contracts tell a reader to type is typed here, at addresses of the test's own."""
+"""Runs the commands in the READMEs of services and contracts, each block at its own loopback address."""
 
 import os
 import zlib
@@ -18,8 +18,8 @@ READMES = [
 
 @pytest.mark.prove
 @pytest.mark.parametrize("block", blocks(*READMES))
-async def test_block_does_what_it_says(block: str, tmp_path: Path) -> None:
-    # The ports stay as they are written; the loopback address is this block's own.
+async def test_block_prints_what_it_promises(block: str, tmp_path: Path) -> None:
+    # Each block keeps the ports of the README, but gets its own loopback address.
     address = f"127.77.{zlib.crc32(str(tmp_path).encode()) % 250}.1"
     listen = {"GRPC_LISTEN": f"{address}:50051", "MANAGEMENT_LISTEN": f"{address}:8081"}
     environment = os.environ | listen | {"PATH": f"{bin_dir()}:{os.environ['PATH']}"}

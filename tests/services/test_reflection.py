@@ -1,4 +1,4 @@
-"""reflection tells of the public services, and of no other."""
+"""reflection shows the public services, and no others."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def process(shared: Callable[[str], Process]) -> Process:
 
 
 async def reflect(process: Process, request: ServerReflectionRequest, version: str = "v1") -> ServerReflectionResponse:
-    """Send one request and answer its reply."""
+    """Send one request and return its reply."""
     async with process.channel() as channel:
         call = channel.stream_stream(
             f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
@@ -42,7 +42,7 @@ async def test_the_public_services_are_listed(process: Process, version: str) ->
 @pytest.mark.parametrize(
     "symbol", ["shop.catalog.v1.CatalogService", "shop.orders.v2.Order", "shop.inventory.v1.InventoryService.GetStock"]
 )
-async def test_a_contract_is_told_with_all_that_it_imports(process: Process, symbol: str) -> None:
+async def test_a_contract_is_returned_with_all_its_imports(process: Process, symbol: str) -> None:
     reply = await reflect(process, ServerReflectionRequest(file_containing_symbol=symbol))
     files = [FileDescriptorProto.FromString(data) for data in reply.file_descriptor_response.file_descriptor_proto]
     assert symbol.startswith(f"{files[0].package}.")
@@ -53,6 +53,6 @@ async def test_a_contract_is_told_with_all_that_it_imports(process: Process, sym
     "symbol",
     ["shop.payments.v1.PaymentsService", "shop.payments.v1.Payment", "shop.nothing.v1.Nobody", "grpc.health.v1.Health"],
 )
-async def test_what_is_not_public_is_not_found(process: Process, symbol: str) -> None:
+async def test_a_symbol_that_is_not_public_is_not_found(process: Process, symbol: str) -> None:
     reply = await reflect(process, ServerReflectionRequest(file_containing_symbol=symbol))
     assert reply.error_response.error_code == 5

@@ -1,4 +1,4 @@
-"""Each service's migrations make the tables that its code speaks of, on every database: neither more nor less."""
+"""Each service's migrations create exactly the tables that its code declares, on every database."""
 
 import importlib
 from pathlib import Path
@@ -23,18 +23,18 @@ async def test_migrations_and_tables_agree(folder: Path, storage: Databases, tmp
     tables: MetaData = importlib.import_module(f"services.{folder.name}.store").metadata
     database = await open_database(storage.url(tmp_path, folder.name), folder / "migrations")
 
-    def difference(connection: Connection) -> list[object]:
-        wanted = MetaData()
+    def compare(connection: Connection) -> list[object]:
+        expected = MetaData()
         for table in tables.tables.values():
-            table.to_metadata(wanted)
-        # Not every service has all of the runtime's tables: one whose writes carry no request_id keeps none of them.
-        made = inspect(connection).get_table_names()
+            table.to_metadata(expected)
+        # Not every service has all tables of the runtime: without writes it needs no table of requests.
+        existing = inspect(connection).get_table_names()
         for table in (requests, inbox, outbox, lease):
-            if table.name in made:
-                table.to_metadata(wanted)
-        return list(compare_metadata(MigrationContext.configure(connection), wanted))
+            if table.name in existing:
+                table.to_metadata(expected)
+        return list(compare_metadata(MigrationContext.configure(connection), expected))
 
     async with database.read() as connection:
-        found = await connection.run_sync(difference)
+        differences = await connection.run_sync(compare)
     await database.close()
-    assert found == []
+    assert differences == []

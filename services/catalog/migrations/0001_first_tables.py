@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first table."""
+    """Create the first table."""
     op.create_table(
         "products",
         sa.Column("id", sa.String(64), primary_key=True),

@@ -1,4 +1,4 @@
-"""Products that are edited, discontinued, searched and sorted; and the requests that were carried out."""
+"""Columns to edit, discontinue, search and sort products; and the table of carried-out requests."""
 
 import unicodedata
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add what code of the revision before neither reads nor writes: it goes on beside it."""
+    """Add columns and a table. Code of the previous revision does not use them and continues to run."""
     sort_name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.add_column("products", sa.Column("discontinued", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("products", sa.Column("revision", sa.Integer, nullable=False, server_default="1"))
@@ -44,5 +44,5 @@ def _fill() -> None:
 
 
 def _folded(text: str) -> str:
-    # What the domain's `folded` did when this was written.
+    # A copy of the domain's `fold`, as it was when this migration was written.
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
