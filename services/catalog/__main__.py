@@ -10,7 +10,7 @@ from services.catalog import messages
 from services.catalog.domain import Product
 from services.catalog.handlers import Catalog
 from services.catalog.servicer import ERRORS, CatalogServicer
-from services.catalog.store import Store
+from services.catalog.store import Store, find_product
 from services.runtime import Runtime, serve
 from services.runtime.storage import IdempotentRequests
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
@@ -25,9 +25,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
         store = Store(connection)
         if await store.is_empty():
             await store.add_products(initial_products())
-    requests = IdempotentRequests(
-        database, lambda connection, product_id: Store(connection).product(product_id), messages.write_product
-    )
+    requests = IdempotentRequests(database, find_product, messages.write_product)
     runtime.delete_expired_requests(database)
     servicer = CatalogServicer(Catalog(database, requests))
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Generic
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.catalog.domain import (
     Edit,
     Product,
@@ -44,28 +42,26 @@ class Catalog(Generic[ReplyT]):
 
     async def create(self, key: RequestKey, product: Product) -> ReplyT:
         """Add a new product. Raises ProductExistsError, RequestIdReusedError."""
-
-        async def change(connection: AsyncConnection) -> Product:
-            store = Store(connection)
-            try:
-                await store.product(product.id)
-            except ProductsNotFoundError:
-                await store.add_products([product])
-                return product
-            raise ProductExistsError(product.id)
-
-        # Exclusive: edits are rare, and an exclusive transaction needs no lock on what it reads.
-        return await self._requests.run(key, change, shared=False)
+        return await self._requests.run(key, lambda connection: _create(Store(connection), product), shared=False)
 
     async def update(self, key: RequestKey, edit: Edit) -> ReplyT:
         """Edit a product. Raises ProductsNotFoundError, EtagMismatchError, RequestIdReusedError."""
+        return await self._requests.run(key, lambda connection: _update(Store(connection), edit), shared=False)
 
-        async def change(connection: AsyncConnection) -> Product:
-            store = Store(connection)
-            before = await store.product(edit.product_id)
-            after = before.edit(edit.etag, edit.changes)
-            if after is not before:
-                await store.update_product(after)
-            return after
 
-        return await self._requests.run(key, change, shared=False)
+# Edits are rare, so they run one at a time (`shared=False`) and lock nothing that they read.
+async def _create(store: Store, product: Product) -> Product:
+    try:
+        await store.product(product.id)
+    except ProductsNotFoundError:
+        await store.add_products([product])
+        return product
+    raise ProductExistsError(product.id)
+
+
+async def _update(store: Store, edit: Edit) -> Product:
+    before = await store.product(edit.product_id)
+    after = before.edit(edit.etag, edit.changes)
+    if after is not before:
+        await store.update_product(after)
+    return after

@@ -98,6 +98,11 @@ class Store:
         await self._connection.execute(update(products).where(products.c.id == product.id).values(_row(product)))
 
 
+async def find_product(connection: AsyncConnection, product_id: str) -> Product:
+    """Return one product. Raises ProductsNotFoundError."""
+    return await Store(connection).product(product_id)
+
+
 def _select(product_filter: ProductFilter) -> Select[Any]:
     query = select(products)
     if not product_filter.show_discontinued:
