@@ -12,11 +12,11 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Not a target of its own: every target that needs Python names it.
-$(VENV): requirements.lock pyproject.toml
+$(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=<path>")'
 	$(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable proto --editable services --editable .
 	$(BIN)/python tools/googleapis.py
 	$(BIN)/python tools/validate_proto.py
 	@touch $@
@@ -74,9 +74,10 @@ breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<a
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
 	@$(BIN)/python -m bench.orders
 
-lock: ## Pin the dependencies of pyproject.toml anew, by hash (needs uv)
+lock: ## Pin the dependencies of the three distributions, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
-	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	  --no-emit-package grpc-mesh-contracts --custom-compile-command "make lock" --output-file requirements.lock \
+	  pyproject.toml services/pyproject.toml proto/pyproject.toml
 
 clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
