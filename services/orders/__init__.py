@@ -1,1 +1,1 @@
-"""The orders context: what customers bought, and how far each order has come."""
+"""The orders context: what customers bought, and the state of each order."""

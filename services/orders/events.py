@@ -1,11 +1,11 @@
-"""What orders tells others: an event for each change of an order's state, in the transaction of the change."""
+"""The events of orders: one for each change of an order's state, in the transaction of the change."""
 
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import Order, State
-from services.orders.messages import write_order
+from services.orders.v1.messages import write_order
 from services.runtime.events import Outbox
 from shop.orders.v1 import events_pb2 as pb
 
@@ -17,17 +17,17 @@ EVENTS = {
     State.REJECTED: pb.OrderRejected,
     State.CANCELLED: pb.OrderCancelled,
 }
-"""The state that an order has come to → what is told of it; other states are passed through in silence."""
+"""The new state of an order → the event to publish. Other states have no event."""
 
 
 @dataclass(frozen=True, slots=True)
-class Announcer:
-    """Tells of orders through the outbox."""
+class EventPublisher:
+    """Publishes events about orders through the outbox."""
 
     outbox: Outbox
 
-    async def __call__(self, connection: AsyncConnection, order: Order) -> None:
-        """Tell that the order has come to the state that it is in."""
+    async def publish(self, connection: AsyncConnection, order: Order) -> None:
+        """Add the event of the order's state to the outbox, if the state has one."""
         if (event := EVENTS.get(order.state)) is not None:
             await self.outbox.add(
                 connection,

@@ -1,4 +1,4 @@
-"""What the service does for each call: place, answer, watch, cancel, resume."""
+"""The use cases of orders: place, get, list, watch, cancel, resume."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -9,181 +9,184 @@ from functools import partial
 from typing import Protocol
 
 from services.orders.domain import (
-    SHOP,
+    INTERNAL,
     Caller,
     Cart,
     Destination,
     Order,
-    OrderNotFoundError,
+    OrderFilter,
+    OrderLine,
     Product,
-    TakenOverError,
-    Wanted,
-    Wish,
-    priced,
-    within_limit,
+    check_total,
+    price_lines,
 )
-from services.orders.news import Follower, News
+from services.orders.errors import OrderNotFoundError, TakenOverError
 from services.orders.saga import Saga
-from services.orders.store import Announce, Store
+from services.orders.store import PublishEvent, Store
+from services.orders.updates import OrderUpdates, Subscription
 from services.runtime import Background
-from services.runtime.rpc import before_deadline, request_key
-from services.runtime.rpc.requests import IdentifiedRequest
-from services.runtime.storage import Database, find_request, run_once
+from services.runtime.rpc import before_deadline
+from services.runtime.storage import Database, RequestKey, find_request, run_once
 
-# So long a call waits for its order's end, if its own deadline does not come first. With what comes before, that is
-# less than a stopping process gives the calls under way: each gets its answer.
-MOST_SECONDS = 8.0
+# How long a call waits for its order to end, if its deadline is not earlier. Together with what comes before, this is
+# less than a stopping process grants to open calls, so each call gets its reply.
+MAX_WAIT_SECONDS = 8.0
 
 Change = Callable[[Store], Awaitable[Order]]
-Carry = Callable[[Order], Awaitable[Order]]
+RunSaga = Callable[[Order], Awaitable[Order]]
 
 
 class Catalog(Protocol):
-    """What orders asks of the catalog."""
+    """The calls to the catalog."""
 
-    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
-        """Answer the products of `wishes`, one for one. Raises UnknownProductsError, CatalogUnavailableError."""
+    async def get_products(self, lines: Sequence[OrderLine]) -> Sequence[Product]:
+        """Return the product of each line. Raises UnknownProductsError, CatalogUnavailableError."""
 
 
-class Tariff(Protocol):
-    """What orders asks of shipping before there is an order."""
+class ShippingQuotes(Protocol):
+    """The calls to shipping before an order exists."""
 
     async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
-        """Answer what shipping costs, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
+        """Return the price of shipping, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Places orders, finds them again, and cancels them."""
+    """The use cases of orders. Each method owns its transaction.
+
+    `place`, `cancel` and `resume` run the saga in the background. They return the order when it has ended, or as it is
+    when a callee fails, the caller's deadline is near, or MAX_WAIT_SECONDS have passed.
+    """
 
     database: Database
     catalog: Catalog
-    tariff: Tariff
+    shipping_quotes: ShippingQuotes
     saga: Saga
     background: Background
-    announce: Announce
-    news: News
+    publish_event: PublishEvent
+    updates: OrderUpdates
 
-    async def place(self, request: IdentifiedRequest, cart: Cart) -> Order:
-        """Make the order that `request` asks for, unless that was made before; answer it at its end, or in time.
+    async def place(self, key: RequestKey, cart: Cart) -> Order:
+        """Place an order, once for equal requests.
 
         Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, RegionNotServedError,
-        CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; nothing is stored then.
+        CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; then nothing is stored.
         """
         async with self.database.read() as connection:
-            known = await find_request(connection, request_key(request))
-        if known is None:
-            order = await self._order(cart)
-            known = await self._begin(request, lambda store: store.add(order, self.announce), self.saga.place)
-        return await self._settled(known)
+            order_id = await find_request(connection, key)
+        if order_id is None:
+            order = await self._create_order(cart)
+            order_id = await self._start(key, lambda store: store.add(order, self.publish_event), self.saga.place)
+        return await self._wait_until_idle(order_id)
 
-    async def order(self, order_id: str, caller: Caller = SHOP) -> Order:
-        """Answer one order. Raises OrderNotFoundError, for another customer's too: nobody learns that it is there."""
+    async def get(self, order_id: str, caller: Caller = INTERNAL) -> Order:
+        """Return one order. Raises OrderNotFoundError, also if it belongs to another customer."""
         async with self.database.read() as connection:
-            order = await Store(connection).order(order_id)
-        if not caller.sees(order.customer):
+            order = await Store(connection).get(order_id)
+        if not caller.can_see(order.customer):
             raise OrderNotFoundError(order_id)
         return order
 
-    async def orders_after(self, after: str, wanted: Wanted, limit: int) -> Sequence[Order]:
-        """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
+    async def list(self, order_filter: OrderFilter, after: str, limit: int) -> Sequence[Order]:
+        """Return up to `limit` orders that match the filter, newest first, starting after the order `after`."""
         async with self.database.read() as connection:
-            return await Store(connection).orders_after(after, wanted, limit)
+            return await Store(connection).list(order_filter, after, limit)
 
-    async def watch(self, order_id: str, caller: Caller = SHOP) -> AsyncIterator[Order]:
-        """Answer the order as it is, and then its newest revision each time it has moved, until it has ended.
+    async def watch(self, order_id: str, caller: Caller = INTERNAL) -> AsyncIterator[Order]:
+        """Yield the order as it is, then its latest revision each time it changes, until it has ended.
 
         Raises OrderNotFoundError.
         """
-        with self.news.follow(order_id) as follower:
-            follower.tell(await self.order(order_id, caller))
+        with self.updates.subscribe(order_id) as subscription:
+            subscription.publish(await self.get(order_id, caller))
             while True:
-                order = await follower.moved()
+                order = await subscription.next()
                 yield order
                 if order.has_ended:
                     return
 
-    async def cancel(self, request: IdentifiedRequest, order_id: str, caller: Caller = SHOP) -> Order:
-        """Undo a confirmed order, as `request` asks for; answer it at its end, or in time.
+    async def cancel(self, key: RequestKey, order_id: str, caller: Caller = INTERNAL) -> Order:
+        """Cancel a confirmed order, once for equal requests.
 
-        Raises OrderNotFoundError, OrderStateError or RequestIdReusedError; nothing is changed then.
+        Raises OrderNotFoundError, OrderStateError or RequestIdReusedError; then nothing is changed.
         """
-        await self.order(order_id, caller)
-        change = partial(_changed, order_id, lambda order: order.cancelling(datetime.now(UTC)))
-        # Whoever else is at it does the same: its calls are made once, and its end is written once.
-        return await self._settled(await self._begin(request, change, self.saga.cancel))
+        await self.get(order_id, caller)
+        change = partial(_change_order, order_id, lambda order: order.cancelling(datetime.now(UTC)))
+        # Several processes may cancel the order at once: the callees see each call once, and the log has one end.
+        return await self._wait_until_idle(await self._start(key, change, self.saga.cancel))
 
-    async def resume(self, request: IdentifiedRequest, order_id: str) -> Order:
-        """Carry a parked order on, as `request` asks for; answer it at its end, or in time.
+    async def resume(self, key: RequestKey, order_id: str) -> Order:
+        """Resume a parked order, once for equal requests.
 
-        Raises OrderNotFoundError, OrderNotParkedError or RequestIdReusedError; nothing is changed then.
+        Raises OrderNotFoundError, OrderNotParkedError or RequestIdReusedError; then nothing is changed.
         """
-        change = partial(_changed, order_id, lambda order: order.resumed())
-        return await self._settled(await self._begin(request, change, self.saga.carry_on))
+        change = partial(_change_order, order_id, lambda order: order.resumed())
+        return await self._wait_until_idle(await self._start(key, change, self.saga.finish))
 
-    async def _order(self, cart: Cart) -> Order:
-        items, currency = priced(cart.wishes, await self.catalog.products(cart.wishes))
-        to = cart.destination
-        shipping_cents = 0 if to is None else await self.tariff.quote(to, cart.pieces, currency)
+    async def _create_order(self, cart: Cart) -> Order:
+        items, currency = price_lines(cart.lines, await self.catalog.get_products(cart.lines))
+        shipping_cents = 0
+        if cart.destination is not None:
+            shipping_cents = await self.shipping_quotes.quote(cart.destination, cart.pieces, currency)
         now = datetime.now(UTC)
-        return within_limit(
-            Order(
-                id=str(uuid.uuid4()),
-                customer=cart.customer,
-                items=items,
-                currency=currency,
-                payment_token=cart.payment_token,
-                create_time=now,
-                update_time=now,
-                destination=to,
-                shipping_cents=shipping_cents,
-            )
+        order = Order(
+            id=str(uuid.uuid4()),
+            customer=cart.customer,
+            items=items,
+            currency=currency,
+            payment_token=cart.payment_token,
+            create_time=now,
+            update_time=now,
+            destination=cart.destination,
+            shipping_cents=shipping_cents,
         )
+        check_total(order)
+        return order
 
-    async def _begin(self, request: IdentifiedRequest, change: Change, carry: Carry) -> str:
-        """Make a change, once for equal requests, and begin to carry the order on; answer its id.
+    async def _start(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
+        """Store a change, once for equal requests, and start the saga. Return the order's id.
 
-        From the change on the order is the shop's: its caller may go, it is carried on.
+        If the caller leaves meanwhile, both still happen.
         """
-        return await self.background.run_to_completion(self._once(request, change, carry))
+        return await self.background.run_to_completion(self._change_once(key, change, run_saga))
 
-    async def _once(self, request: IdentifiedRequest, change: Change, carry: Carry) -> str:
+    async def _change_once(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
         changed: list[Order] = []
 
-        async def change_now() -> Order:
+        async def run_change() -> Order:
             changed.append(await change(store))
             return changed[0]
 
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
-            order = await run_once(connection, request_key(request), change_now, store.order)
-        # The same request, sent twice at once, changes nothing: the other call is at it.
-        for begun in changed:
-            self.news.tell(begun)
-            if not begun.has_ended:
-                self.background.start(_until_taken_over(carry, begun))
+            order = await run_once(connection, key, run_change, store.get)
+        # An equal request changes nothing: the saga runs already.
+        for started in changed:
+            self.updates.publish(started)
+            if not started.has_ended:
+                self.background.start(_run_until_taken_over(run_saga, started))
         return order.id
 
-    async def _settled(self, order_id: str) -> Order:
-        """Answer the order as soon as nobody is at it any more, in whatever process; as it is when time is up."""
-        with self.news.follow(order_id) as follower:
-            order = await self.order(order_id)
-            follower.tell(order)
-            await before_deadline(_rest(follower), MOST_SECONDS)
-            return follower.newest or order
+    async def _wait_until_idle(self, order_id: str) -> Order:
+        """Return the order when no process works on it any more, or as it is when the time is up."""
+        with self.updates.subscribe(order_id) as subscription:
+            order = await self.get(order_id)
+            subscription.publish(order)
+            await before_deadline(_next_idle(subscription), MAX_WAIT_SECONDS)
+            return subscription.latest or order
 
 
-async def _rest(follower: Follower) -> None:
-    while not (await follower.moved()).is_at_rest:
+async def _next_idle(subscription: Subscription) -> None:
+    while not (await subscription.next()).is_idle:
         pass
 
 
-async def _until_taken_over(carry: Carry, order: Order) -> None:
+async def _run_until_taken_over(run_saga: RunSaga, order: Order) -> None:
     with suppress(TakenOverError):
-        await carry(order)
+        await run_saga(order)
 
 
-async def _changed(order_id: str, change: Callable[[Order], Order], store: Store) -> Order:
-    before = await store.order(order_id, lock=True)
+async def _change_order(order_id: str, change: Callable[[Order], Order], store: Store) -> Order:
+    before = await store.get(order_id, lock=True)
     after = change(before)
-    return after if after is before else await store.put(after)
+    return after if after is before else await store.update(after)

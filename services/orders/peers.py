@@ -1,28 +1,29 @@
-"""The services that orders calls, in the terms of its own domain: requests out, refusals and failures back."""
+"""Clients of the services that orders calls. They translate to and from the domain, and map failures to exceptions."""
+
+from collections.abc import Sequence
 
 import grpc
 import grpc.aio
 from google.rpc import error_details_pb2
 
-from services.orders.domain import (
-    Destination,
-    Order,
-    Product,
-    Reason,
+from services.orders.domain import Destination, Order, OrderLine, Product
+from services.orders.errors import (
+    CatalogUnavailableError,
+    PeerFailedError,
     RegionNotServedError,
-    Rejection,
+    ShippingUnavailableError,
+    StepRefusedError,
     UnknownProductsError,
-    Wish,
 )
-from services.orders.saga import PeerFailedError, RefusedError
+from services.orders.progress import Rejection, RejectionReason
 from services.runtime.rpc import from_cents, read_details, to_cents
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
 
-# With these a callee says that a call cannot be carried out, however often it is sent.
-DEFINITE = frozenset(
+# A callee that returns one of these cannot carry out the call, however often it is sent.
+PERMANENT_CODES = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.NOT_FOUND,
@@ -31,24 +32,10 @@ DEFINITE = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
     }
 )
-# Why the catalog does not tell the prices, other than by failing.
+# The catalog's reasons for a product that cannot be ordered.
 NOT_FOR_SALE = frozenset({"PRODUCT_NOT_FOUND", "PRODUCT_DISCONTINUED"})
-# Why shipping books nothing, other than by failing.
+# Shipping's business reasons for not booking a shipment.
 SHIPPING_REFUSALS = frozenset({"REGION_NOT_SERVED", "ADDRESS_UNDELIVERABLE", "PRICE_CHANGED"})
-
-
-class CatalogUnavailableError(Exception):
-    """The catalog did not tell the prices."""
-
-    def __init__(self) -> None:
-        super().__init__("the catalog did not tell the prices; nothing was ordered")
-
-
-class ShippingUnavailableError(Exception):
-    """Shipping did not tell what it costs."""
-
-    def __init__(self) -> None:
-        super().__init__("shipping did not tell what it costs; nothing was ordered")
 
 
 class Catalog:
@@ -57,31 +44,31 @@ class Catalog:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
-    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
-        """Answer the products of `wishes`, one for one. Raises UnknownProductsError, CatalogUnavailableError."""
-        names = [f"products/{wish.product}" for wish in wishes]
+    async def get_products(self, lines: Sequence[OrderLine]) -> Sequence[Product]:
+        """Return the product of each line. Raises UnknownProductsError, CatalogUnavailableError."""
+        names = [f"products/{line.product}" for line in lines]
         try:
             reply = await self._stub.BatchGetProducts(catalog_pb2.BatchGetProductsRequest(names=names))
         except grpc.aio.AioRpcError as error:
             info = _info(error)
             if info.reason not in NOT_FOR_SALE:
                 raise CatalogUnavailableError from error
-            refused = info.metadata["products"].split(",")
-            raise UnknownProductsError([place for place, name in enumerate(names) if name in refused]) from error
+            unknown = info.metadata["products"].split(",")
+            raise UnknownProductsError([index for index, name in enumerate(names) if name in unknown]) from error
         return [
-            Product(wish.product, product.display_name, to_cents(product.price), product.price.currency_code)
-            for wish, product in zip(wishes, reply.products, strict=True)
+            Product(line.product, product.display_name, to_cents(product.price), product.price.currency_code)
+            for line, product in zip(lines, reply.products, strict=True)
         ]
 
 
 class Inventory:
-    """shop.inventory.v1.InventoryService, as the saga's Stock."""
+    """shop.inventory.v1.InventoryService, for the saga."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = inventory_pb2_grpc.InventoryServiceStub(channel)
 
     async def reserve(self, order: Order) -> str:
-        """Hold the items back and answer the reservation. Raises RefusedError, PeerFailedError."""
+        """Reserve the items and return the reservation's name. Raises StepRefusedError, PeerFailedError."""
         request = inventory_pb2.ReserveStockRequest(
             request_id=order.request_id("reserve"),
             lines=[
@@ -94,12 +81,12 @@ class Inventory:
             reply = await self._stub.ReserveStock(request)
         except grpc.aio.AioRpcError as error:
             if _info(error).reason == "INSUFFICIENT_STOCK":
-                raise RefusedError(Rejection(Reason.INSUFFICIENT_STOCK, error.details() or "")) from error
+                raise StepRefusedError(Rejection(RejectionReason.INSUFFICIENT_STOCK, error.details() or "")) from error
             raise _failure("inventory", error) from error
         return reply.reservation.name
 
     async def commit(self, order: Order, reservation: str) -> None:
-        """Sell what is held. Raises PeerFailedError."""
+        """Sell the reserved stock. Raises PeerFailedError."""
         request_id = order.request_id("commit")
         request = inventory_pb2.CommitReservationRequest(request_id=request_id, name=reservation)
         try:
@@ -108,7 +95,7 @@ class Inventory:
             raise _failure("inventory", error) from error
 
     async def release(self, order: Order, reservation: str) -> bool:
-        """Give back what is held; False if it is sold already. Raises PeerFailedError."""
+        """Release the reserved stock. Returns False if it is sold already. Raises PeerFailedError."""
         request_id = order.request_id("release")
         request = inventory_pb2.ReleaseReservationRequest(request_id=request_id, name=reservation)
         try:
@@ -119,8 +106,8 @@ class Inventory:
             raise _failure("inventory", error) from error
         return True
 
-    async def take_back(self, order: Order, reservation: str) -> None:
-        """Take back what is sold. Raises PeerFailedError."""
+    async def return_stock(self, order: Order, reservation: str) -> None:
+        """Return the sold stock. Raises PeerFailedError."""
         request_id = order.request_id("return")
         request = inventory_pb2.ReturnReservationRequest(request_id=request_id, name=reservation)
         try:
@@ -130,13 +117,13 @@ class Inventory:
 
 
 class Payments:
-    """shop.payments.v1.PaymentsService, as the saga's Payments."""
+    """shop.payments.v1.PaymentsService, for the saga."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = payments_pb2_grpc.PaymentsServiceStub(channel)
 
     async def authorize(self, order: Order) -> str:
-        """Set the total aside and answer the payment. Raises RefusedError, PeerFailedError."""
+        """Authorize the total and return the payment's name. Raises StepRefusedError, PeerFailedError."""
         request = payments_pb2.AuthorizePaymentRequest(
             request_id=order.request_id("authorize"),
             amount=from_cents(order.total_cents, order.currency),
@@ -147,12 +134,12 @@ class Payments:
             reply = await self._stub.AuthorizePayment(request)
         except grpc.aio.AioRpcError as error:
             if _info(error).reason == "PAYMENT_DECLINED":
-                raise RefusedError(Rejection(Reason.PAYMENT_DECLINED, error.details() or "")) from error
+                raise StepRefusedError(Rejection(RejectionReason.PAYMENT_DECLINED, error.details() or "")) from error
             raise _failure("payments", error) from error
         return reply.payment.name
 
     async def capture(self, order: Order, payment: str) -> None:
-        """Collect the money that was set aside. Raises PeerFailedError."""
+        """Capture the authorized money. Raises PeerFailedError."""
         request = payments_pb2.CapturePaymentRequest(request_id=order.request_id("capture"), name=payment)
         try:
             await self._stub.CapturePayment(request)
@@ -160,7 +147,7 @@ class Payments:
             raise _failure("payments", error) from error
 
     async def void(self, order: Order, payment: str) -> bool:
-        """Let the money go; False if it is collected already. Raises PeerFailedError."""
+        """Void the authorization. Returns False if the money is captured already. Raises PeerFailedError."""
         request = payments_pb2.VoidPaymentRequest(request_id=order.request_id("void"), name=payment)
         try:
             await self._stub.VoidPayment(request)
@@ -171,7 +158,7 @@ class Payments:
         return True
 
     async def refund(self, order: Order, payment: str) -> None:
-        """Pay the collected money back. Raises PeerFailedError."""
+        """Refund the captured money. Raises PeerFailedError."""
         request = payments_pb2.RefundPaymentRequest(request_id=order.request_id("refund"), name=payment)
         try:
             await self._stub.RefundPayment(request)
@@ -180,13 +167,13 @@ class Payments:
 
 
 class Shipping:
-    """shop.shipping.v1.ShippingService, as the saga's Shipping and the handlers' Tariff."""
+    """shop.shipping.v1.ShippingService, for the saga, and for the handlers' quotes."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = shipping_pb2_grpc.ShippingServiceStub(channel)
 
     async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
-        """Answer what shipping costs, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
+        """Return the price of shipping, in cents. Raises RegionNotServedError, ShippingUnavailableError."""
         request = shipping_pb2.QuoteShippingRequest(
             region_code=destination.region_code, pieces=pieces, currency_code=currency
         )
@@ -199,8 +186,8 @@ class Shipping:
         return to_cents(reply.quote.price)
 
     async def book(self, order: Order) -> str:
-        """Book the order's shipment and answer it. Raises RefusedError, PeerFailedError."""
-        assert order.destination is not None  # noqa: S101  # for mypy: the saga books for no other order
+        """Book the order's shipment and return its name. Raises StepRefusedError, PeerFailedError."""
+        assert order.destination is not None  # noqa: S101  # for mypy: the saga books only then
         request = shipping_pb2.BookShipmentRequest(
             request_id=order.request_id("book"),
             destination=shipping_pb2.Address(
@@ -218,12 +205,12 @@ class Shipping:
             reply = await self._stub.BookShipment(request)
         except grpc.aio.AioRpcError as error:
             if _info(error).reason in SHIPPING_REFUSALS:
-                raise RefusedError(Rejection(Reason.SHIPPING_REFUSED, error.details() or "")) from error
+                raise StepRefusedError(Rejection(RejectionReason.SHIPPING_REFUSED, error.details() or "")) from error
             raise _failure("shipping", error) from error
         return reply.shipment.name
 
     async def cancel(self, order: Order, shipment: str) -> None:
-        """Take the booking back. Raises PeerFailedError."""
+        """Cancel the shipment. Raises PeerFailedError."""
         request = shipping_pb2.CancelShipmentRequest(request_id=order.request_id("cancel"), name=shipment)
         try:
             await self._stub.CancelShipment(request)
@@ -238,6 +225,6 @@ def _info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
 
 
 def _failure(service: str, error: grpc.aio.AioRpcError) -> PeerFailedError:
-    # What the mesh answers in the callee's place has no ErrorInfo of the callee's, and says nothing about later.
-    refused = error.code() in DEFINITE and _info(error).domain == f"{service}.shop.example"
-    return PeerFailedError(f"{service} failed: {error.code().name}", refused=refused)
+    # An error from the mesh lacks the callee's ErrorInfo. It says nothing about a later attempt.
+    permanent = error.code() in PERMANENT_CODES and _info(error).domain == f"{service}.shop.example"
+    return PeerFailedError(f"{service} failed: {error.code().name}", permanent=permanent)

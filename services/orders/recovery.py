@@ -1,79 +1,80 @@
-"""Recovery: unfinished orders that nobody is at any more are carried on, whatever has ended their carrying."""
+"""Recovery: it finishes orders that no process works on any more."""
 
 import asyncio
 import logging
 from time import monotonic
 
-from services.orders.domain import TakenOverError
+from services.orders.errors import TakenOverError
 from services.orders.saga import Saga
-from services.orders.store import Store, Unfinished
+from services.orders.store import Store, UnfinishedOrder
 from services.runtime.storage import Database
 
-# So many unfinished orders are looked up at once, so many are carried on in a pass, and so many at once.
-PAGE = 500
-MOST = 200
-ABREAST = 8
+# The number of unfinished orders that one query reads.
+PAGE_SIZE = 500
+MAX_ORDERS_PER_PASS = 200
+MAX_CONCURRENT_ORDERS = 8
 
 logger = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Carries on unfinished orders that nobody is at any more: their process has ended, or a callee failed.
+    """Finishes unfinished orders whose process has died, or whose undoing has failed. Parked orders are left alone.
 
-    What pending ones took is given back, those to be cancelled are cancelled. Parked ones are left alone.
-
-    An order that has not moved for `still_seconds` since a pass saw it first counts as such. Should its process be at
-    it after all, just slowly, then its next entry in the log is refused (TakenOverError), and it leaves the order
-    alone.
+    An order is due when it has stayed at one revision for `idle_seconds` since a pass first saw it there. If its
+    process is only slow, that process's next log entry fails (TakenOverError), and it leaves the order alone.
     """
 
-    def __init__(self, database: Database, saga: Saga, still_seconds: float) -> None:
+    def __init__(self, database: Database, saga: Saga, idle_seconds: float) -> None:
         self._database = database
         self._saga = saga
-        self._still_seconds = still_seconds
+        self._idle_seconds = idle_seconds
         self._seen: dict[str, tuple[int, float]] = {}
+        """Order id → the revision at which a pass first saw it, and when."""
 
     async def run(self) -> None:
-        """Make one pass over the unfinished orders: carry on those that have not moved, the eldest first."""
-        unfinished = await self._unfinished()
+        """Run one pass: finish the unfinished orders that are due, the oldest first."""
+        unfinished = await self._list_unfinished()
         now = monotonic()
         before = self._seen
         self._seen = {
-            order.id: before[order.id] if self._is_at(before, order) else (order.revision, now) for order in unfinished
+            order.id: before[order.id] if self._is_unchanged(before, order) else (order.revision, now)
+            for order in unfinished
         }
-        unmoved = [
+        due = [
             order
             for order in unfinished
-            if self._is_at(before, order) and now - before[order.id][1] >= self._still_seconds
+            if self._is_unchanged(before, order) and now - before[order.id][1] >= self._idle_seconds
         ]
-        unmoved.sort(key=lambda order: order.create_time)
-        # Those behind MOST have their turn in the next pass, in which these are not due again.
-        for at in range(0, min(len(unmoved), MOST), ABREAST):
-            await asyncio.gather(*map(self._carry_on, unmoved[at : min(at + ABREAST, MOST)]))
+        due.sort(key=lambda order: order.create_time)
+        # The next pass finishes those above the maximum: the orders of this pass are not due again by then.
+        due = due[:MAX_ORDERS_PER_PASS]
+        for start in range(0, len(due), MAX_CONCURRENT_ORDERS):
+            await asyncio.gather(*map(self._finish, due[start:][:MAX_CONCURRENT_ORDERS]))
 
     @staticmethod
-    def _is_at(seen: dict[str, tuple[int, float]], order: Unfinished) -> bool:
+    def _is_unchanged(seen: dict[str, tuple[int, float]], order: UnfinishedOrder) -> bool:
         return order.id in seen and seen[order.id][0] == order.revision
 
-    async def _unfinished(self) -> list[Unfinished]:
-        found: list[Unfinished] = []
+    async def _list_unfinished(self) -> list[UnfinishedOrder]:
+        unfinished: list[UnfinishedOrder] = []
         while True:
             async with self._database.read() as connection:
-                page = await Store(connection).unfinished(found[-1].id if found else "", PAGE)
-            found += page
-            if len(page) < PAGE:
-                return found
+                page = await Store(connection).list_unfinished(unfinished[-1].id if unfinished else "", PAGE_SIZE)
+            unfinished += page
+            if len(page) < PAGE_SIZE:
+                return unfinished
 
-    async def _carry_on(self, seen: Unfinished) -> None:
-        # Whatever comes of it, it is not tried again before it has been left alone for as long once more.
+    async def _finish(self, seen: UnfinishedOrder) -> None:
+        # Successful or not, the order is due again only after another `idle_seconds`.
         self._seen[seen.id] = seen.revision, monotonic()
         try:
             async with self._database.read() as connection:
-                order = await Store(connection).order(seen.id)
-            if order.revision == seen.revision:
-                self._seen[order.id] = (await self._saga.carry_on(order)).revision, monotonic()
+                order = await Store(connection).get(seen.id)
+            if order.progress.revision == seen.revision:
+                order = await self._saga.finish(order)
+                self._seen[order.id] = order.progress.revision, monotonic()
         except TakenOverError:
             pass
         except Exception:
-            # One order's fault must not keep the others from their end.
-            logger.exception("order not recovered", extra={"order": seen.id})
+            # The fault of one order must not stop the recovery of the others.
+            logger.exception("recovery of an order failed", extra={"order": seen.id})

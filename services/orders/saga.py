@@ -1,7 +1,7 @@
-"""The placing of an order: step by step forward, or back to where nothing is held. And the undoing of a placed one.
+"""The saga of an order: the steps that place it, their compensation, and the cancellation of a confirmed order.
 
-Every step is in the log before it is begun, and its call carries a request id derived from the order. So whoever finds
-an unfinished order can send its calls again without doing anything twice.
+Each step is in the log before it starts, and its call carries a request id derived from the order. So recovery can send
+the calls of an unfinished order again, and nothing happens twice.
 """
 
 import logging
@@ -10,173 +10,160 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from services.orders.domain import Call, Order, Reason, Rejection, State, Step
+from services.orders.domain import Order, State
+from services.orders.errors import PeerFailedError, StepRefusedError
+from services.orders.progress import Call, Rejection, RejectionReason, SagaProgress, Step
 
 logger = logging.getLogger(__name__)
 
-# Why an order is given up whose process ended in the middle of its placing.
-INTERRUPTED = Rejection(Reason.DEPENDENCY_FAILED, "the placing of the order was interrupted")
+# The rejection of an order whose process died while it placed the order.
+INTERRUPTED = Rejection(RejectionReason.DEPENDENCY_FAILED, "placing the order was interrupted")
+
+ReplyT = TypeVar("ReplyT")
 
 
-class RefusedError(Exception):
-    """A callee refused a step for a reason of its business, and took nothing."""
+class Log(Protocol):
+    """Where orders are stored."""
 
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.message)
-        self.rejection = rejection
-
-
-class PeerFailedError(Exception):
-    """A callee did not answer, or not as its contract says: whether the step happened is not known.
-
-    If it was `refused`, the callee itself said that the call cannot be carried out, now or later: sent for the first
-    time, it took nothing.
-    """
-
-    def __init__(self, text: str, *, refused: bool = False) -> None:
-        super().__init__(text)
-        self.refused = refused
+    async def advance(self, order: Order) -> Order:
+        """Store `order` and return it at its new revision. Raises TakenOverError if it is not the newest revision."""
 
 
-class StuckError(Exception):
-    """A call without which an order cannot be undone has failed."""
+class Inventory(Protocol):
+    """The saga's calls to inventory. Each may raise PeerFailedError."""
+
+    async def reserve(self, order: Order) -> str:
+        """Reserve the items and return the reservation's name. Raises StepRefusedError."""
+
+    async def commit(self, order: Order, reservation: str) -> None:
+        """Sell the reserved stock."""
+
+    async def release(self, order: Order, reservation: str) -> bool:
+        """Release the reserved stock. Returns False and changes nothing if it is sold already."""
+
+    async def return_stock(self, order: Order, reservation: str) -> None:
+        """Return the sold stock."""
+
+
+class Payments(Protocol):
+    """The saga's calls to payments. Each may raise PeerFailedError."""
+
+    async def authorize(self, order: Order) -> str:
+        """Authorize the total and return the payment's name. Raises StepRefusedError."""
+
+    async def capture(self, order: Order, payment: str) -> None:
+        """Capture the authorized money."""
+
+    async def void(self, order: Order, payment: str) -> bool:
+        """Void the authorization. Returns False and changes nothing if the money is captured already."""
+
+    async def refund(self, order: Order, payment: str) -> None:
+        """Refund the captured money."""
+
+
+class Shipping(Protocol):
+    """The saga's calls to shipping. Each may raise PeerFailedError."""
+
+    async def book(self, order: Order) -> str:
+        """Book the shipment at the order's shipping price and return its name. Raises StepRefusedError."""
+
+    async def cancel(self, order: Order, shipment: str) -> None:
+        """Cancel the shipment."""
+
+
+class UndoFailedError(Exception):
+    """A call that undoes an order has failed."""
 
     def __init__(self, call: Call, failure: PeerFailedError) -> None:
         super().__init__(str(failure))
         self.call = call
-        self.refused = failure.refused
-
-
-Answer = TypeVar("Answer")
-
-
-class Log(Protocol):
-    """Where orders are kept."""
-
-    async def advance(self, order: Order) -> Order:
-        """Store `order` in place of the revision it was made from. Raises TakenOverError if that is not the newest."""
-
-
-class Stock(Protocol):
-    """What the saga asks of inventory. Every method may raise PeerFailedError."""
-
-    async def reserve(self, order: Order) -> str:
-        """Hold the items back and answer the reservation. Raises RefusedError."""
-
-    async def commit(self, order: Order, reservation: str) -> None:
-        """Sell what is held."""
-
-    async def release(self, order: Order, reservation: str) -> bool:
-        """Give back what is held; False, changing nothing, if it is sold already."""
-
-    async def take_back(self, order: Order, reservation: str) -> None:
-        """Take back what is sold."""
-
-
-class Payments(Protocol):
-    """What the saga asks of payments. Every method may raise PeerFailedError."""
-
-    async def authorize(self, order: Order) -> str:
-        """Set the total aside and answer the payment. Raises RefusedError."""
-
-    async def capture(self, order: Order, payment: str) -> None:
-        """Collect the money that was set aside."""
-
-    async def void(self, order: Order, payment: str) -> bool:
-        """Let the money go; False, changing nothing, if it is collected already."""
-
-    async def refund(self, order: Order, payment: str) -> None:
-        """Pay the collected money back."""
-
-
-class Shipping(Protocol):
-    """What the saga asks of shipping. Every method may raise PeerFailedError."""
-
-    async def book(self, order: Order) -> str:
-        """Book the shipment at the price that the order has, and answer it. Raises RefusedError."""
-
-    async def cancel(self, order: Order, shipment: str) -> None:
-        """Take the booking back."""
+        self.permanent = failure.permanent
 
 
 @dataclass(frozen=True, slots=True)
 class Saga:
-    """Carries orders to an end, with the callees' help."""
+    """Advances orders until they end. Each method raises TakenOverError if another process has advanced the order."""
 
     log: Log
-    stock: Stock
+    inventory: Inventory
     payments: Payments
     shipping: Shipping
 
     async def place(self, order: Order) -> Order:
-        """Carry a new order forward, as it was stored; answer as `give_back` does. Raises TakenOverError."""
+        """Run the steps of a new order, as it was stored. Return it CONFIRMED, or as `compensate` does."""
         try:
-            reservation = await self.stock.reserve(order)
-            order = await self.log.advance(order.reserved(reservation))
+            reservation = await self.inventory.reserve(order)
+            order = await self._advance(order, order.progress.reserved(reservation))
             payment = await self.payments.authorize(order)
-            order = await self.log.advance(order.authorized(payment))
-            if order.destination is not None:
-                order = await self.log.advance(order.booked(await self.shipping.book(order)))
+            order = await self._advance(order, order.progress.authorized(payment, is_shipped=order.is_shipped))
+            if order.is_shipped:
+                shipment = await self.shipping.book(order)
+                order = await self._advance(order, order.progress.booked(shipment))
             await self.payments.capture(order, payment)
-            order = await self.log.advance(order.captured())
-            await self.stock.commit(order, reservation)
+            order = await self._advance(order, order.progress.captured())
+            await self.inventory.commit(order, reservation)
             return await self._end(order.confirmed(datetime.now(UTC)))
-        except RefusedError as refusal:
-            order = order.refused(refusal.rejection)
+        except StepRefusedError as refusal:
+            progress = order.progress.refused(refusal.rejection)
         except PeerFailedError as failure:
-            rejection = Rejection(Reason.DEPENDENCY_FAILED, str(failure))
-            order = order.refused(rejection) if failure.refused else order.given_up(rejection)
-        return await self.give_back(order)
+            rejection = Rejection(RejectionReason.DEPENDENCY_FAILED, str(failure))
+            # A permanent failure of the first call means that the step had no effect.
+            undo = order.progress.refused if failure.permanent else order.progress.compensating
+            progress = undo(rejection)
+        return await self.compensate(order.with_progress(progress))
 
-    async def give_back(self, order: Order) -> Order:
-        """Undo whatever an unfinished order may have taken. Raises TakenOverError.
+    async def compensate(self, order: Order) -> Order:
+        """Undo all that an unfinished order may have taken.
 
-        Answers the order REJECTED; or CONFIRMED, if its last step turns out to have happened; or PENDING, if a callee
-        fails here too: it is to be given back later, or parked.
+        Returns the order REJECTED; or CONFIRMED, if its last step turns out to have happened; or PENDING, if a callee
+        fails here too. Recovery then retries, or the order is parked.
         """
-        order = await self.log.advance(order.given_up(INTERRUPTED))
-        # The last step may have happened: then the order has come to its good end, and everything must stay. Whether it
-        # did, the stock tells, and by being released rules it out for good.
-        sold_or_not = order.step is Step.COMMIT
-        if sold_or_not:
+        order = await self._advance(order, order.progress.compensating(INTERRUPTED))
+        # If the last step may have happened, inventory decides: either it has sold the stock, and the order is
+        # confirmed; or it releases the stock, and a late commit can no longer succeed.
+        may_be_sold = order.progress.step is Step.COMMIT
+        if may_be_sold:
             try:
-                if not await self._released(order):
+                if not await self._try_release(order):
                     return await self._end(order.confirmed(datetime.now(UTC)))
-            except StuckError as stuck:
-                return await self._leave(order, [stuck])
-        undoings = [(self._with_shipment, self._unbook), (self._with_payment, self._repay)]
-        undoings += [] if sold_or_not else [(self._with_reservation, self._release)]
-        failures: list[StuckError] = []
-        # The last step first. One that fails does not keep the others from giving back what they can.
-        for learn, undo in undoings:
+            except UndoFailedError as failure:
+                return await self._postpone(order, [failure])
+        undo_steps = [(self._find_shipment, self._cancel_shipment), (self._find_payment, self._return_money)]
+        undo_steps += [] if may_be_sold else [(self._find_reservation, self._release)]
+        failures: list[UndoFailedError] = []
+        # The last step is undone first. If one cannot be undone, the others still are.
+        for find, undo in undo_steps:
             try:
-                order = await learn(order)
+                order = await find(order)
                 await undo(order)
-            except StuckError as stuck:
-                failures.append(stuck)
+            except UndoFailedError as failure:
+                failures.append(failure)
         if failures:
-            return await self._leave(order, failures)
+            return await self._postpone(order, failures)
         return await self._end(order.rejected(datetime.now(UTC)))
 
     async def cancel(self, order: Order) -> Order:
-        """Undo an order that is CANCELLING: forward alone, since nobody refuses. Raises TakenOverError.
+        """Undo an order that is CANCELLING. It only goes forward: no callee may refuse, so nothing is compensated.
 
-        Answers the order CANCELLED; or CANCELLING, if a callee fails: it is to be cancelled later, or parked.
+        Returns the order CANCELLED; or CANCELLING, if a callee fails. Recovery then retries, or the order is parked.
         """
         # For mypy: a confirmed order has both.
-        assert order.payment is not None  # noqa: S101
-        assert order.reservation is not None  # noqa: S101
+        assert order.progress.payment is not None  # noqa: S101
+        assert order.progress.reservation is not None  # noqa: S101
         try:
-            await self._unbook(order)
-            await _asked(Call.REFUND, self.payments.refund(order, order.payment))
-            await _asked(Call.TAKE_BACK, self.stock.take_back(order, order.reservation))
-        except StuckError as stuck:
-            return await self._leave(order, [stuck])
+            await self._cancel_shipment(order)
+            await _undo(Call.REFUND, self.payments.refund(order, order.progress.payment))
+            await _undo(Call.TAKE_BACK, self.inventory.return_stock(order, order.progress.reservation))
+        except UndoFailedError as failure:
+            return await self._postpone(order, [failure])
         return await self._end(order.cancelled(datetime.now(UTC)))
 
-    async def carry_on(self, order: Order) -> Order:
-        """Bring an unfinished order that nobody is at to its end, or leave it for later. Raises TakenOverError."""
-        return await (self.cancel(order) if order.state is State.CANCELLING else self.give_back(order))
+    async def finish(self, order: Order) -> Order:
+        """Finish an order that no process works on. Return it as `cancel` or `compensate` does."""
+        return await (self.cancel(order) if order.state is State.CANCELLING else self.compensate(order))
+
+    async def _advance(self, order: Order, progress: SagaProgress) -> Order:
+        return await self.log.advance(order.with_progress(progress))
 
     async def _end(self, order: Order) -> Order:
         order = await self.log.advance(order)
@@ -184,63 +171,79 @@ class Saga:
         logger.info("order %s", order.state.value, extra={"order": order.id, "reason": reason})
         return order
 
-    async def _leave(self, order: Order, failures: list[StuckError]) -> Order:
-        stuck = next((failure for failure in failures if failure.refused), failures[0])
-        order = await self.log.advance(order.failed(stuck.call, datetime.now(UTC), refused=stuck.refused))
-        extra = {"order": order.id, "call": stuck.call.value, "failure": str(stuck), "failures": order.failures}
-        if order.parking is None:
-            logger.warning("order left for later", extra=extra)
+    async def _postpone(self, order: Order, failures: list[UndoFailedError]) -> Order:
+        """Store that undoing the order failed: recovery retries, or the order is parked."""
+        failure = next((each for each in failures if each.permanent), failures[0])
+        progress = order.progress.failed(failure.call, datetime.now(UTC), permanent=failure.permanent)
+        order = await self._advance(order, progress)
+        extra = {
+            "order": order.id,
+            "call": failure.call.value,
+            "failure": str(failure),
+            "failures": order.progress.failures,
+        }
+        if order.progress.parking is None:
+            logger.warning("undoing the order failed; recovery will retry", extra=extra)
         else:
-            logger.error("order parked", extra={**extra, "reason": order.parking.reason.value})
+            logger.error("order parked", extra={**extra, "reason": order.progress.parking.reason.value})
         return order
 
-    # What a step did whose outcome is not known is told by sending it again, under the same id: that answers what was
-    # made, or makes what a late first call will find instead of making its own.
+    # The outcome of a step may be unknown. Then the step is sent again under the same request id: the callee returns
+    # what the first call created, or creates it now, so that a late first call has no effect of its own.
 
-    async def _with_shipment(self, order: Order) -> Order:
-        if order.shipment is not None or order.step < Step.BOOK or order.destination is None:
+    async def _find_shipment(self, order: Order) -> Order:
+        progress = order.progress
+        if progress.shipment is not None or progress.step < Step.BOOK or not order.is_shipped:
             return order
         try:
-            return replace(order, shipment=await _asked(Call.BOOK, self.shipping.book(order)))
-        except RefusedError:
+            shipment = await _undo(Call.BOOK, self.shipping.book(order))
+        except StepRefusedError:
             return order
+        return order.with_progress(replace(progress, shipment=shipment))
 
-    async def _unbook(self, order: Order) -> None:
-        if order.shipment is not None:
-            await _asked(Call.CANCEL_SHIPMENT, self.shipping.cancel(order, order.shipment))
+    async def _cancel_shipment(self, order: Order) -> None:
+        if order.progress.shipment is not None:
+            await _undo(Call.CANCEL_SHIPMENT, self.shipping.cancel(order, order.progress.shipment))
 
-    async def _with_payment(self, order: Order) -> Order:
-        if order.payment is not None or order.step < Step.AUTHORIZE:
+    async def _find_payment(self, order: Order) -> Order:
+        progress = order.progress
+        if progress.payment is not None or progress.step < Step.AUTHORIZE:
             return order
         try:
-            return replace(order, payment=await _asked(Call.AUTHORIZE, self.payments.authorize(order)))
-        except RefusedError:
+            payment = await _undo(Call.AUTHORIZE, self.payments.authorize(order))
+        except StepRefusedError:
             return order
+        return order.with_progress(replace(progress, payment=payment))
 
-    async def _repay(self, order: Order) -> None:
-        if order.payment is not None and not await _asked(Call.VOID, self.payments.void(order, order.payment)):
-            await _asked(Call.REFUND, self.payments.refund(order, order.payment))
+    async def _return_money(self, order: Order) -> None:
+        payment = order.progress.payment
+        if payment is not None and not await _undo(Call.VOID, self.payments.void(order, payment)):
+            await _undo(Call.REFUND, self.payments.refund(order, payment))
 
-    async def _with_reservation(self, order: Order) -> Order:
-        if order.reservation is not None or order.step < Step.RESERVE:
+    async def _find_reservation(self, order: Order) -> Order:
+        progress = order.progress
+        if progress.reservation is not None or progress.step < Step.RESERVE:
             return order
         try:
-            return replace(order, reservation=await _asked(Call.RESERVE, self.stock.reserve(order)))
-        except RefusedError:
+            reservation = await _undo(Call.RESERVE, self.inventory.reserve(order))
+        except StepRefusedError:
             return order
+        return order.with_progress(replace(progress, reservation=reservation))
 
     async def _release(self, order: Order) -> None:
-        if order.reservation is not None and not await self._released(order):
-            raise StuckError(Call.RELEASE, PeerFailedError("inventory sold what was not to be sold", refused=True))
+        if order.progress.reservation is not None and not await self._try_release(order):
+            failure = PeerFailedError("inventory sold the stock of an order that was not committed", permanent=True)
+            raise UndoFailedError(Call.RELEASE, failure)
 
-    async def _released(self, order: Order) -> bool:
-        assert order.reservation is not None  # noqa: S101  # for mypy: whoever asks has seen to it
-        return await _asked(Call.RELEASE, self.stock.release(order, order.reservation))
+    async def _try_release(self, order: Order) -> bool:
+        """Release the stock. Return False if it is sold already."""
+        assert order.progress.reservation is not None  # noqa: S101  # for mypy: the callers check it
+        return await _undo(Call.RELEASE, self.inventory.release(order, order.progress.reservation))
 
 
-async def _asked(call: Call, answer: Awaitable[Answer]) -> Answer:
-    """Await the answer to a call that an order cannot be undone without. Raises StuckError."""
+async def _undo(call: Call, reply: Awaitable[ReplyT]) -> ReplyT:
+    """Wait for the reply to a call that undoes an order, and return it. Raises UndoFailedError."""
     try:
-        return await answer
+        return await reply
     except PeerFailedError as failure:
-        raise StuckError(call, failure) from failure
+        raise UndoFailedError(call, failure) from failure

@@ -1,4 +1,4 @@
-"""Orders and the log of their placing in the service's database. A Store lives as long as one transaction."""
+"""The tables of orders, and the queries on them. A Store lives as long as one transaction."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,31 +25,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.domain import (
-    UNFINISHED,
-    Call,
-    Destination,
-    Hindrance,
-    Item,
-    Order,
-    OrderNotFoundError,
-    Parking,
-    Reason,
-    Rejection,
-    State,
-    Step,
-    TakenOverError,
-    Wanted,
-)
+from services.orders.domain import UNFINISHED, Destination, Order, OrderFilter, OrderItem, State
+from services.orders.errors import OrderNotFoundError, TakenOverError
+from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason, SagaProgress, Step
 from services.runtime.storage import Database, UtcDateTime, newest_first
 
 metadata = MetaData()
 
-Announce = Callable[[AsyncConnection, Order], Awaitable[None]]
-"""Tells others of an order, in the transaction that brought it to its state."""
+PublishEvent = Callable[[AsyncConnection, Order], Awaitable[None]]
+"""Publishes an event about an order, in the transaction that stores the order's new state."""
 
-Tell = Callable[[Order], None]
-"""Tells those who wait in this process of an order, once it is stored."""
+PublishUpdate = Callable[[Order], None]
+"""Publishes a stored order to the calls of this process that wait for it."""
 
 orders = Table(
     "orders",
@@ -67,7 +54,7 @@ orders = Table(
     Column("reservation", String(128)),
     Column("payment", String(128)),
     Column("revision", Integer, nullable=False),
-    # Null once the order has ended, or if it is collected.
+    # Null if the order is collected, and once it has ended.
     Column("destination", JSON(none_as_null=True)),
     Column("shipping_cents", BigInteger, nullable=False, server_default="0"),
     Column("shipment", String(128)),
@@ -93,8 +80,8 @@ IS_UNFINISHED = orders.c.state.in_([state.value for state in UNFINISHED])
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An order that is to be carried on, and the revision at which it is."""
+class UnfinishedOrder:
+    """An order that must be finished, and its revision."""
 
     id: str
     revision: int
@@ -102,55 +89,56 @@ class Unfinished:
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes orders within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def order(self, order_id: str, *, lock: bool = False) -> Order:
-        """Answer one order; `lock` it for a change. Raises OrderNotFoundError."""
-        it = select(orders).where(orders.c.id == order_id)
-        found = await self._orders(await self._connection.execute(it.with_for_update() if lock else it))
+    async def get(self, order_id: str, *, lock: bool = False) -> Order:
+        """Return one order; with `lock`, locked for an update. Raises OrderNotFoundError."""
+        query = select(orders).where(orders.c.id == order_id)
+        rows = await self._connection.execute(query.with_for_update() if lock else query)
+        found = await self._read_orders(rows)
         if not found:
             raise OrderNotFoundError(order_id)
         return found[0]
 
-    async def orders_after(self, after: str, wanted: Wanted, limit: int) -> list[Order]:
-        """Answer up to `limit` of the wanted orders, the newest first, from the one that follows the id `after` on."""
+    async def list(self, order_filter: OrderFilter, after: str, limit: int) -> Sequence[Order]:
+        """Return up to `limit` orders that match the filter, newest first, starting after the order `after`."""
         query = newest_first(orders, orders.c.create_time, after, limit)
-        if wanted.customer:
-            query = query.where(orders.c.customer == wanted.customer)
-        if wanted.parked_only:
+        if order_filter.customer:
+            query = query.where(orders.c.customer == order_filter.customer)
+        if order_filter.parked_only:
             query = query.where(IS_UNFINISHED, orders.c.park_time.is_not(None))
-        return await self._orders(await self._connection.execute(query))
+        return await self._read_orders(await self._connection.execute(query))
 
-    async def moved(self, revisions: Mapping[str, int]) -> list[Order]:
-        """Answer those of some orders that are at another revision than the one by their ids."""
+    async def list_changed(self, revisions: Mapping[str, int]) -> Sequence[Order]:
+        """Return the orders that are at another revision than `revisions` (order id → revision) says."""
         query = select(orders.c.id, orders.c.revision).where(orders.c.id.in_(revisions))
-        moved = [row.id for row in await self._connection.execute(query) if row.revision != revisions[row.id]]
-        if not moved:
+        changed = [row.id for row in await self._connection.execute(query) if row.revision != revisions[row.id]]
+        if not changed:
             return []
-        return await self._orders(await self._connection.execute(select(orders).where(orders.c.id.in_(moved))))
+        return await self._read_orders(await self._connection.execute(select(orders).where(orders.c.id.in_(changed))))
 
-    async def state(self, order_id: str) -> State:
-        """Answer the state of an order that there is."""
-        return State(
-            (await self._connection.execute(select(orders.c.state).where(orders.c.id == order_id))).scalar_one()
-        )
+    async def get_state(self, order_id: str) -> State:
+        """Return the state of an order that exists."""
+        query = select(orders.c.state).where(orders.c.id == order_id)
+        return State((await self._connection.execute(query)).scalar_one())
 
-    async def unfinished(self, after: str, limit: int) -> list[Unfinished]:
-        """Answer up to `limit` orders that are to be carried on, in the sequence of their ids, after the id `after`."""
-        # Others, which newer code has brought to a step that is not known here, are that code's to carry on.
-        understood = orders.c.step.in_([step.name for step in Step])
-        to_do = and_(IS_UNFINISHED, orders.c.park_time.is_(None), understood, orders.c.id > after)
-        query = select(orders.c.id, orders.c.revision, orders.c.create_time).where(to_do)
+    async def list_unfinished(self, after: str, limit: int) -> Sequence[UnfinishedOrder]:
+        """Return up to `limit` unfinished orders that are not parked, sorted by id, starting after the id `after`."""
+        # Newer code may have stored a step that is not in Step. Such an order is left to that code.
+        is_understood = orders.c.step.in_([step.name for step in Step])
+        condition = and_(IS_UNFINISHED, orders.c.park_time.is_(None), is_understood, orders.c.id > after)
+        query = select(orders.c.id, orders.c.revision, orders.c.create_time).where(condition)
         rows = await self._connection.execute(query.order_by(orders.c.id).limit(limit))
-        return [Unfinished(row.id, row.revision, row.create_time) for row in rows]
+        return [UnfinishedOrder(row.id, row.revision, row.create_time) for row in rows]
 
-    async def add(self, order: Order, announce: Announce) -> Order:
-        """Write a new order, tell of it, and answer it."""
-        await announce(self._connection, order)
-        await self._connection.execute(insert(orders).values(id=order.id, revision=order.revision, **_row(order)))
+    async def add(self, order: Order, publish_event: PublishEvent) -> Order:
+        """Store a new order, publish its event, and return it."""
+        await publish_event(self._connection, order)
+        revision = order.progress.revision
+        await self._connection.execute(insert(orders).values(id=order.id, revision=revision, **_to_row(order)))
         await self._connection.execute(
             insert(items),
             [
@@ -167,52 +155,55 @@ class Store:
         )
         return order
 
-    async def put(self, order: Order) -> Order:
-        """Write how far an order has come and answer it with its new revision.
+    async def update(self, order: Order) -> Order:
+        """Store an order's state and progress, and return it at its new revision.
 
-        Raises TakenOverError unless the stored order is the revision that `order` was made from.
+        Raises TakenOverError if the stored order is not at the revision that `order` was made from.
         """
-        here = and_(orders.c.id == order.id, orders.c.revision == order.revision)
-        stored = replace(order, revision=order.revision + 1)
-        written = await self._connection.execute(
-            update(orders).where(here).values(revision=stored.revision, **_row(stored))
+        progress = order.progress
+        is_same_revision = and_(orders.c.id == order.id, orders.c.revision == progress.revision)
+        stored = order.with_progress(replace(progress, revision=progress.revision + 1))
+        result = await self._connection.execute(
+            update(orders).where(is_same_revision).values(revision=stored.progress.revision, **_to_row(stored))
         )
-        if written.rowcount != 1:
+        if result.rowcount != 1:
             raise TakenOverError(order.id)
         return stored
 
-    async def _orders(self, rows: Iterable[Row[Any]]) -> list[Order]:
-        found = list(rows)
-        of_them = select(items).where(items.c.order_id.in_([row.id for row in found])).order_by(items.c.position)
-        by_order: defaultdict[str, list[Item]] = defaultdict(list)
-        for row in await self._connection.execute(of_them):
-            item = Item(row.product_id, row.display_name, row.quantity, row.unit_price_cents)
-            by_order[row.order_id].append(item)
-        return [_order(row, by_order[row.id]) for row in found]
+    async def _read_orders(self, rows: Iterable[Row[Any]]) -> Sequence[Order]:
+        found = [*rows]
+        query = select(items).where(items.c.order_id.in_([row.id for row in found])).order_by(items.c.position)
+        items_by_order: defaultdict[str, list[OrderItem]] = defaultdict(list)
+        for row in await self._connection.execute(query):
+            item = OrderItem(row.product_id, row.display_name, row.quantity, row.unit_price_cents)
+            items_by_order[row.order_id].append(item)
+        return [_to_order(row, items_by_order[row.id]) for row in found]
 
 
-class Log:
-    """The log that the saga writes: each entry is a transaction of its own, on disk before the next step is begun."""
+class SagaLog:
+    """The saga's log. Each entry is a transaction, committed before the next step starts."""
 
-    def __init__(self, database: Database, announce: Announce, tell: Tell) -> None:
+    def __init__(self, database: Database, publish_event: PublishEvent, publish_update: PublishUpdate) -> None:
         self._database = database
-        self._announce = announce
-        self._tell = tell
+        self._publish_event = publish_event
+        self._publish_update = publish_update
 
     async def advance(self, order: Order) -> Order:
-        """Write how far an order has come, and tell of it if it has come to another state. Raises TakenOverError."""
-        # Shared: an order is written by its revision, and so by one writer at a time.
+        """Store an order, publish an event if its state has changed, and return it. Raises TakenOverError."""
+        # Shared: the revision already ensures that only one process writes an order at a time.
         async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            before = await store.state(order.id)
-            stored = await store.put(order)
-            if stored.state is not before:
-                await self._announce(connection, stored)
-        self._tell(stored)
+            state_before = await store.get_state(order.id)
+            stored = await store.update(order)
+            if stored.state is not state_before:
+                await self._publish_event(connection, stored)
+        self._publish_update(stored)
         return stored
 
 
-def _row(order: Order) -> Mapping[str, object]:
+def _to_row(order: Order) -> Mapping[str, object]:
+    progress = order.progress
+    rejection, parking = progress.rejection, progress.parking
     return {
         "customer": order.customer,
         "currency": order.currency,
@@ -220,47 +211,52 @@ def _row(order: Order) -> Mapping[str, object]:
         "create_time": order.create_time,
         "update_time": order.update_time,
         "state": order.state.value,
-        "rejection_reason": order.rejection and order.rejection.reason.value,
-        "rejection_message": order.rejection and order.rejection.message,
-        "step": order.step.name,
-        "reservation": order.reservation,
-        "payment": order.payment,
+        "rejection_reason": rejection and rejection.reason.value,
+        "rejection_message": rejection and rejection.message,
+        "step": progress.step.name,
+        "reservation": progress.reservation,
+        "payment": progress.payment,
         "destination": order.destination and asdict(order.destination),
         "shipping_cents": order.shipping_cents,
-        "shipment": order.shipment,
-        "failures": order.failures,
-        "park_time": order.parking and order.parking.time,
-        "park_call": order.parking and order.parking.call.value,
-        "park_reason": order.parking and order.parking.reason.value,
+        "shipment": progress.shipment,
+        "failures": progress.failures,
+        "park_time": parking and parking.time,
+        "park_call": parking and parking.call.value,
+        "park_reason": parking and parking.reason.value,
     }
 
 
-def _order(row: Row[Any], its_items: Sequence[Item]) -> Order:
-    rejection = Rejection(Reason(row.rejection_reason), row.rejection_message) if row.rejection_reason else None
-    state = State(row.state)
-    # Code from before there was parking brings an order to its end and leaves the mark.
-    parking = Parking(row.park_time, Call(row.park_call), Hindrance(row.park_reason)) if row.park_time else None
+def _to_order(row: Row[Any], order_items: Iterable[OrderItem]) -> Order:
     return Order(
         id=row.id,
         customer=row.customer,
-        items=tuple(its_items),
+        items=tuple(order_items),
         currency=row.currency,
         payment_token=row.payment_token,
         create_time=row.create_time,
         update_time=row.update_time,
-        destination=_destination(row.destination),
+        destination=_to_destination(row.destination),
         shipping_cents=row.shipping_cents,
-        state=state,
-        rejection=rejection,
+        state=State(row.state),
+        progress=_to_progress(row),
+    )
+
+
+def _to_progress(row: Row[Any]) -> SagaProgress:
+    is_rejected = bool(row.rejection_reason)
+    # Releases without parking finish a parked order and leave the columns as they are.
+    is_parked = bool(row.park_time) and State(row.state) in UNFINISHED
+    return SagaProgress(
         step=Step.__members__.get(row.step, Step.UNSPECIFIED),
         reservation=row.reservation,
         payment=row.payment,
         shipment=row.shipment,
+        rejection=Rejection(RejectionReason(row.rejection_reason), row.rejection_message) if is_rejected else None,
         revision=row.revision,
         failures=row.failures,
-        parking=parking if state in UNFINISHED else None,
+        parking=Parking(row.park_time, Call(row.park_call), ParkingReason(row.park_reason)) if is_parked else None,
     )
 
 
-def _destination(stored: Mapping[str, Any] | None) -> Destination | None:
+def _to_destination(stored: Mapping[str, Any] | None) -> Destination | None:
     return Destination(**{**stored, "lines": tuple(stored["lines"])}) if stored else None

@@ -1,4 +1,4 @@
-"""orders through its generated client, with the real catalog, inventory, payments and shipping behind it."""
+"""orders through its generated client, with the real catalog, inventory, payments and shipping."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,21 +11,21 @@ from tests.services.conftest import Shared
 from tests.services.refusals import refused
 from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
 
-GONE = "p-0199"  # The one product that is sold out.
+SOLD_OUT = "p-0199"  # the only product without stock
 
 
 @pytest.fixture
 async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield opened
-    await opened.close()
+    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield client
+    await client.close()
 
 
 def cents(order: pb.Order) -> int:
     return order.total.units * 100 + order.total.nanos // 10_000_000
 
 
-async def test_an_order_is_confirmed_its_stock_sold_and_its_money_collected(shop: Shop) -> None:
+async def test_a_confirmed_order_has_sold_its_stock_and_captured_its_money(shop: Shop) -> None:
     before = await shop.stock("p-0031"), await shop.stock("p-0120")
     order = await shop.place(cart(p_0031=2, p_0120=1))
     assert order.state == CONFIRMED
@@ -44,7 +44,7 @@ async def test_an_order_is_confirmed_its_stock_sold_and_its_money_collected(shop
     assert await shop.order(order.name) == order
 
 
-async def test_an_order_with_an_address_is_shipped_and_shipping_paid(shop: Shop) -> None:
+async def test_an_order_with_an_address_is_shipped_and_pays_for_shipping(shop: Shop) -> None:
     order = await shop.place(cart(to=BERLIN, p_0131=2))
     assert order.state == CONFIRMED
     price = order.items[0].unit_price
@@ -65,7 +65,7 @@ async def test_an_order_without_an_address_is_collected(shop: Shop) -> None:
     assert shop.shipments(order.name) == []
 
 
-async def test_an_order_that_cannot_be_delivered_is_rejected_and_gives_everything_back(shop: Shop) -> None:
+async def test_an_order_that_cannot_be_delivered_is_rejected_and_undone(shop: Shop) -> None:
     before = await shop.stock("p-0132")
     order = await shop.place(cart(to=elsewhere(postal_code="00000"), p_0132=1))
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_SHIPPING_REFUSED)
@@ -82,16 +82,16 @@ async def test_a_declined_order_is_not_shipped(shop: Shop) -> None:
     assert shop.shipments(order.name) == []
 
 
-async def test_an_order_without_stock_is_rejected_and_holds_nothing(shop: Shop) -> None:
+async def test_an_order_of_a_product_without_stock_is_rejected_and_holds_nothing(shop: Shop) -> None:
     before = await shop.stock("p-0121")
     order = await shop.place(cart(p_0121=1, p_0199=1))
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK)
-    assert GONE in order.rejection_message
+    assert SOLD_OUT in order.rejection_message
     assert await shop.stock("p-0121") == before
     assert shop.money(order.name) == []
 
 
-async def test_a_declined_order_is_rejected_and_gives_its_stock_back(shop: Shop) -> None:
+async def test_a_declined_order_is_rejected_and_its_stock_released(shop: Shop) -> None:
     before = await shop.stock("p-0122")
     order = await shop.place(cart(token="tok_expired", p_0122=3))  # noqa: S106  # the simulated card processor's
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_PAYMENT_DECLINED)
@@ -100,7 +100,7 @@ async def test_a_declined_order_is_rejected_and_gives_its_stock_back(shop: Shop)
     assert shop.money(order.name) == []
 
 
-async def test_the_same_request_is_answered_with_the_same_order(shop: Shop) -> None:
+async def test_a_repeated_request_returns_the_same_order(shop: Shop) -> None:
     for request in (cart(p_0123=1), cart(p_0199=1)):
         first = await shop.place(request)
         after = await shop.stock("p-0123")
@@ -108,7 +108,7 @@ async def test_the_same_request_is_answered_with_the_same_order(shop: Shop) -> N
         assert await shop.stock("p-0123") == after
 
 
-async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
+async def test_a_request_id_is_for_one_order(shop: Shop) -> None:
     request_id, customer = new_id(), f"customers/{new_id()}"
     order = await shop.place(cart(request_id, customer=customer, p_0124=1))
     for other in (
@@ -123,7 +123,7 @@ async def test_a_request_id_makes_one_order_alone(shop: Shop) -> None:
     assert await shop.orders(customer) == [order]
 
 
-async def test_one_request_sent_many_times_at_once_makes_one_order(shop: Shop) -> None:
+async def test_one_request_sent_many_times_at_once_places_one_order(shop: Shop) -> None:
     customer = f"customers/{new_id()}"
     before = await shop.stock("p-0125")
     request = cart(customer=customer, to=BERLIN, p_0125=2)
@@ -137,7 +137,7 @@ async def test_one_request_sent_many_times_at_once_makes_one_order(shop: Shop) -
     assert shop.shipments(placed[0].name) == ["BOOKED"]
 
 
-async def test_many_customers_at_once_are_sold_no_more_than_there_is(shop: Shop) -> None:
+async def test_many_customers_at_once_cannot_buy_more_than_the_stock(shop: Shop) -> None:
     available, reserved = await shop.stock("p-0047")
     placed = await asyncio.gather(*(shop.place(cart(p_0047=1)) for _ in range(8)))
     confirmed = [order for order in placed if order.state == CONFIRMED]
@@ -149,19 +149,19 @@ async def test_many_customers_at_once_are_sold_no_more_than_there_is(shop: Shop)
 
 
 def twice(request: pb.PlaceOrderRequest) -> pb.PlaceOrderRequest:
-    """Ask for every item once more."""
+    """Add each item once more, and return the request."""
     request.items.extend(list(request.items))
     return request
 
 
 def many(request: pb.PlaceOrderRequest, count: int) -> pb.PlaceOrderRequest:
-    """Ask for so many products more."""
+    """Add `count` products, and return the request."""
     request.items.extend(pb.PlaceOrderItem(product=f"products/p-{number}", quantity=1) for number in range(count))
     return request
 
 
 @pytest.mark.parametrize(
-    ("bad", "fields"),
+    ("invalid", "fields"),
     [
         (pb.PlaceOrderRequest(), ["request_id", "customer", "items", "payment_token"]),
         (cart("", p_0126=1), ["request_id"]),
@@ -194,14 +194,14 @@ def many(request: pb.PlaceOrderRequest, count: int) -> pb.PlaceOrderRequest:
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-async def test_every_offending_field_is_told_and_nothing_is_stored(
-    shop: Shop, bad: pb.PlaceOrderRequest, fields: list[str]
+async def test_every_invalid_field_is_reported_and_nothing_is_stored(
+    shop: Shop, invalid: pb.PlaceOrderRequest, fields: list[str]
 ) -> None:
     customer = f"customers/{new_id()}"
-    if bad.customer == "customers/ada":
-        bad.customer = customer
+    if invalid.customer == "customers/ada":
+        invalid.customer = customer
     before = await shop.stock("p-0126")
-    error = await refused(shop.stub.PlaceOrder(bad))
+    error = await refused(shop.stub.PlaceOrder(invalid))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
     assert error.domain == "orders.shop.example"
     assert error.fields == fields
@@ -209,14 +209,14 @@ async def test_every_offending_field_is_told_and_nothing_is_stored(
     assert await shop.stock("p-0126") == before
 
 
-async def test_a_refused_request_is_not_remembered(shop: Shop) -> None:
+async def test_the_request_id_of_a_refused_request_can_be_used_again(shop: Shop) -> None:
     request_id = new_id()
     assert (await refused(shop.stub.PlaceOrder(cart(request_id, p_9999=1)))).fields == ["items[0].product"]
     assert (await shop.place(cart(request_id, p_0128=1))).state == CONFIRMED
 
 
 @pytest.mark.parametrize("to", [BERLIN, None], ids=["shipped", "collected"])
-async def test_a_cancelled_order_gives_everything_back(shop: Shop, to: pb.ShippingAddress | None) -> None:
+async def test_a_cancelled_order_is_undone(shop: Shop, to: pb.ShippingAddress | None) -> None:
     before = await shop.stock("p-0133")
     order = await shop.place(cart(to=to, p_0133=2))
     cancelled = await shop.cancel(order.name)
@@ -231,7 +231,7 @@ async def test_a_cancelled_order_gives_everything_back(shop: Shop, to: pb.Shippi
     assert await shop.stock("p-0133") == before
 
 
-async def test_one_cancellation_sent_many_times_at_once_gives_back_once(shop: Shop) -> None:
+async def test_one_cancellation_sent_many_times_at_once_undoes_the_order_once(shop: Shop) -> None:
     before = await shop.stock("p-0134")
     order, request_id = await shop.place(cart(to=BERLIN, p_0134=1)), new_id()
     replies = await asyncio.gather(*(shop.cancel(order.name, request_id) for _ in range(10)))
@@ -241,7 +241,7 @@ async def test_one_cancellation_sent_many_times_at_once_gives_back_once(shop: Sh
     assert shop.money(order.name) == ["REFUNDED"]
 
 
-async def test_a_rejected_order_is_not_cancelled(shop: Shop) -> None:
+async def test_a_rejected_order_cannot_be_cancelled(shop: Shop) -> None:
     order = await shop.place(cart(p_0199=1))
     error = await refused(shop.cancel(order.name))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE")
@@ -249,7 +249,7 @@ async def test_a_rejected_order_is_not_cancelled(shop: Shop) -> None:
     assert await shop.order(order.name) == order
 
 
-async def test_a_cancellations_request_id_serves_it_alone(shop: Shop) -> None:
+async def test_the_request_id_of_a_cancellation_is_for_one_order(shop: Shop) -> None:
     placing = cart(p_0135=1)
     order, other = await shop.place(placing), await shop.place(cart(p_0135=1))
     request_id = new_id()
@@ -261,7 +261,7 @@ async def test_a_cancellations_request_id_serves_it_alone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "orders/", "orders/A", "customers/ada", "orders/a/b", "orders/" + "a" * 65])
-async def test_an_orders_name_is_checked(shop: Shop, name: str) -> None:
+async def test_an_invalid_order_name_is_reported(shop: Shop, name: str) -> None:
     for call, fields in (
         (shop.stub.GetOrder(pb.GetOrderRequest(name=name)), ["name"]),
         (shop.stub.CancelOrder(pb.CancelOrderRequest(name=name)), ["request_id", "name"]),
@@ -277,7 +277,7 @@ async def test_an_order_that_does_not_exist_is_not_found(shop: Shop) -> None:
         assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
 
 
-async def test_a_customers_orders_come_newest_first_page_by_page(shop: Shop) -> None:
+async def test_a_customers_orders_are_listed_newest_first_in_pages(shop: Shop) -> None:
     customer = f"customers/{new_id()}"
     placed = [await shop.place(cart(customer=customer, p_0129=1)) for _ in range(5)]
     listed: list[pb.Order] = []
@@ -293,7 +293,7 @@ async def test_a_customers_orders_come_newest_first_page_by_page(shop: Shop) -> 
     assert listed == placed[::-1]
 
 
-async def test_a_page_token_is_for_its_own_customer(shop: Shop) -> None:
+async def test_a_page_token_is_for_one_customer(shop: Shop) -> None:
     customer = f"customers/{new_id()}"
     for _ in range(2):
         await shop.place(cart(customer=customer, p_0130=1))
@@ -303,7 +303,7 @@ async def test_a_page_token_is_for_its_own_customer(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "fields"),
+    ("invalid", "fields"),
     [
         ({}, ["customer"]),
         ({"customer": "customers/a b"}, ["customer"]),
@@ -312,8 +312,10 @@ async def test_a_page_token_is_for_its_own_customer(shop: Shop) -> None:
     ],
     ids=",".join,
 )
-async def test_every_offending_field_of_a_list_is_told(shop: Shop, bad: dict[str, object], fields: list[str]) -> None:
-    error = await refused(shop.stub.ListOrders(pb.ListOrdersRequest(**bad)))  # type: ignore[arg-type]
+async def test_every_invalid_field_of_a_list_is_reported(
+    shop: Shop, invalid: dict[str, object], fields: list[str]
+) -> None:
+    error = await refused(shop.stub.ListOrders(pb.ListOrdersRequest(**invalid)))  # type: ignore[arg-type]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 

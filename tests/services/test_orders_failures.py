@@ -1,4 +1,4 @@
-"""orders when callers go, callees are away and processes die: every order ends, and nothing is held for naught."""
+"""Callers leave, callees fail and processes die: each order still ends, and holds nothing that it did not buy."""
 
 import asyncio
 import signal
@@ -33,7 +33,7 @@ CALLEES = ("catalog", "inventory", "payments", "shipping")
 
 @contextmanager
 def frozen(process: Process) -> Iterator[None]:
-    """Keep a process from running: calls reach it and are not answered until it goes on."""
+    """Freeze a process during the block: calls reach it, and get no reply until it continues."""
     process.signal(signal.SIGSTOP)
     try:
         yield
@@ -49,7 +49,7 @@ async def opened(orders: Process, callees: dict[str, Process]) -> AsyncIterator[
 
 
 async def pending(shop: Shop, customer: str, product: str, before: tuple[int, int]) -> pb.Order:
-    """Wait until the customer's order holds a piece of the product, and answer the order."""
+    """Wait until the customer's order has reserved a piece of the product, and return the order."""
     async for attempt in patiently():
         with attempt:
             assert (await shop.stock(product))[1] > before[1]
@@ -63,30 +63,30 @@ def callees(shared: Shared) -> dict[str, Process]:
     return {name: shared(name) for name in CALLEES}
 
 
-@pytest.mark.parametrize("away", ["catalog", "shipping"])
-async def test_without_a_price_nothing_is_stored_and_the_call_may_be_sent_again(
-    start: Start, callees: dict[str, Process], tmp_path: Path, away: str
+@pytest.mark.parametrize("missing", ["catalog", "shipping"])
+async def test_without_prices_nothing_is_stored_and_the_call_can_be_repeated(
+    start: Start, callees: dict[str, Process], tmp_path: Path, missing: str
 ) -> None:
-    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": sockets.address(tmp_path / away)}
+    env = {**targets(*callees.values()), f"{missing.upper()}_TARGET": sockets.address(tmp_path / missing)}
     async with opened(start("orders", env), callees) as shop:
         before = await shop.stock("p-0140")
         request = cart(to=BERLIN, p_0140=1)
         error = await refused(shop.stub.PlaceOrder(request))
-        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, f"{away.upper()}_UNAVAILABLE")
+        assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, f"{missing.upper()}_UNAVAILABLE")
         assert await shop.orders("customers/ada") == []
         assert await shop.stock("p-0140") == before
-        start(away)
+        start(missing)
         async for attempt in patiently():
             with attempt:
                 assert (await shop.place(request)).state == CONFIRMED
 
 
-@pytest.mark.parametrize("away", ["inventory", "payments"])
-async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
-    start: Start, callees: dict[str, Process], tmp_path: Path, away: str
+@pytest.mark.parametrize("missing", ["inventory", "payments"])
+async def test_an_order_is_undone_when_its_missing_callee_starts(
+    start: Start, callees: dict[str, Process], tmp_path: Path, missing: str
 ) -> None:
-    """While the callee is away nobody can tell what it holds: the order stays PENDING, and nothing else is held."""
-    env = {**targets(*callees.values()), f"{away.upper()}_TARGET": sockets.address(tmp_path / away)}
+    """Start a callee only after the order: until then its effect is unknown, and the order stays PENDING."""
+    env = {**targets(*callees.values()), f"{missing.upper()}_TARGET": sockets.address(tmp_path / missing)}
     orders = start("eager_orders", env)
     async with opened(orders, callees) as shop:
         before = await shop.stock("p-0141")
@@ -94,35 +94,35 @@ async def test_an_order_whose_callee_is_away_is_given_back_once_it_can_be(
         assert (order.state, order.rejection_reason) == (PENDING, 0)
         assert await shop.stock("p-0141") == before
 
-        back = {**callees, away: start(away)}
-        async with opened(orders, back) as whole:
+        all_callees = {**callees, missing: start(missing)}
+        async with opened(orders, all_callees) as whole:
             untouched = (await whole.stock("p-0141"))[1]
             ended = await whole.ended(order.name)
             assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
-            assert away in ended.rejection_message
+            assert missing in ended.rejection_message
             assert (await whole.stock("p-0141"))[1] == untouched == 0
             assert set(whole.money(order.name)) <= {"VOIDED"}
         assert await shop.stock("p-0141") == before
 
 
-async def test_an_order_whose_shipping_goes_away_in_the_middle_is_given_back_once_it_can_be(
+async def test_an_order_is_undone_when_shipping_restarts_after_it_died_midway(
     start: Start, callees: dict[str, Process]
 ) -> None:
     shipping, customer = start("shipping"), f"customers/{new_id()}"
-    own = {**callees, "shipping": shipping}
-    orders = start("eager_orders", targets(*own.values()))
-    async with opened(orders, own) as shop:
+    own_callees = {**callees, "shipping": shipping}
+    orders = start("eager_orders", targets(*own_callees.values()))
+    async with opened(orders, own_callees) as shop:
         before = await shop.stock("p-0145")
         with frozen(callees["payments"]):
             call = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0145=1))
             order = await pending(shop, customer, "p-0145", before)
-            # At once: a stop in good order may take longer than the recovery waits before it takes the order over.
+            # Kill it: a graceful stop may take longer than recovery waits before it takes the order over.
             shipping.popen.kill()
             shipping.wait()
         placed = (await call).order
         assert (placed.state, placed.shipment) == (PENDING, "")
         assert await shop.stock("p-0145") == before
-        assert shop.money(order.name) == ["VOIDED"], "what can be given back is"
+        assert shop.money(order.name) == ["VOIDED"], "the other steps are undone"
 
         start("shipping")
         ended = await shop.ended(order.name)
@@ -132,36 +132,39 @@ async def test_an_order_whose_shipping_goes_away_in_the_middle_is_given_back_onc
         assert set(shop.shipments(order.name)) <= {"CANCELLED"}
 
 
-async def test_a_cancellation_goes_on_when_a_callee_comes_back_and_orders_was_killed(
+async def test_a_cancellation_continues_after_orders_was_killed_and_the_callee_restarts(
     start: Start, callees: dict[str, Process]
 ) -> None:
-    own = {**callees, "payments": start("payments")}
-    orders = start("eager_orders", targets(*own.values()))
-    async with opened(orders, own) as shop:
+    own_callees = {**callees, "payments": start("payments")}
+    orders = start("eager_orders", targets(*own_callees.values()))
+    async with opened(orders, own_callees) as shop:
         before = await shop.stock("p-0146")
         order = await shop.place(cart(to=BERLIN, p_0146=1))
         assert order.state == CONFIRMED
-        own["payments"].stop()
+        own_callees["payments"].stop()
         assert (await shop.cancel(order.name)).state == CANCELLING
         assert shop.shipments(order.name) == ["CANCELLED"]
         orders.signal(signal.SIGKILL)
         orders.wait()
     start("payments")
-    async with opened(start("eager_orders", targets(*own.values())), own) as shop:
+    async with opened(start("eager_orders", targets(*own_callees.values())), own_callees) as shop:
         assert (await shop.ended(order.name)).state == CANCELLED
         assert await shop.stock("p-0146") == before
         assert shop.money(order.name) == ["REFUNDED"]
 
 
 async def assert_confirmed(shop: Shop, order: pb.Order, before: tuple[int, int]) -> None:
-    """Wait for an order's end and look at what it holds: `before` is the stock of p-0142 without it."""
+    """Assert that an order is confirmed in the end, with its stock, money and shipment.
+
+    `before` is the stock of p-0142 without the order.
+    """
     assert (await shop.ended(order.name)).state == CONFIRMED
     assert await shop.stock("p-0142") == (before[0] - 1, before[1])
     assert shop.money(order.name) == ["CAPTURED"]
     assert shop.shipments(order.name) == ["BOOKED"]
 
 
-async def test_an_order_is_carried_on_when_its_caller_goes(shared: Shared, callees: dict[str, Process]) -> None:
+async def test_an_order_continues_when_its_caller_leaves(shared: Shared, callees: dict[str, Process]) -> None:
     async with opened(shared("orders"), callees) as shop:
         before, customer = await shop.stock("p-0142"), f"customers/{new_id()}"
         request = cart(customer=customer, to=BERLIN, p_0142=1)
@@ -177,7 +180,7 @@ async def test_an_order_is_carried_on_when_its_caller_goes(shared: Shared, calle
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_an_order_is_answered_in_its_callers_time_and_carried_on(
+async def test_an_order_is_returned_before_the_callers_deadline_and_continues(
     shared: Shared, callees: dict[str, Process]
 ) -> None:
     async with opened(shared("orders"), callees) as shop:
@@ -186,12 +189,12 @@ async def test_an_order_is_answered_in_its_callers_time_and_carried_on(
         with frozen(callees["payments"]):
             call = shop.stub.PlaceOrder(request, timeout=3)
             order = await pending(shop, customer, "p-0142", before)
-            assert await shop.order(order.name) == (await call).order, "in time, and PENDING"
+            assert await shop.order(order.name) == (await call).order, "before the deadline, and PENDING"
             assert (await shop.place(request, timeout=1)).state == PENDING
         await assert_confirmed(shop, order, before)
 
 
-async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, callees: dict[str, Process]) -> None:
+async def test_a_stopping_process_finishes_its_orders(start: Start, callees: dict[str, Process]) -> None:
     env, customer = targets(*callees.values()), f"customers/{new_id()}"
     first = start("orders", env)
     async with opened(first, callees) as shop:
@@ -211,7 +214,7 @@ async def test_a_stopping_process_carries_its_orders_to_their_end(start: Start, 
         assert shop.shipments(order.name) == ["BOOKED"]
 
 
-async def test_a_killed_process_gives_its_orders_back_when_it_is_started_again(
+async def test_the_orders_of_a_killed_process_are_undone_after_its_restart(
     start: Start, callees: dict[str, Process]
 ) -> None:
     env, customer = targets(*callees.values()), f"customers/{new_id()}"

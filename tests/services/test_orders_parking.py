@@ -1,4 +1,4 @@
-"""Orders that cannot be undone: they are parked where an operator sees them, and go on once they are resumed."""
+"""Orders that cannot be undone are parked: an operator sees them, repairs the cause, and resumes them."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ Parking = pb.Order.Parking
 
 @dataclass(frozen=True)
 class Parked:
-    """An order whose reservation inventory does not know, because the orders database has been tampered with."""
+    """A parked order. The test has changed its reservation in the orders database, so inventory does not know it."""
 
     shop: Shop
     orders: Process
@@ -34,8 +34,8 @@ class Parked:
     reservation: str
     stock_before: tuple[int, int]
 
-    def mend(self) -> None:
-        """Put the reservation's right name back."""
+    def repair(self) -> None:
+        """Restore the name of the reservation."""
         _set_reservation(self.orders, self.order.name, self.reservation)
 
 
@@ -61,18 +61,20 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     finally:
         callees["payments"].signal(signal.SIGCONT)
     _set_reservation(orders, order.name, f"reservations/{new_id()}")
-    again = start("eager_orders", env)
+    restarted = start("eager_orders", env)
     async for attempt in patiently():
         with attempt:
             order = await shop.order(order.name)
             assert order.HasField("parking")
-    yield Parked(shop, again, order, reservation, before)
+    yield Parked(shop, restarted, order, reservation, before)
     await shop.close()
 
 
 def _reservation(orders: Process, name: str) -> str:
-    [(found,)] = query(orders.database_url, "SELECT reservation FROM orders WHERE id = :id", id=name.partition("/")[2])
-    return str(found or "")
+    [(reservation,)] = query(
+        orders.database_url, "SELECT reservation FROM orders WHERE id = :id", id=name.partition("/")[2]
+    )
+    return str(reservation or "")
 
 
 def _set_reservation(orders: Process, name: str, reservation: str) -> None:
@@ -80,23 +82,21 @@ def _set_reservation(orders: Process, name: str, reservation: str) -> None:
     query(orders.database_url, statement, reservation=reservation, id=name.partition("/")[2])
 
 
-async def test_an_order_that_a_callee_does_not_know_is_parked_and_found_and_resumed(parked: Parked) -> None:
+async def test_an_order_whose_reservation_is_unknown_is_parked_listed_and_resumed(parked: Parked) -> None:
     shop, order = parked.shop, parked.order
     assert order.state == PENDING
     assert (order.parking.call, order.parking.reason) == (Parking.CALL_RELEASE, Parking.REASON_REFUSED)
     assert order.parking.park_time.ToDatetime() >= order.create_time.ToDatetime()
-    assert set(shop.money(order.name)) <= {"VOIDED"}, "the rest was given back"
+    assert set(shop.money(order.name)) <= {"VOIDED"}, "the other steps are undone"
     (record,) = await records(parked.orders, level="ERROR", order=order.name.partition("/")[2])
     assert (record["call"], record["reason"]) == ("RELEASE", "REFUSED")
 
     request = pb.ListOrdersRequest(customer="customers/-", parked_only=True)
     assert list((await shop.stub.ListOrders(request)).orders) == [order]
 
-    unmended = (await shop.stub.ResumeOrder(pb.ResumeOrderRequest(request_id=new_id(), name=order.name))).order
-    assert unmended.parking.park_time.ToDatetime() > order.parking.park_time.ToDatetime(), (
-        "what is wrong is wrong still"
-    )
-    parked.mend()
+    not_repaired = (await shop.stub.ResumeOrder(pb.ResumeOrderRequest(request_id=new_id(), name=order.name))).order
+    assert not_repaired.parking.park_time.ToDatetime() > order.parking.park_time.ToDatetime(), "parked again"
+    parked.repair()
     resume = pb.ResumeOrderRequest(request_id=new_id(), name=order.name)
     resumed = (await shop.stub.ResumeOrder(resume)).order
     assert (resumed.state, resumed.HasField("parking")) == (REJECTED, False)
@@ -107,7 +107,7 @@ async def test_an_order_that_a_callee_does_not_know_is_parked_and_found_and_resu
 
 
 async def test_an_operator_resumes_a_parked_order(parked: Parked) -> None:
-    parked.mend()
+    parked.repair()
     command = [sys.executable, "-m", "services.operator", "resume", parked.order.name]
     env = {**os.environ, "ORDERS_TARGET": parked.orders.target, "PYTHONPATH": str(ROOT)}
     run = await asyncio.to_thread(
@@ -118,7 +118,7 @@ async def test_an_operator_resumes_a_parked_order(parked: Parked) -> None:
     assert await parked.shop.stock("p-0147") == parked.stock_before
 
 
-async def test_an_order_that_is_not_parked_is_not_resumed(shared: Shared) -> None:
+async def test_an_order_that_is_not_parked_cannot_be_resumed(shared: Shared) -> None:
     shop = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
     order = await shop.place(cart(p_0148=1))
     for name, code, reason in (
@@ -133,13 +133,13 @@ async def test_an_order_that_is_not_parked_is_not_resumed(shared: Shared) -> Non
     await shop.close()
 
 
-async def test_everybodys_orders_are_listed_and_a_page_token_fits_its_own_list_alone(shared: Shared) -> None:
+async def test_all_customers_orders_are_listed_and_a_page_token_is_for_one_list(shared: Shared) -> None:
     shop = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
     placed = [await shop.place(cart(customer=f"customers/{new_id()}", p_0148=1)) for _ in range(3)]
     page = await shop.stub.ListOrders(pb.ListOrdersRequest(customer="customers/-", page_size=2))
     assert list(page.orders) == placed[:0:-1]
-    follow = pb.ListOrdersRequest(customer="customers/-", page_size=1, page_token=page.next_page_token)
-    assert list((await shop.stub.ListOrders(follow)).orders) == placed[:1]
+    next_page = pb.ListOrdersRequest(customer="customers/-", page_size=1, page_token=page.next_page_token)
+    assert list((await shop.stub.ListOrders(next_page)).orders) == placed[:1]
     for other in (
         pb.ListOrdersRequest(customer="customers/ada", page_token=page.next_page_token),
         pb.ListOrdersRequest(customer="customers/-", page_token=page.next_page_token, parked_only=True),

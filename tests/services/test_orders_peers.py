@@ -1,4 +1,4 @@
-"""What orders makes of its real callees' answers: names, refusals, and what cannot be undone any more."""
+"""The clients of orders with their real callees: names, refusals, failures, and calls that come too late."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,24 +9,17 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from services.orders.domain import (
-    Destination,
-    Item,
-    Order,
-    Reason,
-    RegionNotServedError,
-    UnknownProductsError,
-    Wish,
-)
-from services.orders.peers import (
-    Catalog,
+from services.orders.domain import Destination, Order, OrderItem, OrderLine
+from services.orders.errors import (
     CatalogUnavailableError,
-    Inventory,
-    Payments,
-    Shipping,
+    PeerFailedError,
+    RegionNotServedError,
     ShippingUnavailableError,
+    StepRefusedError,
+    UnknownProductsError,
 )
-from services.orders.saga import PeerFailedError, RefusedError
+from services.orders.peers import Catalog, Inventory, Payments, Shipping
+from services.orders.progress import RejectionReason
 from tests.services import sockets
 from tests.services.conftest import Shared
 from tests.services.shop import new_id
@@ -59,35 +52,35 @@ async def shipping(shared: Shared) -> AsyncIterator[Shipping]:
 
 
 @pytest.fixture
-async def nobody(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
+async def unreachable(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     async with grpc.aio.insecure_channel(sockets.address(tmp_path)) as channel:
         yield channel
 
 
 def order(product: str = "p-0150", token: str = "tok_visa") -> Order:  # noqa: S107  # the simulated processor's
     now = datetime.now(UTC)
-    return Order(new_id(), "ada", (Item(product, "Kettle", 2, 4990),), "EUR", token, now, now, BERLIN, 490)
+    return Order(new_id(), "ada", (OrderItem(product, "Kettle", 2, 4990),), "EUR", token, now, now, BERLIN, 490)
 
 
-async def test_products_come_one_for_one_with_their_prices(catalog: Catalog) -> None:
-    second, first = await catalog.products((Wish("p-0002", 1), Wish("p-0001", 1)))
+async def test_products_are_returned_one_for_each_line_with_their_prices(catalog: Catalog) -> None:
+    second, first = await catalog.get_products([OrderLine("p-0002", 1), OrderLine("p-0001", 1)])
     assert (second.id, first.id) == ("p-0002", "p-0001")
     assert (first.price_cents, first.currency) == (890, "EUR")
 
 
-async def test_unknown_products_are_told_by_their_places(catalog: Catalog) -> None:
+async def test_unknown_products_are_reported_by_position(catalog: Catalog) -> None:
     with pytest.raises(UnknownProductsError) as caught:
-        await catalog.products((Wish("nothing", 1), Wish("p-0001", 1), Wish("nobody", 1)))
+        await catalog.get_products([OrderLine("none", 1), OrderLine("p-0001", 1), OrderLine("nothing", 1)])
     assert caught.value.positions == [0, 2]
 
 
-async def test_shipping_costs_what_it_is_quoted(shipping: Shipping) -> None:
+async def test_shipping_quotes_its_price(shipping: Shipping) -> None:
     assert await shipping.quote(BERLIN, 2, "EUR") == 490
     with pytest.raises(RegionNotServedError):
         await shipping.quote(replace(BERLIN, region_code="AQ"), 2, "EUR")
 
 
-async def test_a_call_that_is_sent_again_answers_the_same(
+async def test_a_repeated_call_returns_the_same_name(
     inventory: Inventory, payments: Payments, shipping: Shipping
 ) -> None:
     one = order()
@@ -96,17 +89,17 @@ async def test_a_call_that_is_sent_again_answers_the_same(
     assert await payments.authorize(one) == await payments.authorize(one)
 
 
-async def test_what_is_held_can_be_released_and_what_is_sold_cannot(inventory: Inventory) -> None:
+async def test_reserved_stock_can_be_released_and_sold_stock_cannot(inventory: Inventory) -> None:
     held, sold = order(), order()
     assert await inventory.release(held, await inventory.reserve(held))
     reservation = await inventory.reserve(sold)
     await inventory.commit(sold, reservation)
     assert not await inventory.release(sold, reservation)
-    await inventory.take_back(sold, reservation)
-    await inventory.take_back(sold, reservation)
+    await inventory.return_stock(sold, reservation)
+    await inventory.return_stock(sold, reservation)
 
 
-async def test_what_is_released_cannot_be_sold(inventory: Inventory) -> None:
+async def test_released_stock_cannot_be_sold(inventory: Inventory) -> None:
     released = order()
     reservation = await inventory.reserve(released)
     await inventory.release(released, reservation)
@@ -114,7 +107,7 @@ async def test_what_is_released_cannot_be_sold(inventory: Inventory) -> None:
         await inventory.commit(released, reservation)
 
 
-async def test_money_that_is_set_aside_can_be_voided_and_collected_money_is_refunded(payments: Payments) -> None:
+async def test_authorized_money_can_be_voided_and_captured_money_is_refunded(payments: Payments) -> None:
     voided, refunded = order(), order()
     assert await payments.void(voided, await payments.authorize(voided))
     payment = await payments.authorize(refunded)
@@ -124,7 +117,7 @@ async def test_money_that_is_set_aside_can_be_voided_and_collected_money_is_refu
     await payments.refund(refunded, payment)
 
 
-async def test_money_that_is_let_go_can_neither_be_collected_nor_refunded(payments: Payments) -> None:
+async def test_voided_money_can_neither_be_captured_nor_refunded(payments: Payments) -> None:
     voided = order()
     payment = await payments.authorize(voided)
     await payments.void(voided, payment)
@@ -149,30 +142,30 @@ async def test_a_booked_shipment_can_be_cancelled(shipping: Shipping) -> None:
     ],
     ids=["price", "address", "region"],
 )
-async def test_a_shipment_that_is_not_taken_on_is_refused(shipping: Shipping, refused: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError) as caught:
+async def test_a_shipment_that_cannot_be_booked_is_refused(shipping: Shipping, refused: dict[str, Any]) -> None:
+    with pytest.raises(StepRefusedError) as caught:
         await shipping.book(replace(order(), **refused))
-    assert caught.value.rejection.reason is Reason.SHIPPING_REFUSED
+    assert caught.value.rejection.reason is RejectionReason.SHIPPING_REFUSED
 
 
-async def test_refusals_carry_their_reason(inventory: Inventory, payments: Payments) -> None:
-    with pytest.raises(RefusedError, match="p-0199") as out_of_stock:
+async def test_refusals_have_a_reason(inventory: Inventory, payments: Payments) -> None:
+    with pytest.raises(StepRefusedError, match="p-0199") as out_of_stock:
         await inventory.reserve(order("p-0199"))
-    assert out_of_stock.value.rejection.reason is Reason.INSUFFICIENT_STOCK
-    with pytest.raises(RefusedError, match="CARD_DECLINED") as declined:
+    assert out_of_stock.value.rejection.reason is RejectionReason.INSUFFICIENT_STOCK
+    with pytest.raises(StepRefusedError, match="CARD_DECLINED") as declined:
         await payments.authorize(order(token="tok_declined"))  # noqa: S106  # the simulated processor's
-    assert declined.value.rejection.reason is Reason.PAYMENT_DECLINED
+    assert declined.value.rejection.reason is RejectionReason.PAYMENT_DECLINED
 
 
-async def test_a_request_that_breaks_the_contract_is_a_failure_and_no_refusal(payments: Payments) -> None:
+async def test_a_request_that_violates_the_contract_is_a_failure_and_no_refusal(payments: Payments) -> None:
     with pytest.raises(PeerFailedError, match="payments failed: INVALID_ARGUMENT"):
         await payments.authorize(replace(order(), currency="XXX"))
 
 
-async def test_callees_that_do_not_answer_have_failed(nobody: grpc.aio.Channel) -> None:
+async def test_unreachable_callees_have_failed(unreachable: grpc.aio.Channel) -> None:
     with pytest.raises(CatalogUnavailableError):
-        await Catalog(nobody).products((Wish("p-0001", 1),))
-    one, inventory, payments, shipping = order(), Inventory(nobody), Payments(nobody), Shipping(nobody)
+        await Catalog(unreachable).get_products([OrderLine("p-0001", 1)])
+    one, inventory, payments, shipping = order(), Inventory(unreachable), Payments(unreachable), Shipping(unreachable)
     with pytest.raises(ShippingUnavailableError):
         await shipping.quote(BERLIN, 2, "EUR")
     for call in (
@@ -185,7 +178,7 @@ async def test_callees_that_do_not_answer_have_failed(nobody: grpc.aio.Channel) 
         payments.refund(one, "payments/1"),
         shipping.book(one),
         shipping.cancel(one, "shipments/1"),
-        inventory.take_back(one, "reservations/1"),
+        inventory.return_stock(one, "reservations/1"),
     ):
         with pytest.raises(PeerFailedError, match="failed: UNAVAILABLE"):
             await call

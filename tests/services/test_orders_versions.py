@@ -1,4 +1,4 @@
-"""Two versions of orders' contract over the same orders: one sees what the other does, and nothing is done twice."""
+"""Both versions of the contract serve the same orders: each sees the changes of the other, and none happens twice."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,16 +18,16 @@ REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])
 
 @pytest.fixture
 async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield opened
-    await opened.close()
+    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield client
+    await client.close()
 
 
 async def place(shop: Shop, request: v2.PlaceOrderRequest) -> v2.Order:
     return (await shop.v2.PlaceOrder(request)).order
 
 
-async def found(shop: Shop, name: str) -> v2.Order:
+async def get(shop: Shop, name: str) -> v2.Order:
     return (await shop.v2.GetOrder(v2.GetOrderRequest(name=name))).order
 
 
@@ -36,7 +36,7 @@ def cents(money: Any) -> int:  # noqa: ANN401  # google.type.Money, of either mo
 
 
 def assert_same(first: v1.Order, second: v2.Order) -> None:
-    """Assert that two messages tell of the same order."""
+    """Assert that the messages of both versions show the same order."""
     for field in ("name", "customer", "state", "shipment", "create_time", "update_time"):
         assert getattr(first, field) == getattr(second, field), field
     assert [v1.OrderItem.FromString(item.SerializeToString()) for item in second.items] == list(first.items)
@@ -49,7 +49,7 @@ def assert_same(first: v1.Order, second: v2.Order) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "state"),
+    ("lines", "state"),
     [
         pytest.param({"to": BERLIN, "p_0141": 2, "p_0142": 1}, CONFIRMED, id="shipped"),
         pytest.param({"p_0141": 1}, CONFIRMED, id="picked up"),
@@ -58,23 +58,23 @@ def assert_same(first: v1.Order, second: v2.Order) -> None:
         pytest.param({"to": elsewhere(postal_code="00000"), "p_0141": 1}, REJECTED, id="undeliverable"),
     ],
 )
-async def test_what_one_version_places_the_other_finds(shop: Shop, wish: dict[str, Any], state: int) -> None:
+async def test_an_order_of_one_version_is_read_by_the_other(shop: Shop, lines: dict[str, Any], state: int) -> None:
     customer = f"customers/{new_id()}"
-    first = await shop.place(cart(customer=customer, **wish))
-    second = await place(shop, as_v2(cart(customer=customer, **wish)))
+    first = await shop.place(cart(customer=customer, **lines))
+    second = await place(shop, as_v2(cart(customer=customer, **lines)))
     assert (first.state, int(second.state)) == (state, state)
-    assert_same(first, await found(shop, first.name))
+    assert_same(first, await get(shop, first.name))
     assert_same(await shop.order(second.name), second)
     listed = await shop.v2.ListOrders(v2.ListOrdersRequest(customer=customer))
-    assert list(listed.orders) == [second, await found(shop, first.name)]
+    assert list(listed.orders) == [second, await get(shop, first.name)]
     assert [order.name for order in await shop.orders(customer)] == [second.name, first.name]
 
 
-@pytest.mark.parametrize("wish", [{"to": BERLIN, "p_0143": 1}, {"p_0143": 1}], ids=["shipped", "picked up"])
-async def test_one_request_by_both_versions_at_once_makes_one_order(shop: Shop, wish: dict[str, Any]) -> None:
+@pytest.mark.parametrize("lines", [{"to": BERLIN, "p_0143": 1}, {"p_0143": 1}], ids=["shipped", "picked up"])
+async def test_one_request_by_both_versions_at_once_places_one_order(shop: Shop, lines: dict[str, Any]) -> None:
     customer = f"customers/{new_id()}"
     before = await shop.stock("p-0143")
-    first = cart(customer=customer, **wish)
+    first = cart(customer=customer, **lines)
     second = as_v2(first)
     placed = await asyncio.gather(
         asyncio.gather(*(shop.place(first) for _ in range(10))),
@@ -87,15 +87,15 @@ async def test_one_request_by_both_versions_at_once_makes_one_order(shop: Shop, 
     assert await shop.stock("p-0143") == (before[0] - 1, before[1])
     assert shop.money(name) == ["CAPTURED"]
 
-    cancelling = v2.CancelOrderRequest(request_id=new_id(), name=name)
-    cancelled = (await shop.v2.CancelOrder(cancelling)).order
+    cancel_request = v2.CancelOrderRequest(request_id=new_id(), name=name)
+    cancelled = (await shop.v2.CancelOrder(cancel_request)).order
     assert int(cancelled.state) == CANCELLED
-    assert_same(await shop.cancel(name, cancelling.request_id), cancelled)
+    assert_same(await shop.cancel(name, cancel_request.request_id), cancelled)
     assert await shop.stock("p-0143") == before
     assert shop.money(name) == ["REFUNDED"]
 
 
-async def test_a_request_id_of_one_version_is_refused_for_another_request_of_the_other(shop: Shop) -> None:
+async def test_a_request_id_of_one_version_is_refused_for_other_requests_of_both(shop: Shop) -> None:
     customer, (one, two) = f"customers/{new_id()}", (new_id(), new_id())
     first = await shop.place(cart(one, customer=customer, to=BERLIN, p_0144=1))
     second = await place(shop, as_v2(cart(two, customer=customer, to=BERLIN, p_0144=1)))
@@ -106,19 +106,19 @@ async def test_a_request_id_of_one_version_is_refused_for_another_request_of_the
         {"to": BERLIN, "p_0144": 1, "p_0145": 1},
         {"to": BERLIN, "token": "tok_amex", "p_0144": 1},
     ]
-    for wish in others:
+    for lines in others:
         for call in (
-            shop.v2.PlaceOrder(as_v2(cart(one, customer=customer, **wish))),
-            shop.stub.PlaceOrder(cart(two, customer=customer, **wish)),
+            shop.v2.PlaceOrder(as_v2(cart(one, customer=customer, **lines))),
+            shop.stub.PlaceOrder(cart(two, customer=customer, **lines)),
         ):
             error = await refused(call)
-            assert (error.code, error.reason, error.fields) == REUSED, wish
+            assert (error.code, error.reason, error.fields) == REUSED, lines
     error = await refused(shop.v2.CancelOrder(v2.CancelOrderRequest(request_id=one, name=first.name)))
     assert (error.code, error.reason, error.fields) == REUSED
     assert [order.name for order in await shop.orders(customer)] == [second.name, first.name]
 
 
-async def test_pages_of_both_versions_fit_together(shop: Shop) -> None:
+async def test_a_page_token_of_one_version_continues_in_the_other(shop: Shop) -> None:
     customer = f"customers/{new_id()}"
     placed = [(await shop.place(cart(customer=customer, p_0199=1))).name for _ in range(4)][::-1]
     one = await shop.stub.ListOrders(v1.ListOrdersRequest(customer=customer, page_size=1))
@@ -130,26 +130,26 @@ async def test_pages_of_both_versions_fit_together(shop: Shop) -> None:
         assert (await refused(shop.v2.ListOrders(other))).fields == ["page_token"]
 
 
-async def test_a_watch_of_one_version_goes_on_by_the_other(shop: Shop) -> None:
+async def test_a_watch_of_one_version_is_resumed_by_the_other(shop: Shop) -> None:
     order = await shop.place(cart(p_0199=1))
     other = await shop.place(cart(p_0199=1))
 
-    async def told(token: str = "") -> list[v2.WatchOrderResponse]:
+    async def watch(token: str = "") -> list[v2.WatchOrderResponse]:
         request = v2.WatchOrderRequest(name=order.name, resume_token=token)
         return [response async for response in shop.v2.WatchOrder(request)]
 
     [first] = [response async for response in shop.watch(order.name)]
-    [second] = await told(first.resume_token)
+    [second] = await watch(first.resume_token)
     assert_same(order, second.order)
-    assert await told(second.resume_token) == [], "what this version has told is not told again"
-    [again] = [response async for response in shop.watch(order.name, second.resume_token)]
-    assert again == first
-    [foreign] = [response async for response in shop.watch(other.name)]
-    request = v2.WatchOrderRequest(name=order.name, resume_token=foreign.resume_token)
+    assert await watch(second.resume_token) == [], "the same version does not repeat its last message"
+    [repeated] = [response async for response in shop.watch(order.name, second.resume_token)]
+    assert repeated == first
+    [unrelated] = [response async for response in shop.watch(other.name)]
+    request = v2.WatchOrderRequest(name=order.name, resume_token=unrelated.resume_token)
     assert (await refused(anext(aiter(shop.v2.WatchOrder(request))))).fields == ["resume_token"]
 
 
-async def test_how_an_order_is_delivered_has_to_be_said(shop: Shop) -> None:
+async def test_the_second_version_requires_a_delivery(shop: Shop) -> None:
     request = as_v2(cart(customer=f"customers/{new_id()}", p_0146=1))
     request.ClearField("pickup")
     error = await refused(shop.v2.PlaceOrder(request))
@@ -177,7 +177,7 @@ async def test_how_an_order_is_delivered_has_to_be_said(shop: Shop) -> None:
     ],
     ids=["nothing", "much", "region", "product", "customer"],
 )
-async def test_every_offending_field_is_named_as_this_version_calls_it(
+async def test_every_invalid_field_is_reported_by_its_name_in_this_version(
     shop: Shop, request_: v2.PlaceOrderRequest, fields: list[str]
 ) -> None:
     error = await refused(shop.v2.PlaceOrder(request_))
@@ -185,7 +185,7 @@ async def test_every_offending_field_is_named_as_this_version_calls_it(
     assert sorted(error.fields) == sorted(fields)
 
 
-async def test_what_is_not_there_or_cannot_be_cancelled_is_told(shop: Shop) -> None:
+async def test_a_missing_order_and_one_that_cannot_be_cancelled_are_reported(shop: Shop) -> None:
     name = f"orders/{new_id()}"
     for call in (
         shop.v2.GetOrder(v2.GetOrderRequest(name=name)),

@@ -1,4 +1,4 @@
-"""WatchOrder, and calls that wait for their order's end: in one process, and in several that share a database."""
+"""WatchOrder, and calls that wait for their order to end, in one process and in two that share a database."""
 
 import asyncio
 import signal
@@ -16,20 +16,20 @@ from tests.services.harness import Process, targets
 from tests.services.refusals import refused
 from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, new_id, patiently
 
-TELLING = "0123456789abcdef"
+DIGEST = "0123456789abcdef"
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 
 
 @pytest.fixture
 async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield opened
-    await opened.close()
+    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield client
+    await client.close()
 
 
 @pytest.fixture
 async def pair(start: Start, shared: Shared) -> AsyncIterator[tuple[Shop, Shop, Process]]:
-    """Give two processes of orders that share a database, and the first of them."""
+    """Yield clients of two processes of orders that share a database, and the first process."""
     callees = [shared(name) for name in CALLEES]
     replicas = [start("orders", targets(*callees), at=name, data="both") for name in ("one", "two")]
     one, two = (Shop(replica, *callees[1:]) for replica in replicas)
@@ -40,7 +40,7 @@ async def pair(start: Start, shared: Shared) -> AsyncIterator[tuple[Shop, Shop, 
 
 @contextmanager
 def frozen(process: Process) -> Iterator[None]:
-    """Keep a process from running: calls reach it and are not answered until it goes on."""
+    """Freeze a process during the block: calls reach it, and get no reply until it continues."""
     process.signal(signal.SIGSTOP)
     try:
         yield
@@ -53,7 +53,7 @@ async def states(watch: Watch) -> list[int]:
 
 
 async def pending(shop: Shop, customer: str) -> pb.Order:
-    """Wait for the customer's one order."""
+    """Wait for the customer's one order, and return it."""
     async for attempt in patiently():
         with attempt:
             (order,) = await shop.orders(customer)
@@ -61,29 +61,29 @@ async def pending(shop: Shop, customer: str) -> pb.Order:
     return order
 
 
-async def test_a_watched_order_tells_what_becomes_of_it(shop: Shop, shared: Shared) -> None:
+async def test_a_watch_sends_each_change_until_the_order_ends(shop: Shop, shared: Shared) -> None:
     customer = f"customers/{new_id()}"
     with frozen(shared("payments")):
         placing = shop.stub.PlaceOrder(cart(customer=customer, to=BERLIN, p_0136=1))
         order = await pending(shop, customer)
         watch = shop.watch(order.name)
         assert (await anext(watch)).order == order
-    told = [response async for response in watch]
-    assert told[-1].order == (await placing).order
-    assert told[-1].order.state == CONFIRMED
-    assert {response.order.state for response in told[:-1]} <= {PENDING}
-    assert len({response.resume_token for response in told}) == len(told)
+    responses = [response async for response in watch]
+    assert responses[-1].order == (await placing).order
+    assert responses[-1].order.state == CONFIRMED
+    assert {response.order.state for response in responses[:-1]} <= {PENDING}
+    assert len({response.resume_token for response in responses}) == len(responses)
 
 
-async def test_a_watch_goes_on_where_another_ended(shop: Shop) -> None:
+async def test_a_watch_resumes_where_another_ended(shop: Shop) -> None:
     order = await shop.place(cart(p_0199=1))
     assert order.state == REJECTED
-    [told] = [response async for response in shop.watch(order.name)]
-    assert told.order == order
-    assert await states(shop.watch(order.name, told.resume_token)) == []
+    [response] = [response async for response in shop.watch(order.name)]
+    assert response.order == order
+    assert await states(shop.watch(order.name, response.resume_token)) == []
 
 
-async def test_a_cancellation_is_watched(shop: Shop, shared: Shared) -> None:
+async def test_a_cancellation_can_be_watched(shop: Shop, shared: Shared) -> None:
     order = await shop.place(cart(p_0136=1))
     [seen] = [response async for response in shop.watch(order.name)]
     with frozen(shared("payments")):
@@ -98,9 +98,9 @@ async def test_a_cancellation_is_watched(shop: Shop, shared: Shared) -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["1", "{other}:" + TELLING, "{own}:", "{own}:1", "{own}:" + "x" * 16, "{own}:" + TELLING + "0"]
+    "token", ["1", "{other}:" + DIGEST, "{own}:", "{own}:1", "{own}:" + "x" * 16, "{own}:" + DIGEST + "0"]
 )
-async def test_a_resume_token_is_its_own_orders(shop: Shop, token: str) -> None:
+async def test_a_resume_token_is_for_one_order(shop: Shop, token: str) -> None:
     order = await shop.place(cart(p_0199=1))
     own = order.name.partition("/")[2]
     error = await refused(anext(shop.watch(order.name, token.format(own=own, other=new_id()))))
@@ -108,7 +108,7 @@ async def test_a_resume_token_is_its_own_orders(shop: Shop, token: str) -> None:
     assert error.fields == ["resume_token"]
 
 
-async def test_what_is_not_there_is_not_watched(shop: Shop) -> None:
+async def test_a_missing_order_cannot_be_watched(shop: Shop) -> None:
     error = await refused(anext(shop.watch(f"orders/{new_id()}")))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
     assert (await refused(anext(shop.watch("customers/ada")))).fields == ["name"]
@@ -127,8 +127,8 @@ async def test_a_watch_ends_with_its_deadline(shop: Shop, shared: Shared) -> Non
     await placing
 
 
-async def stopped_under_a_watch(start: Start, shared: Shared) -> float:
-    """Stop a process while somebody watches an order. Return the seconds until the stream has ended."""
+async def stop_during_a_watch(start: Start, shared: Shared) -> float:
+    """Stop a process during a watch. Return the seconds until the stream has ended."""
     callees = [shared(name) for name in CALLEES]
     orders, customer = start("orders", targets(*callees)), f"customers/{new_id()}"
     shop = Shop(orders, *callees[1:])
@@ -136,10 +136,10 @@ async def stopped_under_a_watch(start: Start, shared: Shared) -> float:
         placing = shop.stub.PlaceOrder(cart(customer=customer, p_0136=1))
         watch = shop.watch((await pending(shop, customer)).name)
         assert (await anext(watch)).order.state == PENDING
-        began = time.monotonic()
+        start_seconds = time.monotonic()
         orders.signal()
         error = await refused(anext(watch))
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start_seconds
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
         assert (await placing).order.state == PENDING
     assert orders.wait() == 0
@@ -147,19 +147,17 @@ async def stopped_under_a_watch(start: Start, shared: Shared) -> float:
     return seconds
 
 
-async def test_a_stopping_process_tells_those_who_watch(start: Start, shared: Shared) -> None:
-    await stopped_under_a_watch(start, shared)
+async def test_a_stopping_process_ends_its_watches(start: Start, shared: Shared) -> None:
+    await stop_during_a_watch(start, shared)
 
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_a_stopping_process_keeps_nobody_waiting_who_watches(start: Start, shared: Shared) -> None:
-    assert await stopped_under_a_watch(start, shared) < 1
+async def test_a_stopping_process_ends_its_watches_within_a_second(start: Start, shared: Shared) -> None:
+    assert await stop_during_a_watch(start, shared) < 1
 
 
-async def test_an_order_that_another_process_carries_is_watched(
-    pair: tuple[Shop, Shop, Process], shared: Shared
-) -> None:
+async def test_an_order_of_another_process_can_be_watched(pair: tuple[Shop, Shop, Process], shared: Shared) -> None:
     one, two, _ = pair
     customer = f"customers/{new_id()}"
     with frozen(shared("payments")):
@@ -170,7 +168,7 @@ async def test_an_order_that_another_process_carries_is_watched(
     assert (await placing).order.state == CONFIRMED
 
 
-async def test_a_watch_goes_on_in_another_process(pair: tuple[Shop, Shop, Process], shared: Shared) -> None:
+async def test_a_watch_resumes_in_another_process(pair: tuple[Shop, Shop, Process], shared: Shared) -> None:
     one, two, first = pair
     customer = f"customers/{new_id()}"
     with frozen(shared("payments")):
@@ -185,7 +183,7 @@ async def test_a_watch_goes_on_in_another_process(pair: tuple[Shop, Shop, Proces
     await placing
 
 
-async def test_equal_requests_at_several_processes_have_one_effect_and_equal_answers(
+async def test_equal_requests_to_two_processes_have_one_effect_and_equal_replies(
     pair: tuple[Shop, Shop, Process],
 ) -> None:
     one, two, _ = pair

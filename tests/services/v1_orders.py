@@ -1,7 +1,8 @@
 """orders as it was before its contract had a second version."""
 
 from services.orders import __main__ as orders
-from services.orders.servicer import ERRORS, add
+from services.orders.error_table import ERRORS
+from services.orders.v1.servicer import add
 from services.runtime import serve
 
 orders.VERSIONS = [add]

@@ -1,4 +1,4 @@
-"""orders over a database of its own, with callees made up."""
+"""orders over a temporary database, with fake callees."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from services.orders import store as orders_store
-from services.orders.events import SOURCE, Announcer
+from services.orders.events import SOURCE, EventPublisher
 from services.orders.handlers import Orders
-from services.orders.news import News
 from services.orders.recovery import Recovery
 from services.orders.saga import Saga
-from services.orders.store import Log
+from services.orders.store import SagaLog
+from services.orders.updates import OrderUpdates
 from services.runtime import Background
 from services.runtime.events import Outbox
 from services.runtime.storage import Database
 from services.runtime.storage.database import open_database
 from tests.unit.orders_callees import Callees
 
-ANNOUNCE = Announcer(Outbox(SOURCE))
+PUBLISHER = EventPublisher(Outbox(SOURCE))
 MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
 
 
@@ -35,20 +35,20 @@ def callees() -> Callees:
 
 
 @pytest.fixture
-def news(database: Database) -> News:
-    return News(database)
+def updates(database: Database) -> OrderUpdates:
+    return OrderUpdates(database)
 
 
 @pytest.fixture
-def saga(database: Database, callees: Callees, news: News) -> Saga:
-    return Saga(Log(database, ANNOUNCE, news.tell), callees, callees, callees)
+def saga(database: Database, callees: Callees, updates: OrderUpdates) -> Saga:
+    return Saga(SagaLog(database, PUBLISHER.publish, updates.publish), callees, callees, callees)
 
 
 @pytest.fixture
-def orders(database: Database, callees: Callees, saga: Saga, news: News) -> Orders:
-    return Orders(database, callees, callees, saga, Background(), ANNOUNCE, news)
+def orders(database: Database, callees: Callees, saga: Saga, updates: OrderUpdates) -> Orders:
+    return Orders(database, callees, callees, saga, Background(), PUBLISHER.publish, updates)
 
 
 @pytest.fixture
 def recovery(database: Database, saga: Saga) -> Recovery:
-    return Recovery(database, saga, still_seconds=0)
+    return Recovery(database, saga, idle_seconds=0)

@@ -1,52 +1,47 @@
-"""The services that orders calls, made up; and what is asked of orders."""
+"""Fake callees of orders, carts, and request keys."""
 
 # ruff: noqa: D102  # the methods are those of the protocols in saga.py and handlers.py
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from services.orders.domain import (
-    Cart,
-    Destination,
-    Order,
-    Product,
-    Reason,
-    RegionNotServedError,
-    Rejection,
-    UnknownProductsError,
-    Wish,
-)
-from services.orders.saga import PeerFailedError, RefusedError
+from services.orders.domain import Cart, Destination, Order, OrderLine, Product
+from services.orders.errors import PeerFailedError, RegionNotServedError, StepRefusedError, UnknownProductsError
+from services.orders.progress import Rejection, RejectionReason
 from services.orders.store import Store
 from services.runtime.events.outbox import next_records
-from services.runtime.storage import Database
-from shop.orders.v1 import orders_pb2 as pb
+from services.runtime.storage import Database, RequestKey
 
-CART = Cart("ada", (Wish("p-1", 2),), "tok")
+CART = Cart("ada", (OrderLine("p-1", 2),), "tok")
 BERLIN = Destination("Ada", ("Unter den Linden 1", "2. Hof"), "Berlin", "10117", "DE")
 SHIPPED = replace(CART, destination=BERLIN)
 
 
 class Callees:
-    """The services that orders calls. `held` is what they hold; the other sets name the calls that do not go well."""
+    """All callees of orders in one. `held` is what they hold for orders.
+
+    The other sets name calls: `failing` ones fail, `failing_permanently` ones fail permanently, `refusing` ones are
+    refused for a business reason, `hanging` ones set `is_hanging` and wait for `go_on`.
+    """
 
     def __init__(self) -> None:
         self.held: set[str] = set()
         self.failing: set[str] = set()
+        self.failing_permanently: set[str] = set()
         self.refusing: set[str] = set()
-        self.denying: set[str] = set()
         self.hanging: set[str] = set()
-        self.asked = 0
-        self.returned = 0
-        self.hangs = asyncio.Event()
+        self.catalog_calls = 0
+        self.stock_returns = 0
+        self.is_hanging = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def products(self, wishes: tuple[Wish, ...]) -> list[Product]:
-        self.asked += 1
-        if "products" in self.refusing:
+    async def get_products(self, lines: Sequence[OrderLine]) -> Sequence[Product]:
+        self.catalog_calls += 1
+        if "get_products" in self.refusing:
             raise UnknownProductsError([0])
-        return [Product(wish.product, "Kettle", 4990, "EUR") for wish in wishes]
+        return [Product(line.product, "Kettle", 4990, "EUR") for line in lines]
 
     async def quote(self, destination: Destination, pieces: int, currency: str) -> int:
         assert (destination, pieces, currency) == (BERLIN, 2, "EUR")
@@ -56,12 +51,12 @@ class Callees:
 
     async def _call(self, name: str) -> None:
         if name in self.hanging:
-            self.hangs.set()
+            self.is_hanging.set()
             await self.go_on.wait()
-        if name in self.failing | self.denying:
-            raise PeerFailedError(f"{name} failed", refused=name in self.denying)
+        if name in self.failing | self.failing_permanently:
+            raise PeerFailedError(f"{name} failed", permanent=name in self.failing_permanently)
         if name in self.refusing:
-            raise RefusedError(Rejection(Reason.PAYMENT_DECLINED, f"{name} refused"))
+            raise StepRefusedError(Rejection(RejectionReason.PAYMENT_DECLINED, f"{name} refused"))
 
     async def reserve(self, _: Order) -> str:
         await self._call("reserve")
@@ -77,9 +72,9 @@ class Callees:
         self.held.discard("stock")
         return True
 
-    async def take_back(self, _: Order, _reservation: str) -> None:
-        await self._call("take back")
-        self.returned += 1
+    async def return_stock(self, _: Order, _reservation: str) -> None:
+        await self._call("return stock")
+        self.stock_returns += 1
 
     async def authorize(self, _: Order) -> str:
         await self._call("authorize")
@@ -109,22 +104,26 @@ class Callees:
         self.held.discard("shipment")
 
 
-def request(**fields: str) -> pb.PlaceOrderRequest:
-    return pb.PlaceOrderRequest(**{"request_id": str(uuid4()), **fields})  # type: ignore[arg-type]
+def place_key(request_id: str | None = None, content: bytes = b"place") -> RequestKey:
+    return RequestKey(request_id or str(uuid4()), content)
 
 
-async def told(database: Database) -> list[tuple[str, str]]:
-    """Answer what the outbox holds: each event's type and key."""
+def cancel_key(order_id: str, request_id: str = "cancel") -> RequestKey:
+    return RequestKey(request_id, f"cancel {order_id}".encode())
+
+
+def resume_key(order_id: str) -> RequestKey:
+    return RequestKey("resume", f"resume {order_id}".encode())
+
+
+async def outbox_events(database: Database) -> list[tuple[str, str]]:
+    """Return the type and the key of each event in the outbox."""
     async with database.read() as connection:
-        letters = await next_records(connection, 100)
-    return [(letter.headers["ce_type"].rpartition(".")[2], letter.key) for letter in letters]
+        records = await next_records(connection, 100)
+    return [(record.headers["ce_type"].rpartition(".")[2], record.key) for record in records]
 
 
-async def pending(database: Database) -> dict[str, int]:
+async def unfinished_revisions(database: Database) -> dict[str, int]:
+    """Return the revision of each order that recovery must finish, by its id."""
     async with database.read() as connection:
-        return {order.id: order.revision for order in await Store(connection).unfinished("", 100)}
-
-
-def cancellation(order: Order, request_id: str = "cancel") -> pb.CancelOrderRequest:
-    """Make the request that cancels an order."""
-    return pb.CancelOrderRequest(request_id=request_id, name=f"orders/{order.id}")
+        return {order.id: order.revision for order in await Store(connection).list_unfinished("", 100)}

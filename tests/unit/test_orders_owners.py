@@ -1,67 +1,71 @@
-"""Whose an order is: a customer's own, the shop's, and nobody else's."""
+"""Who may see an order: its customer and services of the mesh, but no other customer."""
 
 import pytest
 
-from services.orders import messages
-from services.orders.domain import ME, SHOP, Caller, NotYourCustomerError, OrderNotFoundError
+from services.orders import requests
+from services.orders.domain import INTERNAL, ME, Caller
+from services.orders.errors import NotYourCustomerError, OrderNotFoundError
 from services.orders.handlers import Orders
-from services.runtime.rpc import InvalidResourceNameError, principal
+from services.runtime.rpc import InvalidResourceNameError
 from services.runtime.rpc.principal import set_principal
 from shop.orders.v1 import orders_pb2 as pb
-from tests.unit.orders_callees import CART, cancellation, request
+from tests.unit.orders_callees import CART, cancel_key, place_key
 
 OWNER, STRANGER = Caller(CART.customer), Caller("eve")
 
 
-async def test_an_order_is_its_owners_and_the_shops_and_to_others_there_is_none(orders: Orders) -> None:
-    placed = await orders.place(request(), CART)
-    for caller in (OWNER, SHOP):
-        assert await orders.order(placed.id, caller) == placed
+async def test_an_order_exists_for_its_owner_and_the_mesh_but_not_for_other_customers(orders: Orders) -> None:
+    placed = await orders.place(place_key(), CART)
+    for caller in (OWNER, INTERNAL):
+        assert await orders.get(placed.id, caller) == placed
         assert await anext(orders.watch(placed.id, caller)) == placed
     with pytest.raises(OrderNotFoundError):
-        await orders.order(placed.id, STRANGER)
+        await orders.get(placed.id, STRANGER)
     with pytest.raises(OrderNotFoundError):
         await anext(orders.watch(placed.id, STRANGER))
 
 
-async def test_an_order_is_cancelled_by_its_owner_alone_and_nobody_else_learns_of_it(orders: Orders) -> None:
-    placed = await orders.place(request(), CART)
+async def test_only_its_owner_cancels_an_order_and_to_others_it_does_not_exist(orders: Orders) -> None:
+    placed = await orders.place(place_key(), CART)
     for _ in range(2):
         with pytest.raises(OrderNotFoundError):
-            await orders.cancel(cancellation(placed), placed.id, STRANGER)
-        await orders.cancel(cancellation(placed), placed.id, OWNER)
+            await orders.cancel(cancel_key(placed.id), placed.id, STRANGER)
+        await orders.cancel(cancel_key(placed.id), placed.id, OWNER)
 
 
 @pytest.mark.parametrize(
-    ("caller", "asked", "meant"),
+    ("principal", "customer", "resolved"),
     [
-        (OWNER, ME, CART.customer),
-        (OWNER, CART.customer, CART.customer),
-        (OWNER, "eve", None),
-        (OWNER, "-", None),
-        (SHOP, "eve", "eve"),
-        (SHOP, "-", "-"),
-        (SHOP, ME, None),
+        ("users/ada", ME, "ada"),
+        ("users/ada", "ada", "ada"),
+        ("users/ada", "eve", None),
+        ("users/ada", "-", None),
+        (None, "eve", "eve"),
+        (None, "-", "-"),
+        (None, ME, None),
     ],
 )
-def test_a_customer_asks_for_themselves_and_the_shop_for_anybody(caller: Caller, asked: str, meant: str | None) -> None:
-    listing = pb.ListOrdersRequest(customer=f"customers/{asked}")
-    if meant is None:
+def test_a_customer_names_only_themselves_and_the_mesh_any_customer(
+    principal: str | None, customer: str, resolved: str | None
+) -> None:
+    set_principal([] if principal is None else [("x-principal", principal)])
+    request = pb.ListOrdersRequest(customer=f"customers/{customer}")
+    if resolved is None:
         with pytest.raises(NotYourCustomerError):
-            messages.meant(listing, caller)
+            requests.resolve_customer(request)
     else:
-        assert messages.meant(listing, caller).customer == f"customers/{meant}"
+        assert requests.resolve_customer(request).customer == f"customers/{resolved}"
 
 
-def test_who_asks_is_whom_the_gateway_names() -> None:
-    def told(*metadata: tuple[str, str]) -> Caller:
+def test_the_caller_is_the_user_that_the_gateway_names() -> None:
+    def read(*metadata: tuple[str, str]) -> Caller:
         set_principal(metadata)
-        return messages.read_caller(principal())
+        return requests.read_caller()
 
-    assert told(("user-agent", "test")) == SHOP
-    assert told(("x-principal", "users/ada")) == Caller("ada")
-    # Two are none: not the first, nor the last, nor the shop.
-    assert told(("x-principal", "users/ada"), ("x-principal", "users/eve")) == Caller("ada,users/eve")
-    for nobody in ("", "users/", "ada", "customers/ada"):
+    assert read(("user-agent", "test")) == INTERNAL
+    assert read(("x-principal", "users/ada")) == Caller("ada")
+    # Two principals are no existing user: neither the first nor the last, and not the mesh.
+    assert read(("x-principal", "users/ada"), ("x-principal", "users/eve")) == Caller("ada,users/eve")
+    for invalid in ("", "users/", "ada", "customers/ada"):
         with pytest.raises(InvalidResourceNameError):
-            told(("x-principal", nobody))
+            read(("x-principal", invalid))

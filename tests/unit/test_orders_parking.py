@@ -1,13 +1,14 @@
-"""Orders that cannot be undone: they are parked, and nothing is lost by it."""
+"""Orders that cannot be undone are parked, keep what they hold, and are undone after they are resumed."""
 
 import pytest
 
-from services.orders.domain import MOST_FAILURES, Call, Hindrance, Reason, Rejection, State
-from tests.unit.orders_world import AFTER, BEFORE, STEPS, World, assert_whole, new_order
+from services.orders.domain import State
+from services.orders.progress import MAX_FAILURES, Call, ParkingReason, Rejection, RejectionReason
+from tests.unit.orders_world import AFTER, BEFORE, STEPS, World, assert_consistent, new_order
 
 
 @pytest.mark.parametrize(
-    ("failed", "denied", "call"),
+    ("failed_step", "failed_call", "call"),
     [
         ("reserve", "reserve", Call.RESERVE),
         ("authorize", "authorize", Call.AUTHORIZE),
@@ -19,47 +20,47 @@ from tests.unit.orders_world import AFTER, BEFORE, STEPS, World, assert_whole, n
         ("commit", "refund", Call.REFUND),
     ],
 )
-async def test_an_order_whose_undoing_is_denied_is_parked_until_it_is_resumed(
-    failed: str, denied: str, call: Call
+async def test_an_order_is_parked_when_undoing_it_fails_permanently(
+    failed_step: str, failed_call: str, call: Call
 ) -> None:
-    world = World(fails={STEPS.index(failed): BEFORE})
-    if failed == denied:
-        # Sent for the first time it fails; sent again it is denied.
-        world.deny_from(STEPS.index(failed) + 1, denied)
+    world = World(fails={STEPS.index(failed_step): BEFORE})
+    if failed_step == failed_call:
+        # The first call fails. The repeated call fails permanently.
+        world.fail_permanently_from(STEPS.index(failed_step) + 1, failed_call)
     else:
-        world.denies = {denied}
+        world.failing_permanently = {failed_call}
     order = await world.saga().place(new_order())
     assert order.state is State.PENDING
-    assert order.parking is not None
-    assert (order.parking.call, order.parking.reason) == (call, Hindrance.REFUSED)
-    world.denies = set()
-    order = await world.saga().carry_on(await world.advance(order.resumed()))
-    assert (order.state, order.parking, order.failures) == (State.REJECTED, None, 0)
-    assert_whole(world, order)
+    assert order.progress.parking is not None
+    assert (order.progress.parking.call, order.progress.parking.reason) == (call, ParkingReason.REFUSED)
+    world.failing_permanently = set()
+    order = await world.saga().finish(await world.advance(order.resumed()))
+    assert (order.state, order.progress.parking, order.progress.failures) == (State.REJECTED, None, 0)
+    assert_consistent(world, order)
 
 
-async def test_an_order_whose_callee_is_away_is_parked_after_many_failures() -> None:
+async def test_an_order_is_parked_after_many_failures() -> None:
     world = World()
-    world.away = {"void"}
-    world.refuses["book"] = Rejection(Reason.SHIPPING_REFUSED, "no")
+    world.failing = {"void"}
+    world.refuse("book", Rejection(RejectionReason.SHIPPING_REFUSED, "no"))
     order = await world.saga().place(new_order())
-    for failures in range(1, MOST_FAILURES):
-        assert (order.failures, order.parking) == (failures, None)
-        order = await world.saga().give_back(order)
-    assert order.parking is not None
-    assert (order.parking.call, order.parking.reason) == (Call.VOID, Hindrance.EXHAUSTED)
-    world.away = set()
-    order = await world.saga().carry_on(await world.advance(order.resumed()))
-    assert order.rejection == Rejection(Reason.SHIPPING_REFUSED, "no"), "the first reason stays"
-    assert_whole(world, order)
+    for failures in range(1, MAX_FAILURES):
+        assert (order.progress.failures, order.progress.parking) == (failures, None)
+        order = await world.saga().compensate(order)
+    assert order.progress.parking is not None
+    assert (order.progress.parking.call, order.progress.parking.reason) == (Call.VOID, ParkingReason.EXHAUSTED)
+    world.failing = set()
+    order = await world.saga().finish(await world.advance(order.resumed()))
+    assert order.rejection == Rejection(RejectionReason.SHIPPING_REFUSED, "no"), "the first reason stays"
+    assert_consistent(world, order)
 
 
-async def test_what_is_learnt_of_a_step_is_kept_when_it_cannot_be_undone() -> None:
+async def test_a_shipment_that_was_found_is_stored_although_cancelling_it_fails() -> None:
     world = World(fails={STEPS.index("book"): AFTER})
-    world.away = {"cancel"}
+    world.failing = {"cancel"}
     order = await world.saga().place(new_order())
-    assert (order.shipment, order.state) == ("shipments/1", State.PENDING)
-    world.away = set()
-    order = await world.saga().give_back(order)
-    assert world.asked().count("book") == 2
-    assert_whole(world, order)
+    assert (order.progress.shipment, order.state) == ("shipments/1", State.PENDING)
+    world.failing = set()
+    order = await world.saga().compensate(order)
+    assert world.callee_calls().count("book") == 2
+    assert_consistent(world, order)

@@ -1,4 +1,4 @@
-"""Recovery: it carries on what has stood still for long enough, the eldest first, and nothing else."""
+"""Recovery finishes orders that have not changed for long enough, the oldest first, and no others."""
 
 import pytest
 
@@ -8,50 +8,50 @@ from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
 from services.orders.saga import Saga
 from services.runtime.storage import Database
-from tests.unit.orders_callees import CART, Callees, request
+from tests.unit.orders_callees import CART, Callees, place_key
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Give the seconds of recovery's clock, which a test sets."""
+    """Return the clock of recovery, in seconds, as a list of one that the test sets."""
     clock = [100.0]
     monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     return clock
 
 
-async def test_an_order_is_carried_on_when_it_has_not_moved_for_long_enough(
+async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
     orders: Orders, callees: Callees, database: Database, saga: Saga, now: list[float]
 ) -> None:
-    recovery = Recovery(database, saga, still_seconds=10)
+    recovery = Recovery(database, saga, idle_seconds=10)
     callees.failing = {"capture", "void"}
-    placed = await orders.place(request(), CART)
-    tries = (await orders.order(placed.id)).failures
+    placed = await orders.place(place_key(), CART)
+    failures = (await orders.get(placed.id)).progress.failures
     for now[0] in (100, 102, 109.9):
         await recovery.run()
-    assert (await orders.order(placed.id)).failures == tries
+    assert (await orders.get(placed.id)).progress.failures == failures
     now[0] = 110
     await recovery.run()
-    assert (await orders.order(placed.id)).failures == tries + 1
+    assert (await orders.get(placed.id)).progress.failures == failures + 1
     callees.failing = set()
     now[0] = 119.9
     await recovery.run()
-    assert (await orders.order(placed.id)).state is State.PENDING, "it moved when it was tried"
+    assert (await orders.get(placed.id)).state is State.PENDING, "the attempt has changed it"
     now[0] = 120
     await recovery.run()
-    assert (await orders.order(placed.id)).state is State.REJECTED
+    assert (await orders.get(placed.id)).state is State.REJECTED
 
 
-async def test_the_eldest_orders_come_first_and_the_others_in_the_next_pass(
+async def test_the_oldest_orders_are_finished_first_and_the_others_in_the_next_pass(
     orders: Orders, callees: Callees, database: Database, saga: Saga, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST", 2)
-    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "MAX_ORDERS_PER_PASS", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     callees.failing = {"capture", "void"}
-    placed = [(await orders.place(request(), CART)).id for _ in range(5)]
+    placed = [(await orders.place(place_key(), CART)).id for _ in range(5)]
     callees.failing = set()
-    recovery = Recovery(database, saga, still_seconds=0)
+    recovery = Recovery(database, saga, idle_seconds=0)
     await recovery.run()
-    for done in (2, 4, 5):
+    for finished in (2, 4, 5):
         await recovery.run()
-        states = [(await orders.order(order)).state for order in placed]
-        assert states == [State.REJECTED] * done + [State.PENDING] * (5 - done)
+        states = [(await orders.get(order_id)).state for order_id in placed]
+        assert states == [State.REJECTED] * finished + [State.PENDING] * (5 - finished)

@@ -1,50 +1,65 @@
-"""Whatever fails at whichever call: an order ends sold and paid, or with nothing held; never in between."""
+"""Any call may fail: each order still ends either sold and paid, or with nothing held."""
 
 from dataclasses import replace
 from itertools import combinations, product
 
 import pytest
 
-from services.orders.domain import Destination, Order, Reason, Rejection, State, Step, TakenOverError
-from tests.unit.orders_world import AFTER, BEFORE, BERLIN, NOW, STEPS, TOKEN, Crash, World, assert_whole, new_order
+from services.orders.domain import Destination, Order, State
+from services.orders.errors import TakenOverError
+from services.orders.progress import Rejection, RejectionReason, Step
+from tests.unit.orders_world import (
+    AFTER,
+    BEFORE,
+    BERLIN,
+    NOW,
+    STEPS,
+    TOKEN,
+    Crash,
+    World,
+    assert_consistent,
+    new_order,
+)
 
 
 async def test_an_order_is_reserved_authorized_booked_captured_committed() -> None:
     world = World()
     order = await world.saga().place(new_order())
-    assert world.asked() == STEPS
-    assert (order.state, order.shipment) == (State.CONFIRMED, "shipments/1")
-    assert_whole(world, order)
+    assert world.callee_calls() == STEPS
+    assert (order.state, order.progress.shipment) == (State.CONFIRMED, "shipments/1")
+    assert_consistent(world, order)
 
 
 async def test_an_order_that_is_collected_has_no_shipment() -> None:
     world = World()
     order = await world.saga().place(new_order(None))
-    assert world.asked() == ["reserve", "authorize", "capture", "commit"]
-    assert (order.state, order.shipment) == (State.CONFIRMED, None)
-    assert_whole(world, order)
+    assert world.callee_calls() == ["reserve", "authorize", "capture", "commit"]
+    assert (order.state, order.progress.shipment) == (State.CONFIRMED, None)
+    assert_consistent(world, order)
 
 
 @pytest.mark.parametrize(
-    ("refused", "reason", "given_back"),
+    ("refused", "reason", "undo_calls"),
     [
-        ("reserve", Reason.INSUFFICIENT_STOCK, []),
-        ("authorize", Reason.PAYMENT_DECLINED, ["release"]),
-        ("book", Reason.SHIPPING_REFUSED, ["void", "release"]),
+        ("reserve", RejectionReason.INSUFFICIENT_STOCK, []),
+        ("authorize", RejectionReason.PAYMENT_DECLINED, ["release"]),
+        ("book", RejectionReason.SHIPPING_REFUSED, ["void", "release"]),
     ],
 )
-async def test_a_refusal_gives_back_what_was_taken_before(refused: str, reason: Reason, given_back: list[str]) -> None:
+async def test_a_refused_step_undoes_the_steps_before(
+    refused: str, reason: RejectionReason, undo_calls: list[str]
+) -> None:
     world = World()
-    world.refuses[refused] = Rejection(reason, "no")
+    world.refuse(refused, Rejection(reason, "no"))
     order = await world.saga().place(new_order())
     assert order.rejection == Rejection(reason, "no")
-    assert world.asked()[world.asked().index(refused) + 1 :] == given_back
-    assert_whole(world, order)
+    assert world.callee_calls()[world.callee_calls().index(refused) + 1 :] == undo_calls
+    assert_consistent(world, order)
 
 
 @pytest.mark.parametrize("moment", [BEFORE, AFTER])
 @pytest.mark.parametrize(
-    ("failed", "given_back"),
+    ("failed", "undo_calls"),
     [
         ("reserve", ["reserve", "release"]),
         ("authorize", ["authorize", "void", "release"]),
@@ -53,84 +68,87 @@ async def test_a_refusal_gives_back_what_was_taken_before(refused: str, reason: 
         ("commit", ["release", "cancel", "void", "refund"]),
     ],
 )
-async def test_a_failed_step_is_undone_with_those_before(failed: str, moment: str, given_back: list[str]) -> None:
+async def test_a_failed_step_is_undone_with_those_before(failed: str, moment: str, undo_calls: list[str]) -> None:
     world = World(fails={STEPS.index(failed): moment})
     order = await world.saga().place(new_order())
     if (failed, moment) == ("commit", AFTER):
         assert order.state is State.CONFIRMED
     else:
-        undone = world.asked()[world.asked().index(failed) + 1 :]
-        assert undone == (
-            ["cancel", "void", "refund", "release"] if (failed, moment) == ("capture", AFTER) else given_back
+        calls = world.callee_calls()[world.callee_calls().index(failed) + 1 :]
+        assert calls == (
+            ["cancel", "void", "refund", "release"] if (failed, moment) == ("capture", AFTER) else undo_calls
         )
-        assert order.rejection == Rejection(Reason.DEPENDENCY_FAILED, f"{failed} failed")
-    assert_whole(world, order)
+        assert order.rejection == Rejection(RejectionReason.DEPENDENCY_FAILED, f"{failed} failed")
+    assert_consistent(world, order)
 
 
-async def test_an_order_that_cannot_be_given_back_stays_pending_with_its_step() -> None:
+async def test_an_order_that_cannot_be_undone_stays_pending_at_its_step() -> None:
     world = World(fails={3: BEFORE, 4: BEFORE})
     order = await world.saga().place(new_order())
-    assert world.asked()[-4:] == ["capture", "cancel", "void", "release"]
-    assert (order.state, order.step, order.failures, order.parking) == (State.PENDING, Step.CAPTURE, 1, None)
-    assert (world.shipment, world.payment, world.reservation) == ("BOOKED", "VOIDED", "RELEASED"), "the rest is undone"
-    assert order == world.kept()
+    assert world.callee_calls()[-4:] == ["capture", "cancel", "void", "release"]
+    progress = order.progress
+    assert (order.state, progress.step, progress.failures, progress.parking) == (State.PENDING, Step.CAPTURE, 1, None)
+    assert (world.shipment, world.payment, world.reservation) == ("BOOKED", "VOIDED", "RELEASED"), (
+        "the others are undone"
+    )
+    assert order == world.stored()
 
 
-@pytest.mark.parametrize("denied", STEPS)
-async def test_a_step_that_is_denied_took_nothing_and_is_not_sent_again(denied: str) -> None:
+@pytest.mark.parametrize("failed", STEPS)
+async def test_a_step_that_fails_permanently_took_nothing_and_is_not_sent_again(failed: str) -> None:
     world = World()
-    world.denies = {denied}
+    world.failing_permanently = {failed}
     order = await world.saga().place(new_order())
-    assert order.rejection == Rejection(Reason.DEPENDENCY_FAILED, f"{denied} denied")
-    assert world.asked().count(denied) == 1
-    assert_whole(world, order)
+    assert order.rejection == Rejection(RejectionReason.DEPENDENCY_FAILED, f"{failed} failed permanently")
+    assert world.callee_calls().count(failed) == 1
+    assert_consistent(world, order)
 
 
 FAULTS = [*product(range(11), (BEFORE, AFTER))]
-WAYS = pytest.mark.parametrize("destination", [BERLIN, None], ids=["shipped", "collected"])
+DESTINATIONS = pytest.mark.parametrize("destination", [BERLIN, None], ids=["shipped", "collected"])
 
 
-@WAYS
-async def test_after_any_two_failures_recovery_leaves_nothing_between(destination: Destination | None) -> None:
+@DESTINATIONS
+async def test_after_any_two_failures_recovery_makes_the_order_consistent(destination: Destination | None) -> None:
     for faults in combinations(FAULTS, 2):
         world = World(fails=dict(faults))
         order = await world.saga().place(new_order(destination))
         while order.state is State.PENDING:
-            order = await world.saga().give_back(order)
-        assert_whole(world, order, faults)
+            order = await world.saga().compensate(order)
+        assert_consistent(world, order, faults)
 
 
-@WAYS
+@DESTINATIONS
 @pytest.mark.parametrize("refused", ["", "reserve", "authorize", "book"])
-async def test_after_a_crash_anywhere_recovery_leaves_nothing_between(
+async def test_after_a_crash_at_any_call_recovery_makes_the_order_consistent(
     refused: str, destination: Destination | None
 ) -> None:
     for crash, fault in product(product(range(22), (BEFORE, AFTER)), FAULTS):
         world = World(fails=dict([fault]), crash=crash)
-        world.refuses[refused] = Rejection(Reason.SHIPPING_REFUSED, "no")
-        order, carry_on = world.keep(new_order(destination)), world.saga().place
+        world.refuse(refused, Rejection(RejectionReason.SHIPPING_REFUSED, "no"))
+        order, run_saga = world.store(new_order(destination)), world.saga().place
         while order.state is State.PENDING:
             try:
-                order = await carry_on(order)
+                order = await run_saga(order)
             except Crash:
-                order = world.kept()
-            carry_on = world.saga().give_back
-        assert_whole(world, order, (crash, fault))
+                order = world.stored()
+            run_saga = world.saga().compensate
+        assert_consistent(world, order, (crash, fault))
 
 
 async def test_an_order_that_was_taken_over_is_left_alone() -> None:
     world = World()
-    order = world.keep(new_order())
-    recovered = await world.saga().give_back(order)
+    order = world.store(new_order())
+    recovered = await world.saga().compensate(order)
     with pytest.raises(TakenOverError):
         await world.saga().place(order)
-    assert world.kept() == recovered
-    assert_whole(world, recovered)
+    assert world.stored() == recovered
+    assert_consistent(world, recovered)
 
 
 @pytest.mark.parametrize("call", range(5))
-async def test_a_call_that_arrives_after_it_was_undone_takes_nothing(call: int) -> None:
-    """The callee hears of a step only after the step's failure was told and undone."""
+async def test_a_call_that_arrives_after_it_was_undone_has_no_effect(call: int) -> None:
+    """Send a step to its callee only after the step has failed and was undone."""
     world = World(fails={call: BEFORE})
     order = await world.saga().place(new_order())
     late = {
@@ -140,42 +158,42 @@ async def test_a_call_that_arrives_after_it_was_undone_takes_nothing(call: int) 
         "capture": world.capture(order, "payments/1"),
         "commit": world.commit(order, "reservations/1"),
     }
-    for name, arriving in late.items():
-        if name == world.asked()[call]:
-            await arriving
+    for name, late_call in late.items():
+        if name == world.callee_calls()[call]:
+            await late_call
         else:
-            arriving.close()
-    assert_whole(world, order)
+            late_call.close()
+    assert_consistent(world, order)
 
 
-@WAYS
+@DESTINATIONS
 async def test_a_cancelled_order_is_undone_in_reverse(destination: Destination | None) -> None:
     world = World()
-    order = await confirmed_and_to_be_cancelled(world, destination)
-    before = len(world.asked())
+    order = await place_and_start_cancelling(world, destination)
+    before = len(world.callee_calls())
     cancelled = await world.saga().cancel(order)
-    assert world.asked()[before:] == [*(["cancel"] if destination else []), "refund", "take back"]
+    assert world.callee_calls()[before:] == [*(["cancel"] if destination else []), "refund", "return stock"]
     assert cancelled.state is State.CANCELLED
-    assert_whole(world, cancelled)
+    assert_consistent(world, cancelled)
 
 
-@WAYS
-async def test_after_a_crash_and_a_failure_anywhere_a_cancelled_order_is_carried_on(
+@DESTINATIONS
+async def test_after_a_crash_and_a_failure_at_any_calls_an_order_is_still_cancelled(
     destination: Destination | None,
 ) -> None:
     for crash, fault in product(product(range(8), (BEFORE, AFTER)), product(range(6), (BEFORE, AFTER))):
         world = World()
-        order = await confirmed_and_to_be_cancelled(world, destination)
-        world.upset(fault, crash)
+        order = await place_and_start_cancelling(world, destination)
+        world.set_faults(fault, crash)
         while order.state is State.CANCELLING:
             try:
-                order = await world.saga().carry_on(order)
+                order = await world.saga().finish(order)
             except Crash:
-                order = world.kept()
+                order = world.stored()
         assert order.state is State.CANCELLED, (crash, fault)
-        assert_whole(world, order, (crash, fault))
+        assert_consistent(world, order, (crash, fault))
 
 
-async def confirmed_and_to_be_cancelled(world: World, destination: Destination | None) -> Order:
-    order = await world.saga().place(world.keep(new_order(destination)))
+async def place_and_start_cancelling(world: World, destination: Destination | None) -> Order:
+    order = await world.saga().place(world.store(new_order(destination)))
     return await world.advance(order.cancelling(NOW))

@@ -1,40 +1,48 @@
-"""What the domain knows both versions of the contract can tell."""
+"""Both versions of the contract can represent every value of the domain."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from services.orders import messages as first
-from services.orders.domain import Call, Hindrance, Parking, Reason, Rejection, State
-from services.orders.v2 import messages as second
+from services.orders.domain import Order, State
+from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason
+from services.orders.v1 import messages as v1
+from services.orders.v2 import messages as v2
 from shop.orders.v2 import orders_pb2 as pb
 from tests.unit.orders_world import new_order
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_state_has_the_same_name_in_both(state: State) -> None:
-    order = replace(new_order(), state=state)
-    assert pb.Order.State.Name(second.write_order(order).state) == f"STATE_{state.value}"
-    assert int(first.write_order(order).state) == int(second.write_order(order).state)
-
-
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_of_a_rejection_is_told(reason: Reason) -> None:
-    order = replace(new_order(), state=State.REJECTED, rejection=Rejection(reason, "so it is"))
-    told = second.write_order(order)
-    assert told.HasField("rejection"), "a reason that only newer code knows is one too"
-    assert pb.Order.Rejection.Reason.Name(told.rejection.reason) == f"REASON_{reason.value}"
-    assert told.rejection.message == "so it is"
-
-
-def test_why_an_order_is_being_given_up_is_told_at_its_end() -> None:
-    order = replace(new_order(), rejection=Rejection(Reason.PAYMENT_DECLINED, "no money"))
-    assert not second.write_order(order).HasField("rejection")
-
-
-def test_a_mark_for_operators_is_not_told_to_the_public() -> None:
+def order_with(**changes: Any) -> Order:  # noqa: ANN401  # fields of several types
     order = new_order()
-    parked = replace(order, parking=Parking(datetime.now(UTC), Call.VOID, Hindrance.REFUSED))
-    assert second.write_order(parked) == second.write_order(order)
-    assert first.write_order(parked) != first.write_order(order)
+    return order.with_progress(replace(order.progress, **changes))
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_the_same_name_in_both_versions(state: State) -> None:
+    order = replace(new_order(), state=state)
+    assert pb.Order.State.Name(v2.write_order(order).state) == f"STATE_{state.value}"
+    assert int(v1.write_order(order).state) == int(v2.write_order(order).state)
+
+
+@pytest.mark.parametrize("reason", RejectionReason)
+def test_every_rejection_reason_is_written(reason: RejectionReason) -> None:
+    order = replace(order_with(rejection=Rejection(reason, "a message")), state=State.REJECTED)
+    message = v2.write_order(order)
+    assert message.HasField("rejection"), "also with a reason that only newer code knows"
+    assert pb.Order.Rejection.Reason.Name(message.rejection.reason) == f"REASON_{reason.value}"
+    assert message.rejection.message == "a message"
+
+
+def test_a_rejection_is_written_only_when_the_order_has_ended() -> None:
+    order = order_with(rejection=Rejection(RejectionReason.PAYMENT_DECLINED, "no money"))
+    assert not v2.write_order(order).HasField("rejection")
+
+
+def test_only_the_first_version_shows_parking() -> None:
+    order = new_order()
+    parking = Parking(datetime.now(UTC), Call.VOID, ParkingReason.REFUSED)
+    parked = order.with_progress(replace(order.progress, parking=parking))
+    assert v2.write_order(parked) == v2.write_order(order)
+    assert v1.write_order(parked) != v1.write_order(order)

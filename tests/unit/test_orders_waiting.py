@@ -1,4 +1,4 @@
-"""Calls wait for their order's end, and streams tell of its way there, in whatever process it is carried."""
+"""Calls wait for the end of their order, and streams follow its changes, also when another process works on it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,30 +9,32 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.domain import Order, OrderNotFoundError, State, Wanted
+from services.orders.domain import Order, OrderFilter, State
+from services.orders.errors import OrderNotFoundError
 from services.orders.handlers import Orders
-from services.orders.messages import write_changes, write_order
-from services.orders.news import News
+from services.orders.resume_tokens import with_resume_tokens
+from services.orders.updates import OrderUpdates
+from services.orders.v1.messages import write_order
 from services.runtime.rpc.deadlines import MARGIN_SECONDS, set_deadline
 from services.runtime.storage import Database
 from shop.orders.v1 import orders_pb2 as pb
-from tests.unit.orders_callees import CART, SHIPPED, Callees, cancellation, request
+from tests.unit.orders_callees import CART, SHIPPED, Callees, cancel_key, place_key
 
-Placing = asyncio.Task[Order]
+PlaceTask = asyncio.Task[Order]
 
 
 @pytest.fixture
-def elsewhere(orders: Orders, database: Database) -> Orders:
-    """Another process with the same database: it hears of what others write only by looking."""
-    return replace(orders, news=News(database))
+def other_process(orders: Orders, database: Database) -> Orders:
+    """Return the handlers of another process with the same database. It sees the writes of others only by polling."""
+    return replace(orders, updates=OrderUpdates(database))
 
 
-async def hanging(orders: Orders, callees: Callees, at: str) -> tuple[Placing, Order]:
-    """Place an order that comes to no further than a call; answer who waits for it, and the order."""
-    callees.hanging = {at}
-    placing = asyncio.create_task(orders.place(request(request_id="placing"), SHIPPED))
-    await callees.hangs.wait()
-    [order] = await orders.orders_after("", Wanted(""), 10)
+async def place_until(orders: Orders, callees: Callees, call: str) -> tuple[PlaceTask, Order]:
+    """Place an order whose saga hangs at a call. Return the task that places it, and the order."""
+    callees.hanging = {call}
+    placing = asyncio.create_task(orders.place(place_key("placing"), SHIPPED))
+    await callees.is_hanging.wait()
+    [order] = await orders.list(OrderFilter(""), "", 10)
     return placing, order
 
 
@@ -40,130 +42,128 @@ async def states(orders: AsyncIterator[Order]) -> list[State]:
     return [order.state async for order in orders]
 
 
-async def test_equal_requests_at_once_have_one_effect_and_equal_answers(orders: Orders, callees: Callees) -> None:
-    again = request()
-    placed = await asyncio.gather(*(orders.place(again, CART) for _ in range(50)))
+async def test_equal_requests_at_once_have_one_effect_and_equal_replies(orders: Orders, callees: Callees) -> None:
+    key = place_key()
+    placed = await asyncio.gather(*(orders.place(key, CART) for _ in range(50)))
     assert placed[0].state is State.CONFIRMED
     assert all(order == placed[0] for order in placed)
     assert callees.held == {"money"}
 
 
-async def test_a_request_that_is_sent_again_waits_for_the_end_too(orders: Orders, callees: Callees) -> None:
-    first, _ = await hanging(orders, callees, "capture")
-    second = asyncio.create_task(orders.place(request(request_id="placing"), SHIPPED))
+async def test_a_repeated_request_waits_for_the_end_too(orders: Orders, callees: Callees) -> None:
+    first, _ = await place_until(orders, callees, "capture")
+    second = asyncio.create_task(orders.place(place_key("placing"), SHIPPED))
     assert await asyncio.wait({second}, timeout=0.1) == (set(), {second})
     callees.go_on.set()
     assert (await second).state is State.CONFIRMED
     assert await second == await first
 
 
-async def test_a_request_that_is_sent_again_elsewhere_waits_too(
-    orders: Orders, elsewhere: Orders, callees: Callees
+async def test_a_repeated_request_to_another_process_waits_for_the_end_too(
+    orders: Orders, other_process: Orders, callees: Callees
 ) -> None:
-    first, _ = await hanging(orders, callees, "capture")
-    second = asyncio.create_task(elsewhere.place(request(request_id="placing"), SHIPPED))
-    await elsewhere.news.look()
+    first, _ = await place_until(orders, callees, "capture")
+    second = asyncio.create_task(other_process.place(place_key("placing"), SHIPPED))
+    await other_process.updates.poll()
     callees.go_on.set()
     placed = await first
     assert await asyncio.wait({second}, timeout=0.1) == (set(), {second})
-    await elsewhere.news.look()
+    await other_process.updates.poll()
     assert await second == placed
 
 
-async def test_an_order_is_answered_pending_before_its_callers_deadline_and_goes_on(
-    orders: Orders, callees: Callees
-) -> None:
-    first, _ = await hanging(orders, callees, "capture")
+async def test_an_order_is_returned_pending_before_the_deadline_and_continues(orders: Orders, callees: Callees) -> None:
+    first, _ = await place_until(orders, callees, "capture")
     set_deadline(MARGIN_SECONDS + 0.05)
-    order = await orders.place(request(request_id="placing"), SHIPPED)
+    order = await orders.place(place_key("placing"), SHIPPED)
     assert order.state is State.PENDING
     callees.go_on.set()
     assert (await first).state is State.CONFIRMED
 
 
-async def test_an_order_goes_on_without_its_caller(orders: Orders, callees: Callees) -> None:
-    placing, order = await hanging(orders, callees, "reserve")
+async def test_an_order_continues_without_its_caller(orders: Orders, callees: Callees) -> None:
+    placing, order = await place_until(orders, callees, "reserve")
     placing.cancel()
     callees.go_on.set()
     await orders.background.close()
-    assert (await orders.order(order.id)).state is State.CONFIRMED
+    assert (await orders.get(order.id)).state is State.CONFIRMED
 
 
-async def test_a_cancellation_is_answered_before_its_callers_deadline_and_goes_on(
+async def test_a_cancelling_order_is_returned_before_the_deadline_and_continues(
     orders: Orders, callees: Callees
 ) -> None:
-    placed = await orders.place(request(), SHIPPED)
+    placed = await orders.place(place_key(), SHIPPED)
     callees.hanging = {"refund"}
-    first = asyncio.create_task(orders.cancel(cancellation(placed), placed.id))
-    await callees.hangs.wait()
+    first = asyncio.create_task(orders.cancel(cancel_key(placed.id), placed.id))
+    await callees.is_hanging.wait()
     set_deadline(MARGIN_SECONDS + 0.05)
-    assert (await orders.cancel(cancellation(placed), placed.id)).state is State.CANCELLING
+    assert (await orders.cancel(cancel_key(placed.id), placed.id)).state is State.CANCELLING
     callees.go_on.set()
     assert (await first).state is State.CANCELLED
 
 
-async def test_a_watched_order_tells_its_way_to_its_end(orders: Orders, callees: Callees) -> None:
-    placing, order = await hanging(orders, callees, "reserve")
+async def test_a_watch_yields_the_states_of_an_order_until_its_end(orders: Orders, callees: Callees) -> None:
+    placing, order = await place_until(orders, callees, "reserve")
     watching = asyncio.create_task(states(orders.watch(order.id)))
     callees.go_on.set()
     await placing
-    told = await watching
-    assert told[0] is State.PENDING
-    assert told[-1] is State.CONFIRMED
-    assert State.CONFIRMED not in told[:-1], "it ends with its end"
+    seen = await watching
+    assert seen[0] is State.PENDING
+    assert seen[-1] is State.CONFIRMED
+    assert State.CONFIRMED not in seen[:-1], "the stream ends with the order"
 
 
-async def test_what_was_seen_is_not_told_again(orders: Orders, callees: Callees) -> None:
-    placing, order = await hanging(orders, callees, "authorize")
-    _, seen = await anext(write_changes(orders.watch(order.id), write_order, ""))
-    watching = asyncio.create_task(changes(orders, order, seen))
+async def test_a_resumed_watch_does_not_repeat_the_last_message(orders: Orders, callees: Callees) -> None:
+    placing, order = await place_until(orders, callees, "authorize")
+    _, last_token = await anext(with_resume_tokens(orders.watch(order.id), write_order, ""))
+    watching = asyncio.create_task(changes(orders, order, last_token))
     callees.go_on.set()
     await placing
     [*between, (last, token)] = await watching
     assert last.state == pb.Order.STATE_CONFIRMED
-    assert all(told.shipment for told, _ in between), "steps that nobody sees are not told"
+    assert all(message.shipment for message, _ in between), "steps that do not change the message are skipped"
     assert await changes(orders, order, token) == []
 
 
-async def changes(orders: Orders, order: Order, seen: str) -> list[tuple[pb.Order, str]]:
-    return [change async for change in write_changes(orders.watch(order.id), write_order, seen)]
+async def changes(orders: Orders, order: Order, resume_token: str) -> list[tuple[pb.Order, str]]:
+    return [change async for change in with_resume_tokens(orders.watch(order.id), write_order, resume_token)]
 
 
-async def test_what_is_not_there_is_not_watched(orders: Orders) -> None:
+async def test_a_missing_order_cannot_be_watched(orders: Orders) -> None:
     with pytest.raises(OrderNotFoundError):
         await states(orders.watch(str(uuid4())))
 
 
-async def test_one_look_serves_all_who_watch_and_none_is_made_for_nobody(
-    orders: Orders, elsewhere: Orders, callees: Callees, monkeypatch: pytest.MonkeyPatch
+async def test_one_poll_serves_all_subscriptions_and_without_any_none_is_made(
+    orders: Orders, other_process: Orders, callees: Callees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placing, order = await hanging(orders, callees, "reserve")
-    watching = [asyncio.create_task(states(elsewhere.watch(order.id))) for _ in range(10)]
+    placing, order = await place_until(orders, callees, "reserve")
+    watching = [asyncio.create_task(states(other_process.watch(order.id))) for _ in range(10)]
     await asyncio.wait(watching, timeout=0.1)
     callees.go_on.set()
     placed = await placing
     reads: list[str] = []
-    read = elsewhere.news._database.read  # noqa: SLF001  # what the test counts
+    read = other_process.updates._database.read  # noqa: SLF001  # the calls that the test counts
 
     def counted() -> AbstractAsyncContextManager[AsyncConnection]:
         reads.append("one")
         return read()
 
-    monkeypatch.setattr(elsewhere.news._database, "read", counted)  # noqa: SLF001
-    await elsewhere.news.look()
-    assert all(told[-1] is State.CONFIRMED for told in await asyncio.gather(*watching))
-    await elsewhere.news.look()
+    monkeypatch.setattr(other_process.updates._database, "read", counted)  # noqa: SLF001
+    await other_process.updates.poll()
+    assert all(seen[-1] is State.CONFIRMED for seen in await asyncio.gather(*watching))
+    await other_process.updates.poll()
     assert len(reads) == 1
     assert placed.state is State.CONFIRMED
 
 
-async def test_who_stops_watching_is_forgotten(orders: Orders, callees: Callees) -> None:
-    placing, order = await hanging(orders, callees, "reserve")
+async def test_a_watch_that_ends_removes_its_subscription(orders: Orders, callees: Callees) -> None:
+    placing, order = await place_until(orders, callees, "reserve")
     watching = asyncio.create_task(states(orders.watch(order.id)))
     await asyncio.wait({watching}, timeout=0.1)
     watching.cancel()
-    with orders.news.follow(order.id) as follower:
+    with orders.updates.subscribe(order.id) as subscription:
         callees.go_on.set()
         await placing
-        assert follower.newest is not None
-    assert orders.news._followers == {}  # noqa: SLF001  # nothing else tells
+        assert subscription.latest is not None
+    assert orders.updates._subscriptions == {}  # noqa: SLF001  # not visible otherwise

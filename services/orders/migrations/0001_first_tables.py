@@ -1,4 +1,4 @@
-"""Orders with their items, and the requests that were carried out."""
+"""Create the tables of orders, order items and requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the tables."""
     op.create_table(
         "orders",
         sa.Column("id", sa.String(64), primary_key=True),

@@ -1,4 +1,4 @@
-"""The outbox of the events that tell of orders."""
+"""Add the outbox for the events of orders."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the outbox, and the lease of the relay that empties it."""
+    """Create the outbox, and the lease of the relay that publishes it."""
     position = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "outbox",

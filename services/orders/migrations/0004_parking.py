@@ -1,4 +1,4 @@
-"""How often an order could not be undone, and that it is parked; and the lists of every customer's orders."""
+"""Add the failures and the parking of an order, and the index for listing all customers' orders."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add what code of the revision before neither reads nor writes: it goes on beside it."""
+    """Add columns that the previous release neither reads nor writes, so that it can run beside this one."""
     op.add_column("orders", sa.Column("failures", sa.Integer, nullable=False, server_default="0"))
     op.add_column("orders", sa.Column("park_time", sa.DateTime(timezone=True)))
     op.add_column("orders", sa.Column("park_call", sa.String(32)))

@@ -1,4 +1,4 @@
-"""The replies of the requests that were carried out, and the index by which old requests are found."""
+"""Add the stored replies of requests, and the index for deleting old requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add a column that may be empty: code of the revision before goes on beside it, and keeps no replies."""
+    """Add a column that may be empty: the previous release can run beside this one, and stores no replies."""
     op.add_column("requests", sa.Column("reply", sa.LargeBinary))
     op.create_index("requests_by_create_time", "requests", ["create_time"])

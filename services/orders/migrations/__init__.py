@@ -1,1 +1,1 @@
-"""The schema's history, as Alembic revisions: additions first, removals only when no running code needs them."""
+"""The schema's history, as Alembic revisions. A revision removes only what no running release uses."""

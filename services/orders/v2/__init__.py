@@ -1,1 +1,1 @@
-"""The second version of the contract, over the same handlers: conversions, and nothing of the business."""
+"""The second version of the contract: its methods and its messages, over the same handlers as the first."""

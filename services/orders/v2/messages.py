@@ -1,18 +1,19 @@
-"""Between the second version's messages and the domain.
+"""Converts the requests of the second version to those of the first, and writes the messages of the second.
 
-Requests are read as those of the first version that ask for the same. In that form they are remembered too, whichever
-version they came by: what a process of before the second version has remembered stays known, and it knows what is
-remembered here. So whatever the second version alone can ask for has to have its place in that form as well.
+services/orders/requests.py explains why requests are converted.
 """
 
-from services.orders.domain import Order, Rejection, State
-from services.runtime.rpc import from_cents, to_timestamp
+from collections.abc import Sequence
+
+from services.orders.domain import Order, OrderItem
+from services.orders.progress import Rejection
+from services.runtime.rpc import Page, from_cents, to_timestamp
 from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as pb
 
 
-def read_placing(request: pb.PlaceOrderRequest) -> v1.PlaceOrderRequest:
-    """Answer the first version's request for the same order: one that is picked up has no address there."""
+def convert_place(request: pb.PlaceOrderRequest) -> v1.PlaceOrderRequest:
+    """Return the equal request of the first version. An order to pick up has no shipping address there."""
     address = request.shipping_address
     return v1.PlaceOrderRequest(
         request_id=request.request_id,
@@ -31,46 +32,52 @@ def read_placing(request: pb.PlaceOrderRequest) -> v1.PlaceOrderRequest:
     )
 
 
-def read_cancelling(request: pb.CancelOrderRequest) -> v1.CancelOrderRequest:
-    """Answer the first version's request to undo the same order."""
+def convert_cancel(request: pb.CancelOrderRequest) -> v1.CancelOrderRequest:
+    """Return the equal request of the first version."""
     return v1.CancelOrderRequest(request_id=request.request_id, name=request.name)
 
 
-def read_watching(request: pb.WatchOrderRequest) -> v1.WatchOrderRequest:
-    """Answer the first version's request to watch the same order."""
+def convert_watch(request: pb.WatchOrderRequest) -> v1.WatchOrderRequest:
+    """Return the equal request of the first version."""
     return v1.WatchOrderRequest(name=request.name, resume_token=request.resume_token)
 
 
-def read_listing(request: pb.ListOrdersRequest) -> v1.ListOrdersRequest:
-    """Answer the first version's request for the same page."""
+def convert_list(request: pb.ListOrdersRequest) -> v1.ListOrdersRequest:
+    """Return the equal request of the first version."""
     return v1.ListOrdersRequest(customer=request.customer, page_size=request.page_size, page_token=request.page_token)
 
 
 def write_order(order: Order) -> pb.Order:
-    """Make the message of an order. Why it is being given up is told once it has ended."""
-    rejection = order.rejection if order.state is State.REJECTED else None
+    """Return the message of an order."""
     return pb.Order(
         name=f"orders/{order.id}",
         customer=f"customers/{order.customer}",
         state=pb.Order.State.Value(f"STATE_{order.state.value}"),
-        items=[
-            pb.OrderItem(
-                product=f"products/{item.product}",
-                display_name=item.display_name,
-                quantity=item.quantity,
-                unit_price=from_cents(item.unit_price_cents, order.currency),
-            )
-            for item in order.items
-        ],
+        items=[_write_item(item, order.currency) for item in order.items],
         costs=pb.Order.Costs(
             items=from_cents(order.total_cents - order.shipping_cents, order.currency),
             shipping=from_cents(order.shipping_cents, order.currency),
             total=from_cents(order.total_cents, order.currency),
         ),
-        rejection=_write_rejection(rejection) if rejection else None,
-        shipment=order.shipment or "",
+        rejection=_write_rejection(order.rejection) if order.rejection else None,
+        shipment=order.progress.shipment or "",
         create_time=to_timestamp(order.create_time),
         update_time=to_timestamp(order.update_time),
+    )
+
+
+def write_list(orders: Sequence[Order], page: Page) -> pb.ListOrdersResponse:
+    """Return the message of a page. `orders` are those read for it, one more if another page follows."""
+    page_orders, next_page_token = page.cut(orders, key=lambda order: order.id)
+    return pb.ListOrdersResponse(orders=map(write_order, page_orders), next_page_token=next_page_token)
+
+
+def _write_item(item: OrderItem, currency: str) -> pb.OrderItem:
+    return pb.OrderItem(
+        product=f"products/{item.product}",
+        display_name=item.display_name,
+        quantity=item.quantity,
+        unit_price=from_cents(item.unit_price_cents, currency),
     )
 
 

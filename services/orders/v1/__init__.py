@@ -1,0 +1,1 @@
+"""The first version of the contract: its methods and its reply messages."""

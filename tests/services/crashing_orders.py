@@ -1,0 +1,77 @@
+"""orders, unchanged but for crashes and failed calls around each call of its saga.
+
+With EAGER in the environment, recovery starts after a fraction of a second.
+"""
+
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+import grpc.aio
+from typing_extensions import override
+
+from services.orders import __main__ as orders
+from services.orders import saga
+from services.orders.error_table import ERRORS
+from services.orders.errors import PeerFailedError
+from services.orders.peers import Inventory, Payments, Shipping
+from services.runtime import serve
+from tests.services.crashing import BEFORE, NO_REPLY, NOT_LOGGED, reach, run_and_restart
+
+Call = Callable[..., Awaitable[Any]]
+
+current_call: ContextVar[str] = ContextVar("current_call")
+
+
+def calls(protocol: type) -> list[str]:
+    """Return the names of the calls in one of the saga's protocols."""
+    return [name for name, member in vars(protocol).items() if inspect.iscoroutinefunction(member)]
+
+
+class _LoseReplies(grpc.aio.UnaryUnaryClientInterceptor):
+    """Sees each reply before the code that waits for it."""
+
+    @override
+    async def intercept_unary_unary(
+        self, continuation: Call, client_call_details: grpc.aio.ClientCallDetails, request: object
+    ) -> Any:
+        call = await continuation(client_call_details, request)
+        await call
+        if reach(f"{current_call.get('')} {NO_REPLY}"):
+            raise PeerFailedError("its reply was lost")
+        return call
+
+
+def _crashing(peer: Any, protocol: type) -> Any:  # noqa: ANN401  # a class that is created here
+    """Return a subclass of a peer that reaches a moment before and after each call."""
+
+    def connect(self: object, _: grpc.aio.Channel) -> None:
+        # A sidecar reaches a restarted callee at once. A plain channel would wait for more than a second.
+        target = os.environ[f"{peer.__name__.upper()}_TARGET"]
+        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
+        peer.__init__(self, grpc.aio.insecure_channel(target, options=options, interceptors=[_LoseReplies()]))
+
+    def crashing_call(name: str, call: Call) -> Call:
+        async def run(self: object, *arguments: object) -> object:
+            current_call.set(name)
+            if reach(f"{name} {BEFORE}"):
+                raise PeerFailedError("it was not called")
+            reply = await call(self, *arguments)
+            reach(f"{name} {NOT_LOGGED}")
+            return reply
+
+        return run
+
+    methods = {name: crashing_call(f"{protocol.__name__}.{name}", getattr(peer, name)) for name in calls(protocol)}
+    return type(peer.__name__, (peer,), {"__init__": connect, **methods})
+
+
+if __name__ == "__main__":
+    if os.environ.get("EAGER"):
+        orders.RECOVERY_IDLE_SECONDS, orders.RECOVERY_INTERVAL_SECONDS = 0.2, 0.1
+    orders.Inventory = _crashing(Inventory, saga.Inventory)  # type: ignore[attr-defined]  # imported there
+    orders.Payments = _crashing(Payments, saga.Payments)  # type: ignore[attr-defined]  # imported there
+    orders.Shipping = _crashing(Shipping, saga.Shipping)  # type: ignore[attr-defined]  # imported there
+    run_and_restart(lambda: serve("orders", orders.register, ERRORS))
