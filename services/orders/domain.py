@@ -163,7 +163,7 @@ class Order:
 
     @property
     def rejection(self) -> Rejection | None:
-        """Why the order was rejected; None unless it is REJECTED."""
+        """The reason why the order was rejected; None unless it is REJECTED."""
         return self.progress.rejection if self.state is State.REJECTED else None
 
     @property

@@ -189,7 +189,7 @@ class Saga:
         return order
 
     # The outcome of a step may be unknown. Then the step is sent again under the same request id: the callee returns
-    # what the first call created, or creates it now, so that a late first call has no effect of its own.
+    # what the first call created, or creates it now, so that a late first call has no further effect.
 
     async def _find_shipment(self, order: Order) -> Order:
         progress = order.progress

@@ -18,7 +18,7 @@ from tests.mesh.harness import Mesh, dial
 from tests.mesh.signer import Signer
 from tests.services.shop import as_v2
 
-NO_ORDER, NOT_YOURS = "NOT_FOUND there is no order", "PERMISSION_DENIED these are another customer's orders"
+NO_ORDER, NOT_YOURS = "NOT_FOUND there is no order", "PERMISSION_DENIED these orders belong to another customer"
 VERSIONS = [(orders_pb2, orders_pb2_grpc), (orders_v2, orders_v2_grpc)]
 SECONDS = 20
 

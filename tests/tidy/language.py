@@ -27,7 +27,6 @@ NOT_YET: tuple[str, ...] = (
     "services/inventory",
     "services/notifications",
     "services/operator",
-    "services/orders",
     "services/payments",
     "services/shipping",
     "tests/README.md",

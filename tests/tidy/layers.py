@@ -12,11 +12,15 @@ WIRE = ("grpc", "grpc_status", "grpc_health", "grpc_reflection", "google", "shop
 """gRPC, protobuf and the generated code."""
 TABLES = ("sqlalchemy", "alembic", "aiosqlite", "psycopg", "sqlite3")
 
+DOMAIN = ("domain.py", "errors.py", "progress.py")
+"""The files of a service's domain: its rules and its exceptions."""
+
 FORBIDDEN = {
     "handlers.py": (*WIRE, *TABLES),
     "saga.py": (*WIRE, *TABLES),
     "store.py": WIRE,
     "messages.py": TABLES,
+    "requests.py": TABLES,
     "servicer.py": TABLES,
     "peers.py": TABLES,
 }
@@ -26,6 +30,7 @@ INSTEAD = {
     "saga.py": "peers.py calls, store.py keeps",
     "store.py": "messages.py turns what it stores into messages",
     "messages.py": "store.py queries",
+    "requests.py": "store.py queries",
     "servicer.py": "store.py queries",
     "peers.py": "store.py queries",
 }
@@ -52,10 +57,11 @@ def _service(source: Source) -> str:
 
 
 def _domain(source: Source) -> Iterator[str]:
-    """domain.py imports nothing but the standard library."""
-    if source.file.name == "domain.py":
+    """Files of a domain import only the standard library and each other."""
+    if source.file.name in DOMAIN and _service(source) != "runtime":
+        own = tuple(f"services.{_service(source)}.{name.removesuffix('.py')}" for name in DOMAIN)
         for name, line in source.imports.items():
-            if root_of(name) not in sys.stdlib_module_names:
+            if root_of(name) not in sys.stdlib_module_names and not name.startswith(own):
                 yield f"{source.file}:{line} {name}: a domain imports the standard library alone; handlers.py joins it"
 
 

@@ -19,6 +19,9 @@ def test_every_layer_keeps_to_itself(checkout: Tree) -> None:
         ("orders/domain.py", "import grpc", "a domain imports the standard library alone"),
         ("orders/domain.py", "from services.runtime import money", "a domain imports the standard library alone"),
         ("orders/domain.py", "from . import store", "services.orders.store: a domain imports the standard library"),
+        ("orders/errors.py", "import grpc", "a domain imports the standard library alone"),
+        ("orders/progress.py", "from services.catalog.errors import E", "a domain imports the standard library alone"),
+        ("orders/requests.py", "from sqlalchemy import select", "store.py queries"),
         ("orders/handlers.py", "import grpc.aio", "handlers.py knows nothing of it; messages.py speaks the wire's"),
         ("orders/handlers.py", "from google.rpc import status_pb2", "handlers.py knows nothing of it"),
         ("orders/handlers.py", "from shop.orders.v1 import orders_pb2", "handlers.py knows nothing of it"),
@@ -91,6 +94,7 @@ def test_a_layer_that_knows_too_much_is_found(plant: Plant, file: str, code: str
     ("file", "code"),
     [
         ("orders/domain.py", "from dataclasses import dataclass\nfrom collections.abc import Sequence"),
+        ("orders/domain.py", "from services.orders.errors import E\nfrom services.orders.progress import Step"),
         ("orders/handlers.py", "from services.orders import domain\nfrom services.runtime import once"),
         ("orders/peers.py", "import grpc\nfrom shop.catalog.v1 import catalog_pb2_grpc"),
         ("analytics/events.py", "from shop.orders.v1 import events_pb2"),
