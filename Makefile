@@ -31,16 +31,16 @@ status: $(VENV) ## Show every Pod of the mesh with its memory
 	@$(BIN)/mesh status
 
 ledger: $(VENV) ## Prove that the books of all services balance, or list every mismatch
-	@$(BIN)/python tools/operator_job.py ledger
+	@$(BIN)/mesh ledger
 
 resume: $(VENV) ## Resume a parked order: ORDER=orders/<id>
-	@$(BIN)/python tools/operator_job.py resume "$(ORDER)"
+	@$(BIN)/mesh resume "$(ORDER)"
 
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
-	@$(BIN)/python tools/operator_job.py call "$(METHOD)" '$(or $(JSON),{})'
+	@$(BIN)/mesh call "$(METHOD)" '$(or $(JSON),{})'
 
 matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
-	@$(BIN)/python -m tools.matrix
+	@$(BIN)/mesh matrix
 
 scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; show what each has reached
 	@$(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)

@@ -10,14 +10,14 @@ import grpc.aio
 from google.protobuf.message import Message
 from typing_extensions import override
 
-from mesh.local.users import CUSTOMER
+from mesh.local.clients.users import CUSTOMER
+from mesh.local.matrix.callers import graph
 from tests.mesh import policies
 from tests.mesh.calls import status_of
 from tests.mesh.harness import ROOT, TOKEN_SECONDS, Manifest, Mesh, dial
 from tests.mesh.signer import Signer
 from tests.services.writes import Caller
 from tests.tidy.contracts import service_of
-from tools.matrix.cells import graph
 from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"

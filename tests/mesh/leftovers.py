@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from mesh.local.instance import PODS, Instance
+from mesh.local.instance import MAX_PODS, Instance
 from tests.mesh.harness import Mesh
 
 
@@ -35,7 +35,7 @@ def _commands(instance: Instance) -> Iterator[str]:
 
 
 def _ports(instance: Instance) -> Iterator[str]:
-    admin = range(instance.admin_port(0), instance.admin_port(PODS))
+    admin = range(instance.admin_port(0), instance.admin_port(MAX_PODS))
     for connection in psutil.net_connections("inet"):
         if connection.laddr and connection.status in {psutil.CONN_LISTEN, psutil.CONN_NONE}:
             host, port = connection.laddr

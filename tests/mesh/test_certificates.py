@@ -19,8 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mesh.local import instance as instances
 from mesh.local.chaos.authority import Authority
-from mesh.local.chaos.experiment import Ground
-from mesh.local.pki import key_pem, pem
+from mesh.local.chaos.experiment import Target
+from mesh.local.keys.certificates import key_pem, pem
 from shop.shipping.v1 import shipping_pb2
 from tests.conftest import Measured
 from tests.mesh.harness import Mesh
@@ -130,7 +130,7 @@ async def contexts(mesh: Mesh, tmp_path: Path) -> Mapping[str, ssl.SSLContext | 
     """Give the callers who are to be refused, by what is wrong with them."""
     found = instances.existing(mesh.name)
     assert found
-    authority = await Authority.current(Ground(found, ""))
+    authority = await Authority.current(Target(found, ""))
     pairs = {
         "right": Pair.of(authority, ORDERS),
         "one of nobody's": Pair.of(authority, STRANGER),

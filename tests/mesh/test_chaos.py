@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from shop.orders.v1 import orders_pb2 as pb
 from tests.conftest import Measured
 from tests.mesh.calls import Shop, SteadyCalls, status_of, well_stocked_products
-from tests.mesh.harness import ROOT, TOKEN_SECONDS, Mesh, dial, eventually
+from tests.mesh.harness import MESH, TOKEN_SECONDS, Mesh, dial, eventually
 from tests.mesh.signer import Signer
 
 CLIENTS = 8
@@ -183,7 +182,7 @@ async def customer(mesh: Mesh, shop: Shop) -> AsyncIterator[str]:
 
 async def the_books_balance(mesh: Mesh) -> str:
     """Have the operator prove it; answer the verdict."""
-    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), "ledger", within=180)
+    run = await mesh.run(MESH, "ledger", within=180)
     assert run.returncode == 0, (run.stdout + run.stderr)[-2000:]
     return run.stdout.splitlines()[-1]
 

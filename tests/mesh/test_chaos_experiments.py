@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mesh.local.chaos.blows import EXPERIMENTS
+from mesh.local.chaos.faults import EXPERIMENTS
 from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, run_mesh
 from tests.mesh.terminal import terminal
 from tests.report import notes
@@ -56,7 +56,7 @@ def test_without_a_name_it_lists_them_all() -> None:
     ("words", "told"),
     [
         (["earthquake"], "there is no experiment 'earthquake'"),
-        (["kafka-gone", "--service", "orders"], "kafka-gone hits no service of one's choice"),
+        (["kafka-gone", "--service", "orders"], "kafka-gone has no --service option"),
         (["kill", "--service", "nosuch"], '"nosuch" not found'),
     ],
 )

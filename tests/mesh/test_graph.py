@@ -1,7 +1,6 @@
 """Who calls whom in the running mesh is what every service.yaml declares: no more, and no less."""
 
 import re
-import sys
 from typing import Any
 
 import grpc
@@ -62,7 +61,7 @@ async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: 
     await mesh.restart("orders")
     earlier = {pod["metadata"]["name"] for pod in await mesh.pods("operator")}
     await place_orders_with_every_outcome(shop)
-    ledger = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), "ledger", within=240)
+    ledger = await mesh.run(MESH, "ledger", within=240)
     assert ledger.returncode == 0, ledger.stdout + ledger.stderr
 
     [job] = (pod for pod in await mesh.pods("operator") if pod["metadata"]["name"] not in earlier)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from mesh.local import instance as instances
-from mesh.local.down import agent_of
 from mesh.local.instance import Instance
 from mesh.local.loopback import PROXIES
+from mesh.local.processes import agent_of
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
 from tests.mesh.leftovers import eventually_sync, find_leftovers
@@ -141,7 +141,7 @@ def test_pressing_ctrl_c_again_and_again_leaves_nothing(begin: Callable[[str], T
 @pytest.mark.parametrize("moment", ["python", "Kubernetes API ready"])
 def test_down_in_the_middle_of_up_ends_both(begin: Callable[[str], Terminal], moment: str) -> None:
     beginning = begin(moment)
-    assert succeeds("down", "-i", TWO) == "mesh 'two' ended\n"
+    assert succeeds("down", "-i", TWO) == "mesh 'two' stopped\n"
     assert beginning.process.wait(1) == 130
     assert "Traceback" not in beginning.output()
     is_clean(found(TWO))
@@ -177,7 +177,7 @@ async def test_two_meshes_side_by_side_both_serve_and_one_ends_without_the_other
     assert await order(one)
     assert await order(two)
     before = one.process_ids()
-    assert succeeds("down", "--purge", "-i", TWO) == "mesh 'two' ended; its folder is gone\n"
+    assert succeeds("down", "--purge", "-i", TWO) == "mesh 'two' stopped; its folder is removed\n"
     is_clean(instance)
     assert not instance.home.exists()
     assert one.process_ids() == before
@@ -193,5 +193,5 @@ def test_down_without_a_node_agent_leaves_nothing(one: Mesh) -> None:
         with attempt:
             assert not agent.alive()
     assert one.process_ids(), "the rest goes on"
-    assert succeeds("down", "-i", ONE) == "mesh 'one' ended\n"
+    assert succeeds("down", "-i", ONE) == "mesh 'one' stopped\n"
     is_clean(found(ONE))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.local.canary import WEIGHTS
+from mesh.local.canary.rollout import WEIGHTS
 from mesh.local.cli import canary
 from tests.mesh.harness import ROOT, Mesh
 

@@ -2,20 +2,18 @@
 
 import re
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.conftest import Measured
-from tests.mesh.harness import ROOT, Mesh
+from tests.mesh.harness import MESH, Mesh
 
 PAYMENTS = "/shop.payments.v1.PaymentsService"
 
 
 async def matrix(mesh: Mesh) -> subprocess.CompletedProcess[str]:
-    environment = mesh.environment | {"MESH_INSTANCE": mesh.name, "PYTHONPATH": str(ROOT)}
-    return await Mesh(mesh.name, environment).run(sys.executable, "-m", "tools.matrix", within=240)
+    return await mesh.run(MESH, "matrix", "-i", mesh.name, within=240)
 
 
 def allowance(caller: str, app: str, path: str) -> dict[str, Any]:
@@ -48,5 +46,5 @@ async def test_a_hole_in_the_policies_is_a_wrong_cell(mesh: Mesh) -> None:
     assert run.returncode == 1, run.stdout + run.stderr
     wrong = [line for line in run.stdout.splitlines() if line.startswith("wrong:")]
     assert wrong == [
-        f"wrong: notifications may not call {PAYMENTS[1:]}/RefundPayment, and was told: INVALID_ARGUMENT",
+        f"wrong: notifications may not call {PAYMENTS[1:]}/RefundPayment, but the call ended with: INVALID_ARGUMENT",
     ]

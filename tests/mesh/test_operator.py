@@ -1,11 +1,10 @@
 """The operator's Job: it proves that the books of this mesh balance, does what its identity may, and leaves nothing."""
 
-import sys
 from typing import Any
 
 from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import ROOT, Mesh, eventually
+from tests.mesh.harness import MESH, Mesh, eventually
 
 RECEIVE = "shop.inventory.v1.InventoryService/ReceiveStock"
 REFUND = "shop.payments.v1.PaymentsService/RefundPayment"
@@ -13,7 +12,7 @@ REFUND = "shop.payments.v1.PaymentsService/RefundPayment"
 
 async def operator(mesh: Mesh, *words: str) -> tuple[int, str, str]:
     """Run a command of the operator's as `make` does; its exit code, output and errors."""
-    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=240)
+    run = await mesh.run(MESH, *words, within=240)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -68,4 +67,4 @@ async def test_a_mesh_that_is_not_there_is_told(mesh: Mesh) -> None:
     alone = Mesh(mesh.name, {**mesh.environment, "KUBECONFIG": "", "MESH_INSTANCE": "none"})
     code, _, errors = await operator(alone, "ledger")
     assert code == 2
-    assert "there is no mesh 'none': `make up` makes it" in errors
+    assert "mesh: there is no mesh 'none'\n" in errors

@@ -1,7 +1,6 @@
 """Tokens at the gateway: who is let in with which, and that nobody is while it cannot tell."""
 
 import json
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +18,7 @@ from shop.identity.v1 import identity_pb2, identity_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.conftest import Measured
 from tests.mesh.calls import Call, Shop, SteadyCalls, outcome_of
-from tests.mesh.harness import ROOT, Mesh, dial, eventually
+from tests.mesh.harness import MESH, Mesh, dial, eventually
 from tests.mesh.signer import Signer, key_database_url
 from tests.services.databases import query
 
@@ -149,7 +148,7 @@ async def test_keys_are_rotated_and_no_call_fails(mesh: Mesh, shop: Shop, identi
             "with a token of now": lambda: signed_in_and_asked(mesh, channel),
         }
         async with SteadyCalls(kinds) as calls:
-            run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
+            run = await mesh.run(MESH, *words, within=120)
             assert run.returncode == 0, run.stdout + run.stderr
             fresh = Mesh(mesh.name, mesh.environment)
             after = await fresh.token()

@@ -83,7 +83,7 @@ async def test_down_leaves_nothing_but_the_data_and_up_finds_it(mesh: Mesh, shop
     instance, order = instance_of(mesh), await shop.place_order()
     assert {line.split()[0] for line in find_leftovers(instance)} == {"process", "port", "socket"}, "what runs is seen"
     try:
-        assert succeed("down", "-i", mesh.name) == f"mesh '{mesh.name}' ended\n"
+        assert succeed("down", "-i", mesh.name) == f"mesh '{mesh.name}' stopped\n"
         for attempt in eventually_sync(20):  # a socket is closed a moment after its process is gone
             with attempt:
                 assert find_leftovers(instance) == []

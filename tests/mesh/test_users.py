@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator
@@ -13,7 +12,7 @@ import pytest
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.mesh.calls import outcome_of
-from tests.mesh.harness import ROOT, Mesh, dial
+from tests.mesh.harness import MESH, Mesh, dial
 
 AUDIENCE, ISSUER = "https://shop.example", "https://identity.shop.example"
 Stub = identity_pb2_grpc.IdentityServiceStub
@@ -60,7 +59,7 @@ async def test_a_token_from_the_gateway_is_verified_with_the_keys_from_the_gatew
 async def as_operator(mesh: Mesh, method: str, request: dict[str, object]) -> str:
     """Call a method as the operator does, from a Job; answer what it printed."""
     words = ["call", f"shop.identity.v1.IdentityService/{method}", json.dumps(request)]
-    run = await mesh.run(sys.executable, str(ROOT / "tools/operator_job.py"), *words, within=120)
+    run = await mesh.run(MESH, *words, within=120)
     return run.stdout + run.stderr
 
 

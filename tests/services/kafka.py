@@ -38,7 +38,7 @@ class Broker:
             raise UnavailableError(str(error)) from error
         self._folder = folder
         self._port, controller = free_port(), free_port()
-        properties = broker.single("127.0.0.1", self._port, controller, Path("data"))
+        properties = broker.single_node("127.0.0.1", self._port, controller, Path("data"))
         self._env = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in properties.items()}
         self.start()
 

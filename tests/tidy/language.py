@@ -41,9 +41,6 @@ NOT_YET: tuple[str, ...] = (
     "tests/tidy",
     "tests/unit",
     "tools/breaking",
-    "tools/kubectl.py",
-    "tools/matrix",
-    "tools/operator_job.py",
     "tools/protoc_gen_istio",
     "tools/protoc_gen_python.py",
 )

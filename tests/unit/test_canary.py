@@ -2,20 +2,20 @@
 
 import pytest
 
-from mesh.local.canary import Plan
-from mesh.local.figures import Figures
+from mesh.local.canary.metrics import CallMetrics
+from mesh.local.canary.rollout import Limits
 
-PLAN = Plan(seconds=1, calls=10, patience=1, success=99, p99=500)
+LIMITS = Limits(step_seconds=1, calls=10, timeout_seconds=1, success=99, p99=500)
 
 
-def told(statuses: dict[int, int], within: dict[str, int]) -> Figures:
+def told(statuses: dict[int, int], within: dict[str, int]) -> CallMetrics:
     """Read figures as Envoy tells them, among others that are not of the calls that came in."""
     lines = [f'envoy_cluster_grpc_{status}{{cluster_name="inbound|50051||"}} {n}' for status, n in statuses.items()]
     prefix = 'http_conn_manager_prefix="inbound_127.20.1.8_50051"'
     lines += [f'envoy_http_downstream_rq_time_bucket{{{prefix},le="{bound}"}} {n}' for bound, n in within.items()]
     lines += ['envoy_cluster_grpc_14{cluster_name="outbound|50051||payments.shop.svc.cluster.local"} 7']
     lines += ['envoy_http_downstream_rq_time_bucket{http_conn_manager_prefix="admin",le="+Inf"} 9']
-    return Figures.read("\n".join(lines))
+    return CallMetrics.parse("\n".join(lines))
 
 
 def test_calls_are_those_that_came_in() -> None:
@@ -53,7 +53,7 @@ def test_a_quantile_is_prometheus_s(within: dict[str, int], p99: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "within", "offence"),
+    ("statuses", "within", "violation"),
     [
         ({0: 99, 14: 1}, {"5": 100, "+Inf": 100}, ""),
         ({0: 98, 14: 2}, {"5": 100, "+Inf": 100}, "98.0% of 100 calls succeed, less than 99 %"),
@@ -61,5 +61,5 @@ def test_a_quantile_is_prometheus_s(within: dict[str, int], p99: float) -> None:
     ],
     ids=["good", "it fails", "it is slow"],
 )
-def test_a_version_is_judged(statuses: dict[int, int], within: dict[str, int], offence: str) -> None:
-    assert PLAN.offence(told(statuses, within)) == offence
+def test_a_version_is_judged(statuses: dict[int, int], within: dict[str, int], violation: str) -> None:
+    assert LIMITS.violation(told(statuses, within)) == violation

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from mesh.local import instance, reservations
+from mesh.local import instance
 from mesh.local.errors import MeshError
+from mesh.local.instance import reservations
 
 PROCESSES = 8
 # Each waits for a line before it creates its instance, so that all of them do so at the same instant.
 CREATE = """
 import sys
 from pathlib import Path
-from mesh.local import instance, reservations
+from mesh.local import instance
+from mesh.local.instance import reservations
 reservations.PARENT = Path(sys.argv[1])
 print("ready", flush=True)
 input()
@@ -26,7 +28,7 @@ print(instance.create("default").number)
 HOLD = """
 import sys, time
 from pathlib import Path
-from mesh.local import reservations
+from mesh.local.instance import reservations
 reservations.PARENT = Path(sys.argv[1])
 with reservations.locked():
     print("ready", flush=True)

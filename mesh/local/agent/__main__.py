@@ -24,12 +24,12 @@ from mesh.local import instance as instances
 from mesh.local.agent import endpoints, kubelet_api, node
 from mesh.local.agent.api import Api
 from mesh.local.agent.pod import PodWorker, erase
-from mesh.local.agent.processes import Process
 from mesh.local.agent.sandbox import NodeFullError, place
-from mesh.local.instance import NODE, Instance
+from mesh.local.instance import NODE_NAME, Instance
+from mesh.local.processes import Process
 
 log = logging.getLogger("agent")
-MANIFESTS = Path(__file__).parents[1] / "control-plane"
+MANIFESTS = Path(__file__).parents[1] / "control_plane/static_pods"
 MIRROR = "kubernetes.io/config.mirror"
 LOG_LIMIT = 20 * 2**20
 """Bytes after which a container's log is cut (to its newest half)."""
@@ -62,7 +62,7 @@ class Agent:
 
     async def _pods(self) -> None:
         """List, then watch; begin anew whenever the watch breaks."""
-        fields: FieldSelector = {"spec.nodeName": NODE}
+        fields: FieldSelector = {"spec.nodeName": NODE_NAME}
         while True:
             try:
                 listing = self._api.client.list(Pod, namespace=ALL_NS, fields=fields)
@@ -173,7 +173,7 @@ def _static_pods() -> list[Pod]:
     for path in sorted(MANIFESTS.glob("*.yaml")):
         pod = msgspec.convert(yaml.safe_load(path.read_text()), Pod)
         if pod.metadata and pod.spec:
-            pod.metadata.uid, pod.spec.nodeName = f"static-{pod.metadata.name}", NODE
+            pod.metadata.uid, pod.spec.nodeName = f"static-{pod.metadata.name}", NODE_NAME
             pods.append(pod)
     return pods
 

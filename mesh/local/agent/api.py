@@ -16,7 +16,7 @@ from mesh.local.agent import endpoints
 from mesh.local.agent.container import now
 from mesh.local.agent.environment import decode_secret
 from mesh.local.agent.sandbox import Sandbox
-from mesh.local.instance import NODE
+from mesh.local.instance import NODE_NAME
 
 log = logging.getLogger("agent.api")
 
@@ -56,7 +56,7 @@ class Api:
             type=kind,
             reason=reason,
             message=message[:1000],
-            source=EventSource(component="kubelet", host=NODE),
+            source=EventSource(component="kubelet", host=NODE_NAME),
             firstTimestamp=now(),  # type: ignore[arg-type]  # the model says datetime, the wire takes the text
             lastTimestamp=now(),  # type: ignore[arg-type]
             count=1,

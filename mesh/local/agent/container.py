@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 from lightkube.models.core_v1 import Container, Probe
 
-from mesh.local.agent import processes
+from mesh.local import processes
 from mesh.local.agent.environment import MissingReferenceError
 from mesh.local.agent.images import Launch, UnknownImageError
 from mesh.local.agent.probes import check
-from mesh.local.agent.processes import Process
 from mesh.local.agent.sandbox import Sandbox
+from mesh.local.processes import Process
 
 FIRST_DELAY, LONGEST_DELAY, STEADY = 1.0, 30.0, 60.0
 """Back-off of restarts in seconds: at once, then 1, 2, 4 … 30; forgotten after a steady run."""

@@ -3,7 +3,7 @@
 On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
 (which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
 the Pod's addresses. Its egress hosts and limits are those of the cluster's own Sidecar that selects the Pod: the agent
-reads that one, which istiod passes over (mesh/local/sidecars.yaml).
+reads that one, which istiod passes over (mesh/local/control_plane/sidecars.yaml).
 """
 
 from collections.abc import Iterable

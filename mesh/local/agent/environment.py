@@ -10,7 +10,7 @@ from lightkube.models.core_v1 import Container, EnvVarSource, ResourceFieldSelec
 from lightkube.utils.quantity import parse_quantity
 
 from mesh.local.agent.sandbox import Sandbox
-from mesh.local.instance import NODE
+from mesh.local.instance import NODE_NAME
 
 Lookup = Callable[[str, str, str], Awaitable[dict[str, str] | None]]
 """(kind `configmaps` or `secrets`, namespace, name) → its decoded data, None when there is none."""
@@ -42,7 +42,7 @@ def field(sandbox: Sandbox, path: str) -> str:
         "metadata.name": sandbox.name,
         "metadata.namespace": sandbox.namespace,
         "metadata.uid": sandbox.uid,
-        "spec.nodeName": spec.nodeName or NODE,
+        "spec.nodeName": spec.nodeName or NODE_NAME,
         "spec.serviceAccountName": spec.serviceAccountName or "default",
         "status.hostIP": sandbox.instance.node_ip,
         "status.hostIPs": sandbox.instance.node_ip,

@@ -18,12 +18,12 @@ from lightkube.types import PatchType
 from mesh.local.agent.container import now
 from mesh.local.agent.endpoints import MANAGER
 from mesh.local.agent.environment import machine_memory
-from mesh.local.instance import NODE, PODS, Instance
+from mesh.local.instance import MAX_PODS, NODE_NAME, Instance
 from mesh.local.tools import versions
 
 log = logging.getLogger("agent.node")
 LABELS = {
-    "kubernetes.io/hostname": NODE,
+    "kubernetes.io/hostname": NODE_NAME,
     "kubernetes.io/os": "linux",
     "kubernetes.io/arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
     "topology.kubernetes.io/region": "local",
@@ -49,14 +49,14 @@ async def keep(client: AsyncClient, instance: Instance) -> None:
 
 async def _register(client: AsyncClient) -> None:
     try:
-        await client.create(Node(metadata=ObjectMeta(name=NODE, labels=LABELS)))
+        await client.create(Node(metadata=ObjectMeta(name=NODE_NAME, labels=LABELS)))
     except ApiError as error:
         if error.status.code != HTTPStatus.CONFLICT:
             raise
 
 
 async def _status(client: AsyncClient, instance: Instance) -> None:
-    size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(PODS)}
+    size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(MAX_PODS)}
     told = {"reason": "AgentRunning", "message": "the node agent is running", "lastHeartbeatTime": now()}
     pressures = [{"type": f"{kind}Pressure", "status": "False"} | told for kind in ("Memory", "Disk", "PID")]
     release = f"{platform.system()} {platform.release()}"
@@ -64,7 +64,7 @@ async def _status(client: AsyncClient, instance: Instance) -> None:
         "capacity": size,
         "allocatable": size,
         "conditions": [{"type": "Ready", "status": "True"} | told, *pressures],
-        "addresses": [{"type": "InternalIP", "address": instance.node_ip}, {"type": "Hostname", "address": NODE}],
+        "addresses": [{"type": "InternalIP", "address": instance.node_ip}, {"type": "Hostname", "address": NODE_NAME}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": {
             "kubeletVersion": f"{versions()['kubectl']}-mesh-agent",
@@ -79,11 +79,11 @@ async def _status(client: AsyncClient, instance: Instance) -> None:
             "kubeProxyVersion": "",
         },
     }
-    await client.patch(NodeStatus, NODE, {"status": status}, patch_type=PatchType.STRATEGIC)
+    await client.patch(NodeStatus, NODE_NAME, {"status": status}, patch_type=PatchType.STRATEGIC)
 
 
 async def _renew(client: AsyncClient) -> None:
     # Created with its time: the node controller passes over a lease that once had none.
-    spec = LeaseSpec(holderIdentity=NODE, leaseDurationSeconds=40, renewTime=datetime.now(UTC))
-    lease = Lease(metadata=ObjectMeta(name=NODE, namespace="kube-node-lease"), spec=spec)
+    spec = LeaseSpec(holderIdentity=NODE_NAME, leaseDurationSeconds=40, renewTime=datetime.now(UTC))
+    lease = Lease(metadata=ObjectMeta(name=NODE_NAME, namespace="kube-node-lease"), spec=spec)
     await client.apply(lease, field_manager=MANAGER, force=True)

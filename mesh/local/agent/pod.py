@@ -12,7 +12,8 @@ from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import Pod, PodStatus
 from lightkube.types import PatchType
 
-from mesh.local.agent import endpoints, images, processes, status, volumes
+from mesh.local import processes
+from mesh.local.agent import endpoints, images, status, volumes
 from mesh.local.agent.api import Api
 from mesh.local.agent.container import Hooks, Runner
 from mesh.local.agent.environment import MissingReferenceError, expand, resolve
@@ -178,6 +179,6 @@ class PodWorker:
 
 def erase(folder: Path) -> None:
     """End what still runs in a Pod's folder, and remove the folder."""
-    for process in processes.of_folder(folder):
+    for process in processes.in_folder(folder):
         process.signal(processes.KILL)
     shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh.local.instance import PODS, Instance
+from mesh.local.instance import MAX_PODS, Instance
 
 POD_LABEL = "mesh.local/pod"
 """A label that only one Pod carries, so that a Sidecar can select it alone."""
@@ -97,9 +97,9 @@ def place(instance: Instance, pod: Pod) -> Sandbox:
     saved = folder / "slot"
     if not saved.exists():
         taken = {int(path.read_text()) for path in instance.pods.glob("*/slot")}
-        free = next((slot for slot in range(PODS) if slot not in taken), None)
+        free = next((slot for slot in range(MAX_PODS) if slot not in taken), None)
         if free is None:
-            raise NodeFullError(f"all {PODS} Pod addresses of this node are taken")
+            raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are taken")
         folder.mkdir(parents=True, exist_ok=True)
         saved.write_text(str(free))
     return Sandbox(instance, pod.metadata, pod.spec, folder, int(saved.read_text()))

@@ -1,5 +1,6 @@
-"""`mesh chaos`: experiments on the running mesh, each with a hypothesis that data confirms or refutes.
+"""Experiments on a running mesh. Each injects a fault under load and checks a hypothesis against what it measures.
 
-Read experiment.py first: what an experiment is. blows.py has them all, authority.py the longest of them. load.py buys,
-watch.py looks at the cluster, and trial.py tells from both what has come of it.
+Read in this order: `experiment.py` what an experiment is, `faults.py` all experiments with their faults, `run.py` one
+experiment from start to end. `load.py` places orders meanwhile and `watch.py` watches the workloads. `authority.py` and
+`certificates.py` have the faults of the mesh's certificates, and `tables.py` prints.
 """

@@ -1,4 +1,4 @@
-"""The authority that signs for the mesh, replaced under load: everybody gets a certificate of another root."""
+"""The rotation of the mesh's root certificate under load: every workload gets a certificate of another root."""
 
 import asyncio
 import base64
@@ -14,15 +14,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mesh.local import loopback, pki
-from mesh.local.chaos.certificates import WORKLOADS, certificates, pods, read
-from mesh.local.chaos.experiment import Ground
+from mesh.local import loopback
+from mesh.local.chaos.certificates import NAMESPACES, parse, pods, workload_certificates
+from mesh.local.chaos.experiment import Target
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
+from mesh.local.keys import certificates
 
-ISTIO = "istio-system"
-PATIENCE = 120
-USES = (
+ISTIO_NAMESPACE = "istio-system"
+STEP_TIMEOUT_SECONDS = 120
+KEY_USAGES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
 )
@@ -30,7 +31,7 @@ USES = (
 
 @dataclass(frozen=True)
 class Authority:
-    """What istiod signs with, as PEM: its certificate and key, the chain from there to its root, and whom all trust."""
+    """What istiod signs with, as PEM: certificate, key, the chain up to the root, and the roots that all trust."""
 
     certificate: str
     key: str
@@ -39,68 +40,69 @@ class Authority:
 
     @classmethod
     def new(cls) -> "Authority":
-        """Make a root, and an authority below it; only that one's key is kept."""
+        """Create a root, and an intermediate authority below it. Only the key of the intermediate is kept."""
         root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-        root = _signed(_named("root"), root_key, _named("root"), root_key, depth=1)
-        below = _signed(_named("intermediate"), key, root.subject, root_key, depth=0)
-        certificate, trusted = pki.pem(below).decode(), pki.pem(root).decode()
-        return cls(certificate, pki.key_pem(key).decode(), certificate + trusted, trusted)
+        root = _sign(_organization("root"), root_key, _organization("root"), root_key, depth=1)
+        intermediate = _sign(_organization("intermediate"), key, root.subject, root_key, depth=0)
+        certificate, root_pem = certificates.pem(intermediate).decode(), certificates.pem(root).decode()
+        return cls(certificate, certificates.key_pem(key).decode(), certificate + root_pem, root_pem)
 
     @classmethod
-    async def current(cls, ground: Ground) -> "Authority":
-        """Read the one that signs now: one that was plugged in, or the one that istiod has made for itself."""
-        secrets = {each["metadata"]["name"]: each for each in (await ground.get("secrets", "-n", ISTIO))["items"]}
+    async def current(cls, target: Target) -> "Authority":
+        """Read the authority that signs now: a plugged-in one, or the one that istiod has created."""
+        listed = (await target.get("secrets", "-n", ISTIO_NAMESPACE))["items"]
+        secrets = {each["metadata"]["name"]: each for each in listed}
         data: Mapping[str, str] = (secrets.get("cacerts") or secrets["istio-ca-secret"])["data"]
         texts = {name: base64.b64decode(value).decode() for name, value in data.items()}
         certificate = texts["ca-cert.pem"]
         return cls(certificate, texts["ca-key.pem"], texts["cert-chain.pem"] or certificate, texts["root-cert.pem"])
 
-    async def plug_in(self, ground: Ground) -> None:
-        """Have istiod sign with it from now on, and every workload come back with a certificate of its making."""
-        names = {
+    async def plug_in(self, target: Target) -> None:
+        """Configure istiod to sign with it, and restart every workload, so that each has a certificate of it."""
+        files = {
             "ca-cert.pem": self.certificate,
             "ca-key.pem": self.key,
             "cert-chain.pem": self.chain,
             "root-cert.pem": self.roots,
         }
-        metadata = {"name": "cacerts", "namespace": ISTIO}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": names}
+        metadata = {"name": "cacerts", "namespace": ISTIO_NAMESPACE}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": files}
         words = ["apply", "--server-side", "--force-conflicts", "-f", "-"]
-        await ground.kubectl(*words, stdin=json.dumps(secret))
-        await _restarted(ground, ISTIO)
-        await _connected(ground)
-        # A Pod that begins before would not know the authority that istiod itself shows it after the next step.
-        for namespace in WORKLOADS:
-            await _told(ground, namespace, self.roots)
-        for namespace in WORKLOADS:
-            await _restarted(ground, namespace)
+        await target.kubectl(*words, stdin=json.dumps(secret))
+        await _restart(target, ISTIO_NAMESPACE)
+        await _wait_for_proxies(target)
+        # A Pod that starts earlier would not trust the certificate that istiod itself has after the next step.
+        for namespace in NAMESPACES:
+            await _wait_for_roots(target, namespace, self.roots)
+        for namespace in NAMESPACES:
+            await _restart(target, namespace)
 
 
 @asynccontextmanager
-async def rotated(ground: Ground) -> AsyncIterator[None]:
-    """Go over to another root as Istio documents it: all trust both before the new one signs, the old one goes last.
+async def rotated_root(target: Target) -> AsyncIterator[None]:
+    """Rotate the root as Istio documents it: all trust both roots before the new one signs; the old one goes last.
 
-    There is nothing to take back: whenever it is broken off, everybody trusts whoever has signed for anybody.
+    There is nothing to undo: if it is interrupted, every workload trusts every certificate that is in use.
 
     Raises:
-        MeshError: somebody has a certificate of another authority in the end, or trusts one.
+        MeshError: at the end a workload has a certificate of another authority, or trusts another root.
     """
-    old, new = await Authority.current(ground), Authority.new()
+    old, new = await Authority.current(target), Authority.new()
     both = old.roots + new.roots
-    await Authority(old.certificate, old.key, old.chain, both).plug_in(ground)
-    await Authority(new.certificate, new.key, new.chain, both).plug_in(ground)
-    await new.plug_in(ground)
-    for pod, (chain, roots) in (await certificates(ground)).items():
-        if chain[1:2] != read(new.certificate) or roots != read(new.roots):
-            raise MeshError(f"{pod} has not gone over to the new authority", why=f"{chain[1:]}, {roots}")
+    await Authority(old.certificate, old.key, old.chain, both).plug_in(target)
+    await Authority(new.certificate, new.key, new.chain, both).plug_in(target)
+    await new.plug_in(target)
+    for pod, (chain, roots) in (await workload_certificates(target)).items():
+        if chain[1:2] != parse(new.certificate) or roots != parse(new.roots):
+            raise MeshError(f"{pod} does not use the new authority", why=f"{chain[1:]}, {roots}")
     yield
 
 
-def _named(name: str) -> x509.Name:
+def _organization(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"mesh {name} {time.time_ns()}")])
 
 
-def _signed(
+def _sign(
     subject: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     issuer: x509.Name,
@@ -108,54 +110,54 @@ def _signed(
     depth: int,
 ) -> x509.Certificate:
     return (
-        pki.builder(subject, issuer, key.public_key())
+        certificates.builder(subject, issuer, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=depth), critical=True)
-        .add_extension(x509.KeyUsage(**dict.fromkeys(USES, False) | {"key_cert_sign": True}), critical=True)
+        .add_extension(x509.KeyUsage(**dict.fromkeys(KEY_USAGES, False) | {"key_cert_sign": True}), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
 
 
-async def _restarted(ground: Ground, namespace: str) -> None:
-    """Restart what a namespace has, one after the other: all at once would be more than a small machine bears."""
-    for name in (await ground.kubectl("get", "deployment", "-n", namespace, "-o", "name")).split():
-        await ground.kubectl("rollout", "restart", "-n", namespace, name)
-        await ground.kubectl("rollout", "status", "-n", namespace, name, f"--timeout={PATIENCE}s")
+async def _restart(target: Target, namespace: str) -> None:
+    """Restart the Deployments of a namespace one after the other: all at once would overload a small machine."""
+    for name in (await target.kubectl("get", "deployment", "-n", namespace, "-o", "name")).split():
+        await target.kubectl("rollout", "restart", "-n", namespace, name)
+        await target.kubectl("rollout", "status", "-n", namespace, name, f"--timeout={STEP_TIMEOUT_SECONDS}s")
 
 
-async def _told(ground: Ground, namespace: str, roots: str) -> None:
-    """Wait until istiod has told a namespace's new Pods whom to trust."""
+async def _wait_for_roots(target: Target, namespace: str, roots: str) -> None:
+    """Wait until istiod has written the roots that new Pods of a namespace trust."""
 
-    async def told() -> bool:
-        data = (await ground.get("configmap", "-n", namespace, "istio-ca-root-cert"))["data"]
-        return set(read(data["root-cert.pem"])) == set(read(roots))
+    async def written() -> bool:
+        data = (await target.get("configmap", "-n", namespace, "istio-ca-root-cert"))["data"]
+        return set(parse(data["root-cert.pem"])) == set(parse(roots))
 
-    await _wait(f"istiod has not told {namespace} whom to trust", told)
+    await _wait(f"istiod has not written the roots for {namespace}", written)
 
 
-async def _connected(ground: Ground) -> None:
-    """Wait until every Envoy has found the new istiod: before that it hears of no Pod that comes or goes."""
+async def _wait_for_proxies(target: Target) -> None:
+    """Wait until every Envoy is connected to the new istiod: before that it gets no endpoint updates."""
 
     async def connected() -> bool:
-        return await asyncio.to_thread(_proxies, ground.instance) >= len(await pods(ground))
+        return await asyncio.to_thread(_count_proxies, target.mesh) >= len(await pods(target))
 
-    await _wait("not every Envoy has found the new istiod", connected)
+    await _wait("not every Envoy is connected to the new istiod", connected)
 
 
-def _proxies(instance: Instance) -> int:
-    """Ask istiod how many Envoys are connected to it."""
+def _count_proxies(mesh: Instance) -> int:
+    """Return how many Envoys are connected to istiod."""
     try:
-        with loopback.open_url(f"http://{instance.node_ip}:15014/metrics", 5) as reply:
+        with loopback.open_url(f"http://{mesh.node_ip}:15014/metrics", 5) as reply:
             metrics: str = reply.read().decode()
     except OSError:
         return 0
     return sum(int(count) for count in re.findall(r"^pilot_xds\{.*\} (\d+)$", metrics, re.MULTILINE))
 
 
-async def _wait(missing: str, done: Callable[[], Awaitable[bool]]) -> None:
+async def _wait(problem: str, done: Callable[[], Awaitable[bool]]) -> None:
     try:
-        async with asyncio.timeout(PATIENCE):
-            while not await done():  # noqa: ASYNC110  # it is not ours to tell
+        async with asyncio.timeout(STEP_TIMEOUT_SECONDS):
+            while not await done():  # noqa: ASYNC110  # another process changes it
                 await asyncio.sleep(0.5)
     except TimeoutError:
-        raise MeshError(f"{missing} after {PATIENCE} s", fix="`mesh status`, `mesh logs istiod`") from None
+        raise MeshError(f"{problem} after {STEP_TIMEOUT_SECONDS} s", fix="`mesh status`, `mesh logs istiod`") from None

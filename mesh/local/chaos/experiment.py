@@ -1,4 +1,4 @@
-"""What an experiment is: a blow to the mesh, and what the shop promises meanwhile."""
+"""What an experiment is: a fault in the mesh, and what the shop promises while it lasts."""
 
 import asyncio
 import json
@@ -9,33 +9,38 @@ from typing import Any
 
 import psutil
 
-from mesh.local import down, kubectl
-from mesh.local.agent import processes
-from mesh.local.agent.processes import Process
+from mesh.local import processes
+from mesh.local.clients.kubectl import Kubectl
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
+from mesh.local.processes import Process, containers_of
 
 APP, ENVOY = "app", "envoy"
+KUBECTL_TIMEOUT_SECONDS = 200
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Where an experiment takes place: a mesh, and one service of it."""
+class Target:
+    """What a fault hits: a mesh, and one service of it (empty if the fault is not in a service)."""
 
-    instance: Instance
+    mesh: Instance
     service: str
 
     async def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        """Run kubectl. What was begun ends, cancelled or not: nothing comes later than what takes it back.
+        """Run kubectl and return its output. Cancellation waits for it: no change may come after its own undo.
 
         Raises:
             MeshError: it failed.
         """
         task = asyncio.current_task()
-        # Ctrl-C ends whatever waits for something. Pressed once more it does not end what restores the mesh.
-        alone = bool(task and task.cancelling())
+        # The first Ctrl-C may end a kubectl that waits. A second one must not end a kubectl that restores the mesh.
+        restoring = bool(task and task.cancelling())
         run = asyncio.ensure_future(
-            asyncio.to_thread(kubectl.run, self.instance, "kubectl", *words, stdin=stdin, timeout=200, alone=alone)
+            asyncio.to_thread(
+                lambda: Kubectl.of(self.mesh).run(
+                    *words, stdin=stdin, timeout_seconds=KUBECTL_TIMEOUT_SECONDS, ignore_ctrl_c=restoring
+                )
+            )
         )
         try:
             return await asyncio.shield(run)
@@ -45,29 +50,29 @@ class Ground:
             raise
 
     async def get(self, *words: str) -> Any:  # noqa: ANN401  # JSON
-        """Ask for objects. Raises MeshError."""
+        """Return the objects that `kubectl get` finds. Raises MeshError."""
         return json.loads(await self.kubectl("get", *words, "-o", "json"))
 
-    async def processes(self, part: str) -> list[Process]:
-        """Find the app's or the Envoy's process in each Pod of the service.
+    async def processes(self, program: str) -> list[Process]:
+        """Return the process of the app or of the Envoy in each Pod of the service.
 
         Raises:
             MeshError: there is none.
         """
         pods = (await self.get("pods", "-n", "shop", "-l", f"app={self.service}"))["items"]
-        folders = [self.instance.pods / pod["metadata"]["uid"] for pod in pods]
-        if part == APP:
-            found = [dict(down.leaders(folder)).get(APP) for folder in folders]
+        folders = [self.mesh.pods / pod["metadata"]["uid"] for pod in pods]
+        if program == APP:
+            running = [containers_of(folder).get(APP) for folder in folders]
         else:
-            found = [each for folder in folders for each in processes.of_folder(folder) if _name(each) == part]
-        alive = [process for process in found if process]
+            running = [each for folder in folders for each in processes.in_folder(folder) if _name(each) == program]
+        alive = [process for process in running if process]
         if not alive:
-            raise MeshError(f"no {part} of a service '{self.service}' runs", fix="`mesh status` lists what does")
+            raise MeshError(f"no {program} of a service '{self.service}' runs", fix="`mesh status` lists what runs")
         return alive
 
-    def static(self, program: str) -> list[Process]:
-        """Find the process of a static Pod."""
-        return list(dict(down.leaders(self.instance.pods / f"static-{program}")).values())
+    def static_pod(self, name: str) -> list[Process]:
+        """Return the process of a static Pod."""
+        return list(containers_of(self.mesh.pods / f"static-{name}").values())
 
 
 def _name(process: Process) -> str:
@@ -78,25 +83,29 @@ def _name(process: Process) -> str:
 
 @dataclass(frozen=True)
 class Promise:
-    """What has to hold from the blow until it is taken back, and how soon all is well after it.
-
-    `success` is a share of the orders, in percent; `p99` and `recovery` are seconds.
-    """
+    """What must hold while the fault lasts, and how soon after it the shop must be steady again."""
 
     success: float
+    """Percent of the orders."""
     p99: float = 15.0
+    """Seconds."""
     recovery: float = 30.0
+    """Seconds."""
+
+
+Fault = Callable[[Target], AbstractAsyncContextManager[None]]
+"""A context manager that injects the fault on entry and undoes it on exit."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A blow, which is over when its block is, and what is expected of the shop."""
+    """A fault, and what is expected of the shop."""
 
     name: str
     hypothesis: str
     promise: Promise
-    blow: Callable[[Ground], AbstractAsyncContextManager[None]]
+    fault: Fault
     service: str = ""
-    """Whom it hits unless told otherwise; empty for what belongs to no service."""
-    at_once: bool = False
-    """Recovery is counted from the blow itself, for nothing takes it back."""
+    """The service to hit by default; empty if the fault is not in a service."""
+    recovers_alone: bool = False
+    """Recovery is measured from the start of the fault, because nothing undoes it."""

@@ -1,4 +1,4 @@
-"""Orders at a small, steady rate through the gateway, signed in as the demo's user, and how each has ended."""
+"""Orders at a small, steady rate through the gateway, placed by the demo user, and how each of them ended."""
 
 import asyncio
 import itertools
@@ -16,120 +16,121 @@ import grpc.aio
 
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 
-PER_SECOND = 2
-TIMEOUT = 20.0
-"""Seconds: more than the contract gives PlaceOrder, so that it is the mesh who ends a call."""
+ORDERS_PER_SECOND = 2
+CALL_TIMEOUT_SECONDS = 20.0
+"""More than the contract gives PlaceOrder, so that the mesh ends a call that takes too long, not the client."""
 PRODUCTS = 100
 SOLD = "sold"
-MOST_TOLD = 5
+MAX_REPORTED_ERRORS = 5
 SOLD_OUT = orders_pb2.Order.REJECTION_REASON_INSUFFICIENT_STOCK
 
 
 @dataclass(frozen=True)
 class Call:
-    """One order: when it was sent and answered, in seconds of the monotonic clock, and what came of it."""
+    """One order: when the call started and ended, in seconds of the monotonic clock, and its result."""
 
-    began: float
+    started: float
     ended: float
-    ending: str
+    result: str
 
     @property
     def sold(self) -> bool:
-        """Whether it did what it was for."""
-        return self.ending == SOLD
+        """Whether the order succeeded."""
+        return self.result == SOLD
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What a number of calls tell together: how many, how many of them sold, and the 99th percentile in seconds."""
+class LoadSummary:
+    """A number of calls: how many, how many of them sold, and the 99th percentile of their latency in seconds."""
 
-    made: int
+    placed: int
     sold: int
     p99: float
-    failed: Sequence[str] = ()
-    """How the others ended, each ending with its number."""
+    errors: Sequence[str] = ()
+    """The results of the others, each with its number."""
 
     @classmethod
-    def of(cls, calls: Sequence[Call]) -> "Figures":
-        """Count; of no calls everything is zero."""
-        took = sorted(call.ended - call.began for call in calls)
-        p99 = took[math.ceil(0.99 * len(took)) - 1] if took else 0.0
-        failed = Counter(call.ending for call in calls if not call.sold)
-        told = [f"{count} of {ending}" for ending, count in failed.most_common(MOST_TOLD)]
-        return cls(len(calls), len(calls) - failed.total(), p99, told)
+    def of(cls, calls: Sequence[Call]) -> "LoadSummary":
+        """Summarize calls. Without calls all numbers are zero."""
+        durations = sorted(call.ended - call.started for call in calls)
+        p99 = durations[math.ceil(0.99 * len(durations)) - 1] if durations else 0.0
+        failed = Counter(call.result for call in calls if not call.sold)
+        errors = [f"{count} of {result}" for result, count in failed.most_common(MAX_REPORTED_ERRORS)]
+        return cls(len(calls), len(calls) - failed.total(), p99, errors)
 
     @property
     def success(self) -> float:
-        """The share that sold, in percent."""
-        return 100 * self.sold / self.made if self.made else 0.0
+        """The percentage of orders that sold."""
+        return 100 * self.sold / self.placed if self.placed else 0.0
 
     def __str__(self) -> str:
-        """Write it for a table."""
-        return f"{self.sold}/{self.made} {self.p99:.2f} s"
+        """Format it for a table."""
+        return f"{self.sold}/{self.placed} {self.p99:.2f} s"
 
 
 class Load:
-    """Buys for the length of a block: so many orders a second, however long each of them takes."""
+    """Places orders at a constant rate while its context is open, independent of how long each takes."""
 
     def __init__(self, gateway: str, token: str) -> None:
         self.calls: list[Call] = []
-        """Those that were answered, in the order of their answers."""
+        """Calls that have ended, in the order of their ends."""
         self._channel = grpc.aio.insecure_channel(gateway, options=[("grpc.enable_http_proxy", 0)])
         self._stub = orders_pb2_grpc.OrdersServiceStub(self._channel)
         self._metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
         self._products = itertools.cycle(range(1, PRODUCTS + 1))
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._pace: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin."""
-        self._pace = asyncio.create_task(self._keep_pace())
+        """Start to place orders."""
+        self._pace = asyncio.create_task(self._place_orders())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, when the orders under way are answered."""
+        """Stop, and wait for the orders in flight."""
         if self._pace:
             self._pace.cancel()
-        await asyncio.gather(*self._under_way)
+        await asyncio.gather(*self._in_flight)
         await self._channel.close()
 
-    def since(self, moment: float) -> list[Call]:
-        """Find what was sent after a moment and is answered, in the order of its beginning."""
-        return sorted((call for call in self.calls if call.began > moment), key=lambda call: call.began)
+    def since(self, start: float) -> list[Call]:
+        """Return the ended calls that started after a time, sorted by their start."""
+        return sorted((call for call in self.calls if call.started > start), key=lambda call: call.started)
 
-    async def answered(self, before: float) -> None:
-        """Wait until all that was sent before a moment is answered."""
+    async def wait_for_calls(self, before: float) -> None:
+        """Wait until all calls that start before a time have ended."""
         await asyncio.sleep(max(0.0, before - time.monotonic()))
-        await asyncio.gather(*(task for task in self._under_way if float(task.get_name()) < before))
+        await asyncio.gather(*(task for task in self._in_flight if float(task.get_name()) < before))
 
-    async def _keep_pace(self) -> None:
+    async def _place_orders(self) -> None:
         due = time.monotonic()
         while True:
-            began = time.monotonic()
-            task = asyncio.create_task(self._buy(began), name=str(began))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-            due += 1 / PER_SECOND
+            started = time.monotonic()
+            task = asyncio.create_task(self._place_order(started), name=str(started))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+            due += 1 / ORDERS_PER_SECOND
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _buy(self, began: float) -> None:
-        wish = orders_pb2.PlaceOrderRequest(
+    async def _place_order(self, started: float) -> None:
+        request = orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
             customer="customers/me",
             items=[orders_pb2.PlaceOrderItem(product=f"products/p-{next(self._products):04}", quantity=1)],
-            payment_token="tok_visa",  # noqa: S106  # stands for no card
+            payment_token="tok_visa",  # noqa: S106  # no real card
             shipping_address=orders_pb2.ShippingAddress(
                 recipient="Chaos", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE"
             ),
         )
         try:
-            order = (await self._stub.PlaceOrder(wish, metadata=self._metadata, timeout=TIMEOUT)).order
+            reply = await self._stub.PlaceOrder(request, metadata=self._metadata, timeout=CALL_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
-            ending = f"{error.code().name} {error.details()}"
+            result = f"{error.code().name} {error.details()}"
         else:
-            # A shelf that is empty is no failure of the mesh's.
-            well = order.state == orders_pb2.Order.STATE_CONFIRMED or order.rejection_reason == SOLD_OUT
-            ending = SOLD if well else f"{orders_pb2.Order.State.Name(order.state)} {order.rejection_message}"
-        self.calls.append(Call(began, time.monotonic(), ending))
+            order = reply.order
+            # An order of a product that is sold out is no failure of the mesh.
+            good = order.state == orders_pb2.Order.STATE_CONFIRMED or order.rejection_reason == SOLD_OUT
+            result = SOLD if good else f"{orders_pb2.Order.State.Name(order.state)} {order.rejection_message}"
+        self.calls.append(Call(started, time.monotonic(), result))

@@ -1,4 +1,4 @@
-"""Looks at the cluster again and again: whether every workload has the Pods that it had, ready."""
+"""Watches the cluster for workloads that have fewer ready Pods than before."""
 
 import asyncio
 import time
@@ -12,53 +12,57 @@ from lightkube.resources.apps_v1 import Deployment, StatefulSet
 
 from mesh.local.instance import Instance
 
-PERIOD, PATIENCE = 0.3, 1.5
-SILENT = "the Kubernetes API does not answer"
+POLL_INTERVAL_SECONDS, POLL_TIMEOUT_SECONDS = 0.3, 1.5
+API_SILENT = "the Kubernetes API does not respond"
 
 
 class Watch:
-    """Watches for the length of a block. `missing` is who lacks ready Pods just now; `seen` all that was, and when."""
+    """Watches while its context is open.
 
-    def __init__(self, instance: Instance) -> None:
-        self.missing: str = "nobody has looked yet"
+    `missing` names the workloads that lack ready Pods now; `seen` has every time at which some were missing, and which.
+    """
+
+    def __init__(self, mesh: Instance) -> None:
+        self.missing: str = "the workloads were not checked yet"
         self.seen: list[tuple[float, str]] = []
-        self._client = AsyncClient(config=KubeConfig.from_file(instance.kubeconfig).get(), trust_env=False)
-        self._wanted: dict[str, int] = {}
+        self._client = AsyncClient(config=KubeConfig.from_file(mesh.kubeconfig).get(), trust_env=False)
+        self._replicas: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin: as many Pods as are wanted now are wanted until the end."""
-        self._wanted = {name: wanted for name, (wanted, _) in (await self._look()).items()}
-        self._task = asyncio.create_task(self._keep_looking())
+        """Start. The replicas of now are the expected number until the end."""
+        self._replicas = {name: replicas for name, (replicas, _) in (await self._poll()).items()}
+        self._task = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End."""
+        """Stop."""
         if self._task:
             self._task.cancel()
         await self._client.close()
 
-    async def _keep_looking(self) -> None:
+    async def _watch(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(PATIENCE):
-                    found = await self._look()
+                async with asyncio.timeout(POLL_TIMEOUT_SECONDS):
+                    current = await self._poll()
             except (TimeoutError, httpx2.HTTPError):
-                self.missing = SILENT
+                self.missing = API_SILENT
             else:
-                lacking = [name for name, wanted in self._wanted.items() if found.get(name, (0, 0))[1] < wanted]
+                expected = self._replicas.items()
+                lacking = [name for name, replicas in expected if current.get(name, (0, 0))[1] < replicas]
                 self.missing = ", ".join(lacking)
             if self.missing:
                 self.seen.append((time.monotonic(), self.missing))
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
-    async def _look(self) -> dict[str, tuple[int, int]]:
-        """Answer how many Pods each workload wants, and how many of them are ready."""
+    async def _poll(self) -> dict[str, tuple[int, int]]:
+        """Return for each workload its replicas, and how many of them are ready."""
         found: dict[str, tuple[int, int]] = {}
         listings: list[AsyncIterable[Any]] = [
-            self._client.list(kind, namespace=ALL_NS) for kind in (Deployment, StatefulSet)
+            self._client.list(resource, namespace=ALL_NS) for resource in (Deployment, StatefulSet)
         ]
         for listing in listings:
             async for each in listing:

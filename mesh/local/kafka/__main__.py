@@ -1,7 +1,7 @@
-"""What stands for the image apache/kafka: a broker in the working directory, configured by KAFKA_ and CLUSTER_ID.
+"""Replaces the image apache/kafka: a broker in the working directory, configured by KAFKA_… and CLUSTER_ID.
 
-`python -m mesh.local.kafka <home>`, where <home> is the folder of the finished Kafka. The storage is prepared at the
-first start. Then this process becomes Java's, which SIGTERM ends in good order.
+Run it with `python -m mesh.local.kafka <home>`, where <home> is the folder with Kafka's jars and Java. The first start
+formats the storage. Then this process is replaced by Java's, which shuts down in order on SIGTERM.
 """
 
 import os
@@ -13,7 +13,7 @@ from mesh.local.kafka import broker, jars
 
 
 def main(home: Path) -> None:
-    """Prepare the storage if it is new, and become the broker."""
+    """Format the storage if it is new, and replace this process by the broker."""
     here = Path.cwd()
     values = broker.from_environment(os.environ)
     broker.prepare(here, values)
@@ -24,7 +24,7 @@ def main(home: Path) -> None:
     heap = os.environ.get("KAFKA_HEAP_OPTS", broker.HEAP)
     command = broker.command(java, classpath, [f"-XX:AOTCache={jars.archive(home)}"], heap)
     sys.stdout.flush()
-    os.execve(command[0], command, broker.environment())  # noqa: S606  # no shell is wanted
+    os.execve(command[0], command, broker.environment())  # noqa: S606  # without a shell
 
 
 if __name__ == "__main__":

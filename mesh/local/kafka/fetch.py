@@ -1,4 +1,4 @@
-"""Fetches Kafka once per machine. `python -m mesh.local.kafka.fetch` writes the lock of its jars anew."""
+"""Fetches Kafka once per machine. `python -m mesh.local.kafka.fetch` updates the lock file of its jars."""
 
 import shutil
 import time
@@ -19,15 +19,15 @@ from mesh.local.kafka import jars, training
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.1.1"
 LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
-"""Kafka logs through slf4j; its own distribution, too, adds this to what its jars ask for."""
-HTTP_SECONDS = 60
+"""Kafka logs through slf4j. This binding is no dependency of its jars; its own distribution adds it, too."""
+HTTP_TIMEOUT_SECONDS = 60
 
 
 def fetch(console: Console) -> Path:
     """Fetch what is missing and return the folder of Kafka.
 
     Raises:
-        MeshError: the jars cannot be had, or are not those of the lock.
+        MeshError: the jars cannot be downloaded, or differ from the lock file.
     """
     home = jars.folder()
     if not jars.archive(home).exists():
@@ -48,9 +48,9 @@ def fetch(console: Console) -> Path:
 
 
 @contextmanager
-def _trust_of_the_machine() -> Iterator[None]:
-    # jgo asks by requests, which trusts the authorities of a list of its own. What comes in between here, a company's
-    # proxy say, is known to the machine alone, whose word pip and Go take, too.
+def _system_trust_store() -> Iterator[None]:
+    # jgo uses requests, which trusts only the CAs that it bundles. A company's proxy, for example, has a CA that only
+    # the machine's trust store has. pip and Go use that store, too.
     truststore.inject_into_ssl()
     try:
         yield
@@ -58,10 +58,10 @@ def _trust_of_the_machine() -> Iterator[None]:
         truststore.extract_from_ssl()
 
 
-@_trust_of_the_machine()
+@_system_trust_store()
 def _download(repository: Path, console: Console) -> None:
     started = time.monotonic()
-    context, lock = MavenContext(repo_cache=repository, timeout=HTTP_SECONDS), LockFile.load(jars.LOCK)
+    context, lock = MavenContext(repo_cache=repository, timeout=HTTP_TIMEOUT_SECONDS), LockFile.load(jars.LOCK)
     with console.status("fetching Kafka") as status:
         for number, jar in enumerate(lock.dependencies, 1):
             status.update(f"fetching Kafka [{number}/{len(lock.dependencies)}] {jar.artifactId} {jar.version}")
@@ -71,16 +71,16 @@ def _download(repository: Path, console: Console) -> None:
                 raise MeshError(
                     f"could not fetch {jar.artifactId} {jar.version}",
                     why=str(error),
-                    fix="`make tools` tries again; it needs a way to Maven Central",
+                    fix="`make tools` tries again; it needs access to Maven Central",
                 ) from error
     if problems := lock.verify_checksums(repository):
-        raise MeshError("Kafka's jars are not those of the lock", why="; ".join(problems), fix="trust none of them")
+        raise MeshError("Kafka's jars differ from the lock file", why="; ".join(problems), fix="do not use them")
     console.print(f"Kafka fetched ({len(lock.dependencies)} jars): {time.monotonic() - started:.0f} s")
 
 
-@_trust_of_the_machine()
+@_system_trust_store()
 def _relock() -> None:
-    context = MavenContext(timeout=HTTP_SECONDS)
+    context = MavenContext(timeout=HTTP_TIMEOUT_SECONDS)
     roots, others = context.resolver.resolve([context.create_dependency(KAFKA)])
     LockFile.from_resolved_dependencies([*roots, *others, context.create_dependency(LOGGING)]).save(jars.LOCK)
 

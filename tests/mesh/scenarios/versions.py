@@ -6,8 +6,8 @@ from collections import Counter
 
 import grpc.aio
 
+from mesh.local.clients.envoy import query_workload
 from mesh.local.instance import existing
-from mesh.local.status import ask_proxy
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh
@@ -43,4 +43,4 @@ async def _clusters(mesh: Mesh, caller: str) -> str:
     """Return what `mesh proxy CALLER clusters` prints, without a process for it."""
     instance = existing(mesh.name)
     assert instance
-    return await asyncio.to_thread(ask_proxy, instance, caller, "clusters")
+    return await asyncio.to_thread(query_workload, instance, caller, "clusters")

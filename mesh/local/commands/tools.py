@@ -1,0 +1,15 @@
+"""`mesh tools`: build the tools that are missing, and list them."""
+
+from mesh.local import tools
+from mesh.local.console import console
+from mesh.local.kafka.fetch import fetch
+
+
+def run(*, drop_build_cache: bool) -> int:
+    """Build the tools and list them with their versions. Raises MeshError."""
+    folder = tools.build(console, drop_build_cache=drop_build_cache)
+    kafka = fetch(console)
+    for tool, version in sorted(tools.versions().items()):
+        console.print(f"{tool:24} {version}", highlight=False)
+    console.print(f"in {folder}, and Kafka in {kafka}", highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,56 @@
+"""`mesh up`: start the mesh, place an order, and print what to try next."""
+
+import time
+
+from mesh.local import instance, interrupts
+from mesh.local.clients import demo_order
+from mesh.local.console import console, error_console
+from mesh.local.instance import Instance
+from mesh.local.lifecycle.start import start
+from mesh.local.lifecycle.stop import stop
+from mesh.local.processes import agent_of
+
+INTERRUPTED = 130
+
+
+def run(name: str, gateway_port: int | None, *, order: bool) -> int:
+    """Start the mesh. Raises MeshError."""
+    interrupts.handle_once()
+    mesh = instance.create(name, gateway_port)
+    ran_before = agent_of(mesh) is not None
+    try:
+        start(mesh, console)
+        if order:
+            _place_order(mesh)
+    except KeyboardInterrupt:
+        if ran_before:
+            error_console.print("\ninterrupted; the mesh continues to run")
+        else:
+            error_console.print("\ninterrupted: stopping what was started")
+            stop(mesh)
+        return INTERRUPTED
+    console.print(_next_steps(mesh), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _place_order(mesh: Instance) -> None:
+    started = time.monotonic()
+    name = demo_order.place(mesh)
+    console.print(
+        f"[green]✓[/] {name} confirmed: gateway → orders → catalog, inventory, payments, shipping "
+        f"[dim]{time.monotonic() - started:.1f} s[/]"
+    )
+
+
+def _next_steps(mesh: Instance) -> str:
+    option = "" if mesh.name == "default" else f" -i {mesh.name}"
+    return f"""
+the mesh is up. Next:
+  eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
+  kubectl get pods -A
+  grpcurl -plaintext {mesh.gateway} list
+  grpcurl -plaintext -d '{{"page_size": 3}}' {mesh.gateway} shop.catalog.v1.CatalogService/ListProducts
+  curl --cacert "$MESH_CA" https://{mesh.tls_gateway}/v1/products/p-0001
+  .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
+  .venv/bin/mesh status{option}               memory of every Pod
+  .venv/bin/mesh down{option}                 stop it; the data stays"""

@@ -1,0 +1,60 @@
+"""What `mesh up` applies: Istio's manifests, and the services and policies with this instance's addresses."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import yaml
+
+from mesh.local import tools
+from mesh.local.clients.kubectl import Kubectl
+from mesh.local.instance import REPOSITORY, Instance
+from mesh.local.keys import gateway
+
+ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
+ISTIO_FILES = ("mesh/istio/install.yaml", "mesh/local/control_plane/istio.yaml")
+"""Relative to the checkout, because istioctl splits a path at a comma."""
+SIDECARS = Path(__file__).with_name("sidecars.yaml")
+
+
+def istio(mesh: Instance) -> str:
+    """Return the manifests of Istio for this instance.
+
+    istioctl generates them once. The copy in the instance's folder is named by a digest of everything they depend on.
+    """
+    webhook = f"https://{mesh.node_ip}:15017"
+    values = {"istiodRemote.injectionURL": f"{webhook}/inject", "base.validationURL": f"{webhook}/validate"}
+    words = [f"--filename={file}" for file in ISTIO_FILES]
+    words += [f"--set=values.{key}={value}" for key, value in values.items()]
+    sources = [tools.bin_dir().name, *words, *((REPOSITORY / file).read_text() for file in ISTIO_FILES)]
+    saved = mesh.home / f"istio-{hashlib.sha256(str(sources).encode()).hexdigest()[:16]}.yaml"
+    if not saved.exists():
+        command = [str(tools.bin_dir() / "istioctl"), "manifest", "generate", *words]
+        # Renamed when it is complete: half a manifest would be used forever.
+        partial = saved.with_suffix(".partial")
+        partial.write_text(tools.run(command, env=Kubectl.of(mesh).environment, folder=REPOSITORY))
+        partial.rename(saved)
+    return f"{ISTIO_NAMESPACE}\n---\n{SIDECARS.read_text()}\n---\n{saved.read_text()}"
+
+
+def overlay(mesh: Instance) -> Path:
+    """Write the kustomization of this instance, and return its folder.
+
+    It is the local overlay, with the gateway on this instance's address and with its certificate.
+    """
+    folder = mesh.home / "overlay"
+    folder.mkdir(exist_ok=True)
+    patch: list[dict[str, object]] = []
+    for index, address in enumerate((mesh.gateway, mesh.tls_gateway)):
+        host, _, port = address.rpartition(":")
+        patch.append({"op": "add", "path": f"/spec/servers/{index}/bind", "value": host})
+        patch.append({"op": "replace", "path": f"/spec/servers/{index}/port/number", "value": int(port)})
+    base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
+    secret = folder / "certificate.yaml"
+    secret.touch(mode=0o600)
+    secret.write_text(yaml.safe_dump(gateway.secret(mesh)))
+    resources = [base, secret.name]
+    kustomization = {"resources": resources, "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return folder

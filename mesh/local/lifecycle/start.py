@@ -1,0 +1,97 @@
+"""Brings a mesh up, from nothing or from any earlier state. Every step can be repeated."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from mesh.local import loopback, processes, tools
+from mesh.local.control_plane import manifests
+from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
+from mesh.local.kafka.fetch import fetch
+from mesh.local.keys import cluster
+from mesh.local.lifecycle import ports
+from mesh.local.lifecycle.rollout import Rollout, agent_log_tail
+from mesh.local.processes import agent_of
+
+AGENT_TIMEOUT_SECONDS = 20
+
+
+def start(mesh: Instance, console: Console) -> None:
+    """Bring everything up, and return when every Deployment and StatefulSet is ready.
+
+    Raises:
+        MeshError: a step failed.
+    """
+    if sys.platform != "linux":
+        raise MeshError(
+            "the local mesh runs on Linux only",
+            why="it needs all of 127.0.0.0/8 and pidfds",
+            fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)",
+        )
+    tools.build(console)
+    fetch(console)
+    with _up_lock(mesh):
+        if not agent_of(mesh):
+            # Processes that a dead agent has left running use the ports already, and the new agent adopts them.
+            if not processes.in_folder(mesh.pods):
+                ports.check(mesh)
+            cluster.ensure(mesh)
+            _start_agent(mesh)
+        rollout = Rollout(mesh, console)
+        with ThreadPoolExecutor(1) as background:
+            istio = background.submit(manifests.istio, mesh)
+            rollout.wait_for_api()
+            rollout.apply("Istio", "-f", "-", stdin=istio.result())
+        rollout.wait_for_namespace("istiod", "istio-system")
+        rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
+        for namespace in ("kafka", "istio-ingress", "shop"):
+            rollout.wait_for_namespace(namespace, namespace)
+
+
+@contextmanager
+def _up_lock(mesh: Instance) -> Iterator[None]:
+    """Lock out a second `mesh up`, and record the pid of this one for `mesh down`."""
+    path = mesh.home / "up.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise MeshError(
+                f"another `mesh up` of '{mesh.name}' is running",
+                why=f"process {lock.read().strip()}",
+                fix="wait for it, or `mesh down`",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def _start_agent(mesh: Instance) -> None:
+    for folder in (mesh.agent, mesh.pods):
+        folder.mkdir(exist_ok=True, mode=0o700)
+    with mesh.agent_log.open("ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "mesh.local.agent", mesh.name],
+            cwd=mesh.agent,
+            env=loopback.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + AGENT_TIMEOUT_SECONDS
+    while not agent_of(mesh):
+        if time.monotonic() > deadline:
+            raise MeshError("the node agent did not start", why=agent_log_tail(mesh), fix=f"see {mesh.agent_log}")
+        time.sleep(0.05)

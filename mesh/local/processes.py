@@ -1,0 +1,144 @@
+"""Processes that outlive the one that started them. A pid and a start time identify each; a pidfd reports its exit."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.local import instance
+from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
+
+KILL, TERM = signal.SIGKILL, signal.SIGTERM
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Children of this process, which must be reaped. Adopted processes are not in it."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its pid, and the clock tick at which it started, because the kernel reuses pids."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Process | None":
+        """Return the process that has this pid now; None if there is none."""
+        started = _start_tick(pid)
+        return None if started is None else cls(pid, started)
+
+    @classmethod
+    def recorded_in(cls, record: Path) -> "Process | None":
+        """Return the process that a JSON file with `pid` and `started` names, if it still runs."""
+        try:
+            saved = json.loads(record.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        process = cls(saved["pid"], saved["started"])
+        return process if process.alive() else None
+
+    def alive(self) -> bool:
+        """Return whether it still runs. A zombie does not."""
+        return _start_tick(self.pid) == self.started
+
+    def signal(self, number: int) -> None:
+        """Send a signal to this process only, if it still runs."""
+        if self.alive():
+            os.kill(self.pid, number)
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the process and to all processes that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+def agent_of(mesh: Instance) -> Process | None:
+    """Return the mesh's node agent; None if it does not run."""
+    return Process.recorded_in(mesh.home / "agent.json")
+
+
+def load_running(name: str) -> Instance:
+    """Return an instance whose node agent runs.
+
+    Raises:
+        MeshError: there is no such instance, or it does not run.
+    """
+    mesh = instance.load(name)
+    if not agent_of(mesh):
+        raise MeshError(f"mesh '{name}' does not run", fix="`mesh up` starts it")
+    return mesh
+
+
+def containers_of(pod_folder: Path) -> dict[str, Process]:
+    """Return the running containers of a Pod by name, each as its main process."""
+    records = {record.stem: Process.recorded_in(record) for record in pod_folder.glob("containers/*.json")}
+    return {name: process for name, process in records.items() if process}
+
+
+def in_folder(folder: Path) -> list[Process]:
+    """Return every live process whose working directory is in the folder, regardless of its parent."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            inside = (entry / "cwd").readlink().is_relative_to(folder)
+        except OSError:
+            continue  # it has ended, or belongs to another user
+        if inside and (process := Process.of(int(entry.name))):
+            found.append(process)
+    return found
+
+
+def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Process:
+    """Start a process in its own session, with the folder as working directory, and append its output to the log.
+
+    Raises:
+        OSError: the program cannot be run.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    _children[child.pid] = child
+    return Process(child.pid, _start_tick(child.pid) or 0)
+
+
+async def exited(process: Process) -> int | None:
+    """Wait until the process has ended. Return its exit code (negative: the signal); None if it was adopted."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return _reap(process)
+    try:
+        if not process.alive():
+            return _reap(process)
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(descriptor, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(descriptor)
+    finally:
+        os.close(descriptor)
+    return _reap(process)
+
+
+def _reap(process: Process) -> int | None:
+    child = _children.pop(process.pid, None)
+    return child.wait() if child else None
+
+
+def _start_tick(pid: int) -> int | None:
+    """Return the start time in clock ticks since boot (proc(5), field 22); None if it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])

