@@ -1,4 +1,4 @@
-"""How long a test waits: the bounds that it gives to conditions and calls, as far as its file tells."""
+"""How long a test waits: the timeouts that it passes to conditions and calls, as far as its file shows them."""
 
 import ast
 from collections.abc import Iterator
@@ -7,108 +7,91 @@ from functools import cached_property
 from tests.tidy.tree import Function, Source
 
 WAITS = ("eventually", "eventually_sync", "patiently")
-"""Functions whose first argument says how many seconds to wait."""
-BOUNDS = ("within", "deadline", "timeout")
-"""The arguments of other functions that say so."""
-UNBOUND = ("asyncio.wait",)
-"""What returns after its timeout without an error."""
+"""Functions whose first argument is a number of seconds to wait."""
+ARGUMENTS = ("within", "deadline", "timeout")
+"""Arguments of other functions that are seconds to wait."""
+NO_ERROR = ("asyncio.wait",)
+"""Functions that return after their timeout without an error."""
 TIMING = "pytest.mark.timing"
 
 
 class Bounds:
-    """The bounds in a file. One may be a number, a constant of the file, a default or a value of `parametrize`."""
+    """The timeouts in a file: numbers, constants of the file, defaults of arguments, and values of `parametrize`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
 
     def of(self, function: Function) -> Iterator[float]:
-        """Yield the seconds of each bound in a function, without calls that have to fail (`pytest.raises`)."""
-        to_fail = self._to_fail(function)
+        """Yield each timeout in a function, in seconds. Calls in `pytest.raises` do not count: they have to fail."""
+        must_fail = {
+            id(inner)
+            for block in ast.walk(function)
+            if isinstance(block, ast.With | ast.AsyncWith)
+            and any(self._source.mentions(item, "pytest.raises") for item in block.items)
+            for inner in ast.walk(block)
+        }
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and id(node) not in to_fail:
-                for value in self._given(node):
+            if isinstance(node, ast.Call) and id(node) not in must_fail:
+                for value in self._timeouts(node):
                     yield from self._seconds(function, value)
 
-    def parametrized(self, decorator: ast.expr) -> ast.Call | None:
-        """Return the call of `parametrize` that a decorator is, or that a constant of the file stands for."""
-        given = self._constants.get(decorator.id) if isinstance(decorator, ast.Name) else decorator
-        if isinstance(given, ast.Call) and self._source.name(given.func) == "pytest.mark.parametrize":
-            return given
+    def parametrize(self, decorator: ast.expr) -> ast.Call | None:
+        """Return the call of `parametrize` in a decorator, or in the constant that the decorator names."""
+        call = self._constants.get(decorator.id) if isinstance(decorator, ast.Name) else decorator
+        if isinstance(call, ast.Call) and self._source.full_name(call.func) == "pytest.mark.parametrize":
+            return call
         return None
 
     @cached_property
     def _constants(self) -> dict[str, ast.expr]:
-        """What each name of the module stands for."""
-        return {
-            target.id: node.value
-            for node in self._source.tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+        assigned = [node for node in self._source.tree.body if isinstance(node, ast.Assign)]
+        return {name.id: node.value for node in assigned for name in node.targets if isinstance(name, ast.Name)}
 
-    def _to_fail(self, function: Function) -> set[int]:
-        """Return the ids of the nodes in a `with pytest.raises(...)`."""
-        blocks = [node for node in ast.walk(function) if isinstance(node, ast.With | ast.AsyncWith)]
-        return {
-            id(inner)
-            for block in blocks
-            if any(self._source.mentions(item, "pytest.raises") for item in block.items)
-            for inner in ast.walk(block)
-        }
-
-    def _given(self, call: ast.Call) -> Iterator[ast.expr]:
-        """Yield the arguments of a call that say how long to wait."""
-        name = self._source.name(call.func)
-        if name in UNBOUND:
+    def _timeouts(self, call: ast.Call) -> Iterator[ast.expr]:
+        """Yield the arguments of a call that are timeouts."""
+        name = self._source.full_name(call.func)
+        if name in NO_ERROR:
             return
         if name.rpartition(".")[2] in WAITS:
             yield from call.args[:1]
-        yield from (word.value for word in call.keywords if word.arg in BOUNDS)
+        yield from (keyword.value for keyword in call.keywords if keyword.arg in ARGUMENTS)
         if name in self._source.functions:
             arguments = self._source.functions[name].args
-            placed = zip([*arguments.posonlyargs, *arguments.args], call.args, strict=False)
-            yield from (value for argument, value in placed if argument.arg in BOUNDS)
+            positional = zip([*arguments.posonlyargs, *arguments.args], call.args, strict=False)
+            yield from (value for argument, value in positional if argument.arg in ARGUMENTS)
 
     def _seconds(self, function: Function, value: ast.expr) -> Iterator[float]:
-        """Yield each number that an expression in a function may be."""
+        """Yield each possible value of an expression in a function, if it is a number."""
         if isinstance(value, ast.Constant) and isinstance(value.value, int | float):
             yield value.value
         elif isinstance(value, ast.IfExp):
             yield from self._seconds(function, value.body)
             yield from self._seconds(function, value.orelse)
         elif isinstance(value, ast.Name):
-            for meant in self._meanings(function, value.id):
-                yield from self._seconds(function, meant)
+            for possible in self._values(function, value.id):
+                yield from self._seconds(function, possible)
 
-    def _meanings(self, function: Function, name: str) -> Iterator[ast.expr]:
-        """Yield what a name in a function stands for."""
+    def _values(self, function: Function, name: str) -> Iterator[ast.expr]:
+        """Yield each possible value of a name in a function."""
         spec = function.args
-        placed = [argument.arg for argument in [*spec.posonlyargs, *spec.args]]
+        positional = [argument.arg for argument in [*spec.posonlyargs, *spec.args]]
         keywords = [argument.arg for argument in spec.kwonlyargs]
-        if name not in [*placed, *keywords]:
+        if name not in [*positional, *keywords]:
             yield from filter(None, [self._constants.get(name)])
             return
-        defaults = [*zip(reversed(placed), reversed(spec.defaults), strict=False)]
-        defaults += [(word, given) for word, given in zip(keywords, spec.kw_defaults, strict=True) if given]
-        yield from (given for argument, given in defaults if argument == name)
-        for decorator in function.decorator_list:
-            if call := self.parametrized(decorator):
-                yield from self._parameters(call, name)
-
-    def _parameters(self, call: ast.Call, name: str) -> Iterator[ast.expr]:
-        """Yield the values that `parametrize` gives to a name, but for those with the mark."""
-        names, values, *_ = call.args
-        if not isinstance(names, ast.Constant) or not isinstance(values, ast.List):
-            return
-        places = [each.strip() for each in str(names.value).split(",")]
-        for value in values.elts if name in places else []:
-            if not self._source.mentions(value, TIMING):
-                yield from _row(value)[places.index(name) : places.index(name) + 1]
+        defaults = [*zip(reversed(positional), reversed(spec.defaults), strict=False)]
+        defaults += [(word, value) for word, value in zip(keywords, spec.kw_defaults, strict=True) if value]
+        yield from (value for argument, value in defaults if argument == name)
+        for call in filter(None, map(self.parametrize, function.decorator_list)):
+            names, values, *_ = call.args
+            places = [each.strip() for each in str(names.value).split(",")] if isinstance(names, ast.Constant) else []
+            for row in values.elts if name in places and isinstance(values, ast.List) else []:
+                if not self._source.mentions(row, TIMING):
+                    yield from _cells(row)[places.index(name) : places.index(name) + 1]
 
 
-def _row(value: ast.expr) -> list[ast.expr]:
-    """Return the parts of `(a, b)` or of `pytest.param(a, b)`; anything else is the only part."""
-    if isinstance(value, ast.Call):
-        return value.args
-    return value.elts if isinstance(value, ast.Tuple) else [value]
+def _cells(row: ast.expr) -> list[ast.expr]:
+    """Return the cells of a row of `parametrize`: `(a, b)`, `pytest.param(a, b)`, or a single value."""
+    if isinstance(row, ast.Call):
+        return row.args
+    return row.elts if isinstance(row, ast.Tuple) else [row]

@@ -1,7 +1,7 @@
-"""The contracts as the generated modules tell them."""
+"""The contracts, read from the generated modules."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
@@ -16,51 +16,43 @@ REFLECTION = {f"/{name}/ServerReflectionInfo" for name in NAMES}
 
 
 def files() -> Iterator[FileDescriptor]:
-    """Answer the descriptor of every contract."""
+    """Yield the descriptor of each contract file."""
     for path in sorted((GEN / "shop").rglob("*_pb2.py")):
         yield importlib.import_module(".".join(path.relative_to(GEN).with_suffix("").parts)).DESCRIPTOR
 
 
 def methods() -> dict[str, MethodDescriptor]:
-    """Answer every method by its path, "/<package>.<Service>/<Method>".
+    """Return the methods of all existing services by path, "/<package>.<Service>/<Method>".
 
-    A contract may be published before its service, for others to build on: its methods count from the day on which
-    something runs that could be called.
+    A contract may be published before its service exists. Its methods do not count until then.
     """
-    found = {
+    by_path = {
         f"/{service.full_name}/{method.name}": method
         for file in files()
         for service in file.services_by_name.values()
         for method in service.methods
     }
-    return {path: method for path, method in found.items() if (SERVICES / service_of(path) / "__main__.py").exists()}
+    return {path: method for path, method in by_path.items() if (SERVICES / service_of(path) / "__main__.py").exists()}
 
 
-def repeatable(found: Mapping[str, MethodDescriptor]) -> set[str]:
-    """Answer the methods that the mesh may send again: the contract says that they have no effect, or one at most."""
-    levels = {MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT}
-    return {path for path, method in found.items() if method.GetOptions().idempotency_level in levels}
+def is_repeatable(method: MethodDescriptor) -> bool:
+    """Return whether the mesh may retry a method, by the idempotency level in its contract."""
+    return method.GetOptions().idempotency_level in {MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT}
 
 
-def streams(found: Mapping[str, MethodDescriptor]) -> set[str]:
-    """Answer the methods whose responses come one by one."""
-    return {path for path, method in found.items() if method.server_streaming}
-
-
-def public(found: Mapping[str, MethodDescriptor]) -> set[str]:
-    """Answer the methods that the contract gives an audience: those that outsiders may call."""
-    option = options_pb2.method
-    return {path for path, method in found.items() if method.GetOptions().Extensions[option].audience}
+def is_public(method: MethodDescriptor) -> bool:
+    """Return whether the contract declares an audience, so that callers outside the mesh may call the method."""
+    return bool(method.GetOptions().Extensions[options_pb2.method].audience)
 
 
 def service_of(path: str) -> str:
-    """Answer which of our services has the method: "catalog" for /shop.catalog.v1.CatalogService/GetProduct."""
+    """Return the service that has the method: "catalog" for /shop.catalog.v1.CatalogService/GetProduct."""
     return "reflection" if path in REFLECTION else path.split(".")[1]
 
 
 @cache
 def nouns() -> set[str]:
-    """Answer what the business speaks of: the contexts, and every message that is a resource (it has a name)."""
+    """Return the nouns of the business: the contexts, and each message that is a resource (has a name)."""
     contexts = {file.package.split(".")[1] for file in files() if file.services_by_name}
     resources = {
         message.name.lower()

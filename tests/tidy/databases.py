@@ -1,4 +1,7 @@
-"""Each service opens its own database and names its own tables; no manifest gives it another's."""
+"""Each service uses its own database and its own tables, and no manifest gives it those of another.
+
+services/ruff.toml bans drivers and engines. This law finds addresses of databases, tables, volumes and Secrets.
+"""
 
 import ast
 import re
@@ -8,162 +11,138 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tests.tidy.manifests import Manifest, parsed
-from tests.tidy.tree import Source, Tree, root_of
+from tests.tidy.tree import Source, Tree
 
-OPEN = "`Runtime.database(versions)` opens the service's own database, which the environment names"
-ASK = "what another service knows is asked of it over gRPC, in peers.py"
-OWN = "each service has a database of its own: name what is the workload's"
+OPEN = "`Runtime.database(versions)` opens the service's database"
+CALL = "call the other service over gRPC, in peers.py"
+OWN = "each service has its own database: use that of the workload"
 
-DRIVERS = ("sqlite3", "aiosqlite", "psycopg", "psycopg2", "psycopg_pool", "asyncpg", "pg8000")
-ENGINES = (
-    "sqlalchemy.URL",
-    "sqlalchemy.create_engine",
-    "sqlalchemy.engine_from_config",
-    "sqlalchemy.make_url",
-    "sqlalchemy.ext.asyncio.async_engine_from_config",
-    "sqlalchemy.ext.asyncio.create_async_engine",
-    "services.runtime.storage.database.open_database",
-    "services.runtime.storage.postgresql.PostgreSQL",
-    "services.runtime.storage.sqlite.SQLite",
-)
 ADDRESS = re.compile(r"\b(?:sqlite|postgres(?:ql)?)[+\w]*:|DATABASE_URL|\w\.db\b|(?i:\bATTACH\b|\bdblink\b|_fdw\b)")
 STATEMENT = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|TRUNCATE|COPY)\b", re.IGNORECASE)
-NAMED = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO|TABLE|ON)\s+[\"`]?(?:\w+\.)?(\w+)", re.IGNORECASE)
+TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO|TABLE|ON)\s+[\"`]?(?:\w+\.)?(\w+)", re.IGNORECASE)
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
-KEEPS = {
+NAME_KEYS = {
     **dict.fromkeys(["hostPath"], "path"),
     **dict.fromkeys(["persistentVolumeClaim"], "claimName"),
     **dict.fromkeys(["secret"], "secretName"),
     **dict.fromkeys(["secretRef", "secretKeyRef", "configMap", "configMapRef", "configMapKeyRef"], "name"),
 }
-"""What a workload is given, by its key in the manifest → the key of its name."""
-ALONE = ("hostPath", "persistentVolumeClaim", "DATABASE_URL")
-"""What two workloads may not have in common, whatever its name is."""
+"""What a manifest gives to a workload → the key of its name."""
+EXCLUSIVE = ("hostPath", "persistentVolumeClaim", "DATABASE_URL")
+"""What two workloads may never share."""
 
 
-def opened(tree: Tree) -> Iterator[str]:
-    """Answer where a service opens a database itself, or says where one is."""
+def addresses(tree: Tree) -> Iterator[str]:
+    """Yield each string in a service that is an address of a database, or attaches one."""
     for source in _services(tree):
-        for name, line in [*source.imports.items(), *_attributes(source)]:
-            if root_of(name) in DRIVERS or name in ENGINES:
-                yield f"{source.file}:{line} {name}: {OPEN}"
-        for line, text in source.texts:
-            if found := ADDRESS.search(text):
-                yield f"{source.file}:{line} {found[0]}: {OPEN}"
+        for line, text in source.strings:
+            if match := ADDRESS.search(text):
+                yield f"{source.file}:{line} {match[0]}: {OPEN}"
 
 
 def tables(tree: Tree) -> Iterator[str]:
-    """Answer where a service names a table that is another's, by its migrations."""
-    owned = _owned(tree)
+    """Yield each use of a table that, by the migrations, belongs to another service."""
+    owned = _owned_tables(tree)
     for source in _services(tree):
-        mine = owned[source.file.parts[1]]
-        for line, name in _tables(source):
-            if others := sorted(service for service in owned if name in owned[service] - mine):
-                yield f"{source.file}:{line} {name} is a table of {' and '.join(others)}: {ASK}"
+        own = owned[source.file.parts[1]]
+        for line, name in _used_tables(source):
+            if others := sorted(service for service in owned if name in owned[service] - own):
+                yield f"{source.file}:{line} {name} is a table of {' and '.join(others)}: {CALL}"
 
 
-def given(tree: Tree) -> Iterator[str]:
-    """Answer the workloads that are given what is another's, or what another is given too."""
-    services = {file.parts[1] for file in tree.under("services", suffix="__main__.py")}
+def volumes_and_secrets(tree: Tree) -> Iterator[str]:
+    """Yield each volume, Secret and URL that a manifest gives to the wrong workload, or to two."""
+    services = set(tree.services())
     holders: defaultdict[str, set[str]] = defaultdict(set)
     for file, owner, manifest in _workloads(tree):
-        for kind, name in _kept(manifest):
+        for what, name in _references(manifest):
             if others := sorted(services.intersection(re.split(r"[^a-z]+", name)) - {owner}):
-                yield f"{file}: {owner or 'every workload'} is given {name}, which is {' and '.join(others)}'s: {OWN}"
-            elif kind in ALONE and not owner:
-                yield f"{file}: every workload is given {name}: {OWN}"
-            elif kind in ALONE:
+                yield f"{file}: {owner or 'every workload'} gets {name}, which is {' and '.join(others)}'s: {OWN}"
+            elif what in EXCLUSIVE and not owner:
+                yield f"{file}: every workload gets {name}: {OWN}"
+            elif what in EXCLUSIVE:
                 holders[name].add(owner)
     for name in sorted(holders):
-        # Who has a folder has what lies in it.
+        # The holder of a folder also has the folders in it.
         owners = {owner for inner in holders if PurePosixPath(inner).is_relative_to(name) for owner in holders[inner]}
         if len(owners) > 1:
-            yield f"{' and '.join(sorted(owners))} are given {name}: {OWN}"
+            yield f"{' and '.join(sorted(owners))} get {name}: {OWN}"
 
 
 def _services(tree: Tree) -> Iterator[Source]:
     return (source for source in tree.python("services") if source.file.parts[1] not in {"runtime", "__init__.py"})
 
 
-def _attributes(source: Source) -> Iterator[tuple[str, int]]:
-    return ((source.name(node), node.lineno) for node in source.nodes if isinstance(node, ast.Attribute))
-
-
-def _owned(tree: Tree) -> Mapping[str, set[str]]:
-    """Answer the tables that each service's migrations make."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+def _owned_tables(tree: Tree) -> Mapping[str, set[str]]:
+    """Return the tables that the migrations of each service create."""
+    owned: defaultdict[str, set[str]] = defaultdict(set)
     for source in _services(tree):
         if "migrations" in source.file.parts:
-            for _, operation, words in _calls(source):
-                if operation == "create_table":
-                    found[source.file.parts[1]].add(words[0])
-                elif operation == "rename_table":
-                    found[source.file.parts[1]].add(words[1])
-    return found
+            for _, function, words in _calls(source):
+                if function in {"create_table", "rename_table"}:
+                    owned[source.file.parts[1]].add(words[function == "rename_table"])
+    return owned
 
 
-def _tables(source: Source) -> Iterator[tuple[int, str]]:
-    """Answer the tables that a file names: to SQLAlchemy, to Alembic, and in SQL."""
-    for line, call, words in _calls(source):
-        if call in {"Table", "table", "create_table", "drop_table", "add_column", "drop_column", "alter_column"}:
+def _used_tables(source: Source) -> Iterator[tuple[int, str]]:
+    """Yield (line, table) for the arguments of SQLAlchemy and Alembic, and for SQL."""
+    for line, function, words in _calls(source):
+        if function in {"Table", "table", "create_table", "drop_table", "add_column", "drop_column", "alter_column"}:
             yield line, words[0]
-        elif call in {"ForeignKey", "ForeignKeyConstraint"}:
+        elif function in {"ForeignKey", "ForeignKeyConstraint"}:
             yield from ((line, word.split(".")[-2]) for word in words if "." in word)
-        elif call in {"create_index", "drop_index"}:
+        elif function in {"create_index", "drop_index"}:
             yield from ((line, word) for word in words[1:2])
-    for line, text in source.texts:
+    for line, text in source.strings:
         if STATEMENT.match(text):
-            yield from ((line, name) for name in NAMED.findall(text))
+            yield from ((line, name) for name in TABLE.findall(text))
 
 
 def _calls(source: Source) -> Iterator[tuple[int, str, list[str]]]:
-    """Answer (line, last part of the name, the texts that stand first) of each call that has such."""
+    """Yield (line, function without its module, string arguments) for each call that has string arguments."""
     for node in source.nodes:
-        if isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             flat = [each for word in node.args for each in (word.elts if isinstance(word, ast.List) else [word])]
             words = [each.value for each in flat if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             if words:
-                yield node.lineno, source.name(node.func).rpartition(".")[2], words
+                yield node.lineno, source.full_name(node.func).rpartition(".")[2], words
 
 
 def _workloads(tree: Tree) -> Iterator[tuple[str, str, Any]]:
-    """Answer (file, whose it is, content) of each workload and each patch of one; "" is every workload's."""
+    """Yield (file, workload, content) for each workload and each patch of one; "" stands for all workloads."""
     kustomizations = list(tree.under("mesh/kubernetes", suffix="kustomization.yaml"))
     patches = [
         (file, patch)
         for file in kustomizations
-        for each in parsed(tree.text(file))
-        for patch in each.get("patches", [])
+        for manifest in parsed(tree.text(file))
+        for patch in manifest.get("patches", [])
     ]
-    targeted = {
-        str(file.parent / patch["path"]): patch["target"] for file, patch in patches if {"path", "target"} <= {*patch}
-    }
+    targets = {str(file.parent / patch["path"]): patch.get("target") for file, patch in patches if "path" in patch}
     for file in tree.under("mesh/kubernetes", suffix=".yaml"):
         for manifest in parsed(tree.text(file)) if file not in kustomizations else []:
             if manifest["kind"] in WORKLOADS:
-                target = targeted.get(str(file))
-                yield str(file), _owner(manifest["metadata"] if target is None else target), manifest
+                yield str(file), _name(targets.get(str(file)) or manifest["metadata"]), manifest
     for file, patch in patches:
         if "patch" in patch and patch.get("target", {}).get("kind") in WORKLOADS:
-            yield str(file), _owner(patch["target"]), parsed(patch["patch"])
+            yield str(file), _name(patch["target"]), parsed(patch["patch"])
 
 
-def _owner(named: Manifest) -> str:
-    name = str(named.get("name", ""))
+def _name(metadata: Manifest) -> str:
+    name = str(metadata.get("name", ""))
     return "" if name.startswith("every-") else name
 
 
-def _kept(part: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # any part of a manifest
-    """Answer (kind, name) of all that a workload is given to keep data in or to open them with."""
+def _references(part: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # any part of a manifest
+    """Yield (kind of thing, name) for each volume, Secret and ConfigMap, and for DATABASE_URL."""
     if isinstance(part, list):
         for each in part:
-            yield from _kept(each)
+            yield from _references(each)
     elif isinstance(part, dict):
         for key, value in part.items():
-            if key in KEEPS and isinstance(value, dict) and KEEPS[key] in value:
-                yield key, str(value[KEEPS[key]])
-            yield from _kept(value)
+            if key in NAME_KEYS and isinstance(value, dict) and NAME_KEYS[key] in value:
+                yield key, str(value[NAME_KEYS[key]])
+            yield from _references(value)
         if part.get("name") == "DATABASE_URL":
             secret = (part.get("valueFrom") or {}).get("secretKeyRef")
             yield "DATABASE_URL", f"{secret['name']}/{secret['key']}" if secret else str(part.get("value", ""))

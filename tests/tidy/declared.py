@@ -1,4 +1,4 @@
-"""Each service.yaml is true to the code: what the syntax trees show, and nothing else, is declared."""
+"""Each service.yaml declares exactly what the code of its service does, as far as the syntax trees show it."""
 
 import ast
 import re
@@ -21,126 +21,124 @@ BY_PATH = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Places = dict[str, str]
-"""What was found → `file:line` of where it stands first."""
+"""Name → `file:line` of its first use."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a service's code shows of it."""
+    """What the code of a service does."""
 
     serves: Places = field(default_factory=dict)
     calls: Places = field(default_factory=dict)
     emits: Places = field(default_factory=dict)
     consumes: Places = field(default_factory=dict)
     stubs: Places = field(default_factory=dict)
-    """The proto services that it has stubs of."""
+    """The proto services of its stubs."""
     by_path: Places = field(default_factory=dict)
-    """Methods that it names in a text, and calls without a stub (under the call's own name)."""
+    """Methods named in strings, and the gRPC functions that call by path."""
 
 
-def faithful(tree: Tree) -> Iterator[str]:
-    """Answer what a service does and does not declare, and what it declares and does not do."""
+def declared(tree: Tree) -> Iterator[str]:
+    """Yield each difference between the declaration of a service and its code."""
     try:
-        found = load(tree.root / "services")
+        by_folder = {each.file.split("/")[-2]: each for each in load(tree.root / "services")}
     except DeclarationError as error:
         yield from str(error).splitlines()
         return
-    by_folder = {declared.file.split("/")[-2]: declared for declared in found}
-    for folder in sorted({file.parts[1] for file in tree.under("services", suffix="__main__.py")}):
-        file, declared = f"services/{folder}/{FILE}", by_folder.get(folder, Declaration(folder, ""))
-        if declared.service != folder:
-            yield f"{file}: service: is {declared.service}: call it {folder}, as its folder is called"
-        yield from _compared(file, declared, facts(tree, folder))
+    for folder in tree.services():
+        file, declaration = f"services/{folder}/{FILE}", by_folder.get(folder, Declaration(folder, ""))
+        if declaration.service != folder:
+            yield f"{file}: service: is {declaration.service}: rename it to {folder}, like its folder"
+        yield from _differences(file, declaration, _facts(tree, folder))
 
 
-def _compared(file: str, declared: Declaration, shown: Facts) -> Iterator[str]:
-    called = {call.method for call in declared.calls if not call.on_demand}
-    on_demand = {call.method for call in declared.calls if call.on_demand}
-    yield from _differing(f"{file}: serves", declared.serves, shown.serves)
-    yield from _differing(f"{file}: calls", called, shown.calls)
-    yield from _differing(f"{file}: emits", declared.emits, shown.emits)
-    yield from _differing(f"{file}: consumes", declared.consumes, shown.consumes)
-    yield from _differing(f"{file}: owns", declared.owns, dict(_resources(declared.serves)))
-    for name in sorted(shown.stubs.keys() - {method.partition("/")[0] for method in shown.calls}):
-        yield f"{shown.stubs[name]}: no call of the stub of {name} is seen: name what holds it, and call its methods"
-    for name in sorted(on_demand & shown.calls.keys()):
-        yield f"{file}: calls: {name} is `on_demand`, but {shown.calls[name]} calls it: leave it out"
-    for name in sorted(shown.by_path.keys() - called - on_demand):
+def _differences(file: str, declaration: Declaration, facts: Facts) -> Iterator[str]:
+    called = {call.method for call in declaration.calls if not call.on_demand}
+    on_demand = {call.method for call in declaration.calls if call.on_demand}
+    for key, names, places in (
+        ("serves", declaration.serves, facts.serves),
+        ("calls", called, facts.calls),
+        ("emits", declaration.emits, facts.emits),
+        ("consumes", declaration.consumes, facts.consumes),
+        ("owns", declaration.owns, dict(_resources(declaration.serves))),
+    ):
+        missing, unused = sorted(places.keys() - {*names}), sorted({*names} - places.keys())
+        yield from (f"{file}: {key}: add {name}, which {places[name]} uses" for name in missing)
+        yield from (f"{file}: {key}: remove {name}, which the code does not use" for name in unused)
+    for name in sorted(facts.stubs.keys() - {method.partition("/")[0] for method in facts.calls}):
+        yield f"{facts.stubs[name]}: found no call of the stub of {name}: assign it to a name, and call its methods"
+    for name in sorted(on_demand & facts.calls.keys()):
+        yield f"{file}: calls: {name} is `on_demand`, but {facts.calls[name]} calls it: remove `on_demand`"
+    for name in sorted(facts.by_path.keys() - called - on_demand):
         if name not in BY_PATH:
-            yield f"{file}: calls: lacks {name}, which {shown.by_path[name]} names"
+            yield f"{file}: calls: add {name}, which {facts.by_path[name]} names"
         elif not on_demand:
-            yield f"{shown.by_path[name]}: {name} calls by a path: call the stub, or declare calls `on_demand`"
+            yield f"{facts.by_path[name]}: {name} calls by path: call a stub, or declare calls `on_demand`"
 
 
-def _differing(key: str, declared: Iterable[str], shown: Mapping[str, str]) -> Iterator[str]:
-    known = set(declared)
-    yield from (f"{key}: lacks {name}, as {shown[name]} has it" for name in sorted(shown.keys() - known))
-    yield from (f"{key}: {name} is idle: nothing has it, take it out" for name in sorted(known - shown.keys()))
-
-
-def facts(tree: Tree, service: str) -> Facts:
-    """Read what a service's code shows of it."""
-    shown = Facts()
+def _facts(tree: Tree, service: str) -> Facts:
+    facts = Facts()
     for source in tree.python(f"services/{service}"):
-        _note(shown.calls, source, _calls(source, source.tree, {}))
+        _add(facts.calls, source, _calls(source, source.tree, {}))
         for node in source.nodes:
             if isinstance(node, ast.Name | ast.Attribute):
-                name = source.name(node)
-                if found := ADDER.fullmatch(name):
-                    _note(shown.serves, source, [(".".join(found.groups()), node.lineno)])
-                elif found := STUB.fullmatch(name):
-                    _note(shown.stubs, source, [(".".join(found.groups()), node.lineno)])
+                name = source.full_name(node)
+                if match := ADDER.fullmatch(name):
+                    _add(facts.serves, source, [(".".join(match.groups()), node.lineno)])
+                elif match := STUB.fullmatch(name):
+                    _add(facts.stubs, source, [(".".join(match.groups()), node.lineno)])
                 elif isinstance(node, ast.Attribute) and node.attr in BY_PATH:
-                    _note(shown.by_path, source, [(node.attr, node.lineno)])
-        _note(shown.by_path, source, ((f[1], line) for line, text in source.texts if (f := PATH.fullmatch(text))))
+                    _add(facts.by_path, source, [(node.attr, node.lineno)])
+        paths = ((PATH.fullmatch(text), line) for line, text in source.strings)
+        _add(facts.by_path, source, ((match[1], line) for match, line in paths if match))
         for context, event, line in _events(source):
-            _note(shown.emits if context == service else shown.consumes, source, [(event, line)])
-    return shown
+            _add(facts.emits if context == service else facts.consumes, source, [(event, line)])
+    return facts
 
 
-def _note(places: Places, source: Source, found: Iterable[tuple[str, int]]) -> None:
-    for name, line in found:
+def _add(places: Places, source: Source, names: Iterable[tuple[str, int]]) -> None:
+    for name, line in names:
         places.setdefault(name, f"{source.file}:{line}")
 
 
 def _calls(source: Source, node: ast.AST, stubs: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Answer (method, line) wherever a stub's method is named: to be called there, or by whom it is handed to.
+    """Yield (method, line) for each use of a method of a stub: a call, or an argument of another function.
 
-    `stubs` are those that are known by a name (`stub`, `self._stub`) in the scopes around.
+    `stubs` are the known stubs of the outer scopes by name, such as `stub` and `self._stub`.
     """
     if isinstance(node, Scope):
-        stubs = {**stubs, **dict(_bound(source, node))}
+        stubs = {**stubs, **dict(_stubs(source, node))}
     if isinstance(node, ast.Attribute) and node.attr[0].isupper():
-        service = stubs.get(ast.unparse(node.value)) or _made(source, node.value)
+        service = stubs.get(ast.unparse(node.value)) or _created_stub(source, node.value)
         yield from [(f"{service}/{node.attr}", node.lineno)] if service else []
     for child in ast.iter_child_nodes(node):
         yield from _calls(source, child, stubs)
 
 
-def _bound(source: Source, scope: ast.AST) -> Iterator[tuple[str, str]]:
-    """Answer (name, proto service) of each stub that is given a name in a scope: assigned, or by its annotation."""
+def _stubs(source: Source, scope: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (name, proto service) for each stub in a scope, by assignment or annotation."""
     for node in ast.walk(scope):
         if isinstance(node, ast.Assign | ast.NamedExpr) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if service := _made(source, node.value):
+            if service := _created_stub(source, node.value):
                 yield from ((ast.unparse(target), service) for target in targets)
         elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation is not None:
             name = ast.unparse(node.target) if isinstance(node, ast.AnnAssign) else node.arg
             for part in ast.walk(node.annotation):
-                if found := STUB.fullmatch(source.name(part)):
-                    # In a dataclass `stub: …Stub` is what its methods call `self.stub`.
-                    yield from ((each, ".".join(found.groups())) for each in (name, f"self.{name}"))
+                if match := STUB.fullmatch(source.full_name(part)):
+                    # The methods of a dataclass use its field `stub` as `self.stub`.
+                    yield from ((each, ".".join(match.groups())) for each in (name, f"self.{name}"))
 
 
-def _made(source: Source, value: ast.AST) -> str:
-    """Answer the proto service of the stub that an expression makes; "" if it makes none."""
+def _created_stub(source: Source, value: ast.AST) -> str:
+    """Return the proto service of the stub that an expression creates; "" if it creates none."""
     called = (node.func for node in ast.walk(value) if isinstance(node, ast.Call))
-    found = (STUB.fullmatch(source.name(function)) for function in called)
-    return next((".".join(match.groups()) for match in found if match), "")
+    matches = (STUB.fullmatch(source.full_name(function)) for function in called)
+    return next((".".join(match.groups()) for match in matches if match), "")
 
 
 def _events(source: Source) -> Iterator[tuple[str, str, int]]:
-    """Answer (context, event, line) wherever code names an event; as a type it may stand anywhere."""
+    """Yield (context, event, line) for each use of an event. Uses as a type do not count."""
     types: set[int] = set()
     for node in source.nodes:
         if isinstance(node, ast.BinOp | ast.Subscript):
@@ -148,22 +146,22 @@ def _events(source: Source) -> Iterator[tuple[str, str, int]]:
         elif annotation := getattr(node, "annotation", None) or getattr(node, "returns", None):
             types |= {id(part) for part in ast.walk(annotation)}
     names = [node for node in source.nodes if isinstance(node, ast.Name | ast.Attribute) and id(node) not in types]
-    found = ((EVENT.fullmatch(source.name(node)), node.lineno) for node in names)
-    yield from ((event[2], f"{event[1]}.{event[3]}", line) for event, line in found if event)
+    matches = ((EVENT.fullmatch(source.full_name(node)), node.lineno) for node in names)
+    yield from ((match[2], f"{match[1]}.{match[3]}", line) for match, line in matches if match)
 
 
 def _resources(serves: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Answer (type, its file) of each resource in the packages of these proto services."""
+    """Yield (resource type, contract file) for each resource in the packages of these proto services."""
     packages = {name.rpartition(".")[0] for name in serves}
     for file in files():
         if file.package in packages:
             for message in file.message_types_by_name.values():
-                yield from ((kind, f"proto/{file.name}") for kind in _types(message))
+                yield from ((name, f"proto/{file.name}") for name in _resource_types(message))
 
 
-def _types(message: Descriptor) -> Iterator[str]:
-    option: Any = resource_pb2.resource  # google's own types do not say whose extension it is
+def _resource_types(message: Descriptor) -> Iterator[str]:
+    option: Any = resource_pb2.resource  # google's types do not declare whose extension it is
     if message.GetOptions().HasExtension(option):
         yield message.GetOptions().Extensions[option].type
     for nested in message.nested_types:
-        yield from _types(nested)
+        yield from _resource_types(nested)

@@ -126,6 +126,12 @@ PROSE = (".md",)
 SCRIPTS = (".ci", "Makefile")
 
 
+def language(tree: Tree) -> Iterator[str]:
+    """Yield each violation in the files that are translated."""
+    translated = tuple(file for file in tree.files if not any(file.is_relative_to(path) for path in NOT_YET))
+    yield from violations(Tree(tree.root, translated))
+
+
 def violations(tree: Tree, *paths: str) -> Iterator[str]:
     """Yield each violation in the files and folders that are named, in all of them by default."""
     for file in tree.under(*paths):
@@ -162,7 +168,7 @@ def _first_word(source: Source, function: Function) -> Iterator[str]:
     if text is None or function.name.startswith("test_"):
         return
     word = (text.split() or [""])[0].rstrip(".,:;")
-    is_property = any("property" in source.name(decorator) for decorator in function.decorator_list)
+    is_property = any("property" in source.full_name(decorator) for decorator in function.decorator_list)
     if word not in VERBS and not (is_property and word in OF_PROPERTIES):
         yield (
             f"{source.file}:{function.body[0].lineno} the docstring of {function.name} begins with {word}: "

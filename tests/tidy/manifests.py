@@ -1,4 +1,4 @@
-"""The mesh's manifests as rows: what happens to the calls of a path, and who may make them."""
+"""The manifests of the mesh as rows: how calls of a path are routed, and who may make them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,32 +12,31 @@ from tests.tidy.tree import Tree
 BASE, CONTRACTS, WORKLOADS = "mesh/istio/base", "mesh/istio/contracts", "mesh/kubernetes/base"
 POLICIES = (BASE, CONTRACTS)
 GATEWAY = "istio-ingress/public"
-NOBODY = "~/*"
-"""The egress host of a workload that calls nobody."""
+NO_HOST = "~/*"
+"""The egress host of a workload that calls no service."""
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Route:
-    """A row of a VirtualService: what it does with the calls of one path."""
+    """A row of a VirtualService for the calls of one path."""
 
-    where: str
+    name: str
     path: str
-    """Empty if the row matches something else than an exact path."""
+    """Empty if the row matches anything but an exact path."""
     gateway: bool
     host: str
-    """Empty if the row hands the call to another VirtualService."""
+    """Empty if the row delegates to another VirtualService."""
     delegate: str
-    """The VirtualService that the row hands the call to, if there is one."""
     attempts: int | None
     timeout: str | None
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """A row of an AuthorizationPolicy: a caller that may call one path of an app. "*" is anybody, or any path."""
+class Permission:
+    """A row of an AuthorizationPolicy: a caller that may call a path of an app. "*" stands for all callers or paths."""
 
-    where: str
+    file: str
     app: str
     caller: str
     path: str
@@ -45,29 +44,26 @@ class Allowance:
 
 @cache
 def parsed(text: str) -> list[Manifest]:
-    """Parse a file's manifests; they are read alone."""
+    """Parse the manifests of a file. Callers must not change them."""
     return list(yaml.safe_load_all(text))
 
 
-def manifests(tree: Tree, *folders: str, kind: str = "") -> Iterator[tuple[str, Manifest]]:
-    """Answer (file, manifest) of every one of a kind, or of all kinds but Kustomization."""
+def manifests(tree: Tree, *folders: str, kind: str) -> Iterator[tuple[str, Manifest]]:
+    """Yield (file, manifest) for each manifest of a Kubernetes kind."""
     for file in tree.under(*folders, suffix=".yaml"):
-        for manifest in parsed(tree.text(file)):
-            if manifest["kind"] == kind or (not kind and manifest["kind"] != "Kustomization"):
-                yield str(file), manifest
+        yield from ((str(file), manifest) for manifest in parsed(tree.text(file)) if manifest["kind"] == kind)
 
 
 def routes(tree: Tree) -> Iterator[Route]:
-    """Answer every row of every VirtualService, path by path."""
+    """Yield the rows of all VirtualServices, path by path."""
     for file, manifest in manifests(tree, *POLICIES, kind="VirtualService"):
-        gateway = GATEWAY in manifest["spec"].get("gateways", [])
         for row in manifest["spec"]["http"]:
             # A row without a match takes every path.
             for match in row.get("match") or [{}]:
                 yield Route(
-                    where=f"{file} row {row['name']}",
+                    name=f"{file} row {row['name']}",
                     path=match.get("uri", {}).get("exact", ""),
-                    gateway=gateway,
+                    gateway=GATEWAY in manifest["spec"].get("gateways", []),
                     host=row["route"][0]["destination"]["host"] if "route" in row else "",
                     delegate=row.get("delegate", {}).get("name", ""),
                     attempts=row.get("retries", {}).get("attempts"),
@@ -75,22 +71,23 @@ def routes(tree: Tree) -> Iterator[Route]:
                 )
 
 
-def allowances(tree: Tree, **selector: str) -> Iterator[Allowance]:
-    """Answer who may call what of the workloads with this label: `app=""` is any service, `istio=""` any gateway."""
-    [(label, _)] = selector.items()
+def permissions(tree: Tree, label: str) -> Iterator[Permission]:
+    """Yield who may call what: with the label `app` of the services, with `istio` of the gateway."""
     for file, manifest in manifests(tree, *POLICIES, kind="AuthorizationPolicy"):
         app = manifest["spec"].get("selector", {}).get("matchLabels", {}).get(label)
         for rule in manifest["spec"].get("rules", []) if app else []:
             callers = [name for source in rule.get("from", []) for name in source["source"].get("principals", [])]
             paths = [path for to in rule.get("to", []) for path in to["operation"].get("paths", [])]
-            for caller in callers or ["*"]:
-                yield from (Allowance(file, app, caller, path) for path in paths or ["*"])
+            yield from (Permission(file, app, caller, path) for caller in callers or ["*"] for path in paths or ["*"])
 
 
-def callees(tree: Tree) -> Iterator[tuple[str, str, str]]:
-    """Answer (file, service, the service that its Sidecar lets it call)."""
-    for file, manifest in manifests(tree, *POLICIES, kind="Sidecar"):
-        if selector := manifest["spec"].get("workloadSelector"):
-            for host in (host for egress in manifest["spec"]["egress"] for host in egress["hosts"]):
-                if host != NOBODY:
-                    yield file, selector["labels"]["app"], host.removeprefix("./").split(".")[0]
+def callees(tree: Tree) -> set[tuple[str, str]]:
+    """Return (service, callee) for each service that a Sidecar allows another to call."""
+    return {
+        (selector["labels"]["app"], host.removeprefix("./").split(".")[0])
+        for _, manifest in manifests(tree, *POLICIES, kind="Sidecar")
+        if (selector := manifest["spec"].get("workloadSelector"))
+        for egress in manifest["spec"]["egress"]
+        for host in egress["hosts"]
+        if host != NO_HOST
+    }

@@ -1,4 +1,4 @@
-"""Markdown files as what they show in code, and where they link to."""
+"""The code and the links of Markdown files."""
 
 import re
 from collections.abc import Iterator
@@ -7,38 +7,37 @@ from pathlib import PurePosixPath
 
 from tests.tidy.tree import Tree
 
-SHELL = ("sh", "bash", "console")
+SHELLS = ("sh", "bash", "console")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown file: its code, as spans within a line, and as what stands in blocks of a shell."""
+    """A Markdown file."""
 
     file: PurePosixPath
     text: str
 
     @property
     def spans(self) -> list[str]:
-        """Every `span`; one may go on in the next line."""
-        return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", self._fence.sub("", self.text))]
+        """The text of each code span; one may continue on the next line."""
+        return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", FENCE.sub("", self.text))]
 
     @property
     def shell(self) -> str:
-        """The lines that a reader may type, without their comments: fenced as a shell's, or indented by four."""
-        fenced = [body for language, body in self._fence.findall(self.text) if language in SHELL]
-        blocks = self._fence.sub("", self.text).split("\n\n")
+        """The lines of shell blocks (fenced or indented by four) without their comments."""
+        fenced = [body for language, body in FENCE.findall(self.text) if language in SHELLS]
+        blocks = FENCE.sub("", self.text).split("\n\n")
         indented = [block for block in blocks if all(line.startswith("    ") for line in block.strip("\n").split("\n"))]
         return re.sub(r"(^|\s)#.*$", "", "\n".join(fenced + indented), flags=re.MULTILINE)
 
     @property
     def links(self) -> list[str]:
-        """Every target of a link, but those on the web and in the document itself."""
+        """The targets of links, except those on the web and in the same document."""
         targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", self.text)]
         return [target for target in targets if target and "://" not in target]
 
-    _fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
 
 def documents(tree: Tree) -> Iterator[Document]:
-    """Answer every Markdown file."""
+    """Yield each Markdown file."""
     return (Document(file, tree.text(file)) for file in tree.under(suffix=".md"))

@@ -1,9 +1,14 @@
-"""Every method has a policy, every policy names a method: the contracts and the manifests of the mesh agree."""
+"""Contracts and manifests agree: every method has a route and a permission, and nothing else has.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Most of these manifests are generated (tests/contracts/test_generated.py refuses any edit). These laws check the
+generator, and the manifests in mesh/istio/base that are written by hand.
+"""
 
-from tests.tidy.contracts import REFLECTION, service_of
+from collections.abc import Iterator, Mapping
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from tests.tidy.contracts import REFLECTION, is_public, is_repeatable, methods, service_of
 from tests.tidy.manifests import (
     BASE,
     CONTRACTS,
@@ -11,144 +16,114 @@ from tests.tidy.manifests import (
     POLICIES,
     WORKLOADS,
     Route,
-    allowances,
     callees,
     manifests,
     parsed,
+    permissions,
     routes,
 )
 from tests.tidy.tree import Tree
 
-DOOR, NEIGHBOUR = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
-MOST_RETRIES = 2
-
-OVER_HTTP = {
-    "/.well-known/jwks.json": "whoever verifies tokens asks for the keys over HTTP",
-    "/openapi.json": "whoever calls over HTTP asks the gateway what there is",
-}
-"""Paths that are no method's, and that anybody may ask for → why."""
-PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
-"""Names and protocols of the Services' ports."""
-DOORS = {("grpc", "GRPC"), ("https", "HTTPS")}
-"""Names and protocols of the Gateway's."""
+GATEWAY_ACCOUNT, SERVICE_ACCOUNT = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
+MAX_RETRIES = 2
+HTTP_PATHS = ("/.well-known/jwks.json", "/openapi.json")
+"""Paths that are no methods, and public: the keys that verify tokens, and the description of the HTTP API."""
+SERVICE_PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
+GATEWAY_PORTS = {("grpc", "GRPC"), ("https", "HTTPS")}
+Methods = Mapping[str, MethodDescriptor]
 
 
-@dataclass(frozen=True)
-class Contracts:
-    """The paths of all methods, of those that may be sent again, that stream, and that outsiders may call."""
-
-    methods: frozenset[str]
-    repeatable: frozenset[str]
-    streams: frozenset[str]
-    public: frozenset[str]
-
-    @property
-    def known(self) -> frozenset[str]:
-        """Every path that a policy may name: reflection is nobody's contract, but a service of the mesh."""
-        return self.methods | REFLECTION
-
-
-def routed(tree: Tree, contracts: Contracts) -> Iterator[str]:
-    """Answer the methods without a row in a VirtualService, and the rows that do not fit their method."""
-    rows = [row for row in routes(tree) if row.host or row.path not in OVER_HTTP]
-    for path in sorted(contracts.methods - {row.path for row in rows if row.host}):
-        yield f"{path} has no row in a VirtualService: `make generate` writes one from its contract"
+def routed(tree: Tree, contracts: Methods | None = None) -> Iterator[str]:
+    """Yield the methods without a route, and the routes that do not fit their method."""
+    known = methods() if contracts is None else contracts
+    rows = [row for row in routes(tree) if row.host or row.path not in HTTP_PATHS]
+    for path in sorted(known.keys() - {row.path for row in rows if row.host}):
+        yield f"{path} has no route in a VirtualService: run `make generate`"
     for row in rows:
-        told = f"{row.where}: {row.path or 'a match that is no exact path'}"
-        if row.path not in contracts.known:
-            yield f"{told} is no method"
+        if row.path not in known.keys() | REFLECTION:
+            yield f"{row.name}: {row.path or 'a match of no exact path'} is no method"
         else:
-            for fault in (*_destination(row), *_retries(row, contracts), *_timeout(row, contracts)):
-                yield f"{told} {fault}"
+            yield from (f"{row.name}: {row.path} {text}" for text in _route_violations(row, known.get(row.path)))
 
 
-def _destination(row: Route) -> Iterator[str]:
+def _route_violations(row: Route, method: MethodDescriptor | None) -> Iterator[str]:
     service = service_of(row.path)
+    is_endless = method is None or method.server_streaming
     if row.delegate and row.delegate != f"{service}-traffic":
-        yield f"is handed to {row.delegate}, which is not {service}'s"
+        yield f"is delegated to {row.delegate}, which is not {service}'s"
     elif not row.delegate and row.host != f"{service}.shop.svc.cluster.local":
         yield f"is no method of {row.host}"
-
-
-def _retries(row: Route, contracts: Contracts) -> Iterator[str]:
     if row.attempts is None:
-        yield "leaves its retries to the installation's default: state `attempts`"
-    elif row.attempts and row.path not in contracts.repeatable:
-        yield "is sent again, but its contract says neither NO_SIDE_EFFECTS nor IDEMPOTENT: `attempts: 0`"
-    elif row.attempts > MOST_RETRIES:
-        yield f"is sent again {row.attempts} times: {MOST_RETRIES} at most"
+        yield "has the default number of retries: state `attempts`"
+    elif row.attempts and not (method and is_repeatable(method)):
+        yield "is retried, but its contract declares neither NO_SIDE_EFFECTS nor IDEMPOTENT: `attempts: 0`"
+    elif row.attempts > MAX_RETRIES:
+        yield f"is retried {row.attempts} times: {MAX_RETRIES} at most"
+    if (row.timeout is None) != is_endless:
+        yield "is a stream, which has no `timeout`" if is_endless else "has no `timeout`"
 
 
-def _timeout(row: Route, contracts: Contracts) -> Iterator[str]:
-    endless = row.path in contracts.streams | REFLECTION
-    if row.timeout is None and not endless:
-        yield "has no `timeout`"
-    if row.timeout is not None and endless:
-        yield "is a stream, which lasts as long as its caller likes: no `timeout`"
-
-
-def allowed(tree: Tree, contracts: Contracts) -> Iterator[str]:
-    """Answer the methods that nobody may call, and what a service's AuthorizationPolicy should not let in."""
-    rows = [row for row in allowances(tree, app="") if row.path not in OVER_HTTP]
-    called = {row.path for row in rows}
-    for path in sorted(contracts.methods - called):
-        yield f"{path} is in no AuthorizationPolicy: list it in its callers' service.yaml, or give it an audience"
+def permitted(tree: Tree, contracts: Methods | None = None) -> Iterator[str]:
+    """Yield the methods that no caller may call, and the permissions that are too wide."""
+    known = methods() if contracts is None else contracts
+    rows = [row for row in permissions(tree, "app") if row.path not in HTTP_PATHS]
+    for path in sorted(known.keys() - {row.path for row in rows}):
+        yield f"{path} is in no AuthorizationPolicy: list it in the service.yaml of its callers, or declare an audience"
     for row in rows:
-        if row.path not in contracts.known:
-            yield f"{row.where} lets {row.caller} call {row.path}, which is no method"
+        text = f"{row.file} lets {row.caller} call {row.path}"
+        if row.path not in known.keys() | REFLECTION:
+            yield f"{text}, which is no method"
         elif service_of(row.path) != row.app:
-            yield f"{row.where} lets {row.caller} call {row.path}, which is no method of {row.app}"
-        if row.caller != DOOR and not row.caller.startswith(NEIGHBOUR):
-            yield f"{row.where} lets {row.caller} call {row.path}: name a ServiceAccount of the mesh"
+            yield f"{text}, which is no method of {row.app}"
+        if row.caller != GATEWAY_ACCOUNT and not row.caller.startswith(SERVICE_ACCOUNT):
+            yield f"{text}: name a ServiceAccount of the mesh"
 
 
-def agreed(tree: Tree) -> Iterator[str]:
-    """Answer where callee and caller disagree: whom a service lets in, that one's Sidecar lets out."""
-    neighbours = (row for row in allowances(tree, app="") if row.caller.startswith(NEIGHBOUR))
-    inward = {(row.caller.removeprefix(NEIGHBOUR), row.app) for row in neighbours}
-    outward = {(caller, callee) for _, caller, callee in callees(tree)}
-    for caller, callee in sorted(inward - outward):
-        yield f"{callee} lets {caller} in, but no Sidecar lets {caller} call {callee}"
-    for caller, callee in sorted(outward - inward):
-        yield f"{caller}'s Sidecar lets it call {callee}, whose AuthorizationPolicy does not let it in"
+def sidecars(tree: Tree) -> Iterator[str]:
+    """Yield each pair of services where the AuthorizationPolicy of one and the Sidecar of the other disagree."""
+    callers = (row for row in permissions(tree, "app") if row.caller.startswith(SERVICE_ACCOUNT))
+    inbound = {(row.caller.removeprefix(SERVICE_ACCOUNT), row.app) for row in callers}
+    outbound = callees(tree)
+    for caller, callee in sorted(inbound - outbound):
+        yield f"{callee} permits calls of {caller}, but the Sidecar of {caller} does not list {callee}"
+    for caller, callee in sorted(outbound - inbound):
+        yield f"the Sidecar of {caller} lists {callee}, whose AuthorizationPolicy does not permit {caller}"
 
 
-def door(tree: Tree, contracts: Contracts) -> Iterator[str]:
-    """Answer what is public in one place and not in another: contract, gateway's page, gateway's routes, services."""
-    public = contracts.public | REFLECTION
-    places = {
-        "the gateway's AuthorizationPolicy": {row.path for row in allowances(tree, istio="")},
+def public(tree: Tree, contracts: Methods | None = None) -> Iterator[str]:
+    """Yield the methods that are public by their contract and not at the gateway, or the other way round."""
+    declared = {path for path, method in (contracts or methods()).items() if is_public(method)} | REFLECTION
+    for place, paths in {
+        "the gateway's AuthorizationPolicy": {row.path for row in permissions(tree, "istio")},
         f"the VirtualServices of {GATEWAY}": {row.path for row in routes(tree) if row.gateway},
-        "what the services let the gateway call": {r.path for r in allowances(tree, app="") if r.caller == DOOR},
-    }
-    for place, named in places.items():
-        found = named - OVER_HTTP.keys()
-        yield from (f"{path} is public by its contract, but is not in {place}" for path in sorted(public - found))
-        yield from (f"{path} is in {place}, but not public by its contract" for path in sorted(found - public))
+        "the gateway's permissions": {row.path for row in permissions(tree, "app") if row.caller == GATEWAY_ACCOUNT},
+    }.items():
+        actual = paths - {*HTTP_PATHS}
+        yield from (f"{path} is public by its contract, but not in {place}" for path in sorted(declared - actual))
+        yield from (f"{path} is in {place}, but not public by its contract" for path in sorted(actual - declared))
 
 
 def ports(tree: Tree) -> Iterator[str]:
-    """Answer the ports whose protocol Istio would not know: it looks at the name, the cluster at appProtocol."""
+    """Yield the ports whose protocol Istio would not detect. It reads the name; the cluster reads appProtocol."""
     for file, service in manifests(tree, WORKLOADS, kind="Service"):
         for port in service["spec"]["ports"]:
-            if (port.get("name"), port.get("appProtocol")) not in PORTS:
-                yield f"{file}: port {port['port']} has not the name grpc and the appProtocol grpc"
+            if (port.get("name"), port.get("appProtocol")) not in SERVICE_PORTS:
+                yield f"{file}: port {port['port']}: name and appProtocol are not grpc"
     for file, gateway in manifests(tree, *POLICIES, kind="Gateway"):
         for port in (server["port"] for server in gateway["spec"]["servers"]):
-            if (port["name"], port["protocol"]) not in DOORS:
-                yield f"{file}: port {port['number']} has not the name grpc and the protocol GRPC"
+            if (port["name"], port["protocol"]) not in GATEWAY_PORTS:
+                yield f"{file}: port {port['number']}: name and protocol are not grpc and GRPC"
 
 
 def listed(tree: Tree) -> Iterator[str]:
-    """Answer the services without workload or policies, and the manifests that no kustomization applies."""
-    services = {file.parts[1] for file in tree.under("services", suffix="__main__.py")}
-    policies = {file.stem for file in tree.under(*POLICIES, suffix=".yaml")}
-    workloads = {file.stem for file in tree.under(WORKLOADS, suffix=".yaml")}
-    for service in sorted(services - policies):
-        yield f"{service} has no policies: `make generate` writes them from services/{service}/service.yaml"
-    yield from (f"{WORKLOADS}/{service}.yaml is missing" for service in sorted(services - workloads))
+    """Yield the services without workload or policies, and the manifests that no kustomization lists."""
+    for service in tree.services():
+        if service not in {file.stem for file in tree.under(*POLICIES, suffix=".yaml")}:
+            yield f"{service} has no policies: run `make generate`, which reads services/{service}/service.yaml"
+        if service not in {file.stem for file in tree.under(WORKLOADS, suffix=".yaml")}:
+            yield f"{WORKLOADS}/{service}.yaml does not exist"
     for folder in (BASE, CONTRACTS, WORKLOADS):
         [kustomization] = parsed(tree.text(f"{folder}/kustomization.yaml"))
-        applied = {*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))}
+        listed = {*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))}
         files = {file.name for file in tree.under(folder, suffix=".yaml")} - {"kustomization.yaml"}
-        yield from (f"{folder}/{name} is not in its kustomization.yaml" for name in sorted(files - applied))
+        yield from (f"{folder}/{name} is not in its kustomization.yaml" for name in sorted(files - listed))

@@ -1,4 +1,4 @@
-"""The README of every scenario has one block of commands, and one test plays it."""
+"""The README of each scenario has one block of commands, and exactly one test runs it."""
 
 import ast
 from collections.abc import Iterator
@@ -7,31 +7,26 @@ from pathlib import PurePosixPath
 from tests.documents import find_blocks
 from tests.tidy.tree import Source, Tree
 
-FOLDER = "mesh/istio/scenarios"
-TESTS = "tests/mesh/scenarios"
-PLAYS = "scenario.run_readme"
-PARAMETRIZE = "pytest.mark.parametrize"
+FOLDER, TESTS = PurePosixPath("mesh/istio/scenarios"), PurePosixPath("tests/mesh/scenarios")
+RUN, PARAMETRIZE = "scenario.run_readme", "pytest.mark.parametrize"
 
 
-def unplayed(tree: Tree) -> Iterator[str]:
-    """Return the scenarios whose README no test plays, or more than one, or whose README has not one block."""
-    for readme in tree.under(FOLDER, suffix="README.md"):
-        name = readme.parent.name
-        if readme.parent == PurePosixPath(FOLDER):
+def scenarios(tree: Tree) -> Iterator[str]:
+    """Yield each scenario whose README has not one block, or is not run by exactly one test."""
+    for readme in tree.under(str(FOLDER), suffix="README.md"):
+        if readme.parent == FOLDER:
             continue
-        if (blocks := len(find_blocks(tree.text(readme)))) != 1:
-            yield f"{readme} has {blocks} `sh` blocks: write one, which the scenario's test plays"
-        test = PurePosixPath(TESTS, f"test_{name.replace('-', '_')}.py")
-        count = _plays(Source(test, tree.text(test))) if tree.holds(test) else 0
-        if count != 1:
-            yield f"{test} plays {readme} {count} times: use `{PLAYS}()` in one test that has no parameters"
+        if (count := len(find_blocks(tree.text(readme)))) != 1:
+            yield f"{readme} has {count} `sh` blocks: write one, which the test of the scenario runs"
+        test = TESTS / f"test_{readme.parent.name.replace('-', '_')}.py"
+        if (count := _count_runs(Source(test, tree.text(test))) if tree.contains(test) else 0) != 1:
+            yield f"{test} runs {readme} {count} times: use `{RUN}()` in one test without parameters"
 
 
-def _plays(source: Source) -> int:
-    """Count the runs of the README: each call counts, and a test with parameters counts twice."""
+def _count_runs(source: Source) -> int:
+    """Count the runs of the README. A test with parameters counts twice."""
     count = 0
     for function in source.tree.body:
-        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-        names = [source.name(call.func) for call in calls]
-        count += names.count(PLAYS) * (2 if PARAMETRIZE in names else 1)
+        names = [source.full_name(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)]
+        count += names.count(RUN) * (2 if PARAMETRIZE in names else 1)
     return count

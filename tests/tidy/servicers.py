@@ -1,4 +1,4 @@
-"""A servicer's method reads, asks and writes: what goes wrong it raises, and its gRPC context it leaves alone."""
+"""A servicer method raises errors. It neither sets a status on its gRPC context nor catches errors itself."""
 
 import ast
 import re
@@ -13,19 +13,17 @@ from tests.tidy.tree import Function, Source, Tree
 MESSAGE = re.compile(r"(shop\.\w+\.v\d+)\.\w+_pb2\.(\w+)")
 
 
-def servicers(tree: Tree) -> list[str]:
-    """Answer where a servicer tells an error otherwise than by raising it, a stream's method too."""
-    return [
-        f"{source.file}:{line} {what}: {STATUS}"
-        for source in tree.python("services")
-        if source.file.parts[1] != "runtime"
-        for line, what in [*_contexts(source), *_answers(source)]
-    ]
+def servicers(tree: Tree) -> Iterator[str]:
+    """Yield each place where a servicer reports an error in another way than by raising it."""
+    for source in tree.python("services"):
+        if source.file.parts[1] != "runtime":
+            for line, text in (*_contexts(source), *_handled_errors(source)):
+                yield f"{source.file}:{line} {text}: {STATUS}"
 
 
 def _contexts(source: Source) -> Iterator[tuple[int, str]]:
-    """Where a context is read: to tell a status by it, or to hand it to somebody who does."""
-    for function in (node for node in source.nodes if isinstance(node, Function)):
+    """Yield each use of a gRPC context: it could set a status, or be passed on to code that does."""
+    for function in source.functions.values():
         names = {argument.arg for argument in function.args.args if argument.arg == "context"}
         names |= {argument.arg for argument in function.args.args[2:3] if function in _methods(source)}
         for node in ast.walk(function):
@@ -33,34 +31,34 @@ def _contexts(source: Source) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{node.id} in {function.name}"
 
 
-def _answers(source: Source) -> Iterator[tuple[int, str]]:
-    """Where an error ends in a reply: it is caught, or the reply that is made has nothing in it."""
+def _handled_errors(source: Source) -> Iterator[tuple[int, str]]:
+    """Yield each error that ends in a response: a caught one, and each empty response."""
     for method in _methods(source):
         for node in ast.walk(method):
             if isinstance(node, ast.ExceptHandler):
                 yield node.lineno, f"except in {method.name}"
-            elif isinstance(node, ast.Call) and source.name(node.func) == "contextlib.suppress":
+            elif isinstance(node, ast.Call) and source.full_name(node.func) == "contextlib.suppress":
                 yield node.lineno, f"suppress in {method.name}"
             elif isinstance(node, ast.Return | ast.Yield) and node.value is not None and _is_empty(source, node.value):
-                yield node.lineno, f"an empty reply in {method.name}"
+                yield node.lineno, f"an empty response in {method.name}"
 
 
 def _methods(source: Source) -> list[Function]:
-    """Answer the methods of the servicers."""
+    """Return the public methods of the servicer classes."""
     return [
         method
         for node in source.nodes
-        if isinstance(node, ast.ClassDef) and any(source.name(base).endswith("Servicer") for base in node.bases)
+        if isinstance(node, ast.ClassDef) and any(source.full_name(base).endswith("Servicer") for base in node.bases)
         for method in node.body
         if isinstance(method, Function) and not method.name.startswith("_")
     ]
 
 
-def _is_empty(source: Source, made: ast.expr) -> bool:
-    """Whether it makes a message without contents of a type that has some."""
-    if not isinstance(made, ast.Call) or made.args or made.keywords:
+def _is_empty(source: Source, value: ast.expr) -> bool:
+    """Return whether an expression creates an empty message of a type that has fields."""
+    if not isinstance(value, ast.Call) or value.args or value.keywords:
         return False
-    if not (found := MESSAGE.fullmatch(source.name(made.func))):
+    if not (match := MESSAGE.fullmatch(source.full_name(value.func))):
         return False
     list(files())  # importing them fills the pool
-    return bool(Default().FindMessageTypeByName(".".join(found.groups())).fields)
+    return bool(Default().FindMessageTypeByName(".".join(match.groups())).fields)

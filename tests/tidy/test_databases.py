@@ -1,14 +1,10 @@
-"""A service's database is its own, in its code and in the manifests."""
-
-from collections.abc import Callable, Iterable
+"""What the laws about databases find."""
 
 import pytest
 
 from tests.tidy import databases as laws
-from tests.tidy.conftest import Plant
-from tests.tidy.tree import Tree
+from tests.tidy.conftest import MakeTree
 
-Law = Callable[[Tree], Iterable[str]]
 MIGRATION = "import sqlalchemy as sa\nfrom alembic import op\n\ndef upgrade():\n    op.create_table('{table}')\n"
 TABLES = {
     "services/orders/migrations/0001.py": MIGRATION.format(table="orders"),
@@ -27,38 +23,31 @@ spec:
       containers: [{{name: app, env: [{env}]}}]
       volumes: [{volume}]
 """
-DATA = "{{name: data, hostPath: {{path: {}, type: DirectoryOrCreate}}}}"
-URL = "{{name: DATABASE_URL, valueFrom: {{secretKeyRef: {{name: {}, key: url}}}}}}"
 SERVICES = {f"services/{name}/__main__.py": "" for name in ("orders", "payments")}
 LOCAL = "mesh/kubernetes/overlays/local"
+PATCH = """\
+patches:
+  - target: {kind: Deployment, name: orders}
+    patch: |-
+      - {op: add, path: /spec/template/spec/volumes/-, value: {hostPath: {path: /data/payments}}}
+"""
 
 
 def workload(name: str, env: str = "", volume: str = "") -> str:
     return WORKLOAD.format(name=name, env=env, volume=volume)
 
 
-@pytest.mark.parametrize("law", [laws.opened, laws.tables, laws.given], ids=lambda law: law.__name__)
-def test_each_service_keeps_to_its_own_database(checkout: Tree, law: Law) -> None:
-    assert list(law(checkout)) == []
+def url(secret: str) -> str:
+    return f"{{name: DATABASE_URL, valueFrom: {{secretKeyRef: {{name: {secret}, key: url}}}}}}"
+
+
+def folder(path: str) -> str:
+    return f"{{name: data, hostPath: {{path: {path}, type: DirectoryOrCreate}}}}"
 
 
 @pytest.mark.parametrize(
-    ("code", "what"),
+    ("code", "found"),
     [
-        ("import sqlite3", "sqlite3"),
-        ("from psycopg import connect", "psycopg.connect"),
-        ("import aiosqlite as a", "aiosqlite"),
-        ("from sqlalchemy import create_engine", "sqlalchemy.create_engine"),
-        ("import sqlalchemy as sa\nengine = sa.create_engine(url)", "sqlalchemy.create_engine"),
-        (
-            "from sqlalchemy.ext.asyncio import create_async_engine as make",
-            "sqlalchemy.ext.asyncio.create_async_engine",
-        ),
-        (
-            "from services.runtime.storage.database import open_database",
-            "services.runtime.storage.database.open_database",
-        ),
-        ("from services.runtime.storage.sqlite import SQLite", "services.runtime.storage.sqlite.SQLite"),
         ("url = 'sqlite+aiosqlite:///data/payments.db'", "sqlite+aiosqlite:"),
         ("url = f'postgresql+psycopg://{role}@{host}/payments'", "postgresql+psycopg:"),
         ("path = folder / 'payments.db'", "s.db"),
@@ -66,16 +55,15 @@ def test_each_service_keeps_to_its_own_database(checkout: Tree, law: Law) -> Non
         ("more = text('ATTACH DATABASE :path AS payments')", "ATTACH"),
     ],
 )
-def test_a_service_that_opens_a_database_itself_is_found(plant: Plant, code: str, what: str) -> None:
-    offence = next(laws.opened(plant({"services/orders/store.py": f"{code}\n"})))
-    assert offence.startswith("services/orders/store.py:")
-    assert offence.endswith(f" {what}: {laws.OPEN}")
+def test_an_address_of_a_database_in_a_service_is_found(make_tree: MakeTree, code: str, found: str) -> None:
+    [violation] = laws.addresses(make_tree({"services/orders/store.py": f"{code}\n"}))
+    assert violation == f"services/orders/store.py:1 {found}: {laws.OPEN}"
 
 
-def test_only_the_runtime_opens_databases(plant: Plant) -> None:
-    code = "from sqlalchemy.ext.asyncio import create_async_engine\nDRIVER = 'sqlite+aiosqlite:'\n"
-    told = '"""Its DATABASE_URL, ATTACH."""\nraise LookupError("attached to nothing: postgres is away")\n'
-    assert list(laws.opened(plant({"services/runtime/sqlite.py": code, "services/orders/store.py": told}))) == []
+def test_addresses_in_the_runtime_and_in_other_texts_are_allowed(make_tree: MakeTree) -> None:
+    text = '"""Its DATABASE_URL, ATTACH."""\nraise LookupError("attached to nothing: postgres is away")\n'
+    tree = make_tree({"services/runtime/sqlite.py": "DRIVER = 'sqlite+aiosqlite:'\n", "services/orders/store.py": text})
+    assert list(laws.addresses(tree)) == []
 
 
 @pytest.mark.parametrize(
@@ -95,11 +83,11 @@ def test_only_the_runtime_opens_databases(plant: Plant) -> None:
         ("../catalog/store.py", "requests = Table('requests', metadata)", "requests", "orders and payments"),
     ],
 )
-def test_a_service_that_names_anothers_table_is_found(
-    plant: Plant, file: str, code: str, table: str, owner: str
+def test_a_use_of_the_table_of_another_service_is_found(
+    make_tree: MakeTree, file: str, code: str, table: str, owner: str
 ) -> None:
-    [offence] = laws.tables(plant({**TABLES, f"services/orders/{file}": f"{code}\n"}))
-    assert offence.endswith(f" {table} is a table of {owner}: {laws.ASK}")
+    [violation] = laws.tables(make_tree({**TABLES, f"services/orders/{file}": f"{code}\n"}))
+    assert violation.endswith(f" {table} is a table of {owner}: {laws.CALL}")
 
 
 @pytest.mark.parametrize(
@@ -113,86 +101,64 @@ def test_a_service_that_names_anothers_table_is_found(
         "url = 'payments/1'",
     ],
 )
-def test_a_service_may_name_its_own_tables(plant: Plant, code: str) -> None:
-    assert list(laws.tables(plant({**TABLES, "services/orders/store.py": f"{code}\n"}))) == []
+def test_a_service_may_use_its_own_tables(make_tree: MakeTree, code: str) -> None:
+    assert list(laws.tables(make_tree({**TABLES, "services/orders/store.py": f"{code}\n"}))) == []
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("env", "volume", "name"),
     [
-        (
-            {f"{LOCAL}/data.yaml": workload("orders", volume=DATA.format("/var/lib/shop/payments"))},
-            f"{LOCAL}/data.yaml: orders is given /var/lib/shop/payments, which is payments's",
-        ),
-        (
-            {f"{LOCAL}/data.yaml": workload("orders", env=URL.format("payments-database"))},
-            "orders is given payments-database, which is payments's",
-        ),
-        (
-            {
-                "mesh/kubernetes/base/x.yaml": workload(
-                    "orders", "{name: DATABASE_URL, value: 'postgresql://x/payments'}"
-                )
-            },
-            "orders is given postgresql://x/payments, which is payments's",
-        ),
-        (
-            {
-                "a/x.yaml": "",
-                f"{LOCAL}/x.yaml": workload("orders", volume="{name: k, secret: {secretName: payments-key}}"),
-            },
-            "orders is given payments-key, which is payments's",
-        ),
-        (
-            {
-                f"{LOCAL}/x.yaml": workload(
-                    "orders", volume="{name: d, persistentVolumeClaim: {claimName: data-payments-0}}"
-                )
-            },
-            "orders is given data-payments-0, which is payments's",
-        ),
-        (
-            {
-                f"{LOCAL}/a.yaml": workload("orders", env=URL.format("database")),
-                f"{LOCAL}/b.yaml": workload("payments", env=URL.format("database")),
-            },
-            "orders and payments are given database/url",
-        ),
-        (
-            {
-                f"{LOCAL}/a.yaml": workload("orders", volume=DATA.format("/var/lib/shop")),
-                f"{LOCAL}/b.yaml": workload("payments", volume=DATA.format("/var/lib/shop/payments")),
-            },
-            "orders and payments are given /var/lib/shop: ",
-        ),
-        (
-            {f"{LOCAL}/pods.yaml": workload("every-service", volume=DATA.format("/var/lib/shop"))},
-            f"{LOCAL}/pods.yaml: every workload is given /var/lib/shop: ",
-        ),
-        (
-            {
-                f"{LOCAL}/kustomization.yaml": "patches:\n  - path: pods.yaml\n    target: {kind: Deployment}\n",
-                f"{LOCAL}/pods.yaml": workload("orders", env=URL.format("orders-database")),
-            },
-            "every workload is given orders-database, which is orders's",
-        ),
-        (
-            {
-                f"{LOCAL}/kustomization.yaml": "patches:\n  - target: {kind: Deployment, name: orders}\n    patch: |-\n"
-                "      - {op: add, path: /spec/template/spec/volumes/-, value: {hostPath: {path: /data/payments}}}\n"
-            },
-            f"{LOCAL}/kustomization.yaml: orders is given /data/payments, which is payments's",
-        ),
+        ("", folder("/var/lib/shop/payments"), "/var/lib/shop/payments"),
+        (url("payments-database"), "", "payments-database"),
+        ("{name: DATABASE_URL, value: 'postgresql://x/payments'}", "", "postgresql://x/payments"),
+        ("", "{name: k, secret: {secretName: payments-key}}", "payments-key"),
+        ("", "{name: d, persistentVolumeClaim: {claimName: data-payments-0}}", "data-payments-0"),
     ],
 )
-def test_a_workload_that_is_given_anothers_data_is_found(plant: Plant, files: dict[str, str], told: str) -> None:
-    found = list(laws.given(plant({**SERVICES, **files})))
-    assert any(told in offence and offence.endswith(laws.OWN) for offence in found), found
+@pytest.mark.parametrize("path", [f"{LOCAL}/data.yaml", "mesh/kubernetes/base/orders.yaml"])
+def test_a_workload_with_data_of_another_is_found(
+    make_tree: MakeTree, path: str, env: str, volume: str, name: str
+) -> None:
+    found = list(laws.volumes_and_secrets(make_tree({**SERVICES, path: workload("orders", env, volume)})))
+    assert f"{path}: orders gets {name}, which is payments's: {laws.OWN}" in found
 
 
-def test_a_workload_may_be_given_what_is_its_own(plant: Plant) -> None:
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"a.yaml": workload("orders", url("database")), "b.yaml": workload("payments", url("database"))},
+            "orders and payments get database/url: ",
+        ),
+        (
+            {
+                "a.yaml": workload("orders", volume=folder("/var/lib/shop")),
+                "b.yaml": workload("payments", volume=folder("/var/lib/shop/payments")),
+            },
+            "orders and payments get /var/lib/shop: ",
+        ),
+        (
+            {"pods.yaml": workload("every-service", volume=folder("/var/lib/shop"))},
+            f"{LOCAL}/pods.yaml: every workload gets /var/lib/shop: ",
+        ),
+        (
+            {
+                "kustomization.yaml": "patches:\n  - path: pods.yaml\n    target: {kind: Deployment}\n",
+                "pods.yaml": workload("orders", url("orders-database")),
+            },
+            f"{LOCAL}/pods.yaml: every workload gets orders-database, which is orders's: ",
+        ),
+        ({"kustomization.yaml": PATCH}, "kustomization.yaml: orders gets /data/payments, which is payments's: "),
+    ],
+)
+def test_data_for_several_workloads_is_found(make_tree: MakeTree, files: dict[str, str], message: str) -> None:
+    tree = make_tree({**SERVICES, **{f"{LOCAL}/{name}": text for name, text in files.items()}})
+    assert any(message + laws.OWN in violation for violation in laws.volumes_and_secrets(tree))
+
+
+def test_a_workload_may_have_its_own_data(make_tree: MakeTree) -> None:
     files = {
-        f"{LOCAL}/{name}.yaml": workload(name, URL.format(f"{name}-database"), DATA.format(f"/var/lib/shop/{name}"))
+        f"{LOCAL}/{name}.yaml": workload(name, url(f"{name}-database"), folder(f"/var/lib/shop/{name}"))
         for name in ("orders", "payments", "kafka")
     }
-    assert list(laws.given(plant({**SERVICES, **files}))) == []
+    assert list(laws.volumes_and_secrets(make_tree({**SERVICES, **files}))) == []

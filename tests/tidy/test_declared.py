@@ -1,12 +1,11 @@
-"""What services declare is what their code does."""
+"""What the law about declarations finds."""
 
 from collections.abc import Mapping
 
 import pytest
 
-from tests.tidy.conftest import Plant
-from tests.tidy.declared import faithful
-from tests.tidy.tree import Tree
+from tests.tidy.conftest import MakeTree
+from tests.tidy.declared import declared
 
 MAIN = """\
 from shop.orders.v1 import orders_pb2_grpc
@@ -60,40 +59,39 @@ SERVICE: Mapping[str, str] = {
 CATALOG, INVENTORY = "shop.catalog.v1.CatalogService", "shop.inventory.v1.InventoryService"
 IMPORT = "from shop.inventory.v1 import inventory_pb2_grpc as g"
 CALL = "  - to: shop.payments.v1.PaymentsService\n"
-IDLE = "nothing has it, take it out"
 GET = "shop.inventory.v1.InventoryService/GetStock"
 
 
-def test_every_declaration_is_true(checkout: Tree) -> None:
-    assert list(faithful(checkout)) == []
-
-
-def test_a_true_declaration_is_no_offence(plant: Plant) -> None:
-    assert list(faithful(plant(SERVICE))) == []
+def test_a_correct_declaration_is_no_violation(make_tree: MakeTree) -> None:
+    assert list(declared(make_tree(SERVICE))) == []
 
 
 @pytest.mark.parametrize(
-    ("declared", "instead", "told"),
+    ("old", "new", "message"),
     [
-        ("serves: [shop.orders.v1.OrdersService]\n", "", "serves: lacks shop.orders.v1.OrdersService, as services/"),
-        ("[shop.orders.v1.OrdersService]", f"[shop.orders.v1.OrdersService, {CATALOG}]", f"{CATALOG} is idle: {IDLE}"),
-        ("[BatchGetProducts]", "[]", f"calls: lacks {CATALOG}/BatchGetProducts, as services/orders/peers.py:9 has it"),
-        ("[BatchGetProducts]", "[BatchGetProducts, GetProduct]", f"calls: {CATALOG}/GetProduct is idle: {IDLE}"),
-        ("[BatchGetProducts]\n", "[BatchGetProducts]\n    on_demand: true\n", "peers.py:9 calls it: leave it out"),
-        ("emits: [shop.orders.v1.OrderPlaced]\n", "", "emits: lacks shop.orders.v1.OrderPlaced, as services/"),
-        ("shop.orders.v1.OrderPlaced]", "shop.orders.v1.OrderPlaced, shop.orders.v1.OrderLost]", "OrderLost is idle: "),
-        ("consumes: [shop.payments.v1.PaymentFailed]\n", "", "consumes: lacks shop.payments.v1.PaymentFailed, as"),
-        ("shop.payments.v1.PaymentFailed]", "shop.payments.v1.PaymentFailed, shop.x.v1.X]", "consumes: shop.x.v1.X is"),
-        ("owns: [orders.shop.example/Order]\n", "", "owns: lacks orders.shop.example/Order, as proto/shop/"),
-        ("example/Order]", "example/Order, catalog.shop.example/Product]", "catalog.shop.example/Product is idle"),
-        ("service: orders", "service: sales", "service: is sales: call it orders, as its folder is called"),
+        ("serves: [shop.orders.v1.OrdersService]\n", "", "serves: add shop.orders.v1.OrdersService, which services/"),
+        ("[shop.orders.v1.OrdersService]", f"[shop.orders.v1.OrdersService, {CATALOG}]",
+         f"serves: remove {CATALOG}, which"),
+        ("[BatchGetProducts]", "[]", f"calls: add {CATALOG}/BatchGetProducts, which services/orders/peers.py:9 uses"),
+        ("[BatchGetProducts]", "[BatchGetProducts, GetProduct]", f"calls: remove {CATALOG}/GetProduct, which the code"),
+        ("[BatchGetProducts]\n", "[BatchGetProducts]\n    on_demand: true\n",
+         "peers.py:9 calls it: remove `on_demand`"),
+        ("emits: [shop.orders.v1.OrderPlaced]\n", "", "emits: add shop.orders.v1.OrderPlaced, which services/"),
+        ("shop.orders.v1.OrderPlaced]", "shop.orders.v1.OrderPlaced, shop.orders.v1.OrderLost]",
+         "remove shop.orders.v1.OrderL"),
+        ("consumes: [shop.payments.v1.PaymentFailed]\n", "", "consumes: add shop.payments.v1.PaymentFailed, which"),
+        ("shop.payments.v1.PaymentFailed]", "shop.payments.v1.PaymentFailed, shop.x.v1.X]",
+         "consumes: remove shop.x.v1.X"),
+        ("owns: [orders.shop.example/Order]\n", "", "owns: add orders.shop.example/Order, which proto/shop/"),
+        ("example/Order]", "example/Order, catalog.shop.example/Product]", "owns: remove catalog.shop.example/Product"),
+        ("service: orders", "service: sales", "service: is sales: rename it to orders, like its folder"),
         ("service: orders", "servcie: orders", "unknown key `servcie`"),
     ],
 )  # fmt: skip
-def test_a_declaration_that_strays_is_found(plant: Plant, declared: str, instead: str, told: str) -> None:
-    assert DECLARED.count(declared) == 1
-    tree = plant({**SERVICE, "services/orders/service.yaml": DECLARED.replace(declared, instead)})
-    assert any(told in offence for offence in faithful(tree)), list(faithful(tree))
+def test_a_wrong_declaration_is_found(make_tree: MakeTree, old: str, new: str, message: str) -> None:
+    assert DECLARED.count(old) == 1
+    tree = make_tree({**SERVICE, "services/orders/service.yaml": DECLARED.replace(old, new)})
+    assert any(message in violation for violation in declared(tree)), list(declared(tree))
 
 
 @pytest.mark.parametrize(
@@ -110,49 +108,50 @@ def test_a_declaration_that_strays_is_found(plant: Plant, declared: str, instead
         "from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub as S\nstub = S(c)\nstub.GetStock()",
     ],
 )  # fmt: skip
-def test_a_call_is_seen_however_it_is_made(plant: Plant, code: str) -> None:
-    [offence] = faithful(plant({**SERVICE, "services/orders/more.py": f"{IMPORT}\n{code}\n"}))
-    assert offence.startswith(f"services/orders/service.yaml: calls: lacks {GET}, as services/orders/more.py:")
+def test_a_call_is_found_in_all_forms(make_tree: MakeTree, code: str) -> None:
+    [violation] = declared(make_tree({**SERVICE, "services/orders/more.py": f"{IMPORT}\n{code}\n"}))
+    assert violation.startswith(f"services/orders/service.yaml: calls: add {GET}, which services/orders/more.py:")
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [
         (f"{IMPORT}\nstubs = [g.InventoryServiceStub(c)]\nstubs[0].GetStock(r)", f"no call of the stub of {INVENTORY}"),
-        (f'GET = "/{GET}"', f"calls: lacks {GET}, which services/orders/more.py:1 names"),
-        ("get = channel.unary_unary(path)", "unary_unary calls by a path: call the stub, or declare calls `on_demand`"),
-        ("from shop.payments.v1 import events_pb2 as e\nTYPES = (e.PaymentLost,)", "consumes: lacks shop.payments.v"),
-        ("from shop.orders.v1 import events_pb2 as e\ntold = e.OrderConfirmed(order=o)", "emits: lacks shop.orders.v1"),
+        (f'GET = "/{GET}"', f"calls: add {GET}, which services/orders/more.py:1 names"),
+        ("get = channel.unary_unary(path)", "unary_unary calls by path: call a stub, or declare calls `on_demand`"),
+        ("from shop.payments.v1 import events_pb2 as e\nTYPES = (e.PaymentLost,)", "consumes: add shop.payments.v1"),
+        ("from shop.orders.v1 import events_pb2 as e\nevent = e.OrderConfirmed(order=o)", "emits: add shop.orders.v1"),
     ],
 )  # fmt: skip
-def test_what_is_not_declared_is_found(plant: Plant, code: str, told: str) -> None:
-    [offence] = faithful(plant({**SERVICE, "services/orders/more.py": f"{code}\n"}))
-    assert told in offence
+def test_undeclared_code_is_found(make_tree: MakeTree, code: str, message: str) -> None:
+    [violation] = declared(make_tree({**SERVICE, "services/orders/more.py": f"{code}\n"}))
+    assert message in violation
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "from shop.payments.v1 import events_pb2 as e\nTold = e.PaymentLost | e.PaymentFailed",
+        "from shop.payments.v1 import events_pb2 as e\nEvent = e.PaymentLost | e.PaymentFailed",
         "from shop.payments.v1 import events_pb2 as e\ndef f(event: Event[e.PaymentLost]) -> e.PaymentLost: ...",
         "state = pb.Order.State.Value(name)\nreply = self._stub_of.Anything()",
     ],
 )
-def test_a_type_is_neither_a_call_nor_an_event(plant: Plant, code: str) -> None:
-    assert list(faithful(plant({**SERVICE, "services/orders/more.py": f"{code}\n"}))) == []
+def test_a_type_is_neither_a_call_nor_an_event(make_tree: MakeTree, code: str) -> None:
+    assert list(declared(make_tree({**SERVICE, "services/orders/more.py": f"{code}\n"}))) == []
 
 
-def test_what_a_person_asks_for_is_called_by_its_path(plant: Plant) -> None:
+def test_calls_on_demand_are_made_by_path(make_tree: MakeTree) -> None:
     on_demand = f"{CALL}    methods: [GetPayment]\n    on_demand: true\n"
     files = {
         "services/orders/service.yaml": DECLARED.replace("emits:", f"{on_demand}emits:"),
         "services/orders/more.py": 'GET = "shop.payments.v1.PaymentsService/GetPayment"\nchannel.unary_unary(GET)\n',
     }
-    assert list(faithful(plant({**SERVICE, **files}))) == []
+    assert list(declared(make_tree({**SERVICE, **files}))) == []
 
 
-def test_a_service_without_a_declaration_does_nothing_that_needs_one(plant: Plant) -> None:
+def test_a_service_without_a_declaration_is_found(make_tree: MakeTree) -> None:
     del (files := dict(SERVICE))["services/orders/service.yaml"]
-    assert "services/orders/service.yaml: serves: lacks shop.orders.v1.OrdersService, as services/orders/" in "\n".join(
-        faithful(plant(files))
+    assert (
+        "services/orders/service.yaml: serves: add shop.orders.v1.OrdersService, which services/orders/"
+        in "\n".join(declared(make_tree(files)))
     )

@@ -1,14 +1,11 @@
-"""What the documents name exists, and what needs a document has one."""
-
-from collections.abc import Callable, Iterable
+"""What the laws about documents find."""
 
 import pytest
 
 from tests.tidy import documents as laws
-from tests.tidy.conftest import Plant
-from tests.tidy.tree import Tree
+from tests.tidy.conftest import MakeTree
+from tests.tidy.test_laws import Law
 
-Law = Callable[[Tree], Iterable[str]]
 FILES = {
     "Makefile": "help: ## List\nup: ## Start\nclean: down ## Remove\n",
     "services/catalog/store.py": "",
@@ -19,38 +16,29 @@ README = "services/catalog/README.md"
 
 
 @pytest.mark.parametrize(
-    "law",
-    [laws.targets, laws.commands, laws.links, laws.paths, laws.symbols, laws.missing, laws.untested],
-    ids=lambda law: law.__name__,
-)
-def test_documents_and_reality_agree(checkout: Tree, law: Law) -> None:
-    assert list(law(checkout)) == []
-
-
-@pytest.mark.parametrize(
-    ("law", "text", "told"),
+    ("law", "text", "message"),
     [
-        (laws.targets, "Run `make start`.", f"{README} names `make start`, which the Makefile does not have"),
-        (laws.targets, "```sh\nmake clean start  # both\n```", f"{README} names `make start`"),
-        (laws.targets, "Begin:\n\n    git clone x && make start\n", f"{README} names `make start`"),
-        (laws.commands, "`.venv/bin/mesh begin`", f"{README} names `mesh begin`, which the CLI does not have"),
-        (laws.commands, '```sh\neval "$(mesh begin)"\n```', f"{README} names `mesh begin`"),
-        (laws.commands, "`mesh up --speed=9`", f"{README} names `mesh up --speed`: no such option"),
-        (laws.links, "[the rules](domain.py)", f"{README} links to domain.py, which is not there"),
-        (laws.links, "[all](../../README.md#try-it)", f"{README} links to ../../README.md, which is not there"),
-        (laws.paths, "`../inventory/store.py`", f"{README} names ../inventory/store.py, which is not there"),
-        (laws.paths, "`domain.py` the rules", f"{README} names domain.py, which is not there"),
-        (laws.paths, "`scenarios/` shows it", f"{README} names scenarios/, which is not there"),
-        (laws.paths, "see `mesh/istio/base/<service>.py`", f"{README} names mesh/istio/base/<service>.py, which"),
-        (laws.paths, "```sh\nkubectl apply -f mesh/istio/tls.yaml\n```", f"{README} names mesh/istio/tls.yaml"),
-        (laws.paths, "```console\n$ python -m services.shop\n```", f"{README} names the module services.shop, which"),
-        (laws.symbols, "`shop.catalog.v1.CatalogService/Drop`", f"{README} names shop.catalog.v1.CatalogService/Drop"),
-        (laws.symbols, "`shop.catalog.v1.Thing`", f"{README} names shop.catalog.v1.Thing, which no contract has"),
+        (laws.make_targets, "Run `make start`.", "names `make start`, which is not in the Makefile"),
+        (laws.make_targets, "```sh\nmake clean start  # both\n```", "names `make start`"),
+        (laws.make_targets, "Begin:\n\n    git clone x && make start\n", "names `make start`"),
+        (laws.mesh_commands, "`.venv/bin/mesh begin`", "names `mesh begin`, which the CLI does not have"),
+        (laws.mesh_commands, '```sh\neval "$(mesh begin)"\n```', "names `mesh begin`"),
+        (laws.mesh_commands, "`mesh up --speed=9`", "names `mesh up --speed`, which the CLI does not have"),
+        (laws.links, "[the rules](domain.py)", "links to domain.py, which does not exist"),
+        (laws.links, "[all](../../README.md#try-it)", "links to ../../README.md, which does not exist"),
+        (laws.paths, "`../inventory/store.py`", "names ../inventory/store.py, which does not exist"),
+        (laws.paths, "`domain.py` the rules", "names domain.py, which does not exist"),
+        (laws.paths, "`scenarios/` shows it", "names scenarios/, which does not exist"),
+        (laws.paths, "see `mesh/istio/base/<service>.py`", "names mesh/istio/base/<service>.py, which does"),
+        (laws.paths, "```sh\nkubectl apply -f mesh/istio/tls.yaml\n```", "names mesh/istio/tls.yaml, which does"),
+        (laws.paths, "```console\n$ python -m services.shop\n```", "names the module services.shop, which does"),
+        (laws.contract_names, "`shop.catalog.v1.CatalogService/Drop`", "names shop.catalog.v1.CatalogService/Drop,"),
+        (laws.contract_names, "`shop.catalog.v1.Thing`", "names shop.catalog.v1.Thing, which is in no contract"),
     ],
 )
-def test_what_a_document_names_wrongly_is_found(plant: Plant, law: Law, text: str, told: str) -> None:
-    [offence] = law(plant({**FILES, README: f"# catalog\n\n{text}\n"}))
-    assert offence.startswith(told)
+def test_a_name_of_nothing_is_found(make_tree: MakeTree, law: Law, text: str, message: str) -> None:
+    [violation] = law(make_tree({**FILES, README: f"# catalog\n\n{text}\n"}))
+    assert violation.startswith(f"{README} {message}")
 
 
 @pytest.mark.parametrize(
@@ -65,37 +53,36 @@ def test_what_a_document_names_wrongly_is_found(plant: Plant, law: Law, text: st
         "`shop.catalog.v1.CatalogService/GetProduct`, `shop.catalog.v1.Product`, `shop.<context>.v1`",
     ],
 )
-def test_what_exists_is_no_offence(plant: Plant, text: str) -> None:
-    tree = plant({**FILES, README: f"# catalog\n\n{text}\n"})
-    assert [
-        told for law in (laws.targets, laws.commands, laws.links, laws.paths, laws.symbols) for told in law(tree)
-    ] == []
+def test_names_of_what_exists_are_allowed(make_tree: MakeTree, text: str) -> None:
+    tree = make_tree({**FILES, README: f"# catalog\n\n{text}\n"})
+    for law in (laws.make_targets, laws.mesh_commands, laws.links, laws.paths, laws.contract_names):
+        assert list(law(tree)) == []
 
 
-def test_a_command_in_the_code_s_own_words_is_checked(plant: Plant) -> None:
-    tree = plant({**FILES, "mesh/local/up.py": 'fix = "`mesh begin` again"\nnext = ".venv/bin/mesh status --all"\n'})
-    assert list(laws.commands(tree)) == [
+def test_commands_in_the_texts_of_code_are_checked(make_tree: MakeTree) -> None:
+    code = 'fix = "`mesh begin` again"\nnext = ".venv/bin/mesh status --all"\n'
+    tree = make_tree({**FILES, "mesh/local/up.py": code})
+    assert list(laws.mesh_commands(tree)) == [
         "mesh/local/up.py names `mesh begin`, which the CLI does not have",
-        "mesh/local/up.py names `mesh status --all`: no such option",
+        "mesh/local/up.py names `mesh status --all`, which the CLI does not have",
     ]
 
 
-def test_a_missing_readme_is_found(plant: Plant) -> None:
-    tree = plant(
-        {**FILES, "README.md": "`services/`, `mesh/`", "mesh/istio/scenarios/canary/split.yaml": "", "bench/b.py": ""}
-    )
-    assert list(laws.missing(tree)) == [
-        "mesh/istio/README.md is missing",
-        "mesh/istio/scenarios/canary/README.md is missing",
-        "mesh/kubernetes/README.md is missing",
-        "mesh/local/README.md is missing",
-        "services/catalog/README.md is missing",
-        "README.md does not tell what lives in bench/",
+def test_a_missing_readme_is_found(make_tree: MakeTree) -> None:
+    files = {"README.md": "`services/`, `mesh/`", "mesh/istio/scenarios/canary/split.yaml": "", "bench/b.py": ""}
+    assert list(laws.readmes(make_tree({**FILES, **files}))) == [
+        "mesh/istio/README.md does not exist",
+        "mesh/istio/scenarios/canary/README.md does not exist",
+        "mesh/kubernetes/README.md does not exist",
+        "mesh/local/README.md does not exist",
+        "services/catalog/README.md does not exist",
+        "README.md does not say what is in bench/",
     ]
 
 
-def test_commands_that_no_test_runs_are_found(plant: Plant) -> None:
+def test_commands_that_no_test_runs_are_found(make_tree: MakeTree) -> None:
     block = "```sh\nmake up\n```\n"
     files = {"a/README.md": block, "b/README.md": block, "c/README.md": "no command"}
-    tree = plant({**files, "tests/test_docs.py": 'READMES = ("b/README.md",)'})
-    assert list(laws.untested(tree)) == ["a/README.md has commands that no test runs: name it in a test of documents"]
+    tree = make_tree({**files, "tests/test_docs.py": 'READMES = ("b/README.md",)'})
+    [violation] = laws.commands_run(tree)
+    assert violation.startswith("a/README.md has commands that no test runs: ")

@@ -1,43 +1,27 @@
-"""No method without a policy, no policy without a method."""
+"""What the laws about policies find."""
 
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.tidy import policies as laws
-from tests.tidy.contracts import methods, public, repeatable, streams
+from tests.tidy import policies
+from tests.tidy.contracts import methods
 from tests.tidy.manifests import POLICIES, WORKLOADS
-from tests.tidy.policies import Contracts
 from tests.tidy.tree import ROOT, Tree
 
-ORDERS, PAYMENTS, GATEWAY = (f"mesh/istio/contracts/{name}.yaml" for name in ("orders", "payments", "gateway"))
-GET, PLACE = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/PlaceOrder"
-FOUND = methods()
-CONTRACTS = Contracts(*map(frozenset, (FOUND, repeatable(FOUND), streams(FOUND), public(FOUND))))
-Law = Callable[[Tree, Contracts], Iterable[str]]
-
-
-def agreed(tree: Tree, _: Contracts) -> Iterable[str]:
-    return laws.agreed(tree)
-
-
-def ports(tree: Tree, _: Contracts) -> Iterable[str]:
-    return laws.ports(tree)
-
-
-def listed(tree: Tree, _: Contracts) -> Iterable[str]:
-    return laws.listed(tree)
-
-
-LAWS: list[Law] = [laws.routed, laws.allowed, agreed, laws.door, ports, listed]
+CONTRACTS, BASE = "mesh/istio/contracts", "mesh/istio/base"
+ORDERS, PAYMENTS, GATEWAY = (f"{CONTRACTS}/{name}.yaml" for name in ("orders", "payments", "gateway"))
+PAY, GET = "/shop.payments.v1.PaymentsService/", "/shop.catalog.v1.CatalogService/GetProduct"
+PLACE = "/shop.orders.v1.OrdersService/PlaceOrder"
+RETRIES = "      retries: {attempts: 2, retryOn: 'unavailable,connect-failure,refused-stream,reset'}\n"
+HOST = "        - ./payments.shop.svc.cluster.local\n"
+FROM = "    - from:\n        - source:\n            principals: [cluster.local/ns/shop/sa/orders]\n      to:"
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Copy the manifests, and the names of the services, for a test to change."""
+    """Copy the manifests, and the __main__.py of all services, for a test to change."""
     for folder in (*POLICIES, WORKLOADS):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for main in ROOT.glob("services/*/__main__.py"):
@@ -46,199 +30,86 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def offences(root: Path, contracts: Contracts = CONTRACTS) -> list[str]:
+def violations(root: Path, contracts: policies.Methods | None = None) -> list[str]:
     tree = Tree.of_folder(root)
-    return [offence for law in LAWS for offence in law(tree, contracts)]
-
-
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
-def test_contracts_and_manifests_agree(checkout: Tree, law: Law) -> None:
-    assert list(law(checkout, CONTRACTS)) == []
-
-
-VOID = "/shop.payments.v1.PaymentsService/VoidPayment"
-GIVEN = "      retries: {attempts: 2, retryOn: 'unavailable,connect-failure,refused-stream,reset'}\n"
+    found = [law(tree, contracts) for law in (policies.routed, policies.permitted, policies.public)]
+    found += [law(tree) for law in (policies.sidecars, policies.ports, policies.listed)]
+    return [violation for each in found for violation in each]
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "message"),
     [
-        pytest.param(
-            PAYMENTS,
-            f"        - {{uri: {{exact: {VOID}}}, gateways: [mesh]}}\n",
-            "",
-            f"{VOID} has no row in a VirtualService",
-            id="a method without a route",
-        ),
-        pytest.param(
-            ORDERS,
-            "      timeout: 14s\n      retries: {attempts: 0}\n",
-            "      timeout: 14s\n      retries: {attempts: 1}\n",
-            f"{PLACE} is sent again, but its contract says neither NO_SIDE_EFFECTS nor IDEMPOTENT: `attempts: 0`",
-            id="an unsafe call that is sent again",
-        ),
-        pytest.param(
-            PAYMENTS,
-            f"      timeout: 3s\n{GIVEN}",
-            "      timeout: 3s\n",
-            "RefundPayment leaves its retries to the installation's default: state `attempts`",
-            id="retries left to the default",
-        ),
-        pytest.param(
-            PAYMENTS, "attempts: 2", "attempts: 5", "GetPayment is sent again 5 times: 2 at most", id="too many retries"
-        ),
-        pytest.param(
-            PAYMENTS, "      timeout: 2s\n", "", "GetPayment has no `timeout`", id="a route without a timeout"
-        ),
-        pytest.param(
-            ORDERS,
-            f"OrdersService/WatchOrder}}}}\n{GIVEN}",
-            f"OrdersService/WatchOrder}}}}\n      timeout: 9s\n{GIVEN}",
-            "WatchOrder is a stream, which lasts as long as its caller likes: no `timeout`",
-            id="a stream with a timeout",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "exact: /shop.payments.v1.PaymentsService/GetPayment",
-            "exact: /shop.payments.v1.PaymentsService/FindPayment",
-            "row reads-traffic: /shop.payments.v1.PaymentsService/FindPayment is no method",
-            id="a route of no method",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "exact: /shop.payments.v1.PaymentsService/GetPayment",
-            "prefix: /shop.payments",
-            "row reads-traffic: a match that is no exact path is no method",
-            id="a route by prefix",
-        ),
-        pytest.param(
-            ORDERS,
-            f"        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n",
-            "        - {gateways: [mesh]}\n",
-            "row once: a match that is no exact path is no method",
-            id="a route of everything",
-        ),
-        pytest.param(
-            ORDERS,
-            "exact: /shop.orders.v1.OrdersService/CancelOrder}, gateways: [mesh]",
-            f"exact: {GET}}}, gateways: [mesh]",
-            f"{GET} is no method of orders.shop.svc.cluster.local",
-            id="a route to another service",
-        ),
-        pytest.param(
-            ORDERS,
-            "delegate: {name: orders-traffic,",
-            "delegate: {name: catalog-traffic,",
-            "is handed to catalog-traffic, which is not orders's",
-            id="a call that is handed to another service's operator",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "              - /shop.payments.v1.PaymentsService/RefundPayment\n",
-            "",
-            "/shop.payments.v1.PaymentsService/RefundPayment is in no AuthorizationPolicy",
-            id="a method that nobody may call",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "              - /shop.payments.v1.PaymentsService/RefundPayment\n",
-            "              - /shop.payments.v1.PaymentsService/*\n",
-            "lets cluster.local/ns/shop/sa/orders call /shop.payments.v1.PaymentsService/*, which is no method",
-            id="an allowance by pattern",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "    - from:\n        - source:\n            principals: [cluster.local/ns/shop/sa/orders]\n      to:",
-            "    - to:",
-            "lets * call /shop.payments.v1.PaymentsService/CapturePayment: name a ServiceAccount of the mesh",
-            id="an allowance for anybody",
-        ),
-        pytest.param(
-            PAYMENTS,
-            "            paths:\n              - /shop.payments.v1.PaymentsService/AuthorizePayment\n",
-            "            paths:\n              - /shop.orders.v1.OrdersService/GetOrder\n",
-            "call /shop.orders.v1.OrdersService/GetOrder, which is no method of payments",
-            id="an allowance of another service's method",
-        ),
-        pytest.param(
-            ORDERS,
-            "        - ./payments.shop.svc.cluster.local\n",
-            "",
-            "payments lets orders in, but no Sidecar lets orders call payments",
-            id="a caller that may not call out",
-        ),
-        pytest.param(
-            ORDERS,
-            "        - ./payments.shop.svc.cluster.local\n",
-            "        - ./payments.shop.svc.cluster.local\n        - ./reflection.shop.svc.cluster.local\n",
-            "orders's Sidecar lets it call reflection, whose AuthorizationPolicy does not let it in",
-            id="a callee that lets nobody in",
-        ),
-        pytest.param(
-            GATEWAY,
-            f"              - {PLACE}\n",
-            "",
-            f"{PLACE} is public by its contract, but is not in the gateway's AuthorizationPolicy",
-            id="a public method that the gateway refuses",
-        ),
-        pytest.param(
-            GATEWAY,
-            f"              - {PLACE}\n",
-            f"              - {PLACE}\n              - /shop.payments.v1.PaymentsService/RefundPayment\n",
-            "/shop.payments.v1.PaymentsService/RefundPayment is in the gateway's AuthorizationPolicy, but not public",
-            id="a private method that the gateway lets in",
-        ),
-        pytest.param(
-            "mesh/istio/base/gateway.yaml",
-            "        name: grpc\n        protocol: GRPC\n",
-            "        name: web\n        protocol: HTTP\n",
-            "port 8080 has not the name grpc and the protocol GRPC",
-            id="a gateway's port that is not grpc",
-        ),
-        pytest.param(
-            "mesh/kubernetes/base/catalog.yaml",
-            "    - name: grpc\n",
-            "    - name: http\n",
-            "mesh/kubernetes/base/catalog.yaml: port 50051 has not the name grpc",
-            id="a service's port that is not grpc",
-        ),
-        pytest.param(
-            "mesh/istio/contracts/kustomization.yaml",
-            "  - payments.yaml\n",
-            "",
-            "mesh/istio/contracts/payments.yaml is not in its kustomization.yaml",
-            id="policies that are not applied",
-        ),
+        (PAYMENTS, f"        - {{uri: {{exact: {PAY}VoidPayment}}, gateways: [mesh]}}\n", "",
+         f"{PAY}VoidPayment has no route"),
+        (ORDERS, "14s\n      retries: {attempts: 0}", "14s\n      retries: {attempts: 1}",
+         f"{PLACE} is retried, but its con"),
+        (PAYMENTS, f"      timeout: 3s\n{RETRIES}", "      timeout: 3s\n",
+         "RefundPayment has the default number of retries"),
+        (PAYMENTS, "attempts: 2", "attempts: 5", "GetPayment is retried 5 times: 2 at most"),
+        (PAYMENTS, "      timeout: 2s\n", "", "GetPayment has no `timeout`"),
+        (ORDERS, f"WatchOrder}}}}\n{RETRIES}", f"WatchOrder}}}}\n      timeout: 9s\n{RETRIES}",
+         "WatchOrder is a stream, which has"),
+        (PAYMENTS, f"exact: {PAY}GetPayment", f"exact: {PAY}FindPayment",
+         f"row reads-traffic: {PAY}FindPayment is no method"),
+        (PAYMENTS, f"exact: {PAY}GetPayment", "prefix: /shop.payments",
+         "row reads-traffic: a match of no exact path is no"),
+        (ORDERS, f"        - {{uri: {{exact: {PLACE}}}, gateways: [mesh]}}\n", "        - {gateways: [mesh]}\n",
+         "row once: a match of"),
+        (ORDERS, f"exact: {PLACE.replace('Place', 'Cancel')}}}, gat", f"exact: {GET}}}, gat",
+         f"{GET} is no method of orders.shop"),
+        (ORDERS, "{name: orders-traffic,", "{name: catalog-traffic,",
+         "is delegated to catalog-traffic, which is not orders's"),
+        (PAYMENTS, f"              - {PAY}RefundPayment\n", "", f"{PAY}RefundPayment is in no AuthorizationPolicy"),
+        (PAYMENTS, f"              - {PAY}RefundPayment\n", f"              - {PAY}*\n",
+         f"sa/orders call {PAY}*, which is no method"),
+        (PAYMENTS, FROM, "    - to:", f"lets * call {PAY}CapturePayment: name a ServiceAccount of the mesh"),
+        (PAYMENTS, f"paths:\n              - {PAY}Auth", f"paths:\n              - {PLACE}\n              - {PAY}Auth",
+         "no method of payments"),
+        (ORDERS, HOST, "", "payments permits calls of orders, but the Sidecar of orders does not list payments"),
+        (ORDERS, HOST, HOST + HOST.replace("payments", "reflection"), "the Sidecar of orders lists reflection, whose"),
+        (GATEWAY, f"              - {PLACE}\n", "",
+         f"{PLACE} is public by its contract, but not in the gateway's Auth"),
+        (GATEWAY, f"- {PLACE}\n", f"- {PLACE}\n              - {PAY}RefundPayment\n",
+         "gateway's AuthorizationPolicy, but not public"),
+        (f"{BASE}/gateway.yaml", "name: grpc\n        protocol: GRPC", "name: web\n        protocol: HTTP",
+         "port 8080: name and protocol"),
+        (f"{WORKLOADS}/catalog.yaml", "    - name: grpc\n", "    - name: http\n",
+         "catalog.yaml: port 50051: name and appProtocol"),
+        (f"{CONTRACTS}/kustomization.yaml", "  - payments.yaml\n", "",
+         "contracts/payments.yaml is not in its kustomization.yaml"),
     ],
-)
-def test_a_manifest_that_strays_is_found(copy: Path, file: str, old: str, new: str, told: str) -> None:
+)  # fmt: skip
+def test_a_manifest_that_differs_from_the_contracts_is_found(
+    copy: Path, file: str, old: str, new: str, message: str
+) -> None:
     text = (copy / file).read_text()
-    assert old in text, "what the test changes stands there"
-    # Routes stand twice, for the mesh and for the gateway: the first will do.
+    assert old in text
+    # Routes stand twice, for the mesh and for the gateway; the first is enough.
     (copy / file).write_text(text.replace(old, new, 1))
-    found = offences(copy)
-    assert any(told in offence for offence in found), found
+    found = violations(copy)
+    assert any(message in violation for violation in found), found
 
 
 def test_a_new_method_needs_policies(copy: Path) -> None:
-    new = "/shop.catalog.v1.CatalogService/DropProduct"
-    told = offences(copy, replace(CONTRACTS, methods=CONTRACTS.methods | {new}))
-    assert [line.split(":")[0] for line in told] == [
-        f"{new} has no row in a VirtualService",
+    new = "/shop.payments.v1.PaymentsService/DropPayment"
+    found = violations(copy, methods() | {new: methods()[f"{PAY}VoidPayment"]})
+    assert [line.split(":")[0] for line in found] == [
+        f"{new} has no route in a VirtualService",
         f"{new} is in no AuthorizationPolicy",
     ]
 
 
-def test_a_method_that_becomes_unsafe_may_not_be_sent_again(copy: Path) -> None:
-    told = offences(copy, replace(CONTRACTS, repeatable=CONTRACTS.repeatable - {GET}))
-    assert told
-    assert all(f"{GET} is sent again, but its contract says neither" in line for line in told)
+def test_a_method_that_becomes_unsafe_must_not_be_retried(copy: Path) -> None:
+    found = violations(copy, methods() | {GET: methods()[PLACE]})
+    assert found
+    assert all(f"{GET} is retried, but its contract declares neither" in line for line in found)
 
 
-def test_a_new_service_needs_workload_and_policies(copy: Path) -> None:
+def test_a_new_service_needs_a_workload_and_policies(copy: Path) -> None:
     (copy / "services/returns").mkdir()
     (copy / "services/returns/__main__.py").write_text("")
-    assert offences(copy) == [
-        "returns has no policies: `make generate` writes them from services/returns/service.yaml",
-        "mesh/kubernetes/base/returns.yaml is missing",
+    assert violations(copy) == [
+        "returns has no policies: run `make generate`, which reads services/returns/service.yaml",
+        "mesh/kubernetes/base/returns.yaml does not exist",
     ]

@@ -1,4 +1,4 @@
-"""Whose tokens are good is one fact that stands in several files: who signs them, for whom, and where the keys are."""
+"""Issuer, audience and key address of tokens stand in several files, and agree in all of them."""
 
 import re
 from collections.abc import Iterator
@@ -12,30 +12,31 @@ SIGNER, GENERATED = "services/identity/__main__.py", "buf.gen.yaml"
 
 
 def tokens(tree: Tree) -> Iterator[str]:
-    """Answer who says otherwise than the RequestAuthentication: signer, contracts' policies, Envoy's own settings."""
+    """Yield each difference from the RequestAuthentication: in the signer, the generator's options, the EnvoyFilter."""
     [rule] = [
-        rule for _, found in manifests(tree, BASE, kind="RequestAuthentication") for rule in found["spec"]["jwtRules"]
+        rule
+        for _, manifest in manifests(tree, BASE, kind="RequestAuthentication")
+        for rule in manifest["spec"]["jwtRules"]
     ]
     issuer, [audience] = rule["issuer"], rule["audiences"]
     for name, value in (("ISSUER", issuer), ("AUDIENCE", audience)):
         if f'runtime.setting("{name}", "{value}")' not in tree.text(SIGNER):
-            yield f"{SIGNER}: {name} is not {value}, as {RULES} has it"
+            yield f"{SIGNER}: {name} is not {value}, as in {RULES}"
     if not re.search(rf"^ +- issuer={re.escape(issuer)}$", tree.text(GENERATED), re.MULTILINE):
-        yield f"{GENERATED}: the issuer is not {issuer}, as {RULES} has it"
-    wanted = provider(rule)
-    for _, found in manifests(tree, BASE, kind="EnvoyFilter"):
-        for patch in found["spec"]["configPatches"]:
-            for given in patch["patch"]["value"].get("typed_config", {}).get("providers", {}).values():
-                told = given | {"remote_jwks": {"http_uri": given["remote_jwks"]["http_uri"]}}
+        yield f"{GENERATED}: the issuer is not {issuer}, as in {RULES}"
+    for _, manifest in manifests(tree, BASE, kind="EnvoyFilter"):
+        for patch in manifest["spec"]["configPatches"]:
+            for provider in patch["patch"]["value"].get("typed_config", {}).get("providers", {}).values():
+                actual = provider | {"remote_jwks": {"http_uri": provider["remote_jwks"]["http_uri"]}}
                 yield from (
-                    f"{RULES}: the EnvoyFilter's {key} is not {value}, as the RequestAuthentication has it"
-                    for key, value in wanted.items()
-                    if told.get(key) != value
+                    f"{RULES}: {key} of the EnvoyFilter is not {value}, as in the RequestAuthentication"
+                    for key, value in _provider(rule).items()
+                    if actual.get(key) != value
                 )
 
 
-def provider(rule: Manifest) -> Manifest:
-    """Answer a rule as istiod writes it for Envoy."""
+def _provider(rule: Manifest) -> Manifest:
+    """Convert a rule to Envoy's settings, as istiod does."""
     uri = urlsplit(rule["jwksUri"])
     cluster = f"outbound|{uri.port}||{uri.hostname}"
     return {
