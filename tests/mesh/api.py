@@ -1,4 +1,4 @@
-"""Reads objects from the API server as `kubectl get -o json` does, without a process for each look."""
+"""Reads objects from the API server like `kubectl get -o json`, but without starting a process."""
 
 import ssl
 from pathlib import Path
@@ -16,15 +16,18 @@ GROUPS = {
     "statefulsets": "apis/apps/v1",
     "virtualservices": "apis/networking.istio.io/v1",
 }
-"""The group and version of each kind that tests read."""
+"""The API path of each resource type that tests read."""
 TIMEOUT_SECONDS = 20
 
 
 class Api:
-    """A connection to the API server of a kubeconfig. Whatever fails raises AssertionError, so that tests try again."""
+    """A connection to the API server in a kubeconfig.
+
+    Every failure raises AssertionError, so that `eventually` tries again.
+    """
 
     def __init__(self, kubeconfig: Path) -> None:
-        """Read the server's address, its authority and the token. Nothing is sent yet."""
+        """Read the address of the server, its CA and the token. This does not connect yet."""
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self._client = httpx2.Client(
@@ -36,38 +39,38 @@ class Api:
         )
 
     def get(self, *words: str) -> Any:  # noqa: ANN401  # JSON
-        """Return an object, or {"items": [...]} if no name is given.
+        """Return an object, or {"items": [...]} without a name.
 
-        The words are those of `kubectl get`: kinds separated by commas, a name, -n NAMESPACE or -A, -l LABELS.
+        The words are those of `kubectl get`: resource types separated by commas, a name, -n NAMESPACE or -A, -l LABELS.
         """
-        kinds, *left = words
-        place, name, labels = "namespaces/default/", "", ""
-        while left:
-            word = left.pop(0)
+        types, *rest = words
+        scope, name, labels = "namespaces/default/", "", ""
+        while rest:
+            word = rest.pop(0)
             if word == "-n":
-                place = f"namespaces/{left.pop(0)}/"
+                scope = f"namespaces/{rest.pop(0)}/"
             elif word == "-A":
-                place = ""
+                scope = ""
             elif word == "-l":
-                labels = left.pop(0)
+                labels = rest.pop(0)
             else:
                 name = f"/{word}"
-        found = [self._read(kind, f"{place}{kind}{name}", labels) for kind in kinds.split(",")]
-        return found[0] if name else {"items": [item for listed in found for item in listed["items"]]}
+        bodies = [self._read(each, f"{scope}{each}{name}", labels) for each in types.split(",")]
+        return bodies[0] if name else {"items": [item for body in bodies for item in body["items"]]}
 
-    def _read(self, kind: str, path: str, labels: str) -> Any:  # noqa: ANN401  # JSON
-        url, query = f"/{GROUPS[kind]}/{path}", {"labelSelector": labels} if labels else {}
+    def _read(self, resource_type: str, path: str, labels: str) -> Any:  # noqa: ANN401  # JSON
+        url, query = f"/{GROUPS[resource_type]}/{path}", {"labelSelector": labels} if labels else {}
         try:
             reply = self._client.get(url, params=query)
         except httpx2.TransportError:
-            # A server that has restarted in between has closed the connection that was kept.
+            # The server may have restarted and closed the kept-alive connection: try once more.
             try:
                 reply = self._client.get(url, params=query)
             except httpx2.TransportError as error:
-                raise AssertionError(f"the API server does not answer: {error}") from error
+                raise AssertionError(f"the API server does not respond: {error}") from error
         assert reply.is_success, f"get {path}: {reply.text}"
         body = reply.json()
         for item in body.get("items", []):
-            # The server names the kind once, in the list.
+            # In a list, the server sends the kind only once.
             item.setdefault("kind", body["kind"].removesuffix("List"))
         return body

@@ -1,4 +1,4 @@
-"""Every method as those call it who may: outsiders through the gateway, services through their sidecars."""
+"""Calls any method as an allowed caller: outsiders through the gateway, services through their sidecars."""
 
 import time
 from collections.abc import Mapping
@@ -21,66 +21,70 @@ from tests.tidy.contracts import service_of
 from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"
-# The customer of tests/services/shop.py, in whose name outsiders call.
+# The customer of tests/services/shop.py. Outsiders call with a token of this user.
 BUYER = "users/ada"
-ERRAND = {"app": OPERATOR, "errand": "yes"}
+IDLE_OPERATOR_LABELS = {"app": OPERATOR, "idle": "yes"}
 
 
 @cache
 def callers_by_path() -> Mapping[str, list[str]]:
-    """Answer path → who may call it: "gateway" if outsiders may, and services."""
-    found = graph(ROOT)
+    """Return the allowed callers of each method path: services, and "gateway" if outsiders may call it."""
+    contracts = graph(ROOT)
     return {
-        method.path: [*([] if method.audience is Audience.NOBODY else [GATEWAY]), *found.callers[name]]
-        for name, method in found.methods.items()
+        method.path: [*([] if method.audience is Audience.NOBODY else [GATEWAY]), *contracts.callers[name]]
+        for name, method in contracts.methods.items()
     }
 
 
 @cache
 def role_by_path() -> Mapping[str, str]:
-    """Answer path → a role with which an outsider may call it."""
+    """Return a role for each method path with which an outsider may call it."""
     return {method.path: next(iter(method.roles), CUSTOMER) for method in graph(ROOT).methods.values()}
 
 
 def idle_operator() -> Manifest:
-    """Make a Pod with the operator's identity that does nothing: between two Jobs there is none to call through."""
-    return policies.idle("errand", OPERATOR, ERRAND)
+    """Build a Pod that does nothing and has the identity of the operator.
+
+    Tests call through its sidecar, because the operator has no Pod except during a Job.
+    """
+    return policies.idle("idle-operator", OPERATOR, IDLE_OPERATOR_LABELS)
 
 
 class MeshCaller(Caller):
-    """Calls any method as one who may."""
+    """Calls any method as a caller that is allowed to."""
 
     def __init__(self, targets: Mapping[str, str], tokens: Mapping[str, str]) -> None:
-        """`targets` says where each caller dials: the gateway, with the token of a role, or a sidecar."""
-        super().__init__(_nobody)
+        """Create it with the address of the gateway and of each calling sidecar, and with a token for each role."""
+        super().__init__(_no_address)
         self._targets, self._tokens = targets, tokens
 
     @classmethod
     async def of(cls, mesh: Mesh) -> "MeshCaller":
-        """Find where each caller dials, in a mesh with an errand."""
-        [pod] = (await mesh.get("pods", "-n", "shop", "-l", ",".join(map("=".join, ERRAND.items()))))["items"]
-        pods = {OPERATOR: pod, "orders": await mesh.pod("orders")}
-        found = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        signer, until = Signer.of(mesh.home), int(time.time()) + TOKEN_SECONDS
-        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=until) for role in {*role_by_path().values()}}
-        return cls({GATEWAY: mesh.gateway, **found}, tokens)
+        """Read all addresses from a mesh in which `idle_operator` is applied, and sign the tokens."""
+        selector = ",".join(map("=".join, IDLE_OPERATOR_LABELS.items()))
+        [operator] = (await mesh.get("pods", "-n", "shop", "-l", selector))["items"]
+        pods = {OPERATOR: operator, "orders": await mesh.pod("orders")}
+        sidecars = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
+        signer, expiry = Signer.of(mesh.home), int(time.time()) + TOKEN_SECONDS
+        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=expiry) for role in {*role_by_path().values()}}
+        return cls({GATEWAY: mesh.gateway, **sidecars}, tokens)
 
     @override
     def channel(self, path: str) -> grpc.aio.Channel:
         return self._dial(callers_by_path()[path][0], path)
 
-    async def status(self, by: str, path: str, request: Message, user_agent: str = "") -> grpc.StatusCode:
-        """Call a method as `by`, and answer how the call ended."""
-        async with self._dial(by, path, user_agent) as channel:
+    async def status(self, caller: str, path: str, request: Message, user_agent: str = "") -> grpc.StatusCode:
+        """Call a method as `caller` and return the status of the call."""
+        async with self._dial(caller, path, user_agent) as channel:
             call = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
             return await status_of(call(request.SerializeToString(), timeout=20))
 
-    def _dial(self, by: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
+    def _dial(self, caller: str, path: str, user_agent: str = "") -> grpc.aio.Channel:
         agent = user_agent or None
-        if by == GATEWAY:
-            return dial(self._targets[by], token=self._tokens[role_by_path()[path]], user_agent=agent)
-        return dial(self._targets[by], authority=f"{service_of(path)}.shop.svc.cluster.local", user_agent=agent)
+        if caller == GATEWAY:
+            return dial(self._targets[caller], token=self._tokens[role_by_path()[path]], user_agent=agent)
+        return dial(self._targets[caller], authority=f"{service_of(path)}.shop.svc.cluster.local", user_agent=agent)
 
 
-def _nobody(service: str) -> NoReturn:
+def _no_address(service: str) -> NoReturn:
     raise LookupError(service)

@@ -1,4 +1,4 @@
-"""Calls through the gateway, one by one or steadily in the background, and how they ended."""
+"""Calls through the gateway, one by one or steadily in the background, and their outcomes."""
 
 import asyncio
 import csv
@@ -22,9 +22,9 @@ OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
 
 
 def well_stocked_products() -> list[str]:
-    """Answer the names of products with many pieces: spread over them, thousands of orders empty no shelf."""
-    with OPENING_STOCK.open(newline="") as lines:
-        return [f"products/{row['product_id']}" for row in csv.DictReader(lines) if int(row["pieces"]) >= 100]
+    """Return the names of products with 100 pieces or more, so that thousands of orders never run out of stock."""
+    with OPENING_STOCK.open(newline="") as file:
+        return [f"products/{row['product_id']}" for row in csv.DictReader(file) if int(row["pieces"]) >= 100]
 
 
 class Shop:
@@ -50,63 +50,63 @@ class Shop:
         )
 
     async def list_orders(self) -> orders_pb2.ListOrdersResponse:
-        """Read the test's own orders."""
+        """Read the orders of the caller."""
         return await self._orders.ListOrders(
             orders_pb2.ListOrdersRequest(customer="customers/me"), timeout=self._timeout
         )
 
     def order_request(self, customer: str = "customers/me") -> orders_pb2.PlaceOrderRequest:
-        """Make a request for one piece, which is shipped."""
+        """Build a request for one piece with a shipping address."""
         return orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
             customer=customer,
             items=[orders_pb2.PlaceOrderItem(product=next(self._products), quantity=1)],
-            payment_token="tok_visa",  # noqa: S106 - stands for no card
+            payment_token="tok_visa",  # noqa: S106 - not a real card
             shipping_address=orders_pb2.ShippingAddress(
                 recipient="Test", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE"
             ),
         )
 
     async def place(self, request: orders_pb2.PlaceOrderRequest) -> orders_pb2.Order:
-        """Place an order and answer it, however it has ended."""
+        """Place an order and return it, in whichever state it is."""
         return (await self._orders.PlaceOrder(request, timeout=self._timeout)).order
 
     async def cancel(self, order: str) -> orders_pb2.Order:
-        """Cancel an order and answer it."""
+        """Cancel an order and return it."""
         request = orders_pb2.CancelOrderRequest(request_id=str(uuid.uuid4()), name=order)
         return (await self._orders.CancelOrder(request, timeout=self._timeout)).order
 
     async def orders(self, customer: str) -> list[orders_pb2.Order]:
         """Read all orders of a customer, page by page."""
-        found: list[orders_pb2.Order] = []
+        orders: list[orders_pb2.Order] = []
         token = ""
         while True:
             request = orders_pb2.ListOrdersRequest(customer=customer, page_size=100, page_token=token)
             page = await self._orders.ListOrders(request, timeout=self._timeout)
-            found += page.orders
+            orders += page.orders
             token = page.next_page_token
             if not token:
-                return found
+                return orders
 
     async def stock(self, product: str) -> inventory_pb2.Stock:
-        """Read the stock of a product, whose name is given."""
+        """Read the stock of a product (`products/…`)."""
         name = product.replace("products/", "stocks/")
         return (await self._inventory.GetStock(inventory_pb2.GetStockRequest(name=name), timeout=self._timeout)).stock
 
     async def place_order(self) -> orders_pb2.Order:
-        """Place an order over one piece, which is shipped; answers it CONFIRMED."""
+        """Place an order for one piece, which is shipped. Raises AssertionError unless it is CONFIRMED."""
         order = await self.place(self.order_request())
         assert order.state == orders_pb2.Order.STATE_CONFIRMED, f"{order.name}: {order.rejection_message}"
         return order
 
 
 def method(channel: grpc.aio.Channel, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
-    """Answer a method by its path, for requests and responses as they are on the wire; `b""` is every empty message."""
+    """Return a method by its path. Requests and responses are serialized messages; `b""` is an empty message."""
     return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
 
 
 async def status_of(call: Awaitable[object]) -> grpc.StatusCode:
-    """Await a call and answer how it ended."""
+    """Await a call and return its status."""
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -115,7 +115,7 @@ async def status_of(call: Awaitable[object]) -> grpc.StatusCode:
 
 
 async def outcome_of(call: Awaitable[object]) -> str:
-    """Await a call and answer its status with the words that came with it, or "OK"."""
+    """Await a call and return "OK", or its status with the error details, such as "NOT_FOUND there is no order"."""
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -124,56 +124,56 @@ async def outcome_of(call: Awaitable[object]) -> str:
 
 
 async def call_as(mesh: Mesh, app: str, host: str, path: str) -> grpc.StatusCode:
-    """Call a method the way an app does: through the outbound listener of its sidecar, under its identity."""
+    """Call a method as an app does: through the outbound listener of its sidecar, with its identity."""
     pod = await mesh.pod(app)
     async with dial(await mesh.egress(pod["metadata"]["name"]), authority=host) as channel:
         return await status_of(method(channel, path)(b"", timeout=10))
 
 
 class SteadyCalls:
-    """Makes calls in the background for the length of a block, each kind one after the other.
+    """Makes calls in the background while the `async with` block runs. Calls with the same name run one after another.
 
-    Afterwards `made` counts them by kind, and `failed` tells each failure with the second at which it was seen.
+    Afterwards `made` contains the number of calls by name, and `failed` a line for each failure with its time.
     """
 
-    def __init__(self, kinds: Mapping[str, Call], pause: float = 0.05) -> None:
+    def __init__(self, calls: Mapping[str, Call], pause: float = 0.05) -> None:
         self.made: Counter[str] = Counter()
         self.failed: list[str] = []
-        self._kinds, self._pause = kinds, pause
+        self._calls, self._pause = calls, pause
         self._began = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Begin."""
-        self._tasks = [asyncio.create_task(self._make(kind, call)) for kind, call in self._kinds.items()]
+        """Start the calls."""
+        self._tasks = [asyncio.create_task(self._repeat(name, call)) for name, call in self._calls.items()]
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, when the calls under way have ended."""
+        """Stop after the calls in flight have ended."""
         self._stop.set()
         await asyncio.gather(*self._tasks)
 
-    async def _make(self, kind: str, call: Call) -> None:
+    async def _repeat(self, name: str, call: Call) -> None:
         while not self._stop.is_set():
             try:
                 outcome = await outcome_of(call())
-            except AssertionError as error:  # an answer, but not the one that was asked for
+            except AssertionError as error:  # a response, but not the expected one
                 outcome = str(error)
-            self.made[kind] += 1
+            self.made[name] += 1
             if outcome != "OK":
-                self.failed.append(f"{time.monotonic() - self._began:.2f} s {kind}: {outcome}")
+                self.failed.append(f"{time.monotonic() - self._began:.2f} s {name}: {outcome}")
             await asyncio.sleep(self._pause)
 
 
 def steady_shop(shop: Shop) -> SteadyCalls:
-    """Every service under steady calls: reads, and orders that need all of them."""
-    kinds: dict[str, Call] = {
+    """Return steady calls that use every service: reads, and orders."""
+    calls: dict[str, Call] = {
         "GetProduct": shop.get_product,
         "GetStock": shop.get_stock,
         "ListOrders": shop.list_orders,
         "PlaceOrder": shop.place_order,
     }
-    return SteadyCalls(kinds)
+    return SteadyCalls(calls)

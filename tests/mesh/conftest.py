@@ -1,6 +1,7 @@
-"""The mesh that these tests share: an instance of its own, started once for the run and removed after it.
+"""The mesh that these tests share: a separate instance, started once per run and removed after it.
 
-With MESH_KEEP=1 in the environment it stays, and the next run finds it (`mesh down --purge -i NAME` ends it).
+With MESH_KEEP=1 in the environment it keeps running, and the next run uses it again. To remove it, run
+`mesh down --purge -i NAME`.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from tests.mesh.calls import Shop, status_of
 from tests.mesh.harness import ROOT, Mesh, dial, eventually, run_mesh, shell_environment
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
-"""One instance per checkout, so that the runs of two checkouts do not meet."""
+"""One instance per checkout, so that the runs of two checkouts do not disturb each other."""
 LOG_LINES = 30
 NAMESPACES = ("istio-system", "istio-ingress", "kafka", "shop")
 
@@ -33,7 +34,7 @@ def running() -> Iterator[Mesh]:
 
 @pytest.fixture
 async def mesh(running: Mesh) -> Mesh:
-    """Give the mesh in good health: what an earlier test did to it is over."""
+    """Return the mesh when it is healthy, so that an earlier test cannot affect the next one."""
     await running.wait_for_rollout(*NAMESPACES)
     channel = dial(running.gateway, token=await running.token())
     async for attempt in eventually(30):
@@ -45,7 +46,7 @@ async def mesh(running: Mesh) -> Mesh:
 
 @pytest.fixture
 async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
-    """Give the public methods through the gateway, signed in."""
+    """Yield the public methods through the gateway, called with a token."""
     channel = dial(mesh.gateway, token=await mesh.token())
     yield Shop(channel)
     await channel.close()
@@ -55,11 +56,11 @@ async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Have a failure tell how the mesh was just then."""
+    """Add the state of the mesh to the report of a failed test."""
     del call
     report = yield
     if report.failed and {"mesh", "running"} & set(getattr(item, "fixturenames", ())):
-        # What befell its containers stands in the node agent's log.
+        # The log of the node agent shows what happened to the containers.
         for words in (["status"], ["logs", "agent"]):
             lines = run_mesh(*words, "-i", NAME).stdout.splitlines()[-LOG_LINES:]
             report.sections.append((f"mesh {' '.join(words)}", "\n".join(lines)))

@@ -1,4 +1,4 @@
-"""Services in the mesh that fail as tests/services/faulty.py has them fail, and what they noted of each attempt."""
+"""Replaces services in the mesh with failing ones (tests/services/faulty.py), and reads their log of each attempt."""
 
 import copy
 import json
@@ -14,31 +14,34 @@ from tests.services.sockets import SOCKET, address
 
 @asynccontextmanager
 async def failing_services(mesh: Mesh, services: Iterable[str], **settings: str) -> AsyncIterator[None]:
-    """Have services that fail for the length of a block, with data of their own; `settings` are their FAULTY_…."""
-    before = {app: (await mesh.get("deployments", "-n", "shop", app))["spec"]["template"] for app in services}
+    """Replace services with failing ones, which use separate data, while the block runs.
+
+    `settings` are the environment variables FAULTY_… without their prefix.
+    """
+    original = {app: (await mesh.get("deployments", "-n", "shop", app))["spec"]["template"] for app in services}
     try:
-        for app, template in before.items():
+        for app, template in original.items():
             environment = {"SERVICE": app, **{f"FAULTY_{name}": value for name, value in settings.items()}}
-            await _patch(mesh, app, _varied(template, environment))
+            await _patch(mesh, app, _with_failing_server(template, environment))
         await mesh.wait_for_rollout()
         yield
     finally:
-        for app, template in before.items():
+        for app, template in original.items():
             await _patch(mesh, app, template)
         await mesh.wait_for_rollout()
 
 
-def _varied(template: Manifest, environment: Mapping[str, str]) -> Manifest:
-    varied = copy.deepcopy(template)
-    [app] = (container for container in varied["spec"]["containers"] if container["name"] == "app")
+def _with_failing_server(template: Manifest, environment: Mapping[str, str]) -> Manifest:
+    changed = copy.deepcopy(template)
+    [app] = (container for container in changed["spec"]["containers"] if container["name"] == "app")
     app["command"] = ["python", "-m", "tests.services.faulty"]
-    # What they write goes with them, and nobody is told of it: the books of this mesh balance afterwards. Identity goes
-    # on with its own, for the gateway knows the keys that are in there.
+    # Failing services use a scratch database and publish no events, so the ledger of this mesh still balances
+    # afterwards. Identity keeps its database, because the gateway knows the keys that are in it.
     if environment["SERVICE"] != "identity":
         environment = {**environment, "DATABASE_URL": "sqlite+aiosqlite:///scratch/scratch.db"}
         app["env"] = [each for each in app["env"] if each["name"] != "KAFKA_BOOTSTRAP_SERVERS"]
     app["env"] += [{"name": name, "value": value} for name, value in environment.items()]
-    return varied
+    return changed
 
 
 async def _patch(mesh: Mesh, app: str, template: Manifest) -> None:
@@ -47,7 +50,7 @@ async def _patch(mesh: Mesh, app: str, template: Manifest) -> None:
 
 
 async def logged_attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, Any]]:
-    """Read what an app noted of the attempts at its methods that callers with this user agent made."""
+    """Return the log records of all attempts that callers with this user agent made at an app."""
     pod = await mesh.pod(app)
     output = await mesh.kubectl("logs", "-n", "shop", pod["metadata"]["name"], "-c", "app")
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -55,7 +58,7 @@ async def logged_attempts(mesh: Mesh, app: str, agent: str) -> list[dict[str, An
 
 
 async def app_socket(mesh: Mesh, app: str) -> str:
-    """Return what a channel to the app itself dials: past its sidecar, by the socket in its process's own folder."""
+    """Return the address of the Unix socket of an app. Calls to it bypass the sidecar."""
     pod = await mesh.pod(app)
     [process] = mesh.processes("python", pod["metadata"]["uid"])
     assert process.environ()["GRPC_LISTEN"] == f"unix:{SOCKET}"

@@ -1,4 +1,4 @@
-"""What is left of a mesh that has ended, as the machine sees it: processes, ports, sockets. And patience to wait."""
+"""Finds what a stopped mesh has left on the machine: processes, ports, sockets; and files that others can read."""
 
 import json
 import os
@@ -14,20 +14,20 @@ from tests.mesh.harness import Mesh
 
 
 def eventually_sync(within: float) -> Retrying:
-    """Try again until the assertions hold, at most so many seconds: `eventually` for tests that are not async."""
+    """Retry until the assertions hold, for at most `within` seconds: `eventually` for tests that are not async."""
     failed = retry_if_exception_type(AssertionError)
     return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
 
 
 def find_leftovers(instance: Instance) -> list[str]:
-    """Answer every process, listening port and Unix socket of an instance, and the commands that speak to it."""
+    """Return a line for each process, listening port and Unix socket of an instance, and each command that uses it."""
     mesh = Mesh(instance.name, {"MESH_HOME": str(instance.home)})
     processes = [f"process {pid} in {instance.home}" for pid in mesh.process_ids()]
     return [*processes, *_commands(instance), *_ports(instance), *_sockets(instance.home)]
 
 
 def _commands(instance: Instance) -> Iterator[str]:
-    """A kubectl, say, that an ended `mesh up` had started."""
+    """Yield the commands with its kubeconfig, for example a kubectl that an interrupted `mesh up` had started."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get("KUBECONFIG") == str(instance.kubeconfig):
@@ -49,8 +49,8 @@ def _sockets(home: Path) -> Iterator[str]:
 
 
 def readable_secrets(home: Path) -> list[str]:
-    """Answer the files below a folder that hold keys, tokens or passwords, and are not their owner's alone."""
-    secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the beginning of every signed JWT
+    """Return each file in a folder that contains a key, token or password and that other users can access."""
+    secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the start of every signed JWT
     secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]
     secrets += [json.loads(user.read_bytes())["password"].encode() for user in home.glob("user-*.json")]
     return [

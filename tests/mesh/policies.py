@@ -1,4 +1,4 @@
-"""Istio resources that tests apply for a while."""
+"""Istio resources and workloads that tests apply temporarily."""
 
 import copy
 from typing import Any
@@ -10,9 +10,9 @@ NETWORKING = "networking.istio.io/v1"
 
 
 def gateway_route(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of a VirtualService
-    """Route calls for a host of its own at the public gateway to catalog, under a rule (fault, timeout, …).
+    """Build a route from a separate host at the public gateway to catalog, with a rule (fault, timeout, …).
 
-    The host keeps it apart: what the base says of all hosts goes on for everyone else.
+    Calls to other hosts still use the generated routes.
     """
     route = {"route": [{"destination": {"host": CATALOG}}], "retries": {"attempts": 0}} | rule
     metadata = {"name": host.replace(".", "-"), "namespace": "shop"}
@@ -21,12 +21,12 @@ def gateway_route(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part 
 
 
 def callee_fault(labels: dict[str, str], name: str = "callee-fault", **fault: Any) -> Manifest:  # noqa: ANN401 - a part of Envoy's HTTPFault
-    """Put a fault into the proxies of the *callee*: callers see it as the service's own answer, and may retry it.
+    """Build a fault in the proxies of the *callee*. Callers see it as a response of the service, and may retry it.
 
-    A VirtualService's fault stands in the caller's proxy, in front of its retries. Connections that are open keep the
-    filters that they began with, and are closed at the next call on each: that one does not see it yet.
+    The fault of a VirtualService, in contrast, is in the caller's proxy, where retries do not apply. An open connection
+    keeps its old filters for one more call, and is then closed.
     """
-    kind = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
+    type_url = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
     router = {
         "name": "envoy.filters.network.http_connection_manager",
         "subFilter": {"name": "envoy.filters.http.router"},
@@ -36,7 +36,7 @@ def callee_fault(labels: dict[str, str], name: str = "callee-fault", **fault: An
         "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": router}}},
         "patch": {
             "operation": "INSERT_BEFORE",
-            "value": {"name": name, "typed_config": {"@type": kind} | fault},
+            "value": {"name": name, "typed_config": {"@type": type_url} | fault},
         },
     }
     return {
@@ -48,17 +48,17 @@ def callee_fault(labels: dict[str, str], name: str = "callee-fault", **fault: An
 
 
 def only_marked_calls(mark: str) -> dict[str, Any]:
-    """Have a fault befall only the calls with a mark in the header x-fault."""
+    """Return the condition that limits a fault to calls with a certain x-fault header."""
     return {"headers": [{"name": "x-fault", "string_match": {"exact": mark}}]}
 
 
 def percent(share: int) -> dict[str, Any]:
-    """Envoy's FractionalPercent."""
+    """Return a percentage as Envoy's FractionalPercent."""
     return {"numerator": share, "denominator": "HUNDRED"}
 
 
 def second_deployment(deployment: Manifest, **labels: str) -> Manifest:
-    """Make a second Deployment for the same Service, whose Pods carry labels of their own too."""
+    """Build a second Deployment for the same Service, whose Pods have additional labels."""
     spec = copy.deepcopy(deployment["spec"])
     spec["selector"]["matchLabels"] |= labels
     spec["template"]["metadata"]["labels"] |= labels
@@ -67,7 +67,7 @@ def second_deployment(deployment: Manifest, **labels: str) -> Manifest:
 
 
 def stranger() -> list[Manifest]:
-    """Make a workload that the mesh knows and no policy lists; its own Sidecar lets it try catalog and payments."""
+    """Build a workload in the mesh that no policy allows anything. Its Sidecar includes catalog and payments."""
     metadata = {"name": "stranger", "namespace": "shop"}
     labels = {"app": "stranger"}
     hosts = [f"./{CATALOG}", "./payments.shop.svc.cluster.local"]
@@ -84,7 +84,7 @@ def stranger() -> list[Manifest]:
 
 
 def idle(name: str, account: str, labels: dict[str, str]) -> Manifest:
-    """Make a Deployment of one Pod that does nothing, under a service account; tests call through its sidecar."""
+    """Build a Deployment of one Pod that does nothing, with a ServiceAccount. Tests call through its sidecar."""
     container = {
         "name": "app",
         "image": "grpc-mesh/services:dev",

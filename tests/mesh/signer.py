@@ -1,4 +1,4 @@
-"""Tokens as identity would sign them, and as it would not."""
+"""Signs valid tokens as identity does, and forged ones."""
 
 import time
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from services.identity.vault import Vault
 from tests.services.databases import query
 
 IDENTITY = Path("node/var/lib/shop/identity")
-"""Where an instance keeps identity's data."""
+"""The folder with identity's data in the state folder of an instance."""
 
 
 def key_database_url(home: Path) -> str:
-    """Answer the URL of the database that holds an instance's keys."""
+    """Return the URL of the database with the signing keys of an instance."""
     return f"sqlite:///{home / IDENTITY}/identity.db"
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs whatever a test claims, with a key and the id that it goes by."""
+    """Signs any claims with a key, under a key id."""
 
     key_id: str
     key: RSAPrivateKey
 
     @classmethod
     def of(cls, home: Path) -> "Signer":
-        """Take the key that signs from the files of an instance."""
+        """Read the active signing key from the files of an instance."""
         [row] = query(key_database_url(home), "SELECT id, sealed FROM signing_keys WHERE state = 'ACTIVE'")
         key_id, sealed = iter(row)
         assert isinstance(sealed, bytes)
@@ -40,19 +40,19 @@ class Signer:
 
     @classmethod
     def with_unknown_key(cls, key_id: str) -> "Signer":
-        """Have a key of one's own, and say that it is this one."""
+        """Create a new key, and use the key id of another one."""
         return cls(key_id, generate_private_key(65537, 2048))
 
-    def token(self, **other: object) -> str:
-        """Sign a good token but for these claims."""
-        return jwt.encode(_claims() | other, self.key, "RS256", headers={"kid": self.key_id})
+    def token(self, **claims: object) -> str:
+        """Sign a valid token. Keyword arguments replace its claims."""
+        return jwt.encode(_claims() | claims, self.key, "RS256", headers={"kid": self.key_id})
 
     def unsigned_token(self) -> str:
-        """Make a token that says of itself that it needs no signature."""
+        """Return a token without a signature, with the algorithm "none"."""
         return jwt.encode(_claims(), "", "none", headers={"kid": self.key_id})
 
     def with_modified_claims(self) -> str:
-        """Put other claims under a signature."""
+        """Return a token whose claims do not match its signature."""
         head, _, signature = self.token().split(".")
         return ".".join((head, self.token(sub="users/2").split(".")[1], signature))
 

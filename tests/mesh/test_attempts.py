@@ -1,7 +1,6 @@
-"""A call is sent again only if its contract says that it may be: attempts are counted at the servers.
+"""A call is resent only if its contract allows it, and takes effect once. Attempts are counted at the servers.
 
-Every service does its work and then answers UNAVAILABLE, for these tests' callers alone: what was done is done, and who
-sends the call again must not do it twice.
+Every service does its work and then returns UNAVAILABLE, but only to the callers of these tests.
 """
 
 import uuid
@@ -37,7 +36,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def failing(running: Mesh) -> AsyncIterator[None]:
-    """Have all services lose the answers that they give to these tests' callers."""
+    """Replace all services with ones that do the work and then lose the response, for the callers of these tests."""
     apps = sorted({service_of(path) for path in UNARY})
     async with running.applied(idle_operator()), failing_services(running, apps, WHEN=AFTER, AGENT=AGENT):
         yield
@@ -45,27 +44,27 @@ async def failing(running: Mesh) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def caller(failing: None, mesh: Mesh) -> AsyncIterator[MeshCaller]:
-    """Give a caller who gets his answers."""
+    """Yield a caller that is not one of those whose responses are lost."""
     del failing
-    made = await MeshCaller.of(mesh)
-    yield made
-    await made.close()
+    caller = await MeshCaller.of(mesh)
+    yield caller
+    await caller.close()
 
 
-async def lost(mesh: Mesh, caller: MeshCaller, by: str, path: str, request: Message) -> int:
-    """Make a call whose answer is lost; answer how often the server was reached."""
+async def attempts_of_lost_call(mesh: Mesh, caller: MeshCaller, name: str, path: str, request: Message) -> int:
+    """Call a method as the caller `name` and lose the response. Return the number of attempts at the server."""
     agent = f"{AGENT}/{uuid.uuid4()}"
-    assert await caller.status(by, path, request, agent) == UNAVAILABLE
+    assert await caller.status(name, path, request, agent) == UNAVAILABLE
     async for attempt in eventually(10):
         with attempt:
-            seen = await logged_attempts(mesh, service_of(path), agent)
-            assert seen
-    assert {(each["fault"], each["outcome"]) for each in seen} == {(AFTER, "OK")}
-    return len(seen)
+            attempts = await logged_attempts(mesh, service_of(path), agent)
+            assert attempts
+    assert {(each["fault"], each["outcome"]) for each in attempts} == {(AFTER, "OK")}
+    return len(attempts)
 
 
 async def request_of(path: str, caller: MeshCaller) -> Message:
-    """Make a new request for a method."""
+    """Return a new request for a method."""
     return await WRITES[path](caller) if path in WRITES else BY_TYPE[UNARY[path].input_type.full_name]
 
 
@@ -75,78 +74,84 @@ def test_there_is_a_request_for_every_method() -> None:
     }
 
 
-async def test_attempts_are_as_many_as_the_contract_allows(mesh: Mesh, caller: MeshCaller, measured: Measured) -> None:
+async def test_each_method_is_tried_as_often_as_its_contract_allows(
+    mesh: Mesh, caller: MeshCaller, measured: Measured
+) -> None:
     allowed: dict[tuple[str, str], int] = {}
     for path, method in UNARY.items():
         once = method.GetOptions().idempotency_level == MethodOptions.IDEMPOTENCY_UNKNOWN
-        for by in callers_by_path()[path]:
-            allowed[by, path] = 1 if once else 3
+        for name in callers_by_path()[path]:
+            allowed[name, path] = 1 if once else 3
             request = await request_of(path, caller)
-            assert await caller.status(by, path, request, f"{AGENT}/{by}") == UNAVAILABLE, f"{path} for {by}"
+            assert await caller.status(name, path, request, f"{AGENT}/{name}") == UNAVAILABLE, f"{path} for {name}"
     async for attempt in eventually(10):
         with attempt:
-            calls: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-            for by, app in {(by, service_of(path)) for by, path in allowed}:
-                for each in await logged_attempts(mesh, app, f"{AGENT}/{by} "):
-                    calls[by, each["method"]][each["call"]] += 1
-            assert calls.keys() == allowed.keys()
-    assert {edge: list(counts.values()) for edge, counts in calls.items()} == {e: [most] for e, most in allowed.items()}
-    kinds = Counter(allowed.values())
-    measured(f"calls after whose work the server fails: {kinds[1]} of a kind that is sent once, {kinds[3]} thrice")
+            attempts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+            for name, app in {(name, service_of(path)) for name, path in allowed}:
+                for each in await logged_attempts(mesh, app, f"{AGENT}/{name} "):
+                    attempts[name, each["method"]][each["call"]] += 1
+            assert attempts.keys() == allowed.keys()
+    counts = {call: list(counter.values()) for call, counter in attempts.items()}
+    assert counts == {call: [count] for call, count in allowed.items()}
+    totals = Counter(allowed.values())
+    measured(f"calls whose response is lost: {totals[1]} that are sent once, {totals[3]} three times")
 
 
-async def test_an_order_whose_answer_is_lost_is_placed_once(mesh: Mesh, caller: MeshCaller) -> None:
+async def test_an_order_is_placed_once_when_its_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     request = await placing(caller)
     assert isinstance(request, orders_pb2.PlaceOrderRequest)
-    asked = orders_pb2.ListOrdersRequest(customer=request.customer)
-    before = {order.name for order in (await caller.reply(f"{ORDERS}ListOrders", asked)).orders}
-    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}PlaceOrder", request) == 1
+    listing = orders_pb2.ListOrdersRequest(customer=request.customer)
+    before = {order.name for order in (await caller.reply(f"{ORDERS}ListOrders", listing)).orders}
+    assert await attempts_of_lost_call(mesh, caller, GATEWAY, f"{ORDERS}PlaceOrder", request) == 1
     # The newest come first.
-    found = (await caller.reply(f"{ORDERS}ListOrders", asked)).orders
-    [order] = [each for each in found if each.name not in before]
+    orders = (await caller.reply(f"{ORDERS}ListOrders", listing)).orders
+    [order] = [each for each in orders if each.name not in before]
     assert order.state == orders_pb2.Order.STATE_CONFIRMED
-    assert (await caller.reply(f"{ORDERS}PlaceOrder", request)).order == order, "the same request, sent by its caller"
+    assert (await caller.reply(f"{ORDERS}PlaceOrder", request)).order == order, "the caller repeats the request"
 
 
-async def test_an_order_is_cancelled_once(mesh: Mesh, caller: MeshCaller) -> None:
+async def test_an_order_is_cancelled_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     order = (await caller.reply(f"{ORDERS}PlaceOrder", await placing(caller))).order
     request = orders_pb2.CancelOrderRequest(request_id=new_id(), name=order.name)
-    assert await lost(mesh, caller, GATEWAY, f"{ORDERS}CancelOrder", request) == 3
+    assert await attempts_of_lost_call(mesh, caller, GATEWAY, f"{ORDERS}CancelOrder", request) == 3
     after = (await caller.reply(f"{ORDERS}GetOrder", orders_pb2.GetOrderRequest(name=order.name))).order
     assert after.state == orders_pb2.Order.STATE_CANCELLED
     # The newest come first.
     payments = (await caller.reply(f"{PAYMENTS}ListPayments", payments_pb2.ListPaymentsRequest())).payments
     assert [each.state for each in payments if each.reference == order.name] == [payments_pb2.Payment.STATE_REFUNDED]
-    held = (await caller.reply(f"{INVENTORY}ListReservations", inventory_pb2.ListReservationsRequest())).reservations
-    assert [each.state for each in held if each.reference == order.name] == [inventory_pb2.Reservation.STATE_RETURNED]
+    listing = inventory_pb2.ListReservationsRequest()
+    reservations = (await caller.reply(f"{INVENTORY}ListReservations", listing)).reservations
+    assert [each.state for each in reservations if each.reference == order.name] == [
+        inventory_pb2.Reservation.STATE_RETURNED
+    ]
 
 
-async def test_a_user_is_made_once(mesh: Mesh, caller: MeshCaller) -> None:
+async def test_a_user_is_created_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     request = await creating_user(caller)
     assert isinstance(request, identity_pb2.CreateUserRequest)
-    assert await lost(mesh, caller, GATEWAY, f"{IDENTITY}CreateUser", request) == 3
-    made = (await caller.reply(f"{IDENTITY}CreateUser", request)).user
-    assert made.email == request.user.email
-    again = identity_pb2.CreateUserRequest(request_id=new_id(), user=request.user, password=request.password)
-    assert await caller.status(GATEWAY, f"{IDENTITY}CreateUser", again) == grpc.StatusCode.ALREADY_EXISTS
+    assert await attempts_of_lost_call(mesh, caller, GATEWAY, f"{IDENTITY}CreateUser", request) == 3
+    user = (await caller.reply(f"{IDENTITY}CreateUser", request)).user
+    assert user.email == request.user.email
+    duplicate = identity_pb2.CreateUserRequest(request_id=new_id(), user=request.user, password=request.password)
+    assert await caller.status(GATEWAY, f"{IDENTITY}CreateUser", duplicate) == grpc.StatusCode.ALREADY_EXISTS
 
 
-async def test_stock_is_reserved_once(mesh: Mesh, caller: MeshCaller) -> None:
+async def test_stock_is_reserved_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     request = inventory_pb2.ReserveStockRequest(request_id=new_id(), reference=f"orders/{uuid.uuid4()}")
     request.lines.add(product="products/p-0014", quantity=2)
-    asked = inventory_pb2.GetStockRequest(name="stocks/p-0014")
-    before = (await caller.reply(f"{INVENTORY}GetStock", asked)).stock
-    assert await lost(mesh, caller, "orders", f"{INVENTORY}ReserveStock", request) == 3
-    after = (await caller.reply(f"{INVENTORY}GetStock", asked)).stock
+    reading = inventory_pb2.GetStockRequest(name="stocks/p-0014")
+    before = (await caller.reply(f"{INVENTORY}GetStock", reading)).stock
+    assert await attempts_of_lost_call(mesh, caller, "orders", f"{INVENTORY}ReserveStock", request) == 3
+    after = (await caller.reply(f"{INVENTORY}GetStock", reading)).stock
     assert (after.available, after.reserved) == (before.available - 2, before.reserved + 2)
-    held = (await caller.reply(f"{INVENTORY}ReserveStock", request)).reservation.name
-    release = inventory_pb2.ReleaseReservationRequest(request_id=new_id(), name=held)
+    reservation = (await caller.reply(f"{INVENTORY}ReserveStock", request)).reservation.name
+    release = inventory_pb2.ReleaseReservationRequest(request_id=new_id(), name=reservation)
     await caller.reply(f"{INVENTORY}ReleaseReservation", release)
 
 
-async def test_a_payment_is_captured_once(mesh: Mesh, caller: MeshCaller) -> None:
+async def test_a_payment_is_captured_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     request = await WRITES[f"{PAYMENTS}CapturePayment"](caller)
     assert isinstance(request, payments_pb2.CapturePaymentRequest)
-    assert await lost(mesh, caller, "orders", f"{PAYMENTS}CapturePayment", request) == 3
+    assert await attempts_of_lost_call(mesh, caller, "orders", f"{PAYMENTS}CapturePayment", request) == 3
     payment = (await caller.reply(f"{PAYMENTS}GetPayment", payments_pb2.GetPaymentRequest(name=request.name))).payment
     assert payment.state == payments_pb2.Payment.STATE_CAPTURED

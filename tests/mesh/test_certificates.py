@@ -1,6 +1,6 @@
-"""A sidecar's inbound port takes certificates of this mesh and nothing else: everybody else is refused, every time.
+"""The inbound port of a sidecar accepts only certificates of this mesh, and refuses all other callers every time.
 
-The callers here come past their own proxies: they dial the port themselves, with whatever certificate they have made.
+The callers bypass their own proxies: they connect to the port directly, with any certificate.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from tests.conftest import Measured
 from tests.mesh.harness import Mesh
 
 ATTEMPTS = 25
-ORDERS, STRANGER = "spiffe://cluster.local/ns/shop/sa/orders", "spiffe://cluster.local/ns/shop/sa/stranger"
-ELSEWHERE = "spiffe://elsewhere.example/ns/shop/sa/orders"
+ORDERS, UNLISTED = "spiffe://cluster.local/ns/shop/sa/orders", "spiffe://cluster.local/ns/shop/sa/stranger"
+OTHER_TRUST_DOMAIN = "spiffe://elsewhere.example/ns/shop/sa/orders"
 QUOTE = "/shop.shipping.v1.ShippingService/QuoteShipping"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS = 0, 1, 4
@@ -37,19 +37,19 @@ ANSWERED, DENIED, REFUSED = "answered", "denied", "refused"
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate with what leads from it to a root, and its key; as PEM."""
+    """A certificate with its chain to the root, and its key, as PEM."""
 
     chain: str
     key: str
 
     @classmethod
     def of(cls, authority: Authority, name: str, life: timedelta = timedelta(hours=1)) -> "Pair":
-        """Have an authority sign a workload's certificate that began a day ago, for a name."""
+        """Sign a workload certificate for a name. It has been valid for a day."""
         signer = serialization.load_pem_private_key(authority.key.encode(), password=None)
         issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
         key = ec.generate_private_key(ec.SECP256R1())
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
-        made = (
+        certificate = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
             .issuer_name(issuer.subject)
@@ -59,12 +59,12 @@ class Pair:
             .not_valid_after(datetime.now(UTC) + life)
             .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(name)]), critical=True)
             .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-            .sign(signer, hashes.SHA256())  # type: ignore[arg-type]  # a CA's key signs
+            .sign(signer, hashes.SHA256())  # type: ignore[arg-type]  # the key of a CA can sign
         )
-        return cls(pem(made).decode() + authority.chain, key_pem(key).decode())
+        return cls(pem(certificate).decode() + authority.chain, key_pem(key).decode())
 
     def context(self, folder: Path) -> ssl.SSLContext:
-        """Answer what a client shows it with."""
+        """Return a client context with this certificate."""
         (folder / "chain.pem").write_text(self.chain)
         (folder / "key.pem").write_text(self.key)
         context = anonymous()
@@ -73,7 +73,7 @@ class Pair:
 
 
 def anonymous() -> ssl.SSLContext:
-    """Answer what a client has who shows nothing, and takes the server as it is."""
+    """Return a client context without a certificate, which accepts any server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -81,12 +81,12 @@ def anonymous() -> ssl.SSLContext:
     return context
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+def frame(frame_type: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", frame_type, flags, stream) + payload
 
 
 def quote() -> bytes:
-    """Write a call of QuoteShipping, with all that goes before it on a new connection."""
+    """Return the bytes of a QuoteShipping call on a new connection."""
     headers = {
         ":method": "POST",
         ":scheme": "https",
@@ -95,16 +95,19 @@ def quote() -> bytes:
         "content-type": "application/grpc",
         "te": "trailers",
     }
-    # HPACK's plainest form: nothing indexed, nothing compressed.
+    # HPACK in its simplest form: without indexing and compression.
     block = b"".join(b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode() for k, v in headers.items())
     message = shipping_pb2.QuoteShippingRequest(region_code="DE", pieces=1, currency_code="EUR").SerializeToString()
     body = struct.pack(">BI", 0, len(message)) + message
-    begun = frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, END_STREAM, 1, body)
-    return PREFACE + frame(SETTINGS, 0, 0, b"") + begun
+    request = frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, END_STREAM, 1, body)
+    return PREFACE + frame(SETTINGS, 0, 0, b"") + request
 
 
 async def attempt(address: str, context: ssl.SSLContext | None) -> str:
-    """Call the port itself; answer whether the service answered, its sidecar denied the call, or nobody spoke to us."""
+    """Call the port directly.
+
+    Return ANSWERED by the service, DENIED by its sidecar, or REFUSED with the error when the connection fails.
+    """
     try:
         async with asyncio.timeout(20):
             reader, writer = await asyncio.open_connection(address, 50051, ssl=context)
@@ -113,9 +116,14 @@ async def attempt(address: str, context: ssl.SSLContext | None) -> str:
                 await writer.drain()
                 while True:
                     head = await reader.readexactly(9)
-                    size, kind, flags, stream = int.from_bytes(head[:3]), head[3], head[4], int.from_bytes(head[5:])
+                    size, frame_type, flags, stream = (
+                        int.from_bytes(head[:3]),
+                        head[3],
+                        head[4],
+                        int.from_bytes(head[5:]),
+                    )
                     await reader.readexactly(size)
-                    if stream == 1 and kind == DATA and size:
+                    if stream == 1 and frame_type == DATA and size:
                         return ANSWERED
                     if stream == 1 and flags & END_STREAM:
                         return DENIED
@@ -127,32 +135,34 @@ async def attempt(address: str, context: ssl.SSLContext | None) -> str:
 
 @pytest.fixture
 async def contexts(mesh: Mesh, tmp_path: Path) -> Mapping[str, ssl.SSLContext | None]:
-    """Give the callers who are to be refused, by what is wrong with them."""
-    found = instances.existing(mesh.name)
-    assert found
-    authority = await Authority.current(Target(found, ""))
+    """Return the TLS contexts of callers by their certificate: one good one, and all that must be refused."""
+    instance = instances.existing(mesh.name)
+    assert instance
+    authority = await Authority.current(Target(instance, ""))
     pairs = {
-        "right": Pair.of(authority, ORDERS),
-        "one of nobody's": Pair.of(authority, STRANGER),
-        "one of another authority": Pair.of(Authority.new(), ORDERS),
-        "an expired one": Pair.of(authority, ORDERS, timedelta(seconds=-10)),
-        "one of another trust domain": Pair.of(authority, ELSEWHERE),
+        "valid": Pair.of(authority, ORDERS),
+        "unlisted caller": Pair.of(authority, UNLISTED),
+        "another authority": Pair.of(Authority.new(), ORDERS),
+        "expired": Pair.of(authority, ORDERS, timedelta(seconds=-10)),
+        "another trust domain": Pair.of(authority, OTHER_TRUST_DOMAIN),
     }
-    made = {kind: pair.context(tmp_path) for kind, pair in pairs.items()}
-    return {**made, "no certificate": anonymous(), "plaintext": None}
+    contexts = {name: pair.context(tmp_path) for name, pair in pairs.items()}
+    return {**contexts, "no certificate": anonymous(), "plaintext": None}
 
 
-async def test_who_has_no_good_certificate_is_refused_every_time(
+async def test_a_caller_without_a_valid_certificate_is_refused_every_time(
     mesh: Mesh, contexts: Mapping[str, ssl.SSLContext | None], measured: Measured
 ) -> None:
     address = (await mesh.pod("shipping"))["status"]["podIP"]
-    assert {await attempt(address, contexts["right"]) for _ in range(5)} == {ANSWERED}, "the right one passes"
-    wrong = [kind for kind in contexts if kind != "right"]
-    outcomes = {kind: [await attempt(address, contexts[kind]) for _ in range(ATTEMPTS)] for kind in wrong}
-    passed = {kind: found.count(ANSWERED) for kind, found in outcomes.items()}
-    measured(f"attempts at a sidecar's inbound port, {ATTEMPTS} of each kind; bypasses: {passed}")
-    assert not any(passed.values())
-    # It is this mesh's, and no policy names it: it is heard, and told that it may not.
-    assert set(outcomes.pop("one of nobody's")) == {DENIED}
-    assert {outcome.partition(":")[0] for found in outcomes.values() for outcome in found} == {REFUSED}
-    assert await attempt(address, contexts["right"]) == ANSWERED, "the port still answers"
+    assert {await attempt(address, contexts["valid"]) for _ in range(5)} == {ANSWERED}, (
+        "a valid certificate is accepted"
+    )
+    invalid = [name for name in contexts if name != "valid"]
+    outcomes = {name: [await attempt(address, contexts[name]) for _ in range(ATTEMPTS)] for name in invalid}
+    accepted = {name: results.count(ANSWERED) for name, results in outcomes.items()}
+    measured(f"connections to a sidecar's inbound port, {ATTEMPTS} of each type; accepted: {accepted}")
+    assert not any(accepted.values())
+    # Its certificate is valid, so it can connect, but no policy allows its calls.
+    assert set(outcomes.pop("unlisted caller")) == {DENIED}
+    assert {result.partition(":")[0] for results in outcomes.values() for result in results} == {REFUSED}
+    assert await attempt(address, contexts["valid"]) == ANSWERED, "the port still works"

@@ -1,4 +1,4 @@
-"""Orders while everything is killed, over and over, and while Kafka is away: none is lost, none is made twice."""
+"""No order is lost or placed twice while all processes are killed again and again, and while Kafka is down."""
 
 import asyncio
 import os
@@ -21,36 +21,36 @@ from tests.mesh.signer import Signer
 
 CLIENTS = 8
 MIN_ORDERS, MIN_KILLS = 500, 20
-END_SECONDS = 60
-AWAY_SECONDS, CATCH_UP_SECONDS = 60, 30
+FINISH_SECONDS = 60
+OUTAGE_SECONDS, CATCH_UP_SECONDS = 60, 30
 CONSUMERS = ("analytics", "inventory", "notifications")
-ENDED = {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
-# What the contract lets a caller repeat: nobody can tell what has become of the call.
+FINAL_STATES = {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
+# The errors after which the contract allows a caller to repeat the request: the outcome of the call is unknown.
 UNKNOWN_OUTCOME = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-# And what the gateway says while both it and identity come back: the call went no further.
+# The error of the gateway while it and identity restart. It has not forwarded the call.
 NO_KEYS = "Jwks remote fetch is failed"
 
-Find = Callable[[], list[psutil.Process]]
+FindProcesses = Callable[[], list[psutil.Process]]
 
 
 class Buyers:
-    """Place orders, each client one after the other, and each under one request_id until it is answered."""
+    """Clients that place orders one after another, and repeat each request with its request_id until it succeeds."""
 
     def __init__(self, shop: Shop, customer: str) -> None:
-        self.answered: dict[str, pb.Order] = {}
+        self.placed: dict[str, pb.Order] = {}
         self.confirmed = 0
         self.repeated: Counter[str] = Counter()
         self._shop, self._customer = shop, customer
 
     async def buy(self, until: asyncio.Event) -> None:
-        """Go on until the event is set and there are enough orders."""
-        while not until.is_set() or len(self.answered) < MIN_ORDERS:
+        """Place orders until the event is set and there are enough orders."""
+        while not until.is_set() or len(self.placed) < MIN_ORDERS:
             request = self._shop.order_request(self._customer)
-            order = await self._answer(request)
-            self.answered[request.request_id] = order
+            order = await self._place(request)
+            self.placed[request.request_id] = order
             self.confirmed += order.state == pb.Order.STATE_CONFIRMED
 
-    async def _answer(self, request: pb.PlaceOrderRequest) -> pb.Order:
+    async def _place(self, request: pb.PlaceOrderRequest) -> pb.Order:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(self._may_be_repeated),
             wait=wait_random(0.1, 0.5),
@@ -59,7 +59,7 @@ class Buyers:
         ):
             with attempt:
                 return await self._shop.place(request)
-        raise AssertionError  # for mypy: the attempts end with an answer or raise
+        raise AssertionError  # for mypy: the loop returns or raises
 
     def _may_be_repeated(self, error: BaseException) -> bool:
         if not isinstance(error, grpc.aio.AioRpcError):
@@ -68,81 +68,81 @@ class Buyers:
         return error.code() in UNKNOWN_OUTCOME or error.details() == NO_KEYS
 
 
-async def targets(mesh: Mesh) -> dict[str, Find]:
-    """Find all that may be killed: every app of the shop, every Envoy, the gateway's too, and Kafka."""
+async def targets(mesh: Mesh) -> dict[str, FindProcesses]:
+    """Return all processes that may be killed: every app of the shop, every Envoy, the gateway and Kafka."""
 
-    def find(program: str, uid: str) -> Find:
+    def find(program: str, uid: str) -> FindProcesses:
         return lambda: mesh.processes(program, uid)
 
-    found = {"kafka": find("java", "")}
+    processes = {"kafka": find("java", "")}
     for namespace in ("shop", "istio-ingress"):
-        await mesh.wait_for_rollout(namespace)  # what is on its way out does not come back
-        # Those of the operator's Jobs end by themselves.
+        await mesh.wait_for_rollout(namespace)  # processes of a stopping Pod do not come back
+        # The Pods of the operator end by themselves.
         for pod in (await mesh.get("pods", "-n", namespace, "-l", "!batch.kubernetes.io/job-name"))["items"]:
             name, uid = pod["metadata"]["labels"].get("app", "gateway"), pod["metadata"]["uid"]
-            found[f"{name}'s envoy"] = find("envoy", uid)
+            processes[f"envoy of {name}"] = find("envoy", uid)
             if namespace == "shop":
-                found[name] = find("python", uid)
-    return found
+                processes[name] = find("python", uid)
+    return processes
 
 
-async def killed(name: str, find: Find) -> None:
-    """Kill what is found, and wait until another one is in its place."""
-    found: list[psutil.Process] = []
+async def kill_and_wait(name: str, find: FindProcesses) -> None:
+    """Kill a process, and wait until another one has replaced it."""
+    processes: list[psutil.Process] = []
     async for attempt in eventually(45):
         with attempt:
-            found = find()
-            assert found, f"{name} has not come back since it was killed last"
-    found[0].kill()
+            processes = find()
+            assert processes, f"{name} has not come back since it was last killed"
+    processes[0].kill()
     async for attempt in eventually(45):
         with attempt:
-            others = [process for process in find() if process.pid != found[0].pid]
-            assert others, f"{name} was killed, and no other has come in its place"
+            replacements = [process for process in find() if process.pid != processes[0].pid]
+            assert replacements, f"{name} was killed and has not been replaced"
 
 
-async def chaos(buyers: Buyers, finds: Mapping[str, Find], chance: random.Random, story: list[str]) -> None:
-    """Kill each target, one at a time or two at once, the next when the shop sells again; tell it to the story."""
-    # Each once, in any sequence; then the processes of orders, which have the relay too, and whatever else.
-    sequence = [*chance.sample(sorted(finds), len(finds)), "orders", "kafka", "orders"]
-    sequence += chance.choices(sorted(finds), k=max(0, MIN_KILLS - len(sequence)))
+async def chaos(buyers: Buyers, finders: Mapping[str, FindProcesses], rng: random.Random, kills: list[str]) -> None:
+    """Kill each target, one or two at a time, and wait after each kill until orders succeed again. Log to `kills`."""
+    # Each target once, in random order. Then orders again, because it also runs the relay, and random targets.
+    sequence = [*rng.sample(sorted(finders), len(finders)), "orders", "kafka", "orders"]
+    sequence += rng.choices(sorted(finders), k=max(0, MIN_KILLS - len(sequence)))
     began = time.monotonic()
     while sequence:
-        some = dict.fromkeys(sequence.pop() for _ in range(min(len(sequence), chance.choice([1, 1, 2]))))
-        story += [f"{time.monotonic() - began:.1f} s {name}" for name in some]
-        await asyncio.gather(*(killed(name, finds[name]) for name in some))
+        names = dict.fromkeys(sequence.pop() for _ in range(min(len(sequence), rng.choice([1, 1, 2]))))
+        kills += [f"{time.monotonic() - began:.1f} s {name}" for name in names]
+        await asyncio.gather(*(kill_and_wait(name, finders[name]) for name in names))
         confirmed = buyers.confirmed
-        async for attempt in eventually(END_SECONDS):
+        async for attempt in eventually(FINISH_SECONDS):
             with attempt:
-                assert buyers.confirmed > confirmed, f"nothing is sold any more; repeated {buyers.repeated}"
+                assert buyers.confirmed > confirmed, f"no order succeeds any more; repeated {buyers.repeated}"
 
 
 @pytest.fixture
 def seed(measured: Measured) -> int:
-    """Tell the seed of this run's chance; CHAOS_SEED gives another run the same."""
-    chosen = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
-    measured(f"chaos: CHAOS_SEED={chosen}")
-    return chosen
+    """Return the random seed of this run. Set CHAOS_SEED to repeat a run."""
+    value = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
+    measured(f"chaos: CHAOS_SEED={value}")
+    return value
 
 
-async def stocks(shop: Shop) -> dict[str, tuple[int, int]]:
-    """Answer how many pieces of each product are available and reserved."""
-    found = {product: await shop.stock(product) for product in well_stocked_products()}
-    return {product: (stock.available, stock.reserved) for product, stock in found.items()}
+async def read_stocks(shop: Shop) -> dict[str, tuple[int, int]]:
+    """Return the available and reserved pieces of each product."""
+    stocks = {product: await shop.stock(product) for product in well_stocked_products()}
+    return {product: (stock.available, stock.reserved) for product, stock in stocks.items()}
 
 
-async def all_ended(shop: Shop, customer: str) -> list[pb.Order]:
-    """Answer a customer's orders when each has come to its end."""
+async def wait_for_final_orders(shop: Shop, customer: str) -> list[pb.Order]:
+    """Wait until all orders of a customer have reached a final state, and return them."""
     orders: list[pb.Order] = []
-    async for attempt in eventually(END_SECONDS):
+    async for attempt in eventually(FINISH_SECONDS):
         with attempt:
             orders = await shop.orders(customer)
-            assert not [order.name for order in orders if order.state not in ENDED]
+            assert not [order.name for order in orders if order.state not in FINAL_STATES]
     return orders
 
 
-async def all_taken(mesh: Mesh) -> None:
-    """Wait until every event has been published, and taken by all who want it."""
-    async for attempt in eventually(END_SECONDS):
+async def wait_for_events(mesh: Mesh) -> None:
+    """Wait until all events are published and processed by all consumers."""
+    async for attempt in eventually(FINISH_SECONDS):
         with attempt:
             assert (await mesh.events("orders"))["outbox"]["waiting"] == 0
             for app in CONSUMERS:
@@ -151,8 +151,8 @@ async def all_taken(mesh: Mesh) -> None:
                 assert sum(lag.values()) == 0, f"{app} is behind: {lag}"
 
 
-async def all_back(mesh: Mesh, shop: Shop) -> None:
-    """Wait until whatever was killed serves again."""
+async def wait_for_recovery(mesh: Mesh, shop: Shop) -> None:
+    """Wait until everything that was killed works again."""
     for namespace in ("kafka", "istio-ingress", "shop"):
         await mesh.wait_for_rollout(namespace)
     for read in (shop.list_orders, shop.get_stock):
@@ -163,7 +163,7 @@ async def all_back(mesh: Mesh, shop: Shop) -> None:
 
 @pytest.fixture
 async def shop(mesh: Mesh, seed: int) -> AsyncIterator[Shop]:
-    """Give the public methods to a customer who has no orders yet."""
+    """Yield the public methods, called as a customer without orders."""
     user = f"users/chaos-{seed}-{time.time_ns()}"
     token = Signer.of(mesh.home).token(sub=user, exp=int(time.time()) + TOKEN_SECONDS)
     async with dial(mesh.gateway, token=token) as channel:
@@ -172,85 +172,91 @@ async def shop(mesh: Mesh, seed: int) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def customer(mesh: Mesh, shop: Shop) -> AsyncIterator[str]:
-    """Give the name of a customer whose orders, however the test goes, have all ended and been told after it."""
+    """Yield the name of the customer. After the test, even a failed one, wait for the orders and their events."""
     name = "customers/me"
     yield name
-    await all_back(mesh, shop)
-    await all_ended(shop, name)
-    await all_taken(mesh)
+    await wait_for_recovery(mesh, shop)
+    await wait_for_final_orders(shop, name)
+    await wait_for_events(mesh)
 
 
-async def the_books_balance(mesh: Mesh) -> str:
-    """Have the operator prove it; answer the verdict."""
+async def check_ledger(mesh: Mesh) -> str:
+    """Check the ledger with the operator, and return the result line. Raises AssertionError if it does not balance."""
     run = await mesh.run(MESH, "ledger", within=180)
     assert run.returncode == 0, (run.stdout + run.stderr)[-2000:]
     return run.stdout.splitlines()[-1]
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(600)  # each wait is bounded; on a machine that is busy they add up
-async def test_whatever_is_killed_no_order_is_lost_and_none_is_made_twice(
+@pytest.mark.timeout(600)  # each wait is bounded, but on a busy machine they add up
+async def test_no_order_is_lost_or_placed_twice_while_everything_is_killed(
     mesh: Mesh, shop: Shop, customer: str, seed: int, measured: Measured
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311  # no secret
-    finds = await targets(mesh)
-    before = await stocks(shop)
-    buyers, done, story = Buyers(shop, customer), asyncio.Event(), list[str]()
+    rng = random.Random(seed)  # noqa: S311  # no secret
+    finders = await targets(mesh)
+    before = await read_stocks(shop)
+    buyers, done, kills = Buyers(shop, customer), asyncio.Event(), list[str]()
     began = time.monotonic()
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(CLIENTS):
                 group.create_task(buyers.buy(done))
-            await chaos(buyers, finds, chance, story)
-            over = time.time()
+            await chaos(buyers, finders, rng, kills)
+            end_of_chaos = time.time()
             done.set()
     except BaseException as error:
-        error.add_note(f"killed so far: {', '.join(story)}")
+        error.add_note(f"killed so far: {', '.join(kills)}")
         raise
-    took = time.monotonic() - began
-    await all_back(mesh, shop)
+    seconds = time.monotonic() - began
+    await wait_for_recovery(mesh, shop)
 
-    orders = await all_ended(shop, customer)
+    orders = await wait_for_final_orders(shop, customer)
     spans = [(o.create_time.ToMicroseconds() / 1e6, o.update_time.ToMicroseconds() / 1e6) for o in orders]
-    lasted = [end - start for start, end in spans]
+    durations = [end - start for start, end in spans]
     states = Counter(pb.Order.State.Name(order.state) for order in orders)
     measured(
-        f"chaos: {len(story)} kills in {took:.0f} s; {len(orders)} orders: {dict(states)}; repeated {buyers.repeated}"
+        f"chaos: {len(kills)} kills in {seconds:.0f} s; {len(orders)} orders: {dict(states)}; "
+        f"repeated {buyers.repeated}"
     )
     measured(
-        f"chaos: the slowest order ended after {max(lasted):.1f} s; {sum(s > 5 for s in lasted)} took more than 5 s"
+        f"chaos: the slowest order took {max(durations):.1f} s; {sum(s > 5 for s in durations)} took more than 5 s"
     )
-    assert len(story) >= MIN_KILLS
+    assert len(kills) >= MIN_KILLS
     assert len(orders) >= MIN_ORDERS
-    # While the killing goes on, each try to give an order back may meet the next kill. After it none has an excuse.
-    assert max(end - max(start, over) for start, end in spans) <= END_SECONDS
-    assert len({order.name for order in orders}) == len(orders) == len(buyers.answered)
-    assert {order.name for order in orders} == {order.name for order in buyers.answered.values()}
+    # During the chaos, each attempt to compensate an order may meet the next kill. So only the time after it counts.
+    assert max(end - max(start, end_of_chaos) for start, end in spans) <= FINISH_SECONDS
+    assert len({order.name for order in orders}) == len(orders) == len(buyers.placed)
+    assert {order.name for order in orders} == {order.name for order in buyers.placed.values()}
     sold = Counter(order.items[0].product for order in orders if order.state == pb.Order.STATE_CONFIRMED)
-    assert await stocks(shop) == {name: (available - sold[name], 0) for name, (available, _) in before.items()}
-    await all_taken(mesh)
-    measured(f"chaos: {await the_books_balance(mesh)}")
+    assert await read_stocks(shop) == {name: (available - sold[name], 0) for name, (available, _) in before.items()}
+    await wait_for_events(mesh)
+    measured(f"chaos: {await check_ledger(mesh)}")
 
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_kafka_is_away_for_a_minute_and_nobody_notices(mesh: Mesh, shop: Shop, measured: Measured) -> None:
-    await all_taken(mesh)
+async def test_orders_succeed_while_kafka_is_down_for_a_minute_and_their_events_arrive_later(
+    mesh: Mesh, shop: Shop, measured: Measured
+) -> None:
+    await wait_for_events(mesh)
     before = {app: (await mesh.events(app))["consumer"]["applied"] for app in CONSUMERS}
     async with mesh.scaled("statefulset/kafka", 0, "kafka", within=60):
         assert not mesh.processes("java")
-        gone = time.monotonic()
+        stopped = time.monotonic()
         async with SteadyCalls({"PlaceOrder": shop.place_order}, pause=0.3) as calls:
-            async for attempt in eventually(AWAY_SECONDS + 5):
+            async for attempt in eventually(OUTAGE_SECONDS + 5):
                 with attempt:
-                    assert time.monotonic() - gone >= AWAY_SECONDS
+                    assert time.monotonic() - stopped >= OUTAGE_SECONDS
         assert not calls.failed
-        told = 2 * calls.made["PlaceOrder"]  # placed and confirmed
-        assert (await mesh.events("orders"))["outbox"]["waiting"] == told
-    back = time.monotonic()
+        events = 2 * calls.made["PlaceOrder"]  # placed and confirmed
+        assert (await mesh.events("orders"))["outbox"]["waiting"] == events
+    restarted = time.monotonic()
     async for attempt in eventually(CATCH_UP_SECONDS):
         with attempt:
             for app, count in before.items():
-                assert (await mesh.events(app))["consumer"]["applied"] >= count + told, app
-    measured(f"Kafka away for {AWAY_SECONDS} s: {told} events taken {time.monotonic() - back:.1f} s after it was back")
-    await the_books_balance(mesh)
+                assert (await mesh.events(app))["consumer"]["applied"] >= count + events, app
+    measured(
+        f"Kafka down for {OUTAGE_SECONDS} s: {events} events processed "
+        f"{time.monotonic() - restarted:.1f} s after its restart"
+    )
+    await check_ledger(mesh)

@@ -1,4 +1,4 @@
-"""The gateway at its edge: TLS, browsers, and how much it takes from one who is not trusted."""
+"""The edge of the gateway: TLS, browsers, and limits for untrusted clients."""
 
 import asyncio
 import ssl
@@ -14,71 +14,74 @@ from tests.mesh.raw_http import GRPC, RawResponse, http_request, send_bytes
 
 PRODUCT, ORDERS = "/v1/products/p-0001", "/v1/orders?customer=customers/me"
 GET_PRODUCT, LIST_ORDERS = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/ListOrders"
-PAGE, STRANGER = "https://shop.example", "https://evil.example"
+PAGE_ORIGIN, OTHER_ORIGIN = "https://shop.example", "https://evil.example"
 MAX_CONNECTIONS, MAX_STREAMS = 1000, 512
 HEADERS_SECONDS, REQUEST_SECONDS = 5, 10
 
 
-def authority(mesh: Mesh) -> str:
-    """Answer the file of who vouches for the gateway."""
+def ca_file(mesh: Mesh) -> str:
+    """Return the file with the CA of the gateway's certificate."""
     return mesh.environment["MESH_CA"]
 
 
-async def test_json_and_grpc_are_answered_over_tls(mesh: Mesh) -> None:
-    answer = await http_request(mesh.tls_gateway, PRODUCT, tls=ssl.create_default_context(cafile=authority(mesh)))
-    assert (answer.status, b"products/p-0001" in answer.body) == (200, True)
-    with open(authority(mesh), "rb") as file:  # noqa: ASYNC230, PTH123  # local
-        trusted = grpc.ssl_channel_credentials(file.read())
-    async with grpc.aio.secure_channel(mesh.tls_gateway, trusted, options=[("grpc.enable_http_proxy", 0)]) as channel:
+async def test_json_and_grpc_work_over_tls(mesh: Mesh) -> None:
+    response = await http_request(mesh.tls_gateway, PRODUCT, tls=ssl.create_default_context(cafile=ca_file(mesh)))
+    assert (response.status, b"products/p-0001" in response.body) == (200, True)
+    with open(ca_file(mesh), "rb") as file:  # noqa: ASYNC230, PTH123  # local
+        credentials = grpc.ssl_channel_credentials(file.read())
+    async with grpc.aio.secure_channel(
+        mesh.tls_gateway, credentials, options=[("grpc.enable_http_proxy", 0)]
+    ) as channel:
         assert (await Shop(channel).get_product()).product.name == "products/p-0001"
         assert await outcome_of(Shop(channel).list_orders()) == "PERMISSION_DENIED RBAC: access denied"
 
 
-async def test_who_is_not_told_whom_to_trust_does_not_trust_the_gateway(mesh: Mesh) -> None:
+async def test_a_client_without_the_ca_does_not_trust_the_gateway(mesh: Mesh) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         await http_request(mesh.tls_gateway, PRODUCT, tls=ssl.create_default_context())
 
 
-async def test_where_tls_is_spoken_nothing_else_is(mesh: Mesh) -> None:
+async def test_the_tls_port_refuses_plaintext(mesh: Mesh) -> None:
     assert (await http_request(mesh.tls_gateway, PRODUCT)).status == 0
 
 
-async def web(mesh: Mesh, path: str, message: bytes = b"") -> RawResponse:
-    """Call a method as a page in a browser does."""
-    headers = {"origin": PAGE, "content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+async def grpc_web_call(mesh: Mesh, path: str, message: bytes = b"") -> RawResponse:
+    """Call a method by gRPC-Web, as a page in a browser does."""
+    headers = {"origin": PAGE_ORIGIN, "content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
     return await http_request(
         mesh.gateway, path, headers, method="POST", body=struct.pack(">xI", len(message)) + message
     )
 
 
-async def test_a_page_calls_by_grpc_web(mesh: Mesh) -> None:
-    answer = await web(mesh, GET_PRODUCT, b"\x0a\x0fproducts/p-0001")
-    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, PAGE)
-    assert b"grpc-status:0" in answer.body
-    refused = await web(mesh, LIST_ORDERS)
+async def test_a_page_can_call_by_grpc_web(mesh: Mesh) -> None:
+    response = await grpc_web_call(mesh, GET_PRODUCT, b"\x0a\x0fproducts/p-0001")
+    assert (response.status, response.headers["access-control-allow-origin"]) == (200, PAGE_ORIGIN)
+    assert b"grpc-status:0" in response.body
+    refused = await grpc_web_call(mesh, LIST_ORDERS)
     assert refused.headers["content-type"] == "application/grpc-web+proto"
     assert (refused.headers["grpc-status"], refused.headers["grpc-message"]) == ("7", "RBAC: access denied")
 
 
 @pytest.mark.parametrize("path", [GET_PRODUCT, LIST_ORDERS, PRODUCT, ORDERS])
-async def test_the_shops_pages_may_call_and_no_others(mesh: Mesh, path: str) -> None:
-    def asking(origin: str) -> dict[str, str]:
+async def test_only_pages_of_listed_origins_may_call(mesh: Mesh, path: str) -> None:
+    def preflight(origin: str) -> dict[str, str]:
         return {"origin": origin, "access-control-request-method": "POST"}
 
-    allowed = await http_request(mesh.gateway, path, asking(PAGE), method="OPTIONS")
-    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (200, PAGE)
+    allowed = await http_request(mesh.gateway, path, preflight(PAGE_ORIGIN), method="OPTIONS")
+    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (200, PAGE_ORIGIN)
     assert "authorization" in allowed.headers["access-control-allow-headers"]
-    refused = await http_request(mesh.gateway, path, asking(STRANGER), method="OPTIONS")
+    refused = await http_request(mesh.gateway, path, preflight(OTHER_ORIGIN), method="OPTIONS")
     assert refused.status in (403, 404)
-    for answer in (refused, await http_request(mesh.gateway, path, {"origin": STRANGER})):
-        assert [name for name in answer.headers if name.startswith("access-control")] == []
+    for response in (refused, await http_request(mesh.gateway, path, {"origin": OTHER_ORIGIN})):
+        assert [name for name in response.headers if name.startswith("access-control")] == []
 
 
-async def test_what_is_too_large_is_refused(mesh: Mesh) -> None:
+async def test_headers_and_requests_above_the_limits_are_refused(mesh: Mesh) -> None:
     async def status(headers: dict[str, str]) -> int:
         return (await http_request(mesh.gateway, PRODUCT, headers)).status
 
-    # Many: a gRPC server left alone refuses more than 8 KiB by chance, the likelier the more it is.
+    # Many calls, because by default a gRPC server refuses more than 8 KiB at random, with a probability that grows with
+    # the size.
     assert {await status({"x-note": "a" * 15_000}) for _ in range(20)} == {200}
     assert await status({"x-note": "a" * 20_000}) == 431
     assert await status({f"x-note-{number}": "a" for number in range(40)}) == 200
@@ -86,43 +89,43 @@ async def test_what_is_too_large_is_refused(mesh: Mesh) -> None:
     assert await status({"x_note": "a"}) == 400
     large = bytes(3_000_000)
     assert (await http_request(mesh.gateway, "/v1/users", method="POST", body=large)).status in (413, 0)
-    told = await http_request(mesh.gateway, GET_PRODUCT, GRPC, method="POST", body=large)
-    assert told.headers.get("grpc-message", "Payload Too Large") == "Payload Too Large"
-    assert not told.from_service
+    response = await http_request(mesh.gateway, GET_PRODUCT, GRPC, method="POST", body=large)
+    assert response.headers.get("grpc-message", "Payload Too Large") == "Payload Too Large"
+    assert not response.from_service
 
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_who_is_slow_is_cut_off(mesh: Mesh) -> None:
+async def test_a_slow_sender_is_cut_off(mesh: Mesh) -> None:
     head = f"POST {GET_PRODUCT} HTTP/1.1\r\nhost: shop.example\r\ncontent-type: application/grpc\r\n".encode()
     began = asyncio.get_running_loop().time()
 
     async def seconds(request: bytes) -> tuple[RawResponse, float]:
-        answer = await send_bytes(mesh.gateway, request, within=REQUEST_SECONDS + 15)
-        return answer, asyncio.get_running_loop().time() - began
+        response = await send_bytes(mesh.gateway, request, within=REQUEST_SECONDS + 15)
+        return response, asyncio.get_running_loop().time() - began
 
     (headers, first), (body, second) = await asyncio.gather(
         seconds(head), seconds(head + b"content-length: 100\r\n\r\n\0")
     )
     assert (headers.status, headers.from_service, body.from_service) == (408, False, False)
-    # The second is told as gRPC tells it.
+    # The second response is 408, or the same as a gRPC error.
     assert body.status == 408 or body.headers["grpc-message"] == "request timeout"
     assert HEADERS_SECONDS - 1 < first < second
     assert second > REQUEST_SECONDS - 1
 
 
-async def test_a_connection_carries_so_many_calls_and_no_more(mesh: Mesh) -> None:
+async def test_the_gateway_limits_the_calls_per_connection(mesh: Mesh) -> None:
     host, _, port = mesh.gateway.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + struct.pack(">xHBBI", 0, 4, 0, 0))
     async with asyncio.timeout(10):
-        length, kind = struct.unpack(">xHBxxxxx", await reader.readexactly(9))
+        length, frame_type = struct.unpack(">xHBxxxxx", await reader.readexactly(9))
         settings = dict(struct.iter_unpack(">HI", await reader.readexactly(length)))
     writer.close()
-    assert (kind, settings[3]) == (4, MAX_STREAMS)
+    assert (frame_type, settings[3]) == (4, MAX_STREAMS)
 
 
-async def test_more_connections_than_there_may_be_are_closed(mesh: Mesh) -> None:
+async def test_connections_above_the_limit_are_closed(mesh: Mesh) -> None:
     host, _, port = mesh.gateway.rpartition(":")
     opened = [await asyncio.open_connection(host, int(port)) for _ in range(MAX_CONNECTIONS)]
     try:

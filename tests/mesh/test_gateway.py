@@ -1,4 +1,4 @@
-"""From outside: what the gateway offers, and that it offers nothing else."""
+"""From outside: the public methods work through the gateway, and all others are denied."""
 
 import json
 import uuid
@@ -46,31 +46,31 @@ async def test_grpcurl_describes_a_service_without_its_proto_file(mesh: Mesh, na
     assert f"{name} is a service" in await grpcurl(mesh, mesh.gateway, "describe", name)
 
 
-async def test_grpcurl_places_an_order_and_finds_it_again(mesh: Mesh) -> None:
+async def test_grpcurl_places_an_order_and_reads_it(mesh: Mesh) -> None:
     request = {
         "request_id": str(uuid.uuid4()),
         "customer": "customers/me",
         "items": [{"product": "products/p-0001", "quantity": 1}],
         "payment_token": "tok_visa",
     }
-    signed_in = ["-H", f"authorization: Bearer {await mesh.token()}", "-d"]
+    with_token = ["-H", f"authorization: Bearer {await mesh.token()}", "-d"]
     place = "shop.orders.v1.OrdersService/PlaceOrder"
-    placed = await grpcurl(mesh, *signed_in, json.dumps(request), mesh.gateway, place)
+    placed = await grpcurl(mesh, *with_token, json.dumps(request), mesh.gateway, place)
     order = json.loads(placed)["order"]
     assert order["state"] == "STATE_CONFIRMED"
     name = json.dumps({"name": order["name"]})
-    found = await grpcurl(mesh, *signed_in, name, mesh.gateway, "shop.orders.v1.OrdersService/GetOrder")
-    assert json.loads(found)["order"] == order
+    read = await grpcurl(mesh, *with_token, name, mesh.gateway, "shop.orders.v1.OrdersService/GetOrder")
+    assert json.loads(read)["order"] == order
 
 
-async def test_public_methods_answer(shop: Shop) -> None:
+async def test_public_methods_work(shop: Shop) -> None:
     assert (await shop.get_product()).product.name == "products/p-0001"
     assert (await shop.get_stock()).stock.name == "stocks/p-0001"
     await shop.list_orders()
 
 
 @pytest.mark.parametrize("path", NOT_PUBLIC)
-async def test_what_is_not_public_is_denied(mesh: Mesh, path: str) -> None:
+async def test_a_method_that_is_not_public_is_denied(mesh: Mesh, path: str) -> None:
     for token in ("", await mesh.token(), await mesh.token("merchandiser")):
         async with dial(mesh.gateway, token=token) as channel:
             assert await status_of(method(channel, path)(b"", timeout=10)) == grpc.StatusCode.PERMISSION_DENIED

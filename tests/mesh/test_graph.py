@@ -1,4 +1,4 @@
-"""Who calls whom in the running mesh is what every service.yaml declares: no more, and no less."""
+"""The calls between services in the running mesh are exactly those that the service.yaml files declare."""
 
 import re
 from typing import Any
@@ -23,16 +23,16 @@ UNKNOWN_POSTAL_CODE = "00000"
 
 
 async def place_orders_with_every_outcome(shop: Shop) -> None:
-    """Have the saga make every call that it knows, without a failure of the mesh's."""
+    """Place orders so that the saga makes each of its calls, without any fault in the mesh."""
     shipped = await shop.place(shop.order_request())
     assert shipped.state == CONFIRMED
     assert (await shop.cancel(shipped.name)).state == CANCELLED
 
     declined = shop.order_request()
-    declined.payment_token = "tok_declined"  # noqa: S105  # stands for no card
+    declined.payment_token = "tok_declined"  # noqa: S105  # not a real card
     assert (await shop.place(declined)).rejection_reason == pb.Order.REJECTION_REASON_PAYMENT_DECLINED
 
-    # The money is set aside by the time that the carrier says no.
+    # The payment is already authorized when the carrier refuses.
     undeliverable = shop.order_request()
     undeliverable.shipping_address.postal_code = UNKNOWN_POSTAL_CODE
     assert (await shop.place(undeliverable)).rejection_reason == pb.Order.REJECTION_REASON_SHIPPING_REFUSED
@@ -42,22 +42,22 @@ async def place_orders_with_every_outcome(shop: Shop) -> None:
     assert (await shop.place(too_many)).rejection_reason == pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
 
 
-async def seen(mesh: Mesh, pod: Any) -> set[tuple[str, str]]:  # noqa: ANN401  # JSON
-    """Answer (caller, method) of the calls to other services in what a Pod's sidecar has logged."""
+async def logged_calls(mesh: Mesh, pod: Any) -> set[tuple[str, str]]:  # noqa: ANN401  # JSON
+    """Return the outgoing calls in the access log of a Pod's sidecar, as (caller, method)."""
     app = pod["metadata"]["labels"]["app"]
     lines = await mesh.access_log(pod["metadata"]["name"], "")
     return {(app, line["path"]) for line in lines if OUTBOUND.fullmatch(line.get("upstream_cluster") or "")}
 
 
-async def counted(mesh: Mesh, app: str) -> set[tuple[str, str]]:
-    """Answer (caller, callee) of the calls that an app's sidecar has counted."""
+async def counted_calls(mesh: Mesh, app: str) -> set[tuple[str, str]]:
+    """Return the outgoing calls in the counters of an app's sidecar, as (caller, callee)."""
     clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, app, "clusters")).stdout
-    found = re.findall(rf"^{OUTBOUND.pattern}::\S+::rq_total::([1-9]\d*)$", clusters, re.MULTILINE)
-    return {(app, callee) for callee, _ in found}
+    counters = re.findall(rf"^{OUTBOUND.pattern}::\S+::rq_total::([1-9]\d*)$", clusters, re.MULTILINE)
+    return {(app, callee) for callee, _ in counters}
 
 
-async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: Shop, measured: Measured) -> None:
-    # Other tests have called as orders: its sidecar's log and counters begin anew.
+async def test_the_mesh_sees_exactly_the_declared_calls(mesh: Mesh, shop: Shop, measured: Measured) -> None:
+    # Other tests have called as orders. A restart clears the log and the counters of its sidecar.
     await mesh.restart("orders")
     earlier = {pod["metadata"]["name"] for pod in await mesh.pods("operator")}
     await place_orders_with_every_outcome(shop)
@@ -68,16 +68,16 @@ async def test_the_mesh_sees_the_declared_calls_and_no_others(mesh: Mesh, shop: 
     pods = [job, *[await mesh.pod(app) for app in SERVICES]]
     async for attempt in eventually(20):  # Envoy writes its access log in batches
         with attempt:
-            found = set[tuple[str, str]]().union(*[await seen(mesh, pod) for pod in pods])
-            assert sorted(DECLARED - found) == [], "declared, but idle"
-    assert sorted(found - DECLARED) == [], "seen, but not declared"
+            calls = set[tuple[str, str]]().union(*[await logged_calls(mesh, pod) for pod in pods])
+            assert sorted(DECLARED - calls) == [], "declared, but not seen"
+    assert sorted(calls - DECLARED) == [], "seen, but not declared"
 
     edges = {(caller, path.split(".")[1]) for caller, path in DECLARED if caller in SERVICES}
-    assert set[tuple[str, str]]().union(*[await counted(mesh, app) for app in SERVICES]) == edges
-    measured(f"calls between services, each declared and seen: {len(found)} methods, {len(edges)} pairs of services")
+    assert set[tuple[str, str]]().union(*[await counted_calls(mesh, app) for app in SERVICES]) == edges
+    measured(f"calls between services, each declared and seen: {len(calls)} methods, {len(edges)} pairs of services")
 
 
-async def test_a_call_that_nobody_declared_shows(mesh: Mesh) -> None:
+async def test_an_undeclared_call_is_denied_and_logged(mesh: Mesh) -> None:
     undeclared = ("orders", "/shop.inventory.v1.InventoryService/GetStock")
     assert undeclared not in DECLARED
     assert (
@@ -87,4 +87,4 @@ async def test_a_call_that_nobody_declared_shows(mesh: Mesh) -> None:
     pod = await mesh.pod("orders")
     async for attempt in eventually(20):
         with attempt:
-            assert undeclared in await seen(mesh, pod)
+            assert undeclared in await logged_calls(mesh, pod)

@@ -1,4 +1,4 @@
-"""kubectl shows the mesh as it would show any cluster."""
+"""kubectl works with the mesh as with any cluster."""
 
 import json
 import uuid
@@ -10,11 +10,11 @@ from tests.mesh.harness import SERVICES, Mesh, dial, eventually
 
 
 async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
-    # Those of the operator's Jobs have ended.
+    # Without the Pods of the operator's Jobs, which have ended.
     pods = (await mesh.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name"))["items"]
     names = {pod["metadata"]["name"] for pod in pods}
-    for part in ("etcd", "kube-apiserver", "istiod", "kafka", "ingressgateway", *SERVICES):
-        assert any(name.startswith(part) for name in names), part
+    for component in ("etcd", "kube-apiserver", "istiod", "kafka", "ingressgateway", *SERVICES):
+        assert any(name.startswith(component) for name in names), component
     for pod in pods:
         statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
         assert all(status["ready"] for status in statuses), pod["metadata"]["name"]
@@ -44,7 +44,7 @@ async def test_logs_shows_the_calls_that_a_sidecar_saw(mesh: Mesh) -> None:
             assert [line["path"] for line in lines] == ["/shop.catalog.v1.CatalogService/GetProduct"]
 
 
-async def test_describe_tells_a_pods_events(mesh: Mesh) -> None:
+async def test_describe_shows_the_events_of_a_pod(mesh: Mesh) -> None:
     pod = await mesh.pod("catalog")
     described = await mesh.kubectl("describe", "pod", "-n", "shop", pod["metadata"]["name"])
     assert "Started" in described

@@ -1,4 +1,4 @@
-"""How a channel sends an access token with each of its calls."""
+"""Interceptors that send an access token with each call of a channel."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 
 def token_interceptors(token: str) -> Sequence[grpc.aio.ClientInterceptor]:
-    """Answer what a channel needs for it."""
+    """Return the interceptors for a channel."""
     metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
     return [UnaryTokenInterceptor(metadata), StreamTokenInterceptor(metadata)]
 
 
-def _with(metadata: grpc.aio.Metadata, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
-    sent = grpc.aio.Metadata(*(details.metadata or ()), *metadata)
+def _add(metadata: grpc.aio.Metadata, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    combined = grpc.aio.Metadata(*(details.metadata or ()), *metadata)
     return grpc.aio.ClientCallDetails(
-        details.method, details.timeout, sent, details.credentials, details.wait_for_ready
+        details.method, details.timeout, combined, details.credentials, details.wait_for_ready
     )
 
 
 class UnaryTokenInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
-    """Adds metadata to the calls with one response."""
+    """Adds metadata to calls with a single response."""
 
     def __init__(self, metadata: grpc.aio.Metadata) -> None:
         self._metadata = metadata
@@ -37,16 +37,16 @@ class UnaryTokenInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self,
         continuation: Callable[
-            [grpc.aio.ClientCallDetails, Request], Awaitable[grpc.aio.UnaryUnaryCall[Request, Response]]
+            [grpc.aio.ClientCallDetails, RequestT], Awaitable[grpc.aio.UnaryUnaryCall[RequestT, ResponseT]]
         ],
         client_call_details: grpc.aio.ClientCallDetails,
-        request: Request,
-    ) -> Response | grpc.aio.UnaryUnaryCall[Request, Response]:
-        return await continuation(_with(self._metadata, client_call_details), request)
+        request: RequestT,
+    ) -> ResponseT | grpc.aio.UnaryUnaryCall[RequestT, ResponseT]:
+        return await continuation(_add(self._metadata, client_call_details), request)
 
 
 class StreamTokenInterceptor(grpc.aio.UnaryStreamClientInterceptor):
-    """Adds metadata to the calls with a stream of responses."""
+    """Adds metadata to calls with a stream of responses."""
 
     def __init__(self, metadata: grpc.aio.Metadata) -> None:
         self._metadata = metadata
@@ -55,9 +55,9 @@ class StreamTokenInterceptor(grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(
         self,
         continuation: Callable[
-            [grpc.aio.ClientCallDetails, Request], Awaitable[grpc.aio.UnaryStreamCall[Request, Response]]
+            [grpc.aio.ClientCallDetails, RequestT], Awaitable[grpc.aio.UnaryStreamCall[RequestT, ResponseT]]
         ],
         client_call_details: grpc.aio.ClientCallDetails,
-        request: Request,
-    ) -> AsyncIterator[Response] | grpc.aio.UnaryStreamCall[Request, Response]:
-        return await continuation(_with(self._metadata, client_call_details), request)
+        request: RequestT,
+    ) -> AsyncIterator[ResponseT] | grpc.aio.UnaryStreamCall[RequestT, ResponseT]:
+        return await continuation(_add(self._metadata, client_call_details), request)

@@ -1,7 +1,7 @@
-"""Calls that scenarios make."""
+"""The type of the fixture `read_product`."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 ReadProduct = Callable[..., Awaitable[Any]]
-"""Reads a product, with a mark in the header x-fault: product("abort"), product("delay", timeout=0.2)."""
+"""Reads a product with the header x-fault: read_product("abort"), read_product("delay", timeout=0.2)."""

@@ -1,4 +1,4 @@
-"""Gives each scenario's test its scenario."""
+"""Fixtures for the tests of scenarios."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -14,20 +14,20 @@ from tests.mesh.scenarios.scenario import Scenario
 from tests.report import notes
 
 QUICK = ("test_canary_by_weight", "test_circuit_breaker", "test_fault_abort", "test_outlier_ejection")
-"""The scenarios that guard every change, in `make test`."""
+"""The scenarios in `make test`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all other scenarios to `make prove`."""
-    here = Path(__file__).parent
+    """Mark all other scenarios `prove`."""
+    folder = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.stem not in QUICK:
+        if item.path.is_relative_to(folder) and item.path.stem not in QUICK:
             item.add_marker(pytest.mark.prove)
 
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Scenario:
-    """Return the scenario that the test's file is named after: test_fault_abort.py has fault-abort."""
+    """Return the scenario with the name of the test file: fault-abort for test_fault_abort.py."""
     name = request.path.stem.removeprefix("test_").replace("_", "-")
     scratch = tmp_path / name
     scratch.mkdir()
@@ -36,17 +36,17 @@ def scenario(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Scen
 
 @pytest.fixture
 def agent() -> str:
-    """Give the user agent under which this test reads products: the logs know its calls by it."""
+    """Return a unique user agent, which identifies the calls of this test in access logs."""
     return f"scenario/{uuid.uuid4()}"
 
 
 @pytest.fixture
 async def read_product(mesh: Mesh, agent: str) -> AsyncIterator[ReadProduct]:
-    """Give what reads a product through the gateway, with a mark that an operator's routes may look for."""
+    """Yield a function that reads a product through the gateway, with a value for the header x-fault."""
     async with dial(mesh.gateway, user_agent=agent) as channel:
         stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
-        async def read(mark: str, timeout: float = 10) -> catalog_pb2.GetProductResponse:  # noqa: ASYNC109  # the call's
+        async def read(mark: str, timeout: float = 10) -> catalog_pb2.GetProductResponse:  # noqa: ASYNC109  # of the call
             request = catalog_pb2.GetProductRequest(name="products/p-0001")
             return await stub.GetProduct(request, metadata=grpc.aio.Metadata(("x-fault", mark)), timeout=timeout)
 

@@ -1,4 +1,4 @@
-"""One scenario of mesh/istio/scenarios: its README's commands, its manifests, and what it has shown."""
+"""One scenario of mesh/istio/scenarios: runs its README, applies its manifests, records its results."""
 
 import asyncio
 import re
@@ -12,35 +12,35 @@ from tests.mesh.harness import ROOT, Mesh, run_mesh
 
 FOLDER = "mesh/istio/scenarios"
 CONTRACTS = "mesh/istio/contracts"
-# What a README's commands read: tools, manifests, contracts.
+# The files that the commands of a README use: tools, manifests, contracts.
 CHECKOUT = (".venv", ".googleapis", ".protovalidate", "buf.yaml", "mesh", "proto")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A folder of manifests by the name of its effect."""
+    """A scenario and the mesh to run it in."""
 
     name: str
     mesh: Mesh
     scratch: Path
-    """An empty folder for the files that the README's commands write."""
+    """An empty folder, in which the commands of the README run."""
     record: Callable[[tuple[str, str, str]], None]
-    """Takes (scenario, what is asserted, the figure reached), for the table at the run's end."""
+    """Adds (scenario, what was asserted, the figure reached) to the table at the end of the run."""
 
     @property
     def folder(self) -> Path:
-        """Where its manifests are."""
+        """The folder with its manifests."""
         return ROOT / FOLDER / self.name
 
     @asynccontextmanager
     async def run_readme(self, until: str = "kubectl delete") -> AsyncIterator[ShellSession]:
-        """Run the README's commands up to the first line that starts with `until`, and the others after the block.
+        """Run the commands of the README up to the first line that starts with `until`. After the block, run the rest.
 
-        The README must remove all that it has applied, and leave the mesh as generated. When something fails, this
+        Raises AssertionError if the README does not remove everything that it has applied. If anything fails, this
         restores the mesh.
         """
         [commands] = find_blocks((self.folder / "README.md").read_text(encoding="utf-8"))
-        applied = sorted({str(ROOT / folder) for folder in re.findall(r"kubectl apply -k (\S+)", commands)})
+        folders = sorted({str(ROOT / folder) for folder in re.findall(r"kubectl apply -k (\S+)", commands)})
         for name in CHECKOUT:
             (self.scratch / name).symlink_to(ROOT / name)
         environment = self.mesh.environment | {"MESH_INSTANCE": self.mesh.name}
@@ -51,34 +51,35 @@ class Scenario:
                 yield readme
                 await readme.run_rest()
         except BaseException:
-            await self._delete(*applied)
+            await self._delete(*folders)
             await self.mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
             await asyncio.to_thread(run_mesh, "up", "-i", self.mesh.name)
             raise
-        left = await self._delete(*applied)
-        assert not left, f"the README has left something behind:\n{left}"
-        await self._is_as_generated()
+        deleted = await self._delete(*folders)
+        assert not deleted, f"the README does not delete everything that it applies:\n{deleted}"
+        await self._assert_as_generated()
 
     @asynccontextmanager
     async def applied(self) -> AsyncIterator[None]:
-        """Apply its manifests without its README; afterwards they are gone, and the mesh is as generated."""
+        """Apply its manifests while the block runs, without its README."""
         folder = str(self.folder)
         await self.mesh.kubectl("apply", "-k", folder)
         try:
             yield
         finally:
             await self._delete(folder)
-        await self._is_as_generated()
+        await self._assert_as_generated()
 
     async def _delete(self, *folders: str) -> str:
-        """Delete what was applied, and return kubectl's list of what was still there."""
+        """Delete all resources in the folders. Return kubectl's list of those that existed."""
         words = ("--cascade=foreground", "--ignore-not-found")
         return "".join([await self.mesh.kubectl("delete", *words, "-k", folder) for folder in folders])
 
-    async def _is_as_generated(self) -> None:
+    async def _assert_as_generated(self) -> None:
+        """Assert that the policies in the mesh are the generated ones."""
         run = await self.mesh.run("kubectl", "diff", "--server-side", "-k", str(ROOT / CONTRACTS))
         assert run.returncode == 0, run.stdout + run.stderr
 
     def record_result(self, asserted: str, figure: str) -> None:
-        """Note what the scenario has reached."""
+        """Record what was asserted and the figure that the scenario has reached."""
         self.record((self.name, asserted, figure))

@@ -1,4 +1,4 @@
-"""However many scenarios are applied at once, and in whatever sequence they come and go: nothing of them stays."""
+"""All scenarios are applied together and removed in any order, and nothing of them is left."""
 
 import os
 import random
@@ -11,30 +11,30 @@ NAMES = sorted(path.parent.name for path in (ROOT / FOLDER).glob("*/kustomizatio
 
 
 async def objects(mesh: Mesh) -> set[str]:
-    """Answer whatever an operator may have made in the mesh: Istio's objects, and workloads."""
-    kinds = (await mesh.kubectl("api-resources", "--verbs=list", "-o", "name")).split()
-    istio = [kind for kind in kinds if kind.endswith(".istio.io")]
-    found = await mesh.kubectl(
+    """Return the names of all Istio objects and workloads in the mesh."""
+    types = (await mesh.kubectl("api-resources", "--verbs=list", "-o", "name")).split()
+    istio_types = [each for each in types if each.endswith(".istio.io")]
+    names = await mesh.kubectl(
         "get",
-        ",".join([*istio, "deployments", "services", "serviceaccounts", "configmaps", "secrets"]),
+        ",".join([*istio_types, "deployments", "services", "serviceaccounts", "configmaps", "secrets"]),
         "-A",
         "-o",
         "name",
     )
-    return set(found.split())
+    return set(names.split())
 
 
-async def test_they_leave_the_mesh_as_it_was(mesh: Mesh, measured: Measured) -> None:
+async def test_all_scenarios_together_leave_the_mesh_as_it_was(mesh: Mesh, measured: Measured) -> None:
     seed = int(os.environ.get("SCENARIOS_SEED") or random.SystemRandom().randrange(10**6))
-    measured(f"scenarios in any sequence: {len(NAMES)} of them, SCENARIOS_SEED={seed}")
-    chance = random.Random(seed)  # noqa: S311  # no secret
+    measured(f"scenarios in random order: {len(NAMES)}, SCENARIOS_SEED={seed}")
+    rng = random.Random(seed)  # noqa: S311  # no secret
     before = await objects(mesh)
     try:
-        for name in chance.sample(NAMES, len(NAMES)):
+        for name in rng.sample(NAMES, len(NAMES)):
             await mesh.kubectl("apply", "-k", str(ROOT / FOLDER / name))
         assert await objects(mesh) > before
     finally:
-        for name in chance.sample(NAMES, len(NAMES)):
+        for name in rng.sample(NAMES, len(NAMES)):
             await mesh.kubectl(
                 "delete", "--cascade=foreground", "--ignore-not-found", "-k", str(ROOT / FOLDER / name), within=120
             )

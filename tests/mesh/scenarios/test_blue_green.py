@@ -1,4 +1,4 @@
-"""blue-green: all calls change to v2 at once, and back, and none fails."""
+"""blue-green: all calls switch to v2 at once, and back, and none fails."""
 
 import time
 
@@ -10,22 +10,22 @@ from tests.mesh.scenarios.versions import calls_by_subset, get_product
 CALLS = 20
 
 
-async def test_all_calls_change_sides_and_back(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
+async def test_all_calls_switch_to_v2_and_back(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     blue, green = (str(ROOT / FOLDER / name) for name in ("dark-launch", scenario.name))
     seconds = []
-    # The README has changed to v2 and back already, without load.
+    # The README has already switched to v2 and back, without load.
     async with scenario.run_readme(), dial(mesh.gateway) as channel, steady_shop(shop) as calls:
-        for folder, side in ((green, "v2"), (blue, "v1")):
+        for folder, version in ((green, "v2"), (blue, "v1")):
             began = time.monotonic()
             await mesh.kubectl("apply", "-k", folder)
             async for attempt in eventually(40):
                 with attempt:
                     before = await calls_by_subset(mesh)
                     assert {await get_product(channel) for _ in range(CALLS)} == {"OK"}
-                    assert (await calls_by_subset(mesh) - before).keys() == {side}
+                    assert (await calls_by_subset(mesh) - before).keys() == {version}
             seconds.append(time.monotonic() - began)
     assert calls.failed == []
     scenario.record_result(
-        "all calls change sides and back, and none fails",
-        f"{seconds[0]:.1f} s and {seconds[1]:.1f} s, {CALLS} calls to see it in; 0 of {calls.made.total()} failed",
+        "all calls switch to v2 and back, and none fails",
+        f"{seconds[0]:.1f} s and {seconds[1]:.1f} s, with {CALLS} calls to verify; 0 of {calls.made.total()} failed",
     )

@@ -1,4 +1,4 @@
-"""canary-by-weight: one call in ten goes to v2; what the contract promises of a call holds there, too."""
+"""canary-by-weight: one in ten calls goes to v2, and the promises of the contract hold for them."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from tests.mesh.scenarios.versions import calls_by_subset, get_product
 CALLS, CALLERS = 2000, 4
 FEW_CALLS = 300
 TIMEOUT, TIMED_OUT = 2, "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED"
-# v2's own proxy fails those calls that ask for it.
+# The proxy of v2 injects these faults into marked calls.
 FAULTS = (
     policies.callee_fault(
         {"version": "v2"},
@@ -33,7 +33,7 @@ FAULTS = (
 
 
 async def read(channel: grpc.aio.Channel, calls: int, **headers: str) -> list[str]:
-    """Make calls one after another, and return how each ended."""
+    """Read a product several times, one call after another, and return the outcomes."""
     return [await get_product(channel, **headers) for _ in range(calls)]
 
 
@@ -49,13 +49,15 @@ async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh
         shares = await calls_by_subset(mesh) - before
     assert set(outcomes) == {"OK"}
     assert shares.total() == FEW_CALLS
-    # 300 calls in a row go past v2 once in 5 * 10^13 times.
+    # The probability that none of 300 calls goes to v2 is 1 in 5 * 10^13.
     assert shares["v1"] > shares["v2"] > 0
 
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: Scenario, mesh: Mesh) -> None:
+async def test_one_in_ten_calls_goes_to_the_canary_with_the_timeouts_and_retries_of_the_contract(
+    scenario: Scenario, mesh: Mesh
+) -> None:
     async with mesh.applied(*FAULTS), scenario.applied(), dial(mesh.gateway) as channel:
         await mesh.wait_for_rollout()
         async for attempt in eventually(10):
@@ -64,7 +66,7 @@ async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: S
                 assert (await calls_by_subset(mesh))["v2"]
 
         before = await calls_by_subset(mesh)
-        every = await asyncio.gather(*(read(channel, CALLS // CALLERS) for _ in range(CALLERS)))
+        by_caller = await asyncio.gather(*(read(channel, CALLS // CALLERS) for _ in range(CALLERS)))
         shares = await calls_by_subset(mesh) - before
 
         before = await calls_by_subset(mesh)
@@ -72,21 +74,21 @@ async def test_one_call_in_ten_goes_to_the_canary_under_its_contract(scenario: S
         attempts = (await calls_by_subset(mesh) - before).total()
 
         began = time.monotonic()
-        slowed = await asyncio.gather(*(read(channel, 1, x_fault="slow") for _ in range(200)))
+        slow = await asyncio.gather(*(read(channel, 1, x_fault="slow") for _ in range(200)))
         waited = time.monotonic() - began
-    assert {how for some in every for how in some} == {"OK"}
+    assert {outcome for outcomes in by_caller for outcome in outcomes} == {"OK"}
     assert shares.total() == CALLS
-    # Of 2,000 dice fewer than 7 % or more than 13 % fall so once in a hundred thousand times.
+    # The share of 2,000 random choices is outside of 7 to 13 % once in 100,000 runs.
     assert 0.07 <= shares["v2"] / CALLS <= 0.13
     # 15 of 500 fail at their first attempt, and 1 or 2 at the third.
     assert attempts > len(flaky)
     assert flaky.count("OK") >= 492
-    late = [how for [how] in slowed if how != "OK"]
+    late = [outcome for [outcome] in slow if outcome != "OK"]
     assert late
-    assert all(re.match(TIMED_OUT, how) for how in late)
+    assert all(re.match(TIMED_OUT, outcome) for outcome in late)
     assert TIMEOUT <= waited < 2 * TIMEOUT, "the contract's 2 s, not the 20 s of the fault"
     scenario.record_result(
-        "10 % ± 3 go to v2, and none fails; its retries and timeouts are the contract's",
+        "10 % ± 3 go to v2, and none fails; retries and timeouts are those of the contract",
         f"{shares['v2'] / CALLS:.1%} of {CALLS}; of 500 flaky calls {flaky.count('OK')} succeed; "
         f"{len(late)} of 200 late after {waited:.1f} s",
     )

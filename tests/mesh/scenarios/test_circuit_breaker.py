@@ -1,4 +1,4 @@
-"""circuit-breaker: four calls are in flight, and what comes on top is refused at once."""
+"""circuit-breaker: four calls may be in flight, and calls above the limit are refused at once."""
 
 import asyncio
 import time
@@ -12,60 +12,60 @@ from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
 
-PLACES, SLOW = 4, 20
-DELAY = 1.5
+LIMIT, SLOW_CALLS = 4, 20
+DELAY_SECONDS = 1.5
 OVERFLOW = "UNAVAILABLE upstream connect error or disconnect/reset before headers. reset reason: overflow"
 
 
-async def crowded(read_product: ReadProduct, *, full: bool) -> tuple[list[str], list[str], list[float]]:
-    """Make many slow calls, and others while all places are held.
+async def overload(read_product: ReadProduct, *, limited: bool) -> tuple[list[str], list[str], list[float]]:
+    """Start many slow calls at once, and make other calls while they are in flight.
 
-    Return how the slow ones ended, how the others ended, and the seconds that each of the others took.
+    Return the outcomes of the slow calls, the outcomes of the others, and the seconds that each of the others took.
     """
-    slow = [asyncio.create_task(outcome_of(read_product("slow"))) for _ in range(SLOW)]
-    # The first that is refused tells that slow calls hold all places, until the first of them ends well.
-    await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED) if full else await asyncio.sleep(0)
+    slow = [asyncio.create_task(outcome_of(read_product("slow"))) for _ in range(SLOW_CALLS)]
+    # The first refusal shows that slow calls use up the limit. This lasts until the first of them succeeds.
+    await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED) if limited else await asyncio.sleep(0)
     outcomes, seconds = [], []
-    while not served(slow):
+    while not succeeded(slow):
         start = time.monotonic()
         outcomes.append(await outcome_of(read_product("none")))
         seconds.append(time.monotonic() - start)
-    ended = await asyncio.gather(*slow)
+    slow_outcomes = await asyncio.gather(*slow)
     assert len(outcomes) > 1, "the slow calls ended before another call did"
-    assert (OVERFLOW in ended) == full, "the limit is not there yet, or still there"
-    # The last one may have come when a place was free again.
-    return ended, outcomes[:-1], seconds[:-1]
+    assert (OVERFLOW in slow_outcomes) == limited, "the change of the limit has not taken effect yet"
+    # The last call may have been made after a slow one had ended.
+    return slow_outcomes, outcomes[:-1], seconds[:-1]
 
 
-def served(calls: list[asyncio.Task[str]]) -> bool:
-    """Return whether one of the calls has ended well already, or all have ended."""
-    ended = [call.result() for call in calls if call.done()]
-    return "OK" in ended or len(ended) == len(calls)
+def succeeded(calls: list[asyncio.Task[str]]) -> bool:
+    """Return whether one of the calls has succeeded, or all have ended."""
+    outcomes = [call.result() for call in calls if call.done()]
+    return "OK" in outcomes or len(outcomes) == len(calls)
 
 
-async def is_slow(read_product: ReadProduct) -> None:
+async def wait_for_delay(read_product: ReadProduct) -> None:
     async for attempt in eventually(10):
         with attempt:
             began = time.monotonic()
             assert await outcome_of(read_product("slow")) == "OK"
-            assert time.monotonic() - began >= DELAY
+            assert time.monotonic() - began >= DELAY_SECONDS
 
 
-async def test_what_is_too_much_is_refused_and_the_rest_ends_well(
+async def test_calls_above_the_limit_are_refused_and_the_others_succeed(
     scenario: Scenario, read_product: ReadProduct
 ) -> None:
     async with scenario.run_readme() as readme:
         async for attempt in eventually(200):
             with attempt:
-                slow, others, _ = await crowded(read_product, full=True)
-                assert slow.count("OK") == PLACES
+                slow, others, _ = await overload(read_product, limited=True)
+                assert slow.count("OK") == LIMIT
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
-            await asyncio.gather(*(read_product("slow") for _ in range(SLOW)))
+            await asyncio.gather(*(read_product("slow") for _ in range(SLOW_CALLS)))
         await readme.run_until("kubectl delete --ignore-not-found")  # it deletes traffic.yaml, the limit
         async for attempt in eventually(200):
             with attempt:
-                unlimited, meanwhile, _ = await crowded(read_product, full=False)
-                assert {*unlimited, *meanwhile} == {"OK"}, "without the limit the same calls are all served"
+                unlimited, other_outcomes, _ = await overload(read_product, limited=False)
+                assert {*unlimited, *other_outcomes} == {"OK"}, "without the limit, the same calls all succeed"
     assert {*slow, *others} == {"OK", OVERFLOW}
     assert others.count("OK") == 0
     assert ("x-envoy-overloaded", "true") in (*refusal.value.initial_metadata(), *refusal.value.trailing_metadata())
@@ -75,14 +75,14 @@ async def test_what_is_too_much_is_refused_and_the_rest_ends_well(
 @pytest.mark.timing
 async def test_refusals_are_quick(scenario: Scenario, read_product: ReadProduct) -> None:
     async with scenario.applied():
-        await is_slow(read_product)
+        await wait_for_delay(read_product)
         async for attempt in eventually(20):
             with attempt:
-                slow, others, seconds = await crowded(read_product, full=True)
-    assert slow.count("OK") == PLACES
+                slow, others, seconds = await overload(read_product, limited=True)
+    assert slow.count("OK") == LIMIT
     assert others.count("OK") == 0
     assert median(seconds) < 0.05
     scenario.record_result(
-        f"{PLACES} of {SLOW} slow calls end well; meanwhile others are refused in < 50 ms",
+        f"{LIMIT} of {SLOW_CALLS} slow calls succeed; meanwhile others are refused in < 50 ms",
         f"{len(others)} refused, median {median(seconds) * 1000:.1f} ms",
     )

@@ -1,4 +1,4 @@
-"""data-residency: what belongs in the EU is served there or refused, and comes to no server elsewhere."""
+"""data-residency: EU calls are served in the EU or refused, and reach no server elsewhere."""
 
 import uuid
 from collections import Counter
@@ -10,7 +10,7 @@ from tests.mesh.scenarios.versions import calls_by_subset, get_product
 CALLS = 100
 
 
-async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh: Mesh) -> None:
+async def test_no_call_leaves_the_eu_even_when_it_is_down(scenario: Scenario, mesh: Mesh) -> None:
     agent = f"eu/{uuid.uuid4()}"
     elsewhere = await mesh.pod("catalog")
     async with (
@@ -22,19 +22,20 @@ async def test_nothing_leaves_the_eu_though_it_is_down(scenario: Scenario, mesh:
         assert {await get_product(eu, x_region="eu") for _ in range(CALLS)} == {"OK"}
         await readme.run_until("kubectl delete")  # the EU is down
         refused = Counter([await get_product(eu, x_region="eu") for _ in range(CALLS)])
-        kept = {await get_product(others) for _ in range(CALLS)}
+        other_outcomes = {await get_product(others) for _ in range(CALLS)}
         await mesh.kubectl("scale", "-n", "shop", "deployment/catalog-eu", "--replicas=1")
         await mesh.wait_for_rollout()
         async for attempt in eventually(20):
             with attempt:
                 assert await get_product(eu, x_region="eu") == "OK"
-        # What had come there would show, as this does: a call of the same caller that does not say EU.
+        # If a call had reached the other Pod, it would be in its log, like this call of the same caller without the
+        # header.
         assert await get_product(eu) == "OK"
         async for attempt in eventually(15):
             with attempt:
                 assert len(await mesh.access_log(elsewhere["metadata"]["name"], agent)) == 1
     assert refused == {"UNAVAILABLE no healthy upstream": CALLS}
-    assert kept == {"OK"}
+    assert other_outcomes == {"OK"}
     scenario.record_result(
         "EU is down: its calls are refused, not moved", f"{CALLS} of {CALLS}; 0 seen by servers elsewhere"
     )

@@ -1,4 +1,4 @@
-"""deny-by-default: what stands on no list is refused; a policy lets one caller in to one method, while it is there."""
+"""deny-by-default: a call that is not allowed is refused, until a policy allows one caller one method."""
 
 import grpc
 
@@ -12,7 +12,7 @@ GET, LIST, BATCH, NO_SUCH = (
     f"/shop.catalog.v1.CatalogService/{name}" for name in ("GetProduct", "ListProducts", "BatchGetProducts", "NoSuch")
 )
 CAPTURE = "/shop.payments.v1.PaymentsService/CapturePayment"
-LISTED_NOWHERE = [
+NOT_ALLOWED = [
     *[("stranger", CATALOG, path) for path in (GET, LIST, BATCH)],
     ("stranger", PAYMENTS, CAPTURE),
     ("orders", CATALOG, LIST),
@@ -20,19 +20,19 @@ LISTED_NOWHERE = [
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 
 
-async def test_what_is_on_no_list_is_refused_until_a_policy_lets_it_in(scenario: Scenario, mesh: Mesh) -> None:
+async def test_a_call_is_refused_until_a_policy_allows_it(scenario: Scenario, mesh: Mesh) -> None:
     async with mesh.applied(*policies.stranger()):
         await mesh.wait_for_rollout()
         async for attempt in eventually(10):
             with attempt:
                 assert await call_as(mesh, "stranger", CATALOG, GET) == DENIED
-        # Orders' call is refused before and after, and served meanwhile: the README's commands show that.
+        # The commands of the README show that the call of orders is refused before and after, and allowed in between.
         async with scenario.run_readme():
-            refused = [await call_as(mesh, *call) for call in LISTED_NOWHERE]
-            assert set(refused) == {DENIED}, "what the policy does not say stays as it was"
-            found = {await call_as(mesh, caller, CATALOG, NO_SUCH) for caller in ("orders", "stranger")}
-            assert found == {grpc.StatusCode.UNIMPLEMENTED}, "no way leads to a method that no contract has"
+            refused = [await call_as(mesh, *call) for call in NOT_ALLOWED]
+            assert set(refused) == {DENIED}, "the policy allows nothing else"
+            statuses = {await call_as(mesh, caller, CATALOG, NO_SUCH) for caller in ("orders", "stranger")}
+            assert statuses == {grpc.StatusCode.UNIMPLEMENTED}, "there is no route to a method that no contract has"
     scenario.record_result(
-        "what is on no list is refused; a policy lets one caller in to one method",
+        "calls that are not allowed are refused; a policy allows one caller one method",
         f"{refused.count(DENIED)} of {len(refused)} refused meanwhile",
     )

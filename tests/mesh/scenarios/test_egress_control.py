@@ -1,4 +1,4 @@
-"""egress-control: what is outside of the mesh is reached through a ServiceEntry, and not at all without one."""
+"""egress-control: an external address is reachable only with a ServiceEntry."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,17 +18,17 @@ OK = grpc.StatusCode.OK
 
 
 @pytest.fixture
-async def answered() -> AsyncIterator[Counter[str]]:
-    """Have a server outside of the mesh, and count the calls that it answers."""
+async def external_calls() -> AsyncIterator[Counter[str]]:
+    """Start a server outside the mesh, and yield the number of its calls by method."""
     counts: Counter[str] = Counter()
 
-    async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    async def respond(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         del request, context
         counts[GET] += 1
         return b""
 
     server = grpc.aio.server()
-    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"GetRate": grpc.unary_unary_rpc_method_handler(answer)}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"GetRate": grpc.unary_unary_rpc_method_handler(respond)}
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("rates.Rates", handlers)])
     assert server.add_insecure_port(OUTSIDE)
     await server.start()
@@ -37,13 +37,15 @@ async def answered() -> AsyncIterator[Counter[str]]:
 
 
 def caller() -> list[Manifest]:
-    """Make a workload whose own Sidecar would let it call the service outside."""
+    """Build a workload whose Sidecar includes the external service."""
     account, sidecar, deployment = policies.stranger()
     sidecar["spec"]["egress"] = [{"hosts": [f"./{HOST}"]}]
     return [account, sidecar, deployment]
 
 
-async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh: Mesh, answered: Counter[str]) -> None:
+async def test_only_registered_addresses_are_reachable(
+    scenario: Scenario, mesh: Mesh, external_calls: Counter[str]
+) -> None:
     async with mesh.applied(*caller()):
         await mesh.wait_for_rollout()
         pod = await mesh.pod("stranger")
@@ -51,18 +53,18 @@ async def test_only_what_the_registry_knows_is_reached(scenario: Scenario, mesh:
             call = method(channel, GET)
             refused = [await status_of(call(b"", timeout=10)) for _ in range(10)]
             assert OK not in refused
-            assert not answered, "none of them went out"
+            assert not external_calls, "no call left the mesh"
             async with scenario.run_readme():
                 async for attempt in eventually(10):
                     with attempt:
                         assert await status_of(call(b"", timeout=10)) == OK
-                assert answered.total() == 1
+                assert external_calls.total() == 1
             async for attempt in eventually(10):
                 with attempt:
                     assert await status_of(call(b"", timeout=10)) != OK
-            came = answered.total()
+            total = external_calls.total()
             assert [await status_of(call(b"", timeout=10)) for _ in range(10)].count(OK) == 0
-            assert answered.total() == came
+            assert external_calls.total() == total
     scenario.record_result(
-        "an address outside is reached through a ServiceEntry alone", f"0 of {len(refused)} calls went out without it"
+        "an external address is reachable only with a ServiceEntry", f"0 of {len(refused)} calls left without it"
     )

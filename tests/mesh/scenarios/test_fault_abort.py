@@ -1,4 +1,4 @@
-"""fault-abort: half of the calls that ask for it fail, and nobody else's."""
+"""fault-abort: half of the marked calls fail, and no others."""
 
 import pytest
 
@@ -22,9 +22,7 @@ async def wait_for_no_fault(read_product: ReadProduct, within: float) -> None:
             assert {await outcome_of(read_product("abort")) for _ in range(10)} == {"OK"}
 
 
-async def test_calls_that_ask_for_it_fail_and_no_others(
-    scenario: Scenario, shop: Shop, read_product: ReadProduct
-) -> None:
+async def test_only_marked_calls_fail(scenario: Scenario, shop: Shop, read_product: ReadProduct) -> None:
     assert await outcome_of(read_product("abort")) == "OK", "without the scenario the header has no effect"
     async with scenario.run_readme():
         await wait_for_fault(read_product, within=50)
@@ -37,11 +35,11 @@ async def test_calls_that_ask_for_it_fail_and_no_others(
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_half_of_the_calls_that_ask_for_it_fail(scenario: Scenario, read_product: ReadProduct) -> None:
+async def test_half_of_the_marked_calls_fail(scenario: Scenario, read_product: ReadProduct) -> None:
     async with scenario.applied():
         await wait_for_fault(read_product, within=5)
         outcomes = [await outcome_of(read_product("abort")) for _ in range(200)]
     await wait_for_no_fault(read_product, within=5)
-    # Of 200 coins fewer than 65 or more than 135 are heads once in a million times.
+    # Of 200 coins, fewer than 65 or more than 135 are heads once in a million runs.
     assert 65 <= outcomes.count(ABORTED) <= 135
     scenario.record_result("half of the marked calls are aborted", f"{outcomes.count(ABORTED)} of 200")

@@ -1,4 +1,4 @@
-"""graceful-rollout: new Pods take the place of old ones under steady calls, and not one of these fails."""
+"""graceful-rollout: new Pods replace old ones under steady calls, and no call fails."""
 
 import pytest
 
@@ -9,33 +9,33 @@ from tests.mesh.scenarios.scenario import Scenario
 RESTARTED_BY_README = "catalog"
 
 
-async def test_a_restart_of_each_service_and_its_sidecar_fails_no_call(scenario: Scenario, shop: Shop) -> None:
+async def test_no_call_fails_when_each_service_restarts_with_its_sidecar(scenario: Scenario, shop: Shop) -> None:
     mesh = scenario.mesh
     async with steady_shop(shop) as calls, scenario.run_readme(until="wait"):
         for name in SERVICES:
             if name != RESTARTED_BY_README:
                 await mesh.kubectl("rollout", "restart", "-n", "shop", f"deployment/{name}")
-                # The next service begins when the new Pods are ready, while the old ones are still leaving.
+                # Continue when the new Pods are ready, while the old ones are still stopping.
                 await mesh.kubectl("rollout", "status", "-n", "shop", f"deployment/{name}", within=90)
         await mesh.wait_for_rollout()
     assert calls.failed == []
-    note(scenario, "every service and its sidecar", calls.made.total())
+    record(scenario, "every service and its sidecar", calls.made.total())
 
 
 @pytest.mark.parametrize(
-    ("who", "namespace", "workload"),
+    ("component", "namespace", "workload"),
     [("the gateway", "istio-ingress", "ingressgateway"), ("istiod", "istio-system", "istiod")],
     ids=["gateway", "istiod"],
 )
-async def test_a_restart_of_the_mesh_itself_fails_no_call(
-    scenario: Scenario, shop: Shop, who: str, namespace: str, workload: str
+async def test_no_call_fails_when_gateway_or_istiod_restarts(
+    scenario: Scenario, shop: Shop, component: str, namespace: str, workload: str
 ) -> None:
     async with steady_shop(shop) as calls:
         await scenario.mesh.restart(workload, namespace)
     assert calls.failed == []
-    note(scenario, who, calls.made.total())
+    record(scenario, component, calls.made.total())
 
 
-def note(scenario: Scenario, who: str, calls: int) -> None:
-    """Note how many calls a restart was tried with."""
-    scenario.record_result(f"{who} restarted under load: no call fails", f"0 of {calls} failed")
+def record(scenario: Scenario, component: str, calls: int) -> None:
+    """Record the number of calls during a restart."""
+    scenario.record_result(f"{component} restarted under load: no call fails", f"0 of {calls} failed")

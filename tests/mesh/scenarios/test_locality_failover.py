@@ -1,4 +1,4 @@
-"""locality-failover: the EU has all calls until it dies; then another region has them, until the EU is back."""
+"""locality-failover: the EU gets all calls until it fails; then another region gets them, until the EU is back."""
 
 import time
 
@@ -13,15 +13,15 @@ EU = "deployment/catalog-eu"
 
 
 @pytest.mark.timing
-async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
-    home = (await mesh.pod("catalog"))["status"]["podIP"]
+async def test_another_region_serves_the_calls_of_a_failed_one(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
+    other_ip = (await mesh.pod("catalog"))["status"]["podIP"]
 
-    async def eu() -> dict[str, str]:
+    async def eu_pod() -> dict[str, str]:
         [pod] = [pod for pod in await mesh.pods("catalog") if pod["metadata"]["labels"].get("region") == "eu"]
         return {"uid": pod["metadata"]["uid"], "ip": pod["status"]["podIP"]}
 
-    async def only(ip: str) -> float:
-        """Wait until all calls come to one Pod; the seconds that it took."""
+    async def wait_for_all_calls_at(ip: str) -> float:
+        """Wait until all calls go to one Pod. Return the seconds that it took."""
         began = time.monotonic()
         async for attempt in eventually(30):
             with attempt:
@@ -32,22 +32,23 @@ async def test_another_region_answers_for_one_that_dies(scenario: Scenario, mesh
         return time.monotonic() - began
 
     async with scenario.run_readme(until="kubectl scale") as readme:
-        first = await eu()
-        await only(first["ip"])
+        first = await eu_pod()
+        await wait_for_all_calls_at(first["ip"])
         async with SteadyCalls({"GetProduct": shop.get_product}) as calls:
-            # All of it at once, and it does not come back by itself.
-            doomed = [*mesh.processes("envoy", first["uid"]), *mesh.processes("python", first["uid"])]
-            for process in doomed:
+            # Kill proxy and app at once, so that the Pod does not recover by itself.
+            killed = [*mesh.processes("envoy", first["uid"]), *mesh.processes("python", first["uid"])]
+            for process in killed:
                 process.kill()
             await readme.run_until("kubectl delete")  # it scales the EU to 0
-            gone = await only(home)
+            failover = await wait_for_all_calls_at(other_ip)
             await mesh.kubectl("scale", "-n", "shop", EU, "--replicas=1")
             await mesh.wait_for_rollout()
-            back = await only((await eu())["ip"])
-    assert len(doomed) == 2
-    # A retry stays in the region. Five attempts in a row take the dead Pod out: a third call is served.
+            failback = await wait_for_all_calls_at((await eu_pod())["ip"])
+    assert len(killed) == 2
+    # Retries stay in the region. The dead Pod is ejected after five attempts in a row, so a third call succeeds.
     assert len(calls.failed) <= 4
     scenario.record_result(
-        "a region is killed: the other has all calls, and gives them back",
-        f"after {gone:.1f} s; back {back:.1f} s after it is ready; {len(calls.failed)} of {calls.made.total()} failed",
+        "a region is killed: the other gets all calls, until the first is back",
+        f"after {failover:.1f} s; back {failback:.1f} s after it is ready; "
+        f"{len(calls.failed)} of {calls.made.total()} failed",
     )

@@ -1,4 +1,4 @@
-"""no-retry-of-writes: a call that the contract does not call idempotent is sent once; one that it does, three times."""
+"""no-retry-of-writes: a failing call is sent three times if the contract marks it idempotent, otherwise once."""
 
 from tests.mesh.calls import method, outcome_of
 from tests.mesh.harness import Mesh, dial, eventually
@@ -9,19 +9,19 @@ ATTEMPTS = {"PlaceOrder": 1, "CancelOrder": 3, "GetOrder": 3}
 LOST = "UNAVAILABLE fault filter abort"
 
 
-async def test_a_write_is_sent_once(scenario: Scenario, mesh: Mesh, agent: str) -> None:
+async def test_a_write_that_is_not_idempotent_is_sent_once(scenario: Scenario, mesh: Mesh, agent: str) -> None:
     orders = (await mesh.pod("orders"))["metadata"]["name"]
     async with scenario.run_readme(), dial(mesh.gateway, token=await mesh.token(), user_agent=agent) as channel:
 
-        async def outcome(name: str, mark: str = "lost") -> str:
-            call = method(channel, f"/shop.orders.v1.OrdersService/{name}")
-            return await outcome_of(call(b"", metadata=(("x-fault", mark),), timeout=10))
+        async def call(name: str, mark: str = "lost") -> str:
+            rpc = method(channel, f"/shop.orders.v1.OrdersService/{name}")
+            return await outcome_of(rpc(b"", metadata=(("x-fault", mark),), timeout=10))
 
         async for attempt in eventually(10):
             with attempt:
-                assert await outcome("ListOrders") == LOST
-        assert {await outcome(name) for name in ATTEMPTS for _ in range(CALLS)} == {LOST}
-        assert (await outcome("PlaceOrder", "none")).startswith("INVALID_ARGUMENT"), "others reach orders itself"
+                assert await call("ListOrders") == LOST
+        assert {await call(name) for name in ATTEMPTS for _ in range(CALLS)} == {LOST}
+        assert (await call("PlaceOrder", "none")).startswith("INVALID_ARGUMENT"), "unmarked calls reach orders"
     counts: dict[str, int] = {}
     async for attempt in eventually(15):  # Envoy writes its access log in batches
         with attempt:

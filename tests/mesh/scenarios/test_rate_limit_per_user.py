@@ -1,4 +1,4 @@
-"""rate-limit-per-user: each user has ten calls, and no user has another's."""
+"""rate-limit-per-user: each user has ten calls, and users do not affect each other."""
 
 import uuid
 from collections import Counter
@@ -9,41 +9,41 @@ from tests.mesh.raw_http import http_request
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.signer import Signer
 
-ALLOWED, CALLS = 10, 15
+LIMIT, CALLS = 10, 15
 LIMITED = "RESOURCE_EXHAUSTED local_rate_limited"
 ORDERS = "/v1/orders?customer=customers/me"
 
 
-def somebody(mesh: Mesh) -> str:
-    """Answer the token of a user who has not called yet."""
+def new_user(mesh: Mesh) -> str:
+    """Return a token of a user who has not called yet."""
     return Signer.of(mesh.home).token(sub=f"users/{uuid.uuid4()}")
 
 
 async def outcomes(mesh: Mesh, token: str) -> Counter[str]:
-    """Make a user's calls, on a connection of their own: one that is older has the gateway's older filters."""
+    """Call as a user on a new connection, because an older one may still have the old filters of the gateway."""
     async with dial(mesh.gateway, token=token, user_agent=str(uuid.uuid4())) as channel:
         return Counter([await outcome_of(Shop(channel).list_orders()) for _ in range(CALLS)])
 
 
-async def test_each_user_has_ten_calls_and_nobody_elses(scenario: Scenario, mesh: Mesh) -> None:
-    assert await outcomes(mesh, somebody(mesh)) == {"OK": CALLS}
+async def test_each_user_has_ten_calls_of_their_own(scenario: Scenario, mesh: Mesh) -> None:
+    assert await outcomes(mesh, new_user(mesh)) == {"OK": CALLS}
     async with scenario.run_readme():
         async for attempt in eventually(20):
             with attempt:
-                assert (await outcomes(mesh, somebody(mesh)))[LIMITED]
-        ada, eve = somebody(mesh), somebody(mesh)
+                assert (await outcomes(mesh, new_user(mesh)))[LIMITED]
+        ada, eve = new_user(mesh), new_user(mesh)
         first, second = await outcomes(mesh, ada), await outcomes(mesh, eve)
-        assert first == second == {"OK": ALLOWED, LIMITED: CALLS - ALLOWED}
+        assert first == second == {"OK": LIMIT, LIMITED: CALLS - LIMIT}
         over_http = await http_request(mesh.gateway, ORDERS, {"authorization": f"Bearer {ada}"})
         assert (over_http.status, over_http.body) == (429, b"local_rate_limited")
-        anybody = Counter(
-            [(await http_request(mesh.gateway, "/v1/products/p-0001")).status for _ in range(3 * ALLOWED)]
+        without_token = Counter(
+            [(await http_request(mesh.gateway, "/v1/products/p-0001")).status for _ in range(3 * LIMIT)]
         )
-        assert anybody == {200: 3 * ALLOWED}
+        assert without_token == {200: 3 * LIMIT}
     async for attempt in eventually(20):
         with attempt:
             assert await outcomes(mesh, ada) == {"OK": CALLS}
     scenario.record_result(
-        f"each user has {ALLOWED} calls at once; who is not signed in is not touched",
-        f"{first['OK']} and {second['OK']} of {CALLS}; {anybody[200]} of {3 * ALLOWED} others",
+        f"each user has {LIMIT} calls at once; calls without a token are not limited",
+        f"{first['OK']} and {second['OK']} of {CALLS}; {without_token[200]} of {3 * LIMIT} others",
     )

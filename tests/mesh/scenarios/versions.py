@@ -1,4 +1,4 @@
-"""Catalog in two versions: reads through the gateway, and how many calls it has sent to each version."""
+"""Reads from catalog through the gateway, and the numbers of calls to each version of catalog."""
 
 import asyncio
 import re
@@ -12,11 +12,11 @@ from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh
 
-SENT = re.compile(r"^outbound\|50051\|(\w+)\|catalog\.shop\..*::rq_total::(\d+)$", re.MULTILINE)
+CALLS_OF_SUBSET = re.compile(r"^outbound\|50051\|(\w+)\|catalog\.shop\..*::rq_total::(\d+)$", re.MULTILINE)
 
 
 async def get_product(channel: grpc.aio.Channel, **headers: str) -> str:
-    """Read a product with headers (x_version="v2" sends x-version: v2), and answer how the call ended."""
+    """Read a product with headers (x_version="v2" sends x-version: v2), and return the outcome of the call."""
     metadata = grpc.aio.Metadata(*((name.replace("_", "-"), value) for name, value in headers.items()))
     request = catalog_pb2.GetProductRequest(name="products/p-0001")
     stub = catalog_pb2_grpc.CatalogServiceStub(channel)
@@ -24,23 +24,23 @@ async def get_product(channel: grpc.aio.Channel, **headers: str) -> str:
 
 
 async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
-    """Count by subset the calls that a caller's proxy has sent so far: each attempt and each copy."""
+    """Count the calls that the proxy of a caller has sent so far, by subset. Retries and mirrored calls count too."""
     clusters = await _clusters(mesh, caller)
-    found: Counter[str] = Counter()
-    for version, count in SENT.findall(clusters):
-        found[version] += int(count)
-    return found
+    calls: Counter[str] = Counter()
+    for subset, count in CALLS_OF_SUBSET.findall(clusters):
+        calls[subset] += int(count)
+    return calls
 
 
 async def calls_by_pod(mesh: Mesh, subset: str) -> Counter[str]:
-    """Count by Pod address the calls that the gateway has sent to a subset so far."""
+    """Count the calls that the gateway has sent to a subset so far, by Pod address."""
     clusters = await _clusters(mesh, "ingressgateway")
     hosts = rf"^outbound\|50051\|{subset}\|catalog\.[^:]*::([\d.]+):50051::rq_total::(\d+)$"
     return Counter({ip: int(count) for ip, count in re.findall(hosts, clusters, re.MULTILINE)})
 
 
 async def _clusters(mesh: Mesh, caller: str) -> str:
-    """Return what `mesh proxy CALLER clusters` prints, without a process for it."""
+    """Return the output of `mesh proxy CALLER clusters`, without starting a process."""
     instance = existing(mesh.name)
     assert instance
     return await asyncio.to_thread(query_workload, instance, caller, "clusters")
