@@ -1,1 +1,1 @@
-"""The analytics context: how the shop's sales go."""
+"""The analytics service: figures of the shop's sales."""

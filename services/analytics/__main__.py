@@ -11,7 +11,7 @@ from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database, begin to consume events, and add the servicer."""
+    """Open the database, start to consume events, and register the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
     runtime.consume(database, HANDLERS)
     analytics_pb2_grpc.add_AnalyticsServiceServicer_to_server(AnalyticsServicer(database), server)

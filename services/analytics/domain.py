@@ -1,15 +1,15 @@
-"""What is counted of orders, and what the figures of a period are."""
+"""Sales, and the figures of a period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-MOST_PRODUCTS = 10
+MAX_TOP_PRODUCTS = 10
 
 
 class State(StrEnum):
-    """What has become of an order."""
+    """The state of an order."""
 
     PLACED = "PLACED"
     CONFIRMED = "CONFIRMED"
@@ -17,11 +17,11 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
 
     def may_follow(self, earlier: "State") -> bool:
-        """Whether an order that was `earlier` can have become this; not so if the news of it come late."""
-        return self in FOLLOWERS[earlier]
+        """Return whether an order can change from `earlier` to this state. If not, the event came late."""
+        return self in NEXT_STATES[earlier]
 
 
-FOLLOWERS: Mapping[State, Sequence[State]] = {
+NEXT_STATES: Mapping[State, Sequence[State]] = {
     State.PLACED: (State.CONFIRMED, State.REJECTED, State.CANCELLED),
     State.CONFIRMED: (State.CANCELLED,),
     State.REJECTED: (),
@@ -30,7 +30,7 @@ FOLLOWERS: Mapping[State, Sequence[State]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProductSales:
     """A number of pieces of one product. `product` is its id."""
 
     product: str
@@ -40,20 +40,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An order as it is counted: the total in cents of `currency`, when it was placed, when it came to its state."""
+    """A counted order. The total is in cents of `currency`; `event_time` is when the order reached its state."""
 
     id: str
     state: State
     currency: str
     total_cents: int
-    lines: tuple[Line, ...]
+    products: tuple[ProductSales, ...]
     place_time: datetime
     event_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` on, up to but without `end`; None is as far as there is anything."""
+    """From `start` (inclusive) to `end` (exclusive). None means that the period is open on this side."""
 
     start: datetime | None
     end: datetime | None
@@ -61,9 +61,12 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a period: orders by state, cents by currency, what sold most; and when the newest event was."""
+    """The figures of a period: orders by state, revenue in cents by currency, and the top-selling products.
+
+    `latest_event_time` is the time of the newest event of all, inside the period or not.
+    """
 
     counts: Mapping[State, int]
     revenue: Mapping[str, int]
-    top: Sequence[Line]
+    top_products: Sequence[ProductSales]
     latest_event_time: datetime | None

@@ -1,45 +1,45 @@
-"""What the service does about the events of orders: each is counted once."""
+"""Handles the events of orders: counts each order as a sale."""
 
 from datetime import UTC
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.analytics.domain import Line, Sale, State
+from services.analytics.domain import ProductSales, Sale, State
 from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name, to_cents
 from services.runtime.storage import lock_name
 from shop.orders.v1 import events_pb2 as orders
 
-Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
+OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
-async def count(state: State, connection: AsyncConnection, event: Event[Told]) -> None:
-    """Count what has become of an order. Raises ForeignNameError.
+async def count(state: State, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+    """Add a sale, or update its state unless the event is older than the stored state. Raises InvalidResourceNameError.
 
-    Each event tells the whole order, so the first one to come makes it known, whichever that is.
+    Each event contains the whole order, so any of them can be the first.
     """
     store, sale = Store(connection), read_sale(state, event)
-    # While a partition changes hands, two consumers may be at one order: the second sees what the first has written.
+    # During a rebalance, two consumers can handle events of one order. The second one waits for the first one's commit.
     await lock_name(connection, f"sales/{sale.id}")
-    known = await store.state(sale.id)
-    if known is None:
+    stored_state = await store.state(sale.id)
+    if stored_state is None:
         await store.add(sale)
-    elif state.may_follow(known):
-        await store.put_state(sale)
+    elif state.may_follow(stored_state):
+        await store.update_state(sale)
 
 
-def read_sale(state: State, event: Event[Told]) -> Sale:
-    """Read what is counted of an order. Raises ForeignNameError."""
+def read_sale(state: State, event: Event[OrderEvent]) -> Sale:
+    """Convert an event to a sale. Raises InvalidResourceNameError."""
     order = event.message.order
     return Sale(
         id=parse_resource_name(order.name, "orders"),
         state=state,
         currency=order.total.currency_code,
         total_cents=to_cents(order.total),
-        lines=tuple(
-            Line(parse_resource_name(item.product, "products"), item.display_name, item.quantity)
+        products=tuple(
+            ProductSales(parse_resource_name(item.product, "products"), item.display_name, item.quantity)
             for item in order.items
         ),
         place_time=order.create_time.ToDatetime(UTC),

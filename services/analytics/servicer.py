@@ -1,4 +1,4 @@
-"""The contract's method: read the request, look it up, write the reply. And how errors are told."""
+"""The gRPC methods of analytics, and the status of each error."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
-    """shop.analytics.v1.AnalyticsService over one database."""
+    """Implements shop.analytics.v1.AnalyticsService."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,6 +34,6 @@ class AnalyticsServicer(analytics_pb2_grpc.AnalyticsServiceServicer):
     async def ListSales(self, request: pb.ListSalesRequest, context: Context) -> pb.ListSalesResponse:
         page = read_page(request, "sales")
         async with self._database.read() as connection:
-            found = await Store(connection).sales_after(page.after, page.limit)
-        shown, token = page.cut(found, key=lambda sale: sale.id)
-        return pb.ListSalesResponse(sales=map(messages.write_sale, shown), next_page_token=token)
+            sales = await Store(connection).sales_after(page.after, page.limit)
+        page_sales, token = page.cut(sales, key=lambda sale: sale.id)
+        return pb.ListSalesResponse(sales=map(messages.write_sale, page_sales), next_page_token=token)

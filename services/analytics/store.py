@@ -1,4 +1,4 @@
-"""What is counted, in the service's database. A Store lives as long as one transaction."""
+"""Sales in the service's database."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.analytics.domain import MOST_PRODUCTS, Line, Period, Sale, State, Summary
+from services.analytics.domain import MAX_TOP_PRODUCTS, Period, ProductSales, Sale, State, Summary
 from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
@@ -51,18 +51,18 @@ lines = Table(
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes sales within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def state(self, sale_id: str) -> State | None:
-        """Answer what is known to have become of an order; None if it is not known."""
-        found = (await self._connection.execute(select(sales.c.state).where(sales.c.id == sale_id))).scalar()
-        return None if found is None else State(found)
+        """Return the stored state of a sale; None if it is not stored."""
+        state = (await self._connection.execute(select(sales.c.state).where(sales.c.id == sale_id))).scalar()
+        return None if state is None else State(state)
 
     async def add(self, sale: Sale) -> None:
-        """Write an order that was not known."""
+        """Insert a sale with its products."""
         await self._connection.execute(
             insert(sales).values(
                 id=sale.id,
@@ -73,33 +73,33 @@ class Store:
                 event_time=sale.event_time,
             )
         )
-        for line in sale.lines:
+        for product in sale.products:
             await self._connection.execute(
                 insert(lines).values(
                     sale_id=sale.id,
-                    product_id=line.product,
-                    display_name=line.display_name,
-                    quantity=line.quantity,
+                    product_id=product.product,
+                    display_name=product.display_name,
+                    quantity=product.quantity,
                 )
             )
 
-    async def put_state(self, sale: Sale) -> None:
-        """Write what has become of an order, and when."""
+    async def update_state(self, sale: Sale) -> None:
+        """Update the state and the event time of a sale."""
         change = update(sales).where(sales.c.id == sale.id)
         await self._connection.execute(change.values(state=sale.state.value, event_time=sale.event_time))
 
     async def sales_after(self, after: str, limit: int) -> Sequence[Sale]:
-        """Answer up to `limit` orders, the last placed first, from the one that follows the id `after` on."""
-        found = list(await self._connection.execute(newest_first(sales, sales.c.place_time, after, limit)))
-        of_them = select(lines).where(lines.c.sale_id.in_([row.id for row in found])).order_by(lines.c.product_id)
-        by_sale: defaultdict[str, list[Line]] = defaultdict(list)
-        for row in await self._connection.execute(of_them):
-            by_sale[row.sale_id].append(Line(row.product_id, row.display_name, row.quantity))
-        return [_sale(row, by_sale[row.id]) for row in found]
+        """Return up to `limit` sales, last placed first, starting after the id `after` (empty: at the newest)."""
+        rows = list(await self._connection.execute(newest_first(sales, sales.c.place_time, after, limit)))
+        query = select(lines).where(lines.c.sale_id.in_([row.id for row in rows])).order_by(lines.c.product_id)
+        products: defaultdict[str, list[ProductSales]] = defaultdict(list)
+        for line in await self._connection.execute(query):
+            products[line.sale_id].append(ProductSales(line.product_id, line.display_name, line.quantity))
+        return [_sale(row, products[row.id]) for row in rows]
 
     async def summary(self, period: Period) -> Summary:
-        """Answer the figures of a period."""
-        placed = _within(period)
+        """Return the figures of a period."""
+        placed = _conditions(period)
         confirmed = [*placed, sales.c.state == State.CONFIRMED.value]
         counts = select(sales.c.state, func.count()).where(*placed).group_by(sales.c.state)
         revenue = (
@@ -112,46 +112,47 @@ class Store:
         return Summary(
             counts={state: states.get(state.value, 0) for state in State},
             revenue={currency: int(cents) for currency, cents in await self._connection.execute(revenue)},
-            top=await self._top(confirmed),
+            top_products=await self._top_products(confirmed),
             latest_event_time=(await self._connection.execute(select(func.max(sales.c.event_time)))).scalar(),
         )
 
-    async def _top(self, which: Sequence[ColumnElement[bool]]) -> list[Line]:
+    async def _top_products(self, conditions: Sequence[ColumnElement[bool]]) -> list[ProductSales]:
         pieces = func.sum(lines.c.quantity)
         query = (
             select(lines.c.product_id, _newest_name(lines.c.product_id), pieces)
             .join(sales, sales.c.id == lines.c.sale_id)
-            .where(*which)
+            .where(*conditions)
             .group_by(lines.c.product_id)
             .order_by(pieces.desc(), lines.c.product_id)
-            .limit(MOST_PRODUCTS)
+            .limit(MAX_TOP_PRODUCTS)
         )
-        return [Line(product, name, int(quantity)) for product, name, quantity in await self._connection.execute(query)]
+        rows = await self._connection.execute(query)
+        return [ProductSales(product, name, int(quantity)) for product, name, quantity in rows]
 
 
-def _sale(row: Row[Any], its_lines: Sequence[Line]) -> Sale:
+def _sale(row: Row[Any], products: Sequence[ProductSales]) -> Sale:
     return Sale(
         id=row.id,
         state=State(row.state),
         currency=row.currency,
         total_cents=row.total_cents,
-        lines=tuple(its_lines),
+        products=tuple(products),
         place_time=row.place_time,
         event_time=row.event_time,
     )
 
 
 def _newest_name(product: ColumnElement[str]) -> ScalarSelect[str]:
-    """What the newest order of a product calls it."""
+    """Return a subquery for the display name of a product in its newest order."""
     line, sale = lines.alias(), sales.alias()
     names = select(line.c.display_name).join(sale, sale.c.id == line.c.sale_id).where(line.c.product_id == product)
     return names.order_by(sale.c.place_time.desc(), sale.c.id.desc()).limit(1).scalar_subquery()
 
 
-def _within(period: Period) -> list[ColumnElement[bool]]:
-    found = []
+def _conditions(period: Period) -> list[ColumnElement[bool]]:
+    conditions = []
     if period.start is not None:
-        found.append(sales.c.place_time >= period.start)
+        conditions.append(sales.c.place_time >= period.start)
     if period.end is not None:
-        found.append(sales.c.place_time < period.end)
-    return found
+        conditions.append(sales.c.place_time < period.end)
+    return conditions

@@ -1,1 +1,1 @@
-"""The inventory service: how many pieces of each product are there, and for whom they are kept."""
+"""The inventory service: stock, reservations, and the demand for products."""

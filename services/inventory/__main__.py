@@ -16,12 +16,12 @@ HERE = Path(__file__).parent
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database, put the first stock in, begin to consume events, and add the servicer."""
+    """Open the database, add the opening stock, start to consume events, and register the servicer."""
     database = await runtime.database(HERE / "migrations")
     with (HERE / "opening_stock.csv").open(newline="") as file:
         opening = {row["product_id"]: int(row["pieces"]) for row in csv.DictReader(file)}
     async with database.write() as connection:
-        await handlers.open_stock(Store(connection), opening)
+        await handlers.add_opening_stock(Store(connection), opening)
     runtime.consume(database, HANDLERS)
     runtime.delete_expired_requests(database)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(InventoryServicer(database), server)

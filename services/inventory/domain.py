@@ -1,4 +1,4 @@
-"""The rules of stock: what is there, what is held back, what may become of a reservation. Standard library alone."""
+"""Stock, reservations and demand, and the changes that they allow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """What has become of a reservation's pieces. RELEASED and RETURNED are final."""
+    """The state of a reservation. RELEASED and RETURNED are final."""
 
     HELD = "HELD"
     COMMITTED = "COMMITTED"
@@ -15,10 +15,10 @@ class State(Enum):
     RETURNED = "RETURNED"
 
 
-# So many pieces of one product are put in at most: tables count in 32 bits.
-MOST_RECEIVED = 1_000_000_000
-# Which state each can be reached from: pieces are sold or given back once, and taken back only if they were sold.
-BEFORE = {State.COMMITTED: State.HELD, State.RELEASED: State.HELD, State.RETURNED: State.COMMITTED}
+# The number of pieces ever received of one product. The table's columns have 32 bits.
+MAX_RECEIVED = 1_000_000_000
+# Each state can be reached from one other state only.
+PREVIOUS_STATE = {State.COMMITTED: State.HELD, State.RELEASED: State.HELD, State.RETURNED: State.COMMITTED}
 
 
 class StockNotFoundError(Exception):
@@ -29,29 +29,29 @@ class StockNotFoundError(Exception):
 
 
 class StockTooLargeError(Exception):
-    """More pieces of a product would be put in than are counted."""
+    """The product would have more than MAX_RECEIVED pieces received."""
 
     def __init__(self, product: str) -> None:
-        super().__init__(f"at most {MOST_RECEIVED} pieces of product {product} can ever be put in")
+        super().__init__(f"no more than {MAX_RECEIVED} pieces of product {product} can be received")
 
 
 class ReservationNotFoundError(Exception):
-    """There is no such reservation."""
+    """No reservation has this id."""
 
     def __init__(self, reservation: str) -> None:
-        super().__init__(f"there is no reservation {reservation}")
+        super().__init__(f"reservation {reservation} does not exist")
 
 
 class ReservationStateError(Exception):
-    """The reservation is not in the state from which it could become what the caller asks."""
+    """The reservation is in a state that does not allow the change."""
 
-    def __init__(self, reservation: str, state: State) -> None:
-        super().__init__(f"reservation {reservation} is {state.value}")
+    def __init__(self, reservation: str, state: State, target: State) -> None:
+        super().__init__(f"reservation {reservation} is {state.value} and cannot become {target.value}")
         self.metadata = {"state": state.value}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReservationLine:
     """A number of pieces of one product."""
 
     product: str
@@ -60,24 +60,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A line that asks for more than there is."""
+    """A product of which more pieces were requested than are available."""
 
     product: str
-    wanted: int
+    requested: int
     available: int
 
 
 class InsufficientStockError(Exception):
-    """Some lines ask for more than is available; `shortages` names each of them."""
+    """Some lines request more pieces than are available; `shortages` has each of them."""
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
-        super().__init__(f"not enough pieces of {', '.join(shortage.product for shortage in shortages)}")
+        super().__init__(f"not enough pieces in stock of {', '.join(shortage.product for shortage in shortages)}")
         self.shortages = shortages
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The pieces of one product: always available + reserved + sold = received, each counted for itself."""
+    """The pieces of one product. Always available + reserved + sold = received; each number is stored."""
 
     product: str
     available: int = 0
@@ -87,58 +87,58 @@ class Stock:
 
     @property
     def id(self) -> str:
-        """The id in its resource name: the product's."""
+        """The id in its resource name, which is the product's id."""
         return self.product
 
     def receive(self, quantity: int) -> "Stock":
-        """Put new pieces in. Raises StockTooLargeError."""
-        if self.received + quantity > MOST_RECEIVED:
+        """Add new pieces. Raises StockTooLargeError."""
+        if self.received + quantity > MAX_RECEIVED:
             raise StockTooLargeError(self.product)
         return replace(self, available=self.available + quantity, received=self.received + quantity)
 
-    def hold(self, quantity: int) -> "Stock":
-        """Keep pieces back."""
+    def reserve(self, quantity: int) -> "Stock":
+        """Move available pieces to reserved."""
         return replace(self, available=self.available - quantity, reserved=self.reserved + quantity)
 
-    def sell(self, quantity: int) -> "Stock":
-        """Take pieces out that were kept back."""
+    def commit(self, quantity: int) -> "Stock":
+        """Move reserved pieces to sold."""
         return replace(self, reserved=self.reserved - quantity, sold=self.sold + quantity)
 
-    def give_back(self, quantity: int) -> "Stock":
-        """Make pieces available again that were kept back."""
+    def release(self, quantity: int) -> "Stock":
+        """Move reserved pieces to available."""
         return replace(self, available=self.available + quantity, reserved=self.reserved - quantity)
 
-    def take_back(self, quantity: int) -> "Stock":
-        """Make pieces available again that were sold."""
+    def return_sold(self, quantity: int) -> "Stock":
+        """Move sold pieces to available."""
         return replace(self, available=self.available + quantity, sold=self.sold - quantity)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Pieces that are held back for whoever made it; `reference` says for what, in their terms."""
+    """Pieces that are reserved for a caller. `reference` is the caller's name for what they are for."""
 
     id: str
     state: State
-    lines: tuple[Line, ...]
+    lines: tuple[ReservationLine, ...]
     reference: str
     create_time: datetime
     update_time: datetime
 
-    def settle(self, state: State, now: datetime) -> "Reservation":
-        """Become COMMITTED, RELEASED or RETURNED. Raises ReservationStateError unless it can be so or is so already."""
+    def move_to(self, state: State, now: datetime) -> "Reservation":
+        """Return the reservation in the new state; unchanged if it is in it already. Raises ReservationStateError."""
         if self.state is state:
             return self
-        if BEFORE.get(state) is not self.state:
-            raise ReservationStateError(self.id, self.state)
+        if PREVIOUS_STATE.get(state) is not self.state:
+            raise ReservationStateError(self.id, self.state, state)
         return replace(self, state=state, update_time=now)
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The pieces of one product that were ordered, how many of them are sold, and how many were missed.
+    """How many pieces of one product were ordered, sold, and missed for lack of stock.
 
-    `event_time` is that of the newest event that is counted. Events that come out of their sequence are added up just
-    the same; so `sold` may be below zero for as long as a confirmation is missing.
+    `event_time` is the time of the newest counted event. Events may arrive out of order, so `sold` is below zero while
+    a cancelled order's OrderConfirmed has not arrived.
     """
 
     product: str
@@ -148,8 +148,11 @@ class Demand:
     event_time: datetime
 
 
-def hold(stocks: Mapping[str, Stock], lines: Sequence[Line]) -> list[Stock]:
-    """Hold the pieces of every line or of none. Raises InsufficientStockError; a product without stock has 0 pieces."""
+def reserve(stocks: Mapping[str, Stock], lines: Sequence[ReservationLine]) -> list[Stock]:
+    """Return the stocks with the pieces of every line reserved. Raises InsufficientStockError.
+
+    A product without a stock has 0 pieces.
+    """
     shortages = [
         Shortage(line.product, line.quantity, available)
         for line in lines
@@ -157,4 +160,4 @@ def hold(stocks: Mapping[str, Stock], lines: Sequence[Line]) -> list[Stock]:
     ]
     if shortages:
         raise InsufficientStockError(shortages)
-    return [stocks[line.product].hold(line.quantity) for line in lines]
+    return [stocks[line.product].reserve(line.quantity) for line in lines]

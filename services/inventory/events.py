@@ -1,4 +1,4 @@
-"""What the service does about the events of orders: what was asked for, sold and missed is added up."""
+"""Handles the events of orders: adds up the demand for products."""
 
 from functools import partial
 
@@ -12,14 +12,14 @@ from services.runtime.storage import lock_name
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
-Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
+OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
 async def count(
-    connection: AsyncConnection, event: Event[Told], *, asked: int = 0, sold: int = 0, missed: int = 0
+    connection: AsyncConnection, event: Event[OrderEvent], *, asked: int = 0, sold: int = 0, missed: int = 0
 ) -> None:
-    """Add each item's pieces, times what is given, to the demand for its product. Raises ForeignNameError."""
-    # Orders have products in common: of two processes that count, the second waits for the first one's commit.
+    """Add the pieces of each item, times the factors, to the demand of its product. Raises InvalidResourceNameError."""
+    # Two orders can contain the same products. A second process waits here until the first one has committed.
     await lock_name(connection, "demands")
     for item in event.message.order.items:
         product, pieces = parse_resource_name(item.product, "products"), item.quantity
@@ -27,8 +27,8 @@ async def count(
         await Store(connection).add_demand(demand)
 
 
-async def reject(connection: AsyncConnection, event: Event[Told]) -> None:
-    """Count what was missed, if it was for lack of stock. Raises ForeignNameError."""
+async def count_rejected(connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+    """Count the pieces as missed if the order was rejected for lack of stock. Raises InvalidResourceNameError."""
     if event.message.order.rejection_reason == orders_pb2.Order.REJECTION_REASON_INSUFFICIENT_STOCK:
         await count(connection, event, missed=1)
 
@@ -36,6 +36,6 @@ async def reject(connection: AsyncConnection, event: Event[Told]) -> None:
 HANDLERS: Handlers = {
     orders.OrderPlaced: partial(count, asked=1),
     orders.OrderConfirmed: partial(count, sold=1),
-    orders.OrderRejected: reject,
+    orders.OrderRejected: count_rejected,
     orders.OrderCancelled: partial(count, sold=-1),
 }

@@ -1,21 +1,21 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
 from collections.abc import Sequence
 
 from google.rpc import error_details_pb2
 
-from services.inventory.domain import Demand, InsufficientStockError, Line, Reservation, Stock
+from services.inventory.domain import Demand, InsufficientStockError, Reservation, ReservationLine, Stock
 from services.runtime.rpc import resource_id, to_timestamp
 from shop.inventory.v1 import inventory_pb2 as pb
 
 
-def read_lines(request: pb.ReserveStockRequest) -> list[Line]:
-    """Answer what is to be held back."""
-    return [Line(resource_id(line.product), line.quantity) for line in request.lines]
+def read_lines(request: pb.ReserveStockRequest) -> list[ReservationLine]:
+    """Convert the lines of a request."""
+    return [ReservationLine(resource_id(line.product), line.quantity) for line in request.lines]
 
 
 def write_stock(stock: Stock) -> pb.Stock:
-    """Make the message of a stock."""
+    """Convert a stock to its message."""
     return pb.Stock(
         name=f"stocks/{stock.product}",
         product=f"products/{stock.product}",
@@ -27,7 +27,7 @@ def write_stock(stock: Stock) -> pb.Stock:
 
 
 def write_demand(demand: Demand) -> pb.Demand:
-    """Make the message of a demand."""
+    """Convert a demand to its message."""
     return pb.Demand(
         name=f"demands/{demand.product}",
         product=f"products/{demand.product}",
@@ -39,7 +39,7 @@ def write_demand(demand: Demand) -> pb.Demand:
 
 
 def write_reservation(reservation: Reservation) -> pb.Reservation:
-    """Make the message of a reservation."""
+    """Convert a reservation to its message."""
     return pb.Reservation(
         name=f"reservations/{reservation.id}",
         state=pb.Reservation.State.Value(f"STATE_{reservation.state.value}"),
@@ -53,14 +53,14 @@ def write_reservation(reservation: Reservation) -> pb.Reservation:
 
 
 def write_shortages(error: InsufficientStockError) -> Sequence[error_details_pb2.PreconditionFailure]:
-    """Make the details that name every line that lacks stock."""
+    """Build the error details: one violation for each product that lacks stock."""
     return [
         error_details_pb2.PreconditionFailure(
             violations=[
                 error_details_pb2.PreconditionFailure.Violation(
                     type="STOCK",
                     subject=f"products/{shortage.product}",
-                    description=f"{shortage.wanted} wanted, {shortage.available} available",
+                    description=f"{shortage.requested} requested, {shortage.available} available",
                 )
                 for shortage in error.shortages
             ]

@@ -1,4 +1,4 @@
-"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+"""The gRPC methods of inventory, and the status of each error."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -36,7 +36,7 @@ Write = (
 
 
 class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
-    """shop.inventory.v1.InventoryService over one database."""
+    """Implements shop.inventory.v1.InventoryService."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Stock and reservations in the service's database. A Store lives as long as one transaction."""
+"""Stocks, reservations and demands in the service's database."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,8 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.domain import (
     Demand,
-    Line,
     Reservation,
+    ReservationLine,
     ReservationNotFoundError,
     State,
     Stock,
@@ -41,7 +41,7 @@ stocks = Table(
     "stocks",
     metadata,
     Column("product_id", String(64), primary_key=True),
-    # The last line of defence: whatever goes wrong above, nothing is sold twice.
+    # The constraints are a second defence: a fault in the code cannot sell a piece twice.
     Column("available", Integer, CheckConstraint("available >= 0"), nullable=False),
     Column("reserved", Integer, CheckConstraint("reserved >= 0"), nullable=False),
     Column("sold", Integer, CheckConstraint("sold >= 0"), nullable=False),
@@ -65,7 +65,7 @@ reservation_lines = Table(
     Column("product_id", String(64), ForeignKey("stocks.product_id"), nullable=False),
     Column("quantity", Integer, nullable=False),
 )
-# Of whatever products were ordered, stocked or not.
+# Without a foreign key: a product may be ordered that has no stock.
 demands = Table(
     "demands",
     metadata,
@@ -84,54 +84,57 @@ class Store:
         self._connection = connection
 
     async def stock(self, product: str) -> Stock:
-        """Answer the stock of one product. Raises StockNotFoundError."""
-        found = await self.stocks([product])
-        if product not in found:
+        """Return the stock of a product. Raises StockNotFoundError."""
+        stocks_by_product = await self.stocks([product])
+        if product not in stocks_by_product:
             raise StockNotFoundError(product)
-        return found[product]
+        return stocks_by_product[product]
 
     async def stocks(self, products: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:
-        """Answer the stocks of those products that have one, by product; `lock` them for a change."""
-        # Everybody locks in the order of the products: nobody waits for one who waits for them.
-        found = select(stocks).where(stocks.c.product_id.in_(list(products))).order_by(stocks.c.product_id)
-        rows = await self._connection.execute(found.with_for_update() if lock else found)
+        """Return the stocks of these products, by product; `lock` their rows if they will be changed.
+
+        Products without a stock are missing in the result.
+        """
+        # All transactions lock rows in the same order, so there are no deadlocks.
+        query = select(stocks).where(stocks.c.product_id.in_(list(products))).order_by(stocks.c.product_id)
+        rows = await self._connection.execute(query.with_for_update() if lock else query)
         return {row.product_id: _stock(row) for row in rows}
 
     async def stocks_after(self, after: str, limit: int) -> Sequence[Stock]:
-        """Answer up to `limit` stocks, in the order of their products, from the one that follows `after` on."""
-        following = select(stocks).where(stocks.c.product_id > after).order_by(stocks.c.product_id).limit(limit)
-        return [_stock(row) for row in await self._connection.execute(following)]
+        """Return up to `limit` stocks, ordered by product id, starting after the product `after`."""
+        query = select(stocks).where(stocks.c.product_id > after).order_by(stocks.c.product_id).limit(limit)
+        return [_stock(row) for row in await self._connection.execute(query)]
 
     async def is_empty(self) -> bool:
-        """Answer whether no product was ever stocked."""
+        """Return whether the database has no stocks."""
         return not await self._connection.scalar(select(exists(select(stocks))))
 
-    async def add_stocks(self, added: Iterable[Stock]) -> None:
-        """Put new products in."""
-        await self._connection.execute(insert(stocks), [_stock_row(stock) for stock in added])
+    async def add_stocks(self, new: Iterable[Stock]) -> None:
+        """Insert stocks."""
+        await self._connection.execute(insert(stocks), [_stock_row(stock) for stock in new])
 
-    async def put_stocks(self, changed: Sequence[Stock]) -> None:
-        """Write the new counts of products whose stock was locked."""
+    async def update_stocks(self, changed: Sequence[Stock]) -> None:
+        """Update the numbers of stocks whose rows are locked."""
         await self._connection.execute(
             update(stocks).where(stocks.c.product_id == bindparam("product")),
             [{"product": row.pop("product_id"), **row} for row in map(_stock_row, changed)],
         )
 
     async def reservation(self, reservation_id: str, *, lock: bool = False) -> Reservation:
-        """Answer one reservation; `lock` it for a change. Raises ReservationNotFoundError."""
-        it = select(reservations).where(reservations.c.id == reservation_id)
-        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
+        """Return a reservation; `lock` its row if it will be changed. Raises ReservationNotFoundError."""
+        query = select(reservations).where(reservations.c.id == reservation_id)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         if row is None:
             raise ReservationNotFoundError(reservation_id)
         return (await self._reservations([row]))[0]
 
     async def reservations_after(self, after: str, limit: int) -> Sequence[Reservation]:
-        """Answer up to `limit` reservations, the newest first, from the one that follows the id `after` on."""
-        newest = newest_first(reservations, reservations.c.create_time, after, limit)
-        return await self._reservations(list(await self._connection.execute(newest)))
+        """Return up to `limit` reservations, newest first, starting after the id `after` (empty: at the newest)."""
+        query = newest_first(reservations, reservations.c.create_time, after, limit)
+        return await self._reservations(list(await self._connection.execute(query)))
 
     async def add_reservation(self, reservation: Reservation) -> None:
-        """Write a new reservation with its lines."""
+        """Insert a reservation with its lines."""
         await self._connection.execute(
             insert(reservations).values(
                 id=reservation.id,
@@ -154,8 +157,8 @@ class Store:
             ],
         )
 
-    async def put_state(self, reservation: Reservation) -> None:
-        """Write what has become of a reservation."""
+    async def update_state(self, reservation: Reservation) -> None:
+        """Update the state and the update time of a reservation."""
         await self._connection.execute(
             update(reservations)
             .where(reservations.c.id == reservation.id)
@@ -163,38 +166,38 @@ class Store:
         )
 
     async def demands_after(self, after: str, limit: int) -> Sequence[Demand]:
-        """Answer up to `limit` demands, in the order of their products, from the one that follows `after` on."""
-        following = select(demands).where(demands.c.product_id > after).order_by(demands.c.product_id).limit(limit)
-        rows = await self._connection.execute(following)
+        """Return up to `limit` demands, ordered by product id, starting after the product `after`."""
+        query = select(demands).where(demands.c.product_id > after).order_by(demands.c.product_id).limit(limit)
+        rows = await self._connection.execute(query)
         return [Demand(row.product_id, row.asked, row.sold, row.missed, row.event_time) for row in rows]
 
-    async def add_demand(self, added: Demand) -> None:
-        """Add to the demand for a product; nobody else may be at the demands meanwhile."""
-        its = demands.c.product_id == added.product
-        sums = {name: demands.c[name] + getattr(added, name) for name in ("asked", "sold", "missed")}
-        newest = case((demands.c.event_time < added.event_time, added.event_time), else_=demands.c.event_time)
-        known = await self._connection.execute(update(demands).where(its).values(**sums, event_time=newest))
-        if not known.rowcount:
-            await self._connection.execute(
-                insert(demands).values(
-                    product_id=added.product,
-                    asked=added.asked,
-                    sold=added.sold,
-                    missed=added.missed,
-                    event_time=added.event_time,
-                )
+    async def add_demand(self, demand: Demand) -> None:
+        """Add to the demand for a product. The caller ensures that no other transaction changes demands now."""
+        sums = {name: demands.c[name] + getattr(demand, name) for name in ("asked", "sold", "missed")}
+        newest = case((demands.c.event_time < demand.event_time, demand.event_time), else_=demands.c.event_time)
+        addition = update(demands).where(demands.c.product_id == demand.product).values(**sums, event_time=newest)
+        if (await self._connection.execute(addition)).rowcount:
+            return
+        await self._connection.execute(
+            insert(demands).values(
+                product_id=demand.product,
+                asked=demand.asked,
+                sold=demand.sold,
+                missed=demand.missed,
+                event_time=demand.event_time,
             )
+        )
 
     async def _reservations(self, rows: Sequence[Row[Any]]) -> list[Reservation]:
-        of_them = select(reservation_lines).where(reservation_lines.c.reservation_id.in_([row.id for row in rows]))
-        by_reservation: defaultdict[str, list[Line]] = defaultdict(list)
-        for line in await self._connection.execute(of_them.order_by(reservation_lines.c.position)):
-            by_reservation[line.reservation_id].append(Line(line.product_id, line.quantity))
+        query = select(reservation_lines).where(reservation_lines.c.reservation_id.in_([row.id for row in rows]))
+        lines: defaultdict[str, list[ReservationLine]] = defaultdict(list)
+        for line in await self._connection.execute(query.order_by(reservation_lines.c.position)):
+            lines[line.reservation_id].append(ReservationLine(line.product_id, line.quantity))
         return [
             Reservation(
                 id=row.id,
                 state=State(row.state),
-                lines=tuple(by_reservation[row.id]),
+                lines=tuple(lines[row.id]),
                 reference=row.reference,
                 create_time=row.create_time,
                 update_time=row.update_time,

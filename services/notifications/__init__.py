@@ -1,1 +1,1 @@
-"""The notifications context: what customers are told about their orders."""
+"""The notifications service: notifies customers about their orders."""

@@ -11,7 +11,7 @@ from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database, begin to consume events, and add the servicer."""
+    """Open the database, start to consume events, and register the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
     runtime.consume(database, HANDLERS)
     notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(NotificationsServicer(database), server)

@@ -1,14 +1,14 @@
-"""What a notification is, and what customers are told of each thing that happens to an order."""
+"""Notifications, and their texts."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-LONGEST_TEXT = 1000
+MAX_TEXT_CHARACTERS = 1000
 
 
 class Kind(StrEnum):
-    """What a notification is about."""
+    """The event that a notification is about."""
 
     ORDER_PLACED = "ORDER_PLACED"
     ORDER_CONFIRMED = "ORDER_CONFIRMED"
@@ -17,20 +17,23 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
-    """An order as its customer is told of it. The total is in cents of `currency`; `refusal` is why it was rejected."""
+class Order:
+    """The part of an order that a notification mentions. The total is in cents of `currency`.
+
+    `rejection_message` says why the order was rejected; otherwise it is empty.
+    """
 
     id: str
     customer: str
     pieces: int
     total_cents: int
     currency: str
-    refusal: str
+    rejection_message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a customer was told. Its id is that of the event that it follows from; `order` and `customer` are ids."""
+    """A message to a customer. Its id is the id of the event that caused it; `order` and `customer` are ids."""
 
     id: str
     customer: str
@@ -41,15 +44,15 @@ class Notification:
     create_time: datetime
 
 
-def text_of(kind: Kind, purchase: Purchase) -> str:
-    """Say what happened, in plain text of at most LONGEST_TEXT characters."""
-    pieces = "1 piece" if purchase.pieces == 1 else f"{purchase.pieces} pieces"
-    units, cents = divmod(purchase.total_cents, 100)
-    what = f"Your order of {pieces} for {units}.{cents:02} {purchase.currency}"
-    told = {
-        Kind.ORDER_PLACED: f"{what} has come in.",
-        Kind.ORDER_CONFIRMED: f"{what} is confirmed and paid.",
-        Kind.ORDER_REJECTED: f"{what} came to nothing, and you pay nothing: {purchase.refusal}.",
-        Kind.ORDER_CANCELLED: f"{what} is cancelled, and your money is paid back.",
+def render_text(kind: Kind, order: Order) -> str:
+    """Return the plain text of a notification, at most MAX_TEXT_CHARACTERS long."""
+    pieces = "1 piece" if order.pieces == 1 else f"{order.pieces} pieces"
+    units, cents = divmod(order.total_cents, 100)
+    subject = f"Your order of {pieces} for {units}.{cents:02} {order.currency}"
+    texts = {
+        Kind.ORDER_PLACED: f"{subject} was received.",
+        Kind.ORDER_CONFIRMED: f"{subject} is confirmed and paid.",
+        Kind.ORDER_REJECTED: f"{subject} was rejected, and you pay nothing: {order.rejection_message}.",
+        Kind.ORDER_CANCELLED: f"{subject} is cancelled, and your money is paid back.",
     }
-    return told[kind][:LONGEST_TEXT]
+    return texts[kind][:MAX_TEXT_CHARACTERS]

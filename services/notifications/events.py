@@ -1,45 +1,45 @@
-"""What the service does about the events of orders: each has its customer told once."""
+"""Handles the events of orders: stores a notification for each."""
 
 from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.domain import Kind, Notification, Purchase, text_of
+from services.notifications.domain import Kind, Notification, Order, render_text
 from services.notifications.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name, to_cents
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
-Told = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
+OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
-async def notify(kind: Kind, connection: AsyncConnection, event: Event[Told]) -> None:
-    """Tell the customer of an order what happened to it. Raises ForeignNameError."""
-    purchase = read_purchase(event.message.order)
+async def notify(kind: Kind, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+    """Store the notification of an order's event. Raises InvalidResourceNameError."""
+    order = read_order(event.message.order)
     await Store(connection).add(
         Notification(
             id=event.id,
-            customer=purchase.customer,
-            order=purchase.id,
+            customer=order.customer,
+            order=order.id,
             kind=kind,
-            text=text_of(kind, purchase),
+            text=render_text(kind, order),
             event_time=event.time,
             create_time=datetime.now(UTC),
         )
     )
 
 
-def read_purchase(order: orders_pb2.Order) -> Purchase:
-    """Read what is told of an order. Raises ForeignNameError."""
-    return Purchase(
+def read_order(order: orders_pb2.Order) -> Order:
+    """Convert the order of an event. Raises InvalidResourceNameError."""
+    return Order(
         id=parse_resource_name(order.name, "orders"),
         customer=parse_resource_name(order.customer, "customers"),
         pieces=sum(item.quantity for item in order.items),
         total_cents=to_cents(order.total),
         currency=order.total.currency_code,
-        refusal=order.rejection_message,
+        rejection_message=order.rejection_message,
     )
 
 

@@ -1,22 +1,22 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
 from services.notifications.domain import Notification
 from services.runtime.rpc import Page, read_page, resource_id, to_timestamp
 from shop.notifications.v1 import notifications_pb2 as pb
 
-# The id that stands for every one of a collection, as AIP-159 has it; no customer's.
-EVERYBODY = "-"
+# AIP-159's wildcard for all customers. No customer has this id.
+ALL_CUSTOMERS = "-"
 
 
 def read_list(request: pb.ListNotificationsRequest) -> tuple[str | None, Page]:
-    """Answer the customer, None for all of them, and the page that is asked for. Raises InvalidFieldsError."""
+    """Return the requested customer id, None for all customers, and the page. Raises InvalidFieldsError."""
     customer = resource_id(request.customer)
     page = read_page(request, f"notifications?customer={customer}")
-    return None if customer == EVERYBODY else customer, page
+    return None if customer == ALL_CUSTOMERS else customer, page
 
 
 def write_notification(notification: Notification) -> pb.Notification:
-    """Make the message of a notification."""
+    """Convert a notification to its message."""
     return pb.Notification(
         name=f"notifications/{notification.id}",
         customer=f"customers/{notification.customer}",

@@ -1,4 +1,4 @@
-"""The contract's method: read the request, look it up, write the reply. And how errors are told."""
+"""The gRPC methods of notifications, and the status of each error."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class NotificationsServicer(notifications_pb2_grpc.NotificationsServiceServicer):
-    """shop.notifications.v1.NotificationsService over one database."""
+    """Implements shop.notifications.v1.NotificationsService."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,8 +29,8 @@ class NotificationsServicer(notifications_pb2_grpc.NotificationsServiceServicer)
     ) -> pb.ListNotificationsResponse:
         customer, page = messages.read_list(request)
         async with self._database.read() as connection:
-            found = await Store(connection).notifications_after(page.after, customer, page.limit)
-        shown, token = page.cut(found, key=lambda notification: notification.id)
+            notifications = await Store(connection).notifications_after(page.after, customer, page.limit)
+        page_notifications, token = page.cut(notifications, key=lambda notification: notification.id)
         return pb.ListNotificationsResponse(
-            notifications=map(messages.write_notification, shown), next_page_token=token
+            notifications=map(messages.write_notification, page_notifications), next_page_token=token
         )

@@ -1,4 +1,4 @@
-"""Notifications in the service's database. A Store lives as long as one transaction."""
+"""Notifications in the service's database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Index, MetaData, Row, String, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.domain import LONGEST_TEXT, Kind, Notification
+from services.notifications.domain import MAX_TEXT_CHARACTERS, Kind, Notification
 from services.runtime.storage import UtcDateTime, newest_first
 
 metadata = MetaData()
@@ -18,7 +18,7 @@ notifications = Table(
     Column("customer", String(64), nullable=False),
     Column("order_id", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("text", String(LONGEST_TEXT), nullable=False),
+    Column("text", String(MAX_TEXT_CHARACTERS), nullable=False),
     Column("event_time", UtcDateTime, nullable=False),
     Column("create_time", UtcDateTime, nullable=False),
     Index("notifications_by_customer", "customer", "event_time", "id"),
@@ -27,13 +27,13 @@ notifications = Table(
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes notifications within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def add(self, notification: Notification) -> None:
-        """Write a new notification."""
+        """Insert a notification."""
         await self._connection.execute(
             insert(notifications).values(
                 id=notification.id,
@@ -47,9 +47,9 @@ class Store:
         )
 
     async def notifications_after(self, after: str, customer: str | None, limit: int) -> Sequence[Notification]:
-        """Answer up to `limit` of a customer's, the newest event first, from the one that follows the id `after` on.
+        """Return up to `limit` notifications of a customer, or of all customers for None.
 
-        Without a customer, those of everybody.
+        The newest event comes first. The list starts after the id `after` (empty: at the newest).
         """
         query = newest_first(notifications, notifications.c.event_time, after, limit)
         if customer is not None:

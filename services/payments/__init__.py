@@ -1,1 +1,1 @@
-"""The payments service: money that customers promise, pay and get back."""
+"""The payments service: authorizes, captures, voids and refunds payments."""

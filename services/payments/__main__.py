@@ -10,7 +10,7 @@ from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database and add the servicer."""
+    """Open the database and register the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
     runtime.delete_expired_requests(database)
     payments_pb2_grpc.add_PaymentsServiceServicer_to_server(PaymentsServicer(database), server)

@@ -1,4 +1,4 @@
-"""What may become of a payment. Standard library alone."""
+"""Payments and the state changes that they allow."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """Where a payment's money is. VOIDED and REFUNDED are final."""
+    """The state of a payment. VOIDED and REFUNDED are final."""
 
     AUTHORIZED = "AUTHORIZED"
     CAPTURED = "CAPTURED"
@@ -14,27 +14,27 @@ class State(Enum):
     REFUNDED = "REFUNDED"
 
 
-# Which state each can be reached from: money is collected or let go once, and paid back only if it was collected.
-BEFORE = {State.CAPTURED: State.AUTHORIZED, State.VOIDED: State.AUTHORIZED, State.REFUNDED: State.CAPTURED}
+# Each state can be reached from one other state only.
+PREVIOUS_STATE = {State.CAPTURED: State.AUTHORIZED, State.VOIDED: State.AUTHORIZED, State.REFUNDED: State.CAPTURED}
 
 
 class PaymentNotFoundError(Exception):
-    """There is no such payment."""
+    """No payment has this id."""
 
     def __init__(self, payment: str) -> None:
-        super().__init__(f"there is no payment {payment}")
+        super().__init__(f"payment {payment} does not exist")
 
 
 class PaymentStateError(Exception):
-    """The payment's money is not where it would have to be."""
+    """The payment is in a state that does not allow the change."""
 
-    def __init__(self, payment: str, state: State, wanted: State) -> None:
-        super().__init__(f"payment {payment} is {state.value} and cannot become {wanted.value}")
+    def __init__(self, payment: str, state: State, target: State) -> None:
+        super().__init__(f"payment {payment} is {state.value} and cannot become {target.value}")
         self.metadata = {"state": state.value}
 
 
 class PaymentDeclinedError(Exception):
-    """The payer's bank refuses; `code` says why."""
+    """The payer's bank declines the payment, for the reason `code`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the payment was declined: {code}")
@@ -43,7 +43,7 @@ class PaymentDeclinedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """How much to set aside, and from whom."""
+    """A request to authorize an amount, in cents of `currency`, with the payer's payment token."""
 
     cents: int
     currency: str
@@ -53,7 +53,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """An amount that a payer was asked for, and where it is."""
+    """An authorized amount in cents of `currency`, and its state."""
 
     id: str
     state: State
@@ -63,10 +63,10 @@ class Payment:
     create_time: datetime
     update_time: datetime
 
-    def become(self, state: State, now: datetime) -> "Payment":
-        """Move the whole amount. Raises PaymentStateError unless the payment can be so or is so already."""
+    def move_to(self, state: State, now: datetime) -> "Payment":
+        """Return the payment in the new state; unchanged if it is in it already. Raises PaymentStateError."""
         if self.state is state:
             return self
-        if BEFORE.get(state) is not self.state:
+        if PREVIOUS_STATE.get(state) is not self.state:
             raise PaymentStateError(self.id, self.state, state)
         return replace(self, state=state, update_time=now)

@@ -1,4 +1,4 @@
-"""What the service does for each call: ask the processor, let the domain decide, write. All in one transaction."""
+"""The use cases of payments. Each runs within the caller's transaction."""
 
 import uuid
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from services.payments.domain import Authorization, Payment, State
 from services.payments.store import Store
 
 
-async def authorize_payment(store: Store, asked: Authorization) -> Payment:
-    """Set an amount aside. Raises PaymentDeclinedError, and keeps nothing then."""
-    processor.authorize(asked.token, asked.cents)
+async def authorize_payment(store: Store, authorization: Authorization) -> Payment:
+    """Authorize an amount at the payer's bank. Raises PaymentDeclinedError; a declined payment is not stored."""
+    processor.authorize(authorization.token, authorization.cents)
     now = datetime.now(UTC)
     payment = Payment(
         id=str(uuid.uuid4()),
         state=State.AUTHORIZED,
-        cents=asked.cents,
-        currency=asked.currency,
-        reference=asked.reference,
+        cents=authorization.cents,
+        currency=authorization.currency,
+        reference=authorization.reference,
         create_time=now,
         update_time=now,
     )
@@ -26,9 +26,9 @@ async def authorize_payment(store: Store, asked: Authorization) -> Payment:
 
 
 async def settle_payment(store: Store, payment_id: str, state: State) -> Payment:
-    """Capture, void or refund the whole amount. Raises PaymentNotFoundError, PaymentStateError."""
+    """Capture, void or refund a payment. Raises PaymentNotFoundError, PaymentStateError."""
     before = await store.payment(payment_id, lock=True)
-    after = before.become(state, datetime.now(UTC))
+    after = before.move_to(state, datetime.now(UTC))
     if after is not before:
-        await store.put_state(after)
+        await store.update_state(after)
     return after

@@ -1,4 +1,4 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
 from services.payments.domain import Authorization, Payment
 from services.runtime.rpc import from_cents, to_cents, to_timestamp
@@ -6,7 +6,7 @@ from shop.payments.v1 import payments_pb2 as pb
 
 
 def read_authorization(request: pb.AuthorizePaymentRequest) -> Authorization:
-    """Answer what is to be set aside."""
+    """Convert a request to an authorization."""
     return Authorization(
         cents=to_cents(request.amount),
         currency=request.amount.currency_code,
@@ -16,7 +16,7 @@ def read_authorization(request: pb.AuthorizePaymentRequest) -> Authorization:
 
 
 def write_payment(payment: Payment) -> pb.Payment:
-    """Make the message of a payment."""
+    """Convert a payment to its message."""
     return pb.Payment(
         name=f"payments/{payment.id}",
         state=pb.Payment.State.Value(f"STATE_{payment.state.value}"),

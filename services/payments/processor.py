@@ -1,4 +1,4 @@
-"""The card processor, simulated: what the payer's bank answers follows from the payment token. README.md lists them."""
+"""A simulated card processor: the payment token alone decides the result. README.md lists the tokens."""
 
 from services.payments.domain import PaymentDeclinedError
 
@@ -8,13 +8,13 @@ DECLINED = {
     "tok_expired": "CARD_EXPIRED",
     "tok_insufficient_funds": "INSUFFICIENT_FUNDS",
 }
-# What `tok_limited` has: it pays small amounts and refuses large ones.
+# This token is approved up to the limit and declined above it.
 LIMITED = "tok_limited"
 LIMIT_CENTS = 10_000
 
 
 def authorize(token: str, cents: int) -> None:
-    """Set an amount aside at the payer's bank. Raises PaymentDeclinedError."""
+    """Authorize an amount at the payer's bank. Raises PaymentDeclinedError."""
     if token in APPROVED or (token == LIMITED and cents <= LIMIT_CENTS):
         return
     raise PaymentDeclinedError("INSUFFICIENT_FUNDS" if token == LIMITED else DECLINED.get(token, "UNKNOWN_TOKEN"))

@@ -1,4 +1,4 @@
-"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+"""The gRPC methods of payments, and the status of each error."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -30,7 +30,7 @@ Settling = pb.CapturePaymentRequest | pb.VoidPaymentRequest | pb.RefundPaymentRe
 
 
 class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
-    """shop.payments.v1.PaymentsService over one database."""
+    """Implements shop.payments.v1.PaymentsService."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,8 +39,8 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
     async def AuthorizePayment(
         self, request: pb.AuthorizePaymentRequest, context: Context
     ) -> pb.AuthorizePaymentResponse:
-        asked = messages.read_authorization(request)
-        payment = await self._once(request, lambda store: handlers.authorize_payment(store, asked))
+        authorization = messages.read_authorization(request)
+        payment = await self._once(request, lambda store: handlers.authorize_payment(store, authorization))
         return pb.AuthorizePaymentResponse(payment=payment)
 
     @override
@@ -66,9 +66,9 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
     async def ListPayments(self, request: pb.ListPaymentsRequest, context: Context) -> pb.ListPaymentsResponse:
         page = read_page(request, "payments")
         async with self._database.read() as connection:
-            found = await Store(connection).payments_after(page.after, page.limit)
-        shown, token = page.cut(found, key=lambda payment: payment.id)
-        return pb.ListPaymentsResponse(payments=map(messages.write_payment, shown), next_page_token=token)
+            payments = await Store(connection).payments_after(page.after, page.limit)
+        page_payments, token = page.cut(payments, key=lambda payment: payment.id)
+        return pb.ListPaymentsResponse(payments=map(messages.write_payment, page_payments), next_page_token=token)
 
     async def _settle(self, request: Settling, state: State) -> pb.Payment:
         name = resource_id(request.name)

@@ -1,4 +1,4 @@
-"""The ledger of payments in the service's database. A Store lives as long as one transaction."""
+"""Payments in the service's database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,28 +38,28 @@ payments = Table(
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes payments within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def payment(self, payment_id: str, *, lock: bool = False) -> Payment:
-        """Answer one payment; `lock` it for a change. Raises PaymentNotFoundError."""
-        it = select(payments).where(payments.c.id == payment_id)
-        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
+        """Return a payment; `lock` its row if it will be changed. Raises PaymentNotFoundError."""
+        query = select(payments).where(payments.c.id == payment_id)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         if row is None:
             raise PaymentNotFoundError(payment_id)
         return _payment(row)
 
     async def payments_after(self, after: str, limit: int) -> Sequence[Payment]:
-        """Answer up to `limit` payments, the newest first, from the one that follows the id `after` on."""
+        """Return up to `limit` payments, newest first, starting after the id `after` (empty: at the newest)."""
         return [
             _payment(row)
             for row in await self._connection.execute(newest_first(payments, payments.c.create_time, after, limit))
         ]
 
     async def add(self, payment: Payment) -> None:
-        """Write a new payment."""
+        """Insert a payment."""
         await self._connection.execute(
             insert(payments).values(
                 id=payment.id,
@@ -72,8 +72,8 @@ class Store:
             )
         )
 
-    async def put_state(self, payment: Payment) -> None:
-        """Write where a payment's money has gone."""
+    async def update_state(self, payment: Payment) -> None:
+        """Update the state and the update time of a payment."""
         await self._connection.execute(
             update(payments)
             .where(payments.c.id == payment.id)

@@ -1,1 +1,1 @@
-"""The shipping service: what it costs to send something, and what is to be sent where."""
+"""The shipping service: quotes, books and cancels shipments."""

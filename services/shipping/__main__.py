@@ -10,7 +10,7 @@ from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
-    """Open the database and add the servicer."""
+    """Open the database and register the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
     runtime.delete_expired_requests(database)
     shipping_pb2_grpc.add_ShippingServiceServicer_to_server(ShippingServicer(database), server)

@@ -1,4 +1,4 @@
-"""The carrier, simulated: its tariff, and which addresses it does not know. README.md lists both."""
+"""A simulated carrier: its prices, and the addresses that it does not deliver to. README.md lists both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from services.shipping.domain import Address, AddressUndeliverableError, Quote, RegionNotServedError
 
 PIECES_PER_PARCEL = 20
-# The postal code that no letter carrier has ever found.
-UNKNOWN_POSTAL_CODE = "00000"
+# The carrier does not deliver to this postal code, in any region.
+UNDELIVERABLE_POSTAL_CODE = "00000"
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """Regions that cost the same. `cents` is the price of one parcel in each currency that is taken."""
+    """Regions with the same price. `cents` is the price of one parcel by currency; `delivery_days` are working days."""
 
     regions: frozenset[str]
     cents: Mapping[str, int]
@@ -29,7 +29,7 @@ ZONES = (
 
 
 def quote(region_code: str, pieces: int, currency: str) -> Quote:
-    """Answer what so many pieces cost. Raises RegionNotServedError."""
+    """Return the price of a shipment of so many pieces. Raises RegionNotServedError."""
     for zone in ZONES:
         if region_code in zone.regions:
             parcels = -(-pieces // PIECES_PER_PARCEL)
@@ -37,7 +37,7 @@ def quote(region_code: str, pieces: int, currency: str) -> Quote:
     raise RegionNotServedError(region_code)
 
 
-def accept(destination: Address) -> None:
-    """Take a shipment to an address on. Raises AddressUndeliverableError."""
-    if destination.postal_code == UNKNOWN_POSTAL_CODE:
+def check_address(destination: Address) -> None:
+    """Check that the carrier delivers to an address. Raises AddressUndeliverableError."""
+    if destination.postal_code == UNDELIVERABLE_POSTAL_CODE:
         raise AddressUndeliverableError

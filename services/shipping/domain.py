@@ -1,4 +1,4 @@
-"""What may become of a shipment. Standard library alone."""
+"""Shipments, and the states that they can be in."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,44 +6,44 @@ from enum import Enum
 
 
 class State(Enum):
-    """What has become of a booking. CANCELLED is final."""
+    """The state of a shipment. CANCELLED is final."""
 
     BOOKED = "BOOKED"
     CANCELLED = "CANCELLED"
 
 
 class ShipmentNotFoundError(Exception):
-    """There is no such shipment."""
+    """No shipment has this id."""
 
     def __init__(self, shipment: str) -> None:
-        super().__init__(f"there is no shipment {shipment}")
+        super().__init__(f"shipment {shipment} does not exist")
 
 
 class RegionNotServedError(Exception):
-    """No carrier goes there."""
+    """The carrier does not serve the region."""
 
     def __init__(self, region_code: str) -> None:
-        super().__init__(f"nothing is shipped to {region_code}")
+        super().__init__(f"the carrier does not serve the region {region_code}")
         self.metadata = {"region_code": region_code}
 
 
 class AddressUndeliverableError(Exception):
-    """The carrier does not deliver to the address. The text does not repeat it: texts are logged."""
+    """The carrier does not deliver to the address. The text omits the address, because error texts are logged."""
 
     def __init__(self) -> None:
         super().__init__("the carrier does not deliver to this address")
 
 
 class PriceChangedError(Exception):
-    """The shipment does not cost what the caller was quoted."""
+    """The shipment's price differs from the price in the request."""
 
     def __init__(self) -> None:
-        super().__init__("the price is not what the shipment costs now; ask for a quote again")
+        super().__init__("the price is not the current price of this shipment; call QuoteShipping again")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a shipment goes. `region_code` is ISO 3166-1's, two capital letters."""
+    """A postal address. `region_code` is an ISO 3166-1 code of two capital letters."""
 
     recipient: str
     lines: tuple[str, ...]
@@ -54,7 +54,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a shipment costs, in cents of the currency that was asked for, and its working days at most."""
+    """The price of a shipment in cents of the requested currency, and the maximum delivery time in working days."""
 
     cents: int
     delivery_days: int
@@ -62,7 +62,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What is to be sent where, at the price in cents of `currency` that was quoted."""
+    """A request to send `pieces` to `destination`, at the quoted price in cents of `currency`."""
 
     destination: Address
     pieces: int
@@ -73,7 +73,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """A booking with the carrier, and what has become of it."""
+    """A booked shipment and its state."""
 
     id: str
     state: State
@@ -81,8 +81,8 @@ class Shipment:
     create_time: datetime
     update_time: datetime
 
-    def cancelled(self, now: datetime) -> "Shipment":
-        """Take the booking back, unless it was taken back before."""
+    def cancel(self, now: datetime) -> "Shipment":
+        """Return the cancelled shipment, or the shipment unchanged if it is cancelled already."""
         if self.state is State.CANCELLED:
             return self
         return replace(self, state=State.CANCELLED, update_time=now)

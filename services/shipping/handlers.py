@@ -1,4 +1,4 @@
-"""What the service does for each call: ask the carrier, let the domain decide, write. All in one transaction."""
+"""The use cases of shipping. Each runs within the caller's transaction."""
 
 import uuid
 from datetime import UTC, datetime
@@ -8,24 +8,24 @@ from services.shipping.domain import Booking, PriceChangedError, Shipment, State
 from services.shipping.store import Store
 
 
-async def book_shipment(store: Store, asked: Booking) -> Shipment:
-    """Book a shipment at the price that was quoted.
+async def book_shipment(store: Store, booking: Booking) -> Shipment:
+    """Book a shipment at the quoted price.
 
-    Raises RegionNotServedError, AddressUndeliverableError or PriceChangedError, and keeps nothing then.
+    Raises RegionNotServedError, AddressUndeliverableError or PriceChangedError; then no shipment is stored.
     """
-    if carrier.quote(asked.destination.region_code, asked.pieces, asked.currency).cents != asked.cents:
+    if carrier.quote(booking.destination.region_code, booking.pieces, booking.currency).cents != booking.cents:
         raise PriceChangedError
-    carrier.accept(asked.destination)
+    carrier.check_address(booking.destination)
     now = datetime.now(UTC)
-    shipment = Shipment(str(uuid.uuid4()), State.BOOKED, asked, now, now)
+    shipment = Shipment(str(uuid.uuid4()), State.BOOKED, booking, now, now)
     await store.add(shipment)
     return shipment
 
 
 async def cancel_shipment(store: Store, shipment_id: str) -> Shipment:
-    """Take a booking back. Raises ShipmentNotFoundError."""
+    """Cancel a shipment. Raises ShipmentNotFoundError."""
     before = await store.shipment(shipment_id, lock=True)
-    after = before.cancelled(datetime.now(UTC))
+    after = before.cancel(datetime.now(UTC))
     if after is not before:
-        await store.put_state(after)
+        await store.update_state(after)
     return after

@@ -1,4 +1,4 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
 from services.runtime.rpc import from_cents, to_cents, to_timestamp
 from services.shipping.domain import Address, Booking, Quote, Shipment
@@ -6,10 +6,12 @@ from shop.shipping.v1 import shipping_pb2 as pb
 
 
 def read_booking(request: pb.BookShipmentRequest) -> Booking:
-    """Answer what is to be booked."""
-    to = request.destination
+    """Convert a request to a booking."""
+    address = request.destination
     return Booking(
-        destination=Address(to.recipient, tuple(to.lines), to.locality, to.postal_code, to.region_code),
+        destination=Address(
+            address.recipient, tuple(address.lines), address.locality, address.postal_code, address.region_code
+        ),
         pieces=request.pieces,
         cents=to_cents(request.price),
         currency=request.price.currency_code,
@@ -18,12 +20,12 @@ def read_booking(request: pb.BookShipmentRequest) -> Booking:
 
 
 def write_quote(quote: Quote, currency: str) -> pb.Quote:
-    """Make the message of a quote."""
+    """Convert a quote to its message."""
     return pb.Quote(price=from_cents(quote.cents, currency), delivery_days=quote.delivery_days)
 
 
 def write_shipment(shipment: Shipment) -> pb.Shipment:
-    """Make the message of a shipment."""
+    """Convert a shipment to its message."""
     booking = shipment.booking
     return pb.Shipment(
         name=f"shipments/{shipment.id}",

@@ -1,4 +1,4 @@
-"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+"""The gRPC methods of shipping, and the status of each error."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,14 +15,14 @@ from services.shipping.store import Store
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
 
-REFUSED = grpc.StatusCode.FAILED_PRECONDITION
+FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 ERRORS = ErrorTable(
     "shipping.shop.example",
     {
         domain.ShipmentNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND"),
-        domain.RegionNotServedError: ErrorStatus(REFUSED, "REGION_NOT_SERVED"),
-        domain.AddressUndeliverableError: ErrorStatus(REFUSED, "ADDRESS_UNDELIVERABLE"),
-        domain.PriceChangedError: ErrorStatus(REFUSED, "PRICE_CHANGED"),
+        domain.RegionNotServedError: ErrorStatus(FAILED_PRECONDITION, "REGION_NOT_SERVED"),
+        domain.AddressUndeliverableError: ErrorStatus(FAILED_PRECONDITION, "ADDRESS_UNDELIVERABLE"),
+        domain.PriceChangedError: ErrorStatus(FAILED_PRECONDITION, "PRICE_CHANGED"),
     },
 )
 
@@ -30,7 +30,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
-    """shop.shipping.v1.ShippingService over one database."""
+    """Implements shop.shipping.v1.ShippingService."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,8 +42,8 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
 
     @override
     async def BookShipment(self, request: pb.BookShipmentRequest, context: Context) -> pb.BookShipmentResponse:
-        asked = messages.read_booking(request)
-        shipment = await self._once(request, lambda store: handlers.book_shipment(store, asked))
+        booking = messages.read_booking(request)
+        shipment = await self._once(request, lambda store: handlers.book_shipment(store, booking))
         return pb.BookShipmentResponse(shipment=shipment)
 
     @override
@@ -63,9 +63,9 @@ class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
     async def ListShipments(self, request: pb.ListShipmentsRequest, context: Context) -> pb.ListShipmentsResponse:
         page = read_page(request, "shipments")
         async with self._database.read() as connection:
-            found = await Store(connection).shipments_after(page.after, page.limit)
-        shown, token = page.cut(found, key=lambda shipment: shipment.id)
-        return pb.ListShipmentsResponse(shipments=map(messages.write_shipment, shown), next_page_token=token)
+            shipments = await Store(connection).shipments_after(page.after, page.limit)
+        page_shipments, token = page.cut(shipments, key=lambda shipment: shipment.id)
+        return pb.ListShipmentsResponse(shipments=map(messages.write_shipment, page_shipments), next_page_token=token)
 
     async def _once(
         self,

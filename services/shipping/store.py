@@ -1,4 +1,4 @@
-"""The booked shipments in the service's database. A Store lives as long as one transaction."""
+"""Shipments in the service's database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ shipments = Table(
     Column("id", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
     Column("recipient", String(100), nullable=False),
-    # A list of texts; nothing asks for a single line.
+    # A list of strings. No query needs a single line.
     Column("lines", JSON, nullable=False),
     Column("locality", String(100), nullable=False),
     Column("postal_code", String(16), nullable=False),
@@ -47,28 +47,28 @@ shipments = Table(
 
 
 class Store:
-    """Reads and writes within one transaction."""
+    """Reads and writes shipments within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def shipment(self, shipment_id: str, *, lock: bool = False) -> Shipment:
-        """Answer one shipment; `lock` it for a change. Raises ShipmentNotFoundError."""
-        it = select(shipments).where(shipments.c.id == shipment_id)
-        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
+        """Return a shipment; `lock` its row if it will be changed. Raises ShipmentNotFoundError."""
+        query = select(shipments).where(shipments.c.id == shipment_id)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         if row is None:
             raise ShipmentNotFoundError(shipment_id)
         return _shipment(row)
 
     async def shipments_after(self, after: str, limit: int) -> Sequence[Shipment]:
-        """Answer up to `limit` shipments, the newest first, from the one that follows the id `after` on."""
+        """Return up to `limit` shipments, newest first, starting after the id `after` (empty: at the newest)."""
         return [
             _shipment(row)
             for row in await self._connection.execute(newest_first(shipments, shipments.c.create_time, after, limit))
         ]
 
     async def add(self, shipment: Shipment) -> None:
-        """Write a new shipment."""
+        """Insert a shipment."""
         booking = shipment.booking
         await self._connection.execute(
             insert(shipments).values(
@@ -88,8 +88,8 @@ class Store:
             )
         )
 
-    async def put_state(self, shipment: Shipment) -> None:
-        """Write what has become of a shipment."""
+    async def update_state(self, shipment: Shipment) -> None:
+        """Update the state and the update time of a shipment."""
         await self._connection.execute(
             update(shipments)
             .where(shipments.c.id == shipment.id)

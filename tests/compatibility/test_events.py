@@ -11,7 +11,7 @@ from shop.notifications.v1 import notifications_pb2
 from shop.orders.v1 import orders_pb2 as pb
 from tests.compatibility.conftest import Beside
 from tests.services.conftest import CALLEES
-from tests.services.consumers import effects, have_taken, started
+from tests.services.consumers import effects, start_consumers, wait_until_consumed
 from tests.services.harness import Process, targets
 from tests.services.kafka import Broker
 from tests.services.shop import Shop, cart, patiently
@@ -87,11 +87,11 @@ async def test_each_event_counts_once_whichever_release_tells_it_and_whichever_t
     # This release takes over from the one before; and is taken back.
     for release in ("previous", "this", "previous"):
         # Each begins with the first event, on the databases that the other has left.
-        consumers = started(beside.start(beside.releases[release].tree), broker)
-        await have_taken(consumers, len(broker.records(TOPIC)))
+        consumers = start_consumers(beside.start(beside.releases[release].tree), broker)
+        await wait_until_consumed(consumers, len(broker.records(TOPIC)))
         await assert_counted_once(consumers, sold)
         sold += [order for seller in sellers for order in await seller.sell()]
-        await have_taken(consumers, len(broker.records(TOPIC)))
+        await wait_until_consumed(consumers, len(broker.records(TOPIC)))
         await assert_counted_once(consumers, sold)
         for consumer in consumers.values():
             consumer.stop()

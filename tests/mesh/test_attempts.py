@@ -25,7 +25,15 @@ from tests.mesh.harness import Mesh, eventually
 from tests.services.faulty import AFTER
 from tests.services.reads import READS
 from tests.services.shop import new_id
-from tests.services.writes import IDENTITY, INVENTORY, ORDERS, PAYMENTS, WRITES, creating_user, placing
+from tests.services.writes import (
+    IDENTITY,
+    INVENTORY,
+    ORDERS,
+    PAYMENTS,
+    WRITES,
+    create_user_request,
+    place_order_request,
+)
 from tests.tidy.contracts import methods, service_of
 
 AGENT = f"attempts/{uuid.uuid4()}"
@@ -98,7 +106,7 @@ async def test_each_method_is_tried_as_often_as_its_contract_allows(
 
 
 async def test_an_order_is_placed_once_when_its_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
-    request = await placing(caller)
+    request = await place_order_request(caller)
     assert isinstance(request, orders_pb2.PlaceOrderRequest)
     listing = orders_pb2.ListOrdersRequest(customer=request.customer)
     before = {order.name for order in (await caller.reply(f"{ORDERS}ListOrders", listing)).orders}
@@ -111,7 +119,7 @@ async def test_an_order_is_placed_once_when_its_response_is_lost(mesh: Mesh, cal
 
 
 async def test_an_order_is_cancelled_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
-    order = (await caller.reply(f"{ORDERS}PlaceOrder", await placing(caller))).order
+    order = (await caller.reply(f"{ORDERS}PlaceOrder", await place_order_request(caller))).order
     request = orders_pb2.CancelOrderRequest(request_id=new_id(), name=order.name)
     assert await attempts_of_lost_call(mesh, caller, GATEWAY, f"{ORDERS}CancelOrder", request) == 3
     after = (await caller.reply(f"{ORDERS}GetOrder", orders_pb2.GetOrderRequest(name=order.name))).order
@@ -127,7 +135,7 @@ async def test_an_order_is_cancelled_once_when_the_response_is_lost(mesh: Mesh, 
 
 
 async def test_a_user_is_created_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
-    request = await creating_user(caller)
+    request = await create_user_request(caller)
     assert isinstance(request, identity_pb2.CreateUserRequest)
     assert await attempts_of_lost_call(mesh, caller, GATEWAY, f"{IDENTITY}CreateUser", request) == 3
     user = (await caller.reply(f"{IDENTITY}CreateUser", request)).user

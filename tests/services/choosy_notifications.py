@@ -1,4 +1,4 @@
-"""notifications as it is, but for events that it refuses as long as a file "refuse" stands in its folder."""
+"""Runs notifications, but every event fails while its folder contains a file named "refuse"."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from services.runtime import serve
 from services.runtime.events import Event
 
 REFUSE = Path("refuse")
-told = dict(events.HANDLERS)
+handlers = dict(events.HANDLERS)
 
 
-async def refuse(connection: AsyncConnection, event: Event[events.Told]) -> None:
-    """Do what notifications does, and then fail."""
-    await told[type(event.message)](connection, event)
-    if REFUSE.exists():  # noqa: ASYNC240  # a look at a local file
+async def refuse(connection: AsyncConnection, event: Event[events.OrderEvent]) -> None:
+    """Handle the event as notifications does, then fail if the file exists."""
+    await handlers[type(event.message)](connection, event)
+    if REFUSE.exists():  # noqa: ASYNC240  # a local file
         raise ValueError("refused by the test")
 
 
-notifications.HANDLERS = dict.fromkeys(told, refuse)  # type: ignore[attr-defined]  # imported there
+notifications.HANDLERS = dict.fromkeys(handlers, refuse)  # type: ignore[attr-defined]  # imported there
 
 if __name__ == "__main__":
     serve("notifications", notifications.register, ERRORS)

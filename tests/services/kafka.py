@@ -1,4 +1,4 @@
-"""A real Kafka for tests, in a folder and on ports of its own; and what lies in its topics."""
+"""A real Kafka for tests, in its own folder and on its own ports."""
 
 import subprocess
 import sys
@@ -20,18 +20,19 @@ from tests.services.harness import free_port
 START_SECONDS = 60
 STOP_SECONDS = 30
 READ_SECONDS = 10.0
-LEAVE_SECONDS = 20
+# A group is empty once its members have left, or their sessions have timed out.
+EMPTY_SECONDS = 20
 
 
 class UnavailableError(Exception):
-    """Kafka cannot be had on this machine; the text says why."""
+    """Kafka cannot run on this machine; the text says why."""
 
 
 class Broker:
-    """A broker of one node. It keeps its data, its ports and so its clients from one start to the next."""
+    """A broker of one node. A restart keeps its data and its ports, so clients reconnect."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it. Raises UnavailableError."""
+        """Start the broker. Raises UnavailableError."""
         try:
             self._home = fetch(Console(quiet=True))
         except MeshError as error:
@@ -44,16 +45,16 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """`host:port`."""
+        """The address, `host:port`."""
         return f"127.0.0.1:{self._port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a service is told of it."""
+        """The environment variables that a service needs to use the broker."""
         return {"KAFKA_BOOTSTRAP_SERVERS": self.address}
 
     def start(self) -> None:
-        """Start it and wait until it serves."""
+        """Start the broker and wait until it serves."""
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*END_WITH_PARENT, sys.executable, "-m", "mesh.local.kafka", str(self._home)],
@@ -65,13 +66,13 @@ class Broker:
         self._wait()
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop the broker and wait until it has ended."""
         self._process.terminate()
         self._process.wait(STOP_SECONDS)
 
     @contextmanager
-    def away(self) -> Iterator[None]:
-        """Have it be away for the length of a block."""
+    def stopped(self) -> Iterator[None]:
+        """Stop the broker, and start it again at the end of the block."""
         self.stop()
         try:
             yield
@@ -79,32 +80,32 @@ class Broker:
             self.start()
 
     def records(self, topic: str) -> list[Message]:
-        """Answer everything that lies in a topic, partition by partition."""
+        """Return all records of a topic, partition by partition."""
         client = Consumer({"bootstrap.servers": self.address, "group.id": "tests", "enable.auto.commit": False})
-        found: list[Message] = []
+        records: list[Message] = []
         try:
             for number in client.list_topics(topic, READ_SECONDS).topics[topic].partitions:
                 low, high = client.get_watermark_offsets(TopicPartition(topic, number), READ_SECONDS)
                 client.assign([TopicPartition(topic, number, low)])
                 while low < high and (record := client.poll(READ_SECONDS)) is not None:
-                    found.append(record)
+                    records.append(record)
                     low = (record.offset() or 0) + 1
         finally:
             client.close()
-        return found
+        return records
 
     def send(self, topic: str, *records: tuple[bytes, bytes, dict[str, bytes]]) -> None:
-        """Write records: key, value and headers of each."""
+        """Publish records. Each is its key, value and headers."""
         producer = Producer({"bootstrap.servers": self.address})
         for key, value, headers in records:
             producer.produce(topic, key=key, value=value, headers=[*headers.items()])
         assert producer.flush(READ_SECONDS) == 0
 
-    @retry(stop=stop_after_delay(LEAVE_SECONDS), wait=wait_fixed(0.5), retry=retry_if_exception_type(KafkaException))
+    @retry(stop=stop_after_delay(EMPTY_SECONDS), wait=wait_fixed(0.5), retry=retry_if_exception_type(KafkaException))
     def rewind(self, group: str) -> None:
-        """Have a consumer group, once its last member has left, begin at the beginning again."""
+        """Delete the offsets of a consumer group once it is empty: it then starts at the first record."""
         client = AdminClient({"bootstrap.servers": self.address})
-        if group in {found.group_id for found in client.list_consumer_groups().result().valid}:
+        if group in {listing.group_id for listing in client.list_consumer_groups().result().valid}:
             client.delete_consumer_groups([group])[group].result()
 
     @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(KafkaException))
@@ -114,5 +115,5 @@ class Broker:
 
 
 def headers_of(record: Message) -> dict[str, bytes]:
-    """Answer a record's headers."""
+    """Return the headers of a record."""
     return {name: value for name, value in dict(record.headers() or ()).items() if isinstance(value, bytes)}

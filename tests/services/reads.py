@@ -1,4 +1,4 @@
-"""For every unary method that WRITES does not have, a request that keeps its rules; what it asks for may be missing."""
+"""A valid request for each unary method that is not in WRITES. The resource in it may not exist."""
 
 from google.protobuf.message import Message
 

@@ -1,4 +1,4 @@
-"""What analytics makes of events when two of its consumers are at one order, as while a partition changes hands."""
+"""Two consumers of analytics handle events of one order at the same time, as can happen during a rebalance."""
 
 import asyncio
 import importlib
@@ -19,7 +19,7 @@ from shop.orders.v1 import events_pb2, orders_pb2
 from tests.services.databases import Databases, query
 
 MIGRATIONS = Path(str(importlib.import_module("services.analytics").__file__)).parent / "migrations"
-Told = TypeVar("Told", events_pb2.OrderPlaced, events_pb2.OrderConfirmed)
+EventT = TypeVar("EventT", events_pb2.OrderPlaced, events_pb2.OrderConfirmed)
 NOW = datetime.now(UTC)
 
 
@@ -36,35 +36,35 @@ async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def event(kind: type[Told], order: str, later: int = 0) -> Event[Told]:
+def event(event_type: type[EventT], order: str, delay_seconds: int = 0) -> Event[EventT]:
     total = money_pb2.Money(currency_code="EUR", units=1)
     item = orders_pb2.OrderItem(product="products/p-1", display_name="Kettle", quantity=1, unit_price=total)
-    message = kind(order=orders_pb2.Order(name=f"orders/{order}", customer="customers/a", items=[item], total=total))
-    name = kind.DESCRIPTOR.full_name
-    return Event(str(uuid.uuid4()), name, "//test", f"orders/{order}", NOW + timedelta(seconds=later), message)
+    message = event_type(
+        order=orders_pb2.Order(name=f"orders/{order}", customer="customers/a", items=[item], total=total)
+    )
+    name = event_type.DESCRIPTOR.full_name
+    return Event(str(uuid.uuid4()), name, "//test", f"orders/{order}", NOW + timedelta(seconds=delay_seconds), message)
 
 
-async def test_events_of_one_order_at_two_consumers_are_counted_one_after_the_other(
-    database: Database, url: str
-) -> None:
+async def test_the_second_consumer_waits_until_the_first_one_has_committed(database: Database, url: str) -> None:
     order = str(uuid.uuid4())
     placed, confirmed = event(events_pb2.OrderPlaced, order), event(events_pb2.OrderConfirmed, order, 1)
-    begun, commit = asyncio.Event(), asyncio.Event()
+    started, commit = asyncio.Event(), asyncio.Event()
 
-    async def take_slowly() -> None:
+    async def handle_placed_slowly() -> None:
         async with database.write(shared=True) as connection:
             await HANDLERS[events_pb2.OrderPlaced](connection, placed)
-            begun.set()
+            started.set()
             await commit.wait()
 
-    async def take() -> None:
+    async def handle_confirmed() -> None:
         async with database.write(shared=True) as connection:
             await HANDLERS[events_pb2.OrderConfirmed](connection, confirmed)
 
-    first = asyncio.create_task(take_slowly())
-    await begun.wait()
-    second = asyncio.create_task(take())
-    assert await asyncio.wait({second}, timeout=0.3) == (set(), {second}), "it waits for the first to end"
+    first = asyncio.create_task(handle_placed_slowly())
+    await started.wait()
+    second = asyncio.create_task(handle_confirmed())
+    assert await asyncio.wait({second}, timeout=0.3) == (set(), {second}), "the second waits for the first"
     commit.set()
     await first
     await second

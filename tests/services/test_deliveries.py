@@ -1,11 +1,11 @@
-"""All events delivered twice, and then all over again from the first one: each has had its effect once."""
+"""All events are delivered twice, then all again from the first one: each takes effect once."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.services.conftest import Shared, Start
-from tests.services.consumers import effects, have_taken, started
+from tests.services.consumers import effects, start_consumers, wait_until_consumed
 from tests.services.harness import targets
 from tests.services.kafka import Broker, headers_of
 from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, patiently
@@ -14,8 +14,8 @@ TOPIC = "shop.orders.v1.events"
 
 
 @pytest.fixture
-async def told(start: Start, shared: Shared, broker: Broker) -> AsyncIterator[None]:
-    """Have orders of every end, and their events in Kafka."""
+async def published_orders(start: Start, shared: Shared, broker: Broker) -> AsyncIterator[None]:
+    """Place orders that end in every state, and wait until their events are in Kafka."""
     callees = [shared(name) for name in ("catalog", "inventory", "payments", "shipping")]
     orders = start("orders", {**targets(*callees), **broker.environment})
     shop = Shop(orders, *callees[1:])
@@ -31,20 +31,20 @@ async def told(start: Start, shared: Shared, broker: Broker) -> AsyncIterator[No
     await shop.close()
 
 
-@pytest.mark.usefixtures("told")
-async def test_whatever_is_delivered_again_has_no_effect_again(start: Start, broker: Broker) -> None:
-    consumers = started(start, broker)
-    all_of_them = broker.records(TOPIC)
-    await have_taken(consumers, len(all_of_them))
-    once = await effects(consumers)
-    assert all(once.values())
+@pytest.mark.usefixtures("published_orders")
+async def test_an_event_that_is_delivered_again_has_no_second_effect(start: Start, broker: Broker) -> None:
+    consumers = start_consumers(start, broker)
+    events = broker.records(TOPIC)
+    await wait_until_consumed(consumers, len(events))
+    expected = await effects(consumers)
+    assert all(expected.values())
 
-    broker.send(TOPIC, *((bytes(r.key() or b""), bytes(r.value() or b""), headers_of(r)) for r in all_of_them))
-    await have_taken(consumers, 2 * len(all_of_them))
-    assert await effects(consumers) == once
+    broker.send(TOPIC, *((bytes(r.key() or b""), bytes(r.value() or b""), headers_of(r)) for r in events))
+    await wait_until_consumed(consumers, 2 * len(events))
+    assert await effects(consumers) == expected
 
     for consumer in consumers.values():
         consumer.stop()
-    consumers = started(start, broker)
-    await have_taken(consumers, 2 * len(all_of_them))
-    assert await effects(consumers) == once
+    consumers = start_consumers(start, broker)
+    await wait_until_consumed(consumers, 2 * len(events))
+    assert await effects(consumers) == expected

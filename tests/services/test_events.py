@@ -1,4 +1,4 @@
-"""Events through a real Kafka: nothing is lost and nothing counts twice, whoever is away, and checkout never waits."""
+"""Events through a real Kafka: none is lost and none counts twice, and no order waits for Kafka."""
 
 import asyncio
 import signal
@@ -41,12 +41,12 @@ def orders(start: Start, broker: Broker, callees: dict[str, Process]) -> Process
 
 @pytest.fixture
 async def shop(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
-    async with opened(orders, callees) as client:
+    async with open_shop(orders, callees) as client:
         yield client
 
 
 @asynccontextmanager
-async def opened(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
+async def open_shop(orders: Process, callees: dict[str, Process]) -> AsyncIterator[Shop]:
     client = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
     yield client
     await client.close()
@@ -56,16 +56,16 @@ def new_customer() -> str:
     return f"customers/{uuid.uuid4()}"
 
 
-async def told(notifications: Process, customer: str) -> list[int]:
-    """Answer what a customer was told about, the newest first."""
+async def notification_kinds(notifications: Process, customer: str) -> list[int]:
+    """Return the kinds of a customer's notifications, newest first."""
     async with notifications.channel() as channel:
         stub = notifications_pb2_grpc.NotificationsServiceStub(channel)
         request = notifications_pb2.ListNotificationsRequest(customer=customer, page_size=100)
-        return [found.kind for found in (await stub.ListNotifications(request)).notifications]
+        return [notification.kind for notification in (await stub.ListNotifications(request)).notifications]
 
 
 async def summary(analytics: Process, order: pb.Order) -> analytics_pb2.SalesSummary:
-    """Answer the figures of the very moment in which an order was placed."""
+    """Return the figures of the microsecond in which an order was placed."""
     end = Timestamp()
     end.FromDatetime(order.create_time.ToDatetime() + timedelta(microseconds=1))
     period = analytics_pb2.GetSalesSummaryRequest(start_time=order.create_time, end_time=end)
@@ -74,15 +74,15 @@ async def summary(analytics: Process, order: pb.Order) -> analytics_pb2.SalesSum
         return (await stub.GetSalesSummary(period)).summary
 
 
-async def is_told(notifications: Process, customer: str, *kinds: int) -> None:
-    """Wait until a customer was told so, no more and no less."""
+async def wait_for_notifications(notifications: Process, customer: str, *kinds: int) -> None:
+    """Wait until a customer has exactly these notifications, newest first."""
     async for attempt in patiently():
         with attempt:
-            assert await told(notifications, customer) == list(kinds)
+            assert await notification_kinds(notifications, customer) == list(kinds)
 
 
-async def has_taken(consumer: Process, records: int) -> None:
-    """Wait until a consumer has read so many records, and has none before it."""
+async def wait_until_consumed(consumer: Process, records: int) -> None:
+    """Wait until a consumer has consumed at least so many records, and has none left."""
     async for attempt in patiently():
         with attempt:
             report = consumer.events()["consumer"]
@@ -90,34 +90,34 @@ async def has_taken(consumer: Process, records: int) -> None:
             assert sum(report["lag"].values()) == 0
 
 
-async def test_orders_are_told_to_whom_it_concerns(start: Start, broker: Broker, shop: Shop) -> None:
+async def test_consumers_receive_the_events_of_orders(start: Start, broker: Broker, shop: Shop) -> None:
     notifications, analytics = start("notifications", broker.environment), start("analytics", broker.environment)
     customer = new_customer()
-    good = await shop.place(cart(customer=customer, p_0001=2))
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
-    bad = await shop.place(cart(customer=customer, token="tok_declined", p_0001=1))  # noqa: S106  # no password
-    assert (good.state, bad.state) == (CONFIRMED, REJECTED)
-    await is_told(notifications, customer, REJECTED_KIND, PLACED_KIND, CONFIRMED_KIND, PLACED_KIND)
+    confirmed = await shop.place(cart(customer=customer, p_0001=2))
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    rejected = await shop.place(cart(customer=customer, token="tok_declined", p_0001=1))  # noqa: S106  # no password
+    assert (confirmed.state, rejected.state) == (CONFIRMED, REJECTED)
+    await wait_for_notifications(notifications, customer, REJECTED_KIND, PLACED_KIND, CONFIRMED_KIND, PLACED_KIND)
     async for attempt in patiently():
         with attempt:
-            figures = await summary(analytics, good)
+            figures = await summary(analytics, confirmed)
             assert (figures.placed_orders, figures.confirmed_orders) == (1, 1)
-            assert list(figures.revenue) == [good.total]
+            assert list(figures.revenue) == [confirmed.total]
             assert [(line.product, line.quantity) for line in figures.top_products] == [("products/p-0001", 2)]
-            figures = await summary(analytics, bad)
+            figures = await summary(analytics, rejected)
             assert (figures.placed_orders, figures.rejected_orders) == (1, 1)
             assert not figures.revenue
 
 
-async def test_a_record_is_a_cloud_event_under_the_orders_key_and_in_its_trace(broker: Broker, shop: Shop) -> None:
+async def test_a_record_is_a_cloud_event_with_the_orders_key_and_trace(broker: Broker, shop: Shop) -> None:
     order = await shop.place(cart(p_0001=1))
     key = order.name.removeprefix("orders/").encode()
     async for attempt in patiently():
         with attempt:
-            mine = [record for record in broker.records(TOPIC) if record.key() == key]
-            assert len(mine) == 2
-    first, last = (headers_of(record) for record in mine)
-    assert len({record.partition() for record in mine}) == 1
+            own = [record for record in broker.records(TOPIC) if record.key() == key]
+            assert len(own) == 2
+    first, last = (headers_of(record) for record in own)
+    assert len({record.partition() for record in own}) == 1
     assert (first["ce_type"], last["ce_type"]) == (b"shop.orders.v1.OrderPlaced", b"shop.orders.v1.OrderConfirmed")
     assert first["ce_id"] != last["ce_id"]
     assert first["ce_specversion"] == b"1.0"
@@ -126,61 +126,61 @@ async def test_a_record_is_a_cloud_event_under_the_orders_key_and_in_its_trace(b
     assert first["ce_time"]
     assert first["content-type"] == b"application/protobuf"
     assert first["traceparent"].split(b"-")[1] == last["traceparent"].split(b"-")[1]
-    assert events_pb2.OrderConfirmed.FromString(mine[1].value() or b"").order == order
+    assert events_pb2.OrderConfirmed.FromString(own[1].value() or b"").order == order
 
 
-async def test_what_is_delivered_twice_counts_once(start: Start, broker: Broker, shop: Shop) -> None:
+async def test_an_event_that_is_delivered_twice_counts_once(start: Start, broker: Broker, shop: Shop) -> None:
     notifications, analytics = start("notifications", broker.environment), start("analytics", broker.environment)
     customer = new_customer()
     order = await shop.place(cart(customer=customer, p_0001=1))
     key = order.name.removeprefix("orders/").encode()
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
     async for attempt in patiently():
         with attempt:
             before = await summary(analytics, order)
             assert (before.placed_orders, before.confirmed_orders) == (1, 1)
-    taken = {consumer: consumer.events()["consumer"]["taken"] for consumer in (notifications, analytics)}
-    again = [
+    consumed = {consumer: consumer.events()["consumer"]["taken"] for consumer in (notifications, analytics)}
+    duplicates = [
         (key, bytes(record.value() or b""), headers_of(record))
         for record in broker.records(TOPIC)
         if record.key() == key
     ]
-    assert len(again) == 2
-    broker.send(TOPIC, *again)
-    for consumer, count in taken.items():
-        await has_taken(consumer, count + 2)
-    assert await told(notifications, customer) == [CONFIRMED_KIND, PLACED_KIND]
+    assert len(duplicates) == 2
+    broker.send(TOPIC, *duplicates)
+    for consumer, count in consumed.items():
+        await wait_until_consumed(consumer, count + 2)
+    assert await notification_kinds(notifications, customer) == [CONFIRMED_KIND, PLACED_KIND]
     after = await summary(analytics, order)
-    before.ClearField("latest_event_time")  # of whatever order
+    before.ClearField("latest_event_time")  # of any order
     after.ClearField("latest_event_time")
     assert after == before
 
 
-async def test_a_consumer_that_was_killed_catches_up(start: Start, broker: Broker, shop: Shop) -> None:
+async def test_a_killed_consumer_catches_up_after_its_restart(start: Start, broker: Broker, shop: Shop) -> None:
     customer = new_customer()
     notifications = start("notifications", broker.environment)
     await shop.place(cart(customer=customer, p_0001=1))
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
     notifications.signal(signal.SIGKILL)
     notifications.wait()
     for _ in range(3):
         assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
-    again = start("notifications", broker.environment)
-    await is_told(again, customer, *[CONFIRMED_KIND, PLACED_KIND] * 4)
+    restarted = start("notifications", broker.environment)
+    await wait_for_notifications(restarted, customer, *[CONFIRMED_KIND, PLACED_KIND] * 4)
 
 
-async def test_while_kafka_is_away_orders_go_on_and_nothing_is_lost(
+async def test_while_kafka_is_down_orders_succeed_and_no_event_is_lost(
     start: Start, broker: Broker, orders: Process, shop: Shop
 ) -> None:
     customer = new_customer()
     notifications = start("notifications", broker.environment)
     await shop.place(cart(customer=customer, p_0001=1))
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
-    with broker.away():
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    with broker.stopped():
         for _ in range(5):
             assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
         assert orders.events()["outbox"]["waiting"] == 10
-    await is_told(notifications, customer, *[CONFIRMED_KIND, PLACED_KIND] * 6)
+    await wait_for_notifications(notifications, customer, *[CONFIRMED_KIND, PLACED_KIND] * 6)
     async for attempt in patiently():
         with attempt:
             assert orders.events()["outbox"] == {"waiting": 0, "eldest": None}
@@ -188,34 +188,34 @@ async def test_while_kafka_is_away_orders_go_on_and_nothing_is_lost(
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_while_kafka_is_away_no_order_waits_for_it(broker: Broker, shop: Shop) -> None:
-    with broker.away():
-        began = time.monotonic()
+async def test_while_kafka_is_down_no_order_waits_for_it(broker: Broker, shop: Shop) -> None:
+    with broker.stopped():
+        start_time = time.monotonic()
         for _ in range(5):
             assert (await shop.place(cart(customer=new_customer(), p_0001=1))).state == CONFIRMED
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - start_time < 5
 
 
-async def test_what_a_process_left_in_its_outbox_is_published_by_the_next(
+async def test_events_in_the_outbox_of_a_killed_process_are_published_by_the_next_one(
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:
     customer, env = new_customer(), targets(*callees.values())
-    unheard = start("orders", env, at="unheard", data="left")
-    async with opened(unheard, callees) as shop:
+    without_kafka = start("orders", env, at="without-kafka", data="shared")
+    async with open_shop(without_kafka, callees) as shop:
         await shop.place(cart(customer=customer, p_0001=1))
-    unheard.signal(signal.SIGKILL)
-    unheard.wait()
+    without_kafka.signal(signal.SIGKILL)
+    without_kafka.wait()
     notifications = start("notifications", broker.environment)
-    start("orders", {**env, **broker.environment}, at="heard", data="left")
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    start("orders", {**env, **broker.environment}, at="with-kafka", data="shared")
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
 
 
-async def test_two_replicas_publish_each_orders_events_in_their_sequence(
+async def test_two_replicas_publish_the_events_of_each_order_in_sequence(
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:
     env = {**targets(*callees.values()), **broker.environment}
     replicas = [start("orders", env, at=name, data="both") for name in ("one", "two")]
-    async with opened(replicas[0], callees) as one, opened(replicas[1], callees) as two:
+    async with open_shop(replicas[0], callees) as one, open_shop(replicas[1], callees) as two:
         placed = await asyncio.gather(*(shop.place(cart(p_0001=1)) for _ in range(10) for shop in (one, two)))
     keys = {order.name.removeprefix("orders/").encode() for order in placed}
     async for attempt in patiently():
@@ -229,27 +229,27 @@ async def test_two_replicas_publish_each_orders_events_in_their_sequence(
     assert sequences.keys() == keys
 
 
-async def test_a_record_that_is_no_event_is_put_aside_and_those_behind_it_are_taken(
+async def test_a_malformed_record_becomes_a_dead_letter_and_later_records_are_consumed(
     start: Start, broker: Broker, shop: Shop
 ) -> None:
     customer = new_customer()
     notifications = start("notifications", broker.environment)
-    mark = str(uuid.uuid4()).encode()
+    id_prefix = str(uuid.uuid4()).encode()
     for key in (b"1", b"2", b"3", b"4", b"5", b"6"):  # some in each partition
-        broker.send(TOPIC, (key, b"\xff", {"ce_type": b"shop.orders.v1.OrderPlaced", "ce_id": mark + key}))
+        broker.send(TOPIC, (key, b"\xff", {"ce_type": b"shop.orders.v1.OrderPlaced", "ce_id": id_prefix + key}))
     await shop.place(cart(customer=customer, p_0001=1))
-    await is_told(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
+    await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
     async for attempt in patiently():
         with attempt:
-            buried = [headers_of(record) for record in broker.records("notifications.dead-letters")]
-            mine = [headers for headers in buried if headers["ce_id"].startswith(mark)]
-            assert len(mine) == 6
-    assert all(headers["dead_letter_topic"] == TOPIC.encode() for headers in mine)
-    assert all(b"MalformedRecordError" in headers["dead_letter_reason"] for headers in mine)
+            dead_letters = [headers_of(record) for record in broker.records("notifications.dead-letters")]
+            own = [headers for headers in dead_letters if headers["ce_id"].startswith(id_prefix)]
+            assert len(own) == 6
+    assert all(headers["dead_letter_topic"] == TOPIC.encode() for headers in own)
+    assert all(b"MalformedRecordError" in headers["dead_letter_reason"] for headers in own)
     assert notifications.events()["consumer"]["dead_letters"] >= 6
 
 
-async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Broker, shop: Shop) -> None:
+async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: Shop) -> None:
     customer = new_customer()
     choosy = start("choosy_notifications", broker.environment, wait=False)
     (choosy.folder / "refuse").touch()
@@ -258,20 +258,20 @@ async def test_dead_letters_are_taken_again_on_demand(start: Start, broker: Brok
     async for attempt in patiently():
         with attempt:
             assert choosy.events()["consumer"]["dead_letters"] >= 2
-    assert await told(choosy, customer) == []
+    assert await notification_kinds(choosy, customer) == []
     (choosy.folder / "refuse").unlink()
     assert "dead letters are replayed" in replay(broker)
-    await is_told(choosy, customer, CONFIRMED_KIND, PLACED_KIND)
+    await wait_for_notifications(choosy, customer, CONFIRMED_KIND, PLACED_KIND)
 
 
 def replay(broker: Broker) -> str:
-    """Have notifications take its dead letters again; answer what the command says."""
+    """Replay the dead letters of notifications, and return what the command prints."""
     command = [sys.executable, "-m", "services.notifications", "replay-dead-letters"]
     env = {**broker.environment, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def test_without_kafka_a_replay_says_what_is_missing() -> None:
+def test_a_replay_without_kafka_says_which_variable_is_not_set() -> None:
     command = [sys.executable, "-m", "services.notifications", "replay-dead-letters"]
     run = subprocess.run(
         command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60

@@ -1,4 +1,4 @@
-"""A breaking change that breaks nobody: first both versions are served, then callers move, then the old one goes."""
+"""A breaking change without an outage: serve both versions, move the callers, then remove the old version."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
@@ -19,16 +19,16 @@ FIRST, SECOND = "shop.orders.v1.OrdersService", "shop.orders.v2.OrdersService"
 
 
 class Rollout:
-    """Processes of orders over one database, which come and go."""
+    """Processes of orders that share one database, as during a rollout."""
 
     def __init__(self, start: Start, callees: list[Process]) -> None:
-        self._start, self._callees = start, callees
+        self._start_process, self._callees = start, callees
         self._database: dict[str, str] = {}
         self._shops: list[Shop] = []
 
-    async def up(self, name: str) -> tuple[Process, Shop]:
-        """Start one, and open a client of it."""
-        process = self._start(name, {**targets(*self._callees), **self._database})
+    async def start(self, name: str) -> tuple[Process, Shop]:
+        """Start a process, and open a client of it."""
+        process = self._start_process(name, {**targets(*self._callees), **self._database})
         self._database = {"DATABASE_URL": process.database_url}
         shop = Shop(process, *self._callees[1:])
         self._shops.append(shop)
@@ -54,7 +54,7 @@ async def is_unimplemented(call: Awaitable[object]) -> bool:
 
 
 async def is_served(process: Process, service: str) -> bool:
-    """Answer what the process's health says of a version."""
+    """Return whether the health service of a process reports a version as serving."""
     async with process.channel() as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -69,24 +69,24 @@ async def is_served(process: Process, service: str) -> bool:
 
 
 def versions(process: Process) -> Counter[str]:
-    """Answer how many calls of each version the access log has."""
+    """Return the number of calls of each version in the access log."""
     methods = [str(record["method"]) for record in process.log() if record["logger"] == "access"]
     return Counter(method.split("/")[1] for method in methods)
 
 
-async def test_callers_that_move_before_their_server_are_refused_and_nothing_is_done(rollout: Rollout) -> None:
-    before, shop = await rollout.up("v1_orders")
+async def test_a_caller_that_moves_before_its_server_gets_unimplemented_and_no_order(rollout: Rollout) -> None:
+    before, shop = await rollout.start("v1_orders")
     request = as_v2(cart(customer=f"customers/{new_id()}", p_0151=1))
     assert await is_unimplemented(shop.v2.PlaceOrder(request))
     assert await shop.orders(request.customer) == []
     assert (await is_served(before, FIRST), await is_served(before, SECOND)) == (True, False)
 
 
-async def test_expand_while_it_rolls_out_old_callers_are_served_everywhere_and_new_ones_where_it_has_come(
+async def test_expand_during_the_rollout_all_processes_serve_v1_and_only_new_ones_serve_v2(
     rollout: Rollout,
 ) -> None:
-    _, before = await rollout.up("v1_orders")
-    both, after = await rollout.up("orders")
+    _, before = await rollout.start("v1_orders")
+    both, after = await rollout.start("orders")
     customer = f"customers/{new_id()}"
     one = await before.place(cart(customer=customer, p_0151=1))
     two = await after.place(cart(customer=customer, p_0151=1))
@@ -96,30 +96,30 @@ async def test_expand_while_it_rolls_out_old_callers_are_served_everywhere_and_n
     assert [order.name for order in await after.orders(customer)] == names
     listed = await after.v2.ListOrders(v2.ListOrdersRequest(customer=customer))
     assert [order.name for order in listed.orders] == names
-    assert await is_unimplemented(before.v2.GetOrder(v2.GetOrderRequest(name=one.name))), "new callers wait for its end"
+    assert await is_unimplemented(before.v2.GetOrder(v2.GetOrderRequest(name=one.name))), "callers wait for the rollout"
     assert (await is_served(both, FIRST), await is_served(both, SECOND)) == (True, True)
 
 
-async def test_a_request_that_old_code_has_carried_out_is_known_to_both_versions_of_new_code(rollout: Rollout) -> None:
-    _, before = await rollout.up("v1_orders")
-    _, after = await rollout.up("orders")
+async def test_old_and_new_code_share_the_requests_that_were_carried_out(rollout: Rollout) -> None:
+    _, before = await rollout.start("v1_orders")
+    _, after = await rollout.start("orders")
     first = cart(customer=f"customers/{new_id()}", p_0152=1)
     order = await before.place(first)
     assert (await after.place(first)).name == order.name
     assert (await after.v2.PlaceOrder(as_v2(first))).order.name == order.name
     first = cart(customer=first.customer, p_0152=1)
     other = (await after.v2.PlaceOrder(as_v2(first))).order
-    assert (await before.place(first)).name == other.name, "and the other way round"
-    assert [found.name for found in await before.orders(first.customer)] == [other.name, order.name]
+    assert (await before.place(first)).name == other.name, "and vice versa"
+    assert [order.name for order in await before.orders(first.customer)] == [other.name, order.name]
 
 
-async def test_migrate_callers_move_one_by_one_and_the_access_log_tells_who_has_not(rollout: Rollout) -> None:
-    both, shop = await rollout.up("orders")
+async def test_migrate_callers_move_one_by_one_and_the_access_log_counts_those_that_have_not(rollout: Rollout) -> None:
+    both, shop = await rollout.start("orders")
     customers = [f"customers/{new_id()}" for _ in range(3)]
     for moved in range(len(customers) + 1):
         seen = versions(both)
-        for place, customer in enumerate(customers):
-            if place < moved:
+        for index, customer in enumerate(customers):
+            if index < moved:
                 assert (await shop.v2.PlaceOrder(as_v2(cart(customer=customer, p_0153=1)))).order.name
             else:
                 assert (await shop.place(cart(customer=customer, p_0153=1))).name
@@ -129,24 +129,24 @@ async def test_migrate_callers_move_one_by_one_and_the_access_log_tells_who_has_
         assert len(await shop.orders(customer)) == len(customers) + 1
 
 
-async def test_contract_new_callers_go_on_and_old_ones_are_told_that_it_is_gone(rollout: Rollout) -> None:
-    both, before = await rollout.up("orders")
+async def test_contract_v2_callers_continue_and_v1_callers_get_unimplemented(rollout: Rollout) -> None:
+    both, before = await rollout.start("orders")
     first = cart(p_0154=1)
     order = await before.ended((await before.place(first)).name)
     [seen] = [response async for response in before.watch(order.name)]
-    last, shop = await rollout.up("v2_orders")
+    last, shop = await rollout.start("v2_orders")
     assert both.stop() == 0
 
     assert await is_unimplemented(shop.stub.GetOrder(v1.GetOrderRequest(name=order.name)))
     assert (await is_served(last, FIRST), await is_served(last, SECOND)) == (False, True)
-    assert (await shop.v2.PlaceOrder(as_v2(first))).order.name == order.name, "its request is remembered"
+    assert (await shop.v2.PlaceOrder(as_v2(first))).order.name == order.name, "its request is still stored"
     watching = v2.WatchOrderRequest(name=order.name, resume_token=seen.resume_token)
     assert [response.order.name async for response in shop.v2.WatchOrder(watching)] == [order.name]
     cancelling = v2.CancelOrderRequest(request_id=new_id(), name=order.name)
     await shop.v2.CancelOrder(cancelling)
-    *_, last_told = [response async for response in shop.v2.WatchOrder(v2.WatchOrderRequest(name=order.name))]
-    assert int(last_told.order.state) == CANCELLED
-    told = query(last.database_url, "SELECT type FROM outbox")
-    assert {str(kind) for (kind,) in told} == {
+    *_, last_update = [response async for response in shop.v2.WatchOrder(v2.WatchOrderRequest(name=order.name))]
+    assert int(last_update.order.state) == CANCELLED
+    event_types = query(last.database_url, "SELECT type FROM outbox")
+    assert {str(event_type) for (event_type,) in event_types} == {
         f"shop.orders.v1.Order{end}" for end in ("Placed", "Confirmed", "Cancelled")
     }

@@ -1,4 +1,4 @@
-"""inventory through its generated client: pieces are conserved, writes happen once, bad input leaves no trace."""
+"""inventory through its generated client: pieces are conserved, and invalid requests change nothing."""
 
 import asyncio
 import uuid
@@ -34,7 +34,7 @@ def new_id() -> str:
 
 
 def reserve(request_id: str, **pieces: int) -> pb.ReserveStockRequest:
-    """Make a request; p_0001=2 asks for two pieces of products/p-0001."""
+    """Build a request; p_0001=2 reserves two pieces of products/p-0001."""
     return pb.ReserveStockRequest(
         request_id=request_id,
         lines=[
@@ -45,17 +45,17 @@ def reserve(request_id: str, **pieces: int) -> pb.ReserveStockRequest:
 
 
 async def counts(inventory: Stub, product: str) -> tuple[int, int]:
-    """Answer how many pieces are available and reserved."""
+    """Return how many pieces are available and reserved."""
     stock = (await inventory.GetStock(pb.GetStockRequest(name=f"stocks/{product}"))).stock
     return stock.available, stock.reserved
 
 
-async def held(inventory: Stub, **pieces: int) -> str:
-    """Reserve and answer the reservation's name."""
+async def reserved(inventory: Stub, **pieces: int) -> str:
+    """Reserve pieces and return the reservation's name."""
     return (await inventory.ReserveStock(reserve(new_id(), **pieces))).reservation.name
 
 
-async def test_a_reservation_holds_pieces_back_and_its_commit_sells_them(inventory: Stub) -> None:
+async def test_a_reservation_reserves_pieces_and_its_commit_sells_them(inventory: Stub) -> None:
     before = await counts(inventory, "p-0001")
     reservation = (await inventory.ReserveStock(reserve(new_id(), p_0001=3))).reservation
     assert reservation.state == HELD
@@ -67,17 +67,17 @@ async def test_a_reservation_holds_pieces_back_and_its_commit_sells_them(invento
     assert await counts(inventory, "p-0001") == (before[0] - 3, before[1])
 
 
-async def test_a_release_gives_every_piece_back(inventory: Stub) -> None:
+async def test_a_release_makes_every_piece_available_again(inventory: Stub) -> None:
     before = await counts(inventory, "p-0002"), await counts(inventory, "p-0003")
-    name = await held(inventory, p_0002=1, p_0003=4)
+    name = await reserved(inventory, p_0002=1, p_0003=4)
     release = pb.ReleaseReservationRequest(request_id=new_id(), name=name)
     assert (await inventory.ReleaseReservation(release)).reservation.state == RELEASED
     assert (await counts(inventory, "p-0002"), await counts(inventory, "p-0003")) == before
 
 
-async def test_a_return_makes_what_was_sold_available_once(inventory: Stub) -> None:
+async def test_returning_a_reservation_many_times_makes_its_pieces_available_once(inventory: Stub) -> None:
     before = await counts(inventory, "p-0015"), await counts(inventory, "p-0016")
-    name = await held(inventory, p_0015=1, p_0016=2)
+    name = await reserved(inventory, p_0015=1, p_0016=2)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     request = pb.ReturnReservationRequest(request_id=new_id(), name=name)
     replies = await asyncio.gather(*(inventory.ReturnReservation(request) for _ in range(10)))
@@ -86,8 +86,8 @@ async def test_a_return_makes_what_was_sold_available_once(inventory: Stub) -> N
     assert (await counts(inventory, "p-0015"), await counts(inventory, "p-0016")) == before
 
 
-async def test_only_what_was_sold_is_returned(inventory: Stub) -> None:
-    name = await held(inventory, p_0017=1)
+async def test_only_a_committed_reservation_can_be_returned(inventory: Stub) -> None:
+    name = await reserved(inventory, p_0017=1)
     for state in ("HELD", "RELEASED"):
         after = await counts(inventory, "p-0017")
         error = await refused(inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name)))
@@ -97,8 +97,8 @@ async def test_only_what_was_sold_is_returned(inventory: Stub) -> None:
         await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
 
 
-async def test_what_was_returned_is_neither_sold_nor_released_again(inventory: Stub) -> None:
-    name = await held(inventory, p_0017=1)
+async def test_a_returned_reservation_cannot_be_committed_or_released(inventory: Stub) -> None:
+    name = await reserved(inventory, p_0017=1)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name))
     after = await counts(inventory, "p-0017")
@@ -110,8 +110,8 @@ async def test_what_was_returned_is_neither_sold_nor_released_again(inventory: S
     assert await counts(inventory, "p-0017") == after
 
 
-async def test_settling_again_changes_nothing(inventory: Stub) -> None:
-    name = await held(inventory, p_0004=2)
+async def test_committing_again_changes_nothing(inventory: Stub) -> None:
+    name = await reserved(inventory, p_0004=2)
     first = await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     after = await counts(inventory, "p-0004")
     again = await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
@@ -119,8 +119,8 @@ async def test_settling_again_changes_nothing(inventory: Stub) -> None:
     assert await counts(inventory, "p-0004") == after
 
 
-async def test_a_committed_reservation_is_not_released(inventory: Stub) -> None:
-    name = await held(inventory, p_0005=1)
+async def test_a_committed_reservation_cannot_be_released(inventory: Stub) -> None:
+    name = await reserved(inventory, p_0005=1)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     after = await counts(inventory, "p-0005")
     error = await refused(inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name)))
@@ -129,14 +129,16 @@ async def test_a_committed_reservation_is_not_released(inventory: Stub) -> None:
     assert await counts(inventory, "p-0005") == after
 
 
-async def test_a_released_reservation_is_not_committed(inventory: Stub) -> None:
-    name = await held(inventory, p_0006=1)
+async def test_a_released_reservation_cannot_be_committed(inventory: Stub) -> None:
+    name = await reserved(inventory, p_0006=1)
     await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
     error = await refused(inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name)))
     assert (error.reason, error.metadata) == ("RESERVATION_WRONG_STATE", {"state": "RELEASED"})
 
 
-async def test_lines_are_held_all_or_none_and_each_that_lacks_stock_is_named(inventory: Stub) -> None:
+async def test_all_lines_are_reserved_or_none_and_the_error_names_what_lacks_stock(
+    inventory: Stub,
+) -> None:
     before = await counts(inventory, "p-0007")
     error = await refused(inventory.ReserveStock(reserve(new_id(), p_0007=1, p_0199=1, p_0047=2)))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_STOCK")
@@ -145,21 +147,21 @@ async def test_lines_are_held_all_or_none_and_each_that_lacks_stock_is_named(inv
     assert await counts(inventory, "p-0007") == before
 
 
-async def test_a_product_that_was_never_stocked_has_no_pieces(inventory: Stub) -> None:
+async def test_a_product_without_a_stock_has_no_pieces(inventory: Stub) -> None:
     error = await refused(inventory.ReserveStock(reserve(new_id(), p_9999=1)))
     assert (error.reason, error.subjects) == ("INSUFFICIENT_STOCK", ["products/p-9999"])
 
 
-async def test_many_at_once_never_get_more_than_there_is(inventory: Stub) -> None:
-    available, reserved = await counts(inventory, "p-0013")
+async def test_concurrent_reservations_never_exceed_the_stock(inventory: Stub) -> None:
+    available, already_reserved = await counts(inventory, "p-0013")
     calls = [inventory.ReserveStock(reserve(new_id(), p_0013=1, p_0014=1)) for _ in range(20)]
     replies = await asyncio.gather(*calls, return_exceptions=True)
-    won = [reply for reply in replies if isinstance(reply, pb.ReserveStockResponse)]
-    assert len(won) == available < len(replies)
-    assert await counts(inventory, "p-0013") == (0, reserved + available)
+    successful = [reply for reply in replies if isinstance(reply, pb.ReserveStockResponse)]
+    assert len(successful) == available < len(replies)
+    assert await counts(inventory, "p-0013") == (0, already_reserved + available)
 
 
-async def test_the_same_request_makes_one_reservation_however_often_it_is_sent(inventory: Stub) -> None:
+async def test_sending_the_same_request_many_times_creates_one_reservation(inventory: Stub) -> None:
     before = await counts(inventory, "p-0008")
     request = reserve(new_id(), p_0008=2)
     replies = await asyncio.gather(*(inventory.ReserveStock(request) for _ in range(10)))
@@ -167,13 +169,13 @@ async def test_the_same_request_makes_one_reservation_however_often_it_is_sent(i
     assert await counts(inventory, "p-0008") == (before[0] - 2, before[1] + 2)
 
 
-async def test_a_refused_request_is_not_remembered(inventory: Stub) -> None:
+async def test_a_failed_request_is_not_stored_under_its_request_id(inventory: Stub) -> None:
     request_id = new_id()
     assert (await refused(inventory.ReserveStock(reserve(request_id, p_0199=1)))).reason == "INSUFFICIENT_STOCK"
     assert (await inventory.ReserveStock(reserve(request_id, p_0010=1))).reservation.state == HELD
 
 
-async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(inventory: Stub) -> None:
     request_id = new_id()
     name = (await inventory.ReserveStock(reserve(request_id, p_0011=1))).reservation.name
     before = await counts(inventory, "p-0011")
@@ -212,7 +214,7 @@ async def test_a_request_id_serves_one_request_alone(inventory: Stub) -> None:
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-async def test_every_offending_field_of_a_reservation_is_named_and_nothing_is_held(
+async def test_the_error_names_each_invalid_field_of_a_reservation_and_nothing_is_reserved(
     inventory: Stub, request_: pb.ReserveStockRequest, fields: list[str]
 ) -> None:
     before = await counts(inventory, "p-0012")
@@ -225,13 +227,13 @@ async def test_every_offending_field_of_a_reservation_is_named_and_nothing_is_he
 @pytest.mark.parametrize(
     "name", ["", "p-0001", "stocks/", "stocks/P-1", "products/p-0001", "stocks/a/b", "stocks/" + "a" * 65]
 )
-async def test_a_stocks_name_is_checked(inventory: Stub, name: str) -> None:
+async def test_the_name_of_a_stock_is_checked(inventory: Stub, name: str) -> None:
     error = await refused(inventory.GetStock(pb.GetStockRequest(name=name)))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["name"])
 
 
 @pytest.mark.parametrize("name", ["", "reservations/", "stocks/p-0001", "reservations/a b"])
-async def test_a_reservations_name_is_checked_by_every_method(inventory: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_reservation(inventory: Stub, name: str) -> None:
     for call, fields in (
         (inventory.GetReservation(pb.GetReservationRequest(name=name)), ["name"]),
         (inventory.CommitReservation(pb.CommitReservationRequest(name=name)), ["request_id", "name"]),
@@ -242,7 +244,7 @@ async def test_a_reservations_name_is_checked_by_every_method(inventory: Stub, n
         assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_what_does_not_exist_is_not_found(inventory: Stub) -> None:
+async def test_a_stock_or_reservation_that_does_not_exist_is_not_found(inventory: Stub) -> None:
     name = f"reservations/{new_id()}"
     for call, reason in (
         (inventory.GetStock(pb.GetStockRequest(name="stocks/p-9999")), "STOCK_NOT_FOUND"),
@@ -264,7 +266,7 @@ async def test_what_does_not_exist_is_not_found(inventory: Stub) -> None:
         assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, reason)
 
 
-async def test_three_replicas_on_one_database_start_together_and_never_oversell(start: Start) -> None:
+async def test_three_replicas_on_one_database_start_at_the_same_time_and_never_oversell(start: Start) -> None:
     replicas = [start("inventory", at=f"inventory-{number}", data="stock", wait=False) for number in range(3)]
     for replica in replicas:
         replica.wait_ready()
@@ -279,7 +281,7 @@ async def test_three_replicas_on_one_database_start_together_and_never_oversell(
         await channel.close()
 
 
-async def test_what_was_answered_outlives_a_kill(start: Start) -> None:
+async def test_a_reservation_survives_a_kill_of_the_process(start: Start) -> None:
     first = start("inventory")
     async with first.channel() as channel:
         request = reserve(new_id(), p_0001=2)
@@ -296,7 +298,7 @@ def receipt(name: str, pieces: int, request_id: str = "") -> pb.ReceiveStockRequ
     return pb.ReceiveStockRequest(request_id=request_id or new_id(), name=name, pieces=pieces)
 
 
-async def test_what_comes_in_is_available_once_however_often_it_is_sent(inventory: Stub) -> None:
+async def test_sending_the_same_receipt_many_times_adds_its_pieces_once(inventory: Stub) -> None:
     name = f"stocks/{new_id()}"
     first = (await inventory.ReceiveStock(receipt(name, 5, "again-" + name[7:20]))).stock
     assert (first.available, first.received, first.reserved, first.sold) == (5, 5, 0, 0)
@@ -307,17 +309,17 @@ async def test_what_comes_in_is_available_once_however_often_it_is_sent(inventor
     assert (stock.available, stock.received) == (10, 10)
 
 
-async def test_a_product_is_stocked_once_however_many_begin_it(inventory: Stub) -> None:
+async def test_concurrent_first_receipts_of_a_product_create_one_stock(inventory: Stub) -> None:
     name = f"stocks/{new_id()}"
     await asyncio.gather(*(inventory.ReceiveStock(receipt(name, 2)) for _ in range(10)))
     stock = (await inventory.GetStock(pb.GetStockRequest(name=name))).stock
     assert (stock.available, stock.received) == (20, 20)
 
 
-async def test_received_is_what_is_available_reserved_and_sold(inventory: Stub) -> None:
+async def test_received_is_the_sum_of_available_reserved_and_sold(inventory: Stub) -> None:
     product = new_id()
     await inventory.ReceiveStock(receipt(f"stocks/{product}", 9))
-    names = [await held(inventory, **{product: 1}) for _ in range(5)]
+    names = [await reserved(inventory, **{product: 1}) for _ in range(5)]
     for name in names[:3]:
         await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=names[0]))
@@ -326,23 +328,23 @@ async def test_received_is_what_is_available_reserved_and_sold(inventory: Stub) 
     assert (stock.available, stock.reserved, stock.sold, stock.received) == (6, 1, 2, 9)
 
 
-async def test_the_first_stock_counts_as_received(inventory: Stub) -> None:
+async def test_the_opening_stock_counts_as_received(inventory: Stub) -> None:
     stock = (await inventory.GetStock(pb.GetStockRequest(name="stocks/p-0002"))).stock
     assert stock.received == 78
     assert stock.received == stock.available + stock.reserved + stock.sold
 
 
-async def test_no_more_comes_in_than_can_be_counted(inventory: Stub, shared: Callable[[str], Process]) -> None:
+async def test_a_receipt_beyond_the_maximum_fails(inventory: Stub, shared: Callable[[str], Process]) -> None:
     product = new_id()
     await inventory.ReceiveStock(receipt(f"stocks/{product}", 1))
-    most = "UPDATE stocks SET received = 1000000000, available = 1000000000 WHERE product_id = :product"
-    query(shared("inventory").database_url, most, product=product)
+    set_to_maximum = "UPDATE stocks SET received = 1000000000, available = 1000000000 WHERE product_id = :product"
+    query(shared("inventory").database_url, set_to_maximum, product=product)
     error = await refused(inventory.ReceiveStock(receipt(f"stocks/{product}", 1)))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "STOCK_TOO_LARGE")
 
 
 @pytest.mark.parametrize(
-    ("bad", "fields"),
+    ("request_", "fields"),
     [
         (receipt("stocks/", 1), ["name"]),
         (receipt("stocks/p-0001", 0), ["pieces"]),
@@ -350,17 +352,19 @@ async def test_no_more_comes_in_than_can_be_counted(inventory: Stub, shared: Cal
         (pb.ReceiveStockRequest(), ["request_id", "name", "pieces"]),
     ],
 )
-async def test_a_bad_receipt_is_refused(inventory: Stub, bad: pb.ReceiveStockRequest, fields: list[str]) -> None:
-    error = await refused(inventory.ReceiveStock(bad))
+async def test_an_invalid_receipt_is_rejected(
+    inventory: Stub, request_: pb.ReceiveStockRequest, fields: list[str]
+) -> None:
+    error = await refused(inventory.ReceiveStock(request_))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_a_reservation_tells_what_it_is_for(inventory: Stub) -> None:
+async def test_a_reservation_has_the_reference_of_its_request(inventory: Stub) -> None:
     request = reserve(new_id(), p_0001=1)
     request.reference = "orders/o-1"
     name = (await inventory.ReserveStock(request)).reservation.name
-    found = (await inventory.GetReservation(pb.GetReservationRequest(name=name))).reservation
-    assert found.reference == "orders/o-1"
+    reservation = (await inventory.GetReservation(pb.GetReservationRequest(name=name))).reservation
+    assert reservation.reference == "orders/o-1"
     request = reserve(new_id(), p_0001=1)
     request.reference = "o" * 129
     assert (await refused(inventory.ReserveStock(request))).fields == ["reference"]

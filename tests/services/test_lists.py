@@ -1,4 +1,4 @@
-"""Every list that an operator reads: its pages are whole and stay so while entries are added, bad input is told."""
+"""The lists for operators: pages are complete, also while entries are added, and invalid requests are rejected."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -30,16 +30,16 @@ async def pay(stub: Stub) -> str:
     request = payments_pb2.AuthorizePaymentRequest(
         request_id=new_id(),
         amount=price,
-        payment_token="tok_visa",  # noqa: S106  # the simulated processor's
+        payment_token="tok_visa",  # noqa: S106  # a token of the simulated processor
         reference="orders/1",
     )
     return str((await stub.AuthorizePayment(request)).payment.name)
 
 
 async def ship(stub: Stub) -> str:
-    to = shipping_pb2.Address(recipient="Ada", lines=["Linden 1"], locality="Berlin", region_code="DE")
+    address = shipping_pb2.Address(recipient="Ada", lines=["Linden 1"], locality="Berlin", region_code="DE")
     price = money_pb2.Money(currency_code="EUR", units=4, nanos=900_000_000)
-    request = shipping_pb2.BookShipmentRequest(request_id=new_id(), destination=to, pieces=1, price=price)
+    request = shipping_pb2.BookShipmentRequest(request_id=new_id(), destination=address, pieces=1, price=price)
     return str((await stub.BookShipment(request)).shipment.name)
 
 
@@ -50,7 +50,7 @@ async def reserve(stub: Stub) -> str:
 
 
 async def receive(stub: Stub) -> str:
-    # Behind all others, as the newest entries of the other lists stand before all others.
+    # Sorts after all other stocks. In the other lists a new entry comes first.
     name = f"stocks/z-{new_id()}"
     await stub.ReceiveStock(inventory_pb2.ReceiveStockRequest(request_id=new_id(), name=name, pieces=1))
     return name
@@ -58,7 +58,7 @@ async def receive(stub: Stub) -> str:
 
 @dataclass(frozen=True)
 class Listing:
-    """A method that lists, what adds an entry to its list, and which field of the response has the entries."""
+    """A list method, the response field with its entries, and a function that adds an entry, if a call can."""
 
     service: str
     stub: Callable[[grpc.aio.Channel], Stub]
@@ -68,17 +68,17 @@ class Listing:
     add: Add | None = None
 
     async def page(self, stub: Stub, **fields: object) -> tuple[list[str], str]:
-        """Answer the names on a page and the token of the next."""
+        """Return the names on a page, and the token of the next page."""
         reply = await getattr(stub, self.method)(self.request(**fields))
         return [entry.name for entry in getattr(reply, self.entries)], reply.next_page_token
 
     async def names(self, stub: Stub, size: int, token: str = "") -> list[str]:
-        """Answer the names on all pages."""
-        found, token = await self.page(stub, page_size=size, page_token=token)
-        return [*found, *(await self.names(stub, size, token) if token else [])]
+        """Return the names on all pages."""
+        page_names, token = await self.page(stub, page_size=size, page_token=token)
+        return [*page_names, *(await self.names(stub, size, token) if token else [])]
 
 
-def everybody(**fields: Any) -> notifications_pb2.ListNotificationsRequest:  # noqa: ANN401  # a message's fields
+def of_all_customers(**fields: Any) -> notifications_pb2.ListNotificationsRequest:  # noqa: ANN401  # the fields of a message
     return notifications_pb2.ListNotificationsRequest(customer="customers/-", **fields)
 
 
@@ -107,7 +107,7 @@ LISTS = [
         "notifications",
         notifications_pb2_grpc.NotificationsServiceStub,
         "ListNotifications",
-        everybody,
+        of_all_customers,
         "notifications",
     ),
     Listing("analytics", analytics_pb2_grpc.AnalyticsServiceStub, "ListSales", analytics_pb2.ListSalesRequest, "sales"),
@@ -115,27 +115,27 @@ LISTS = [
 GROWING = [listing for listing in LISTS if listing.add]
 
 
-def of_name(listing: Listing) -> str:
+def method_name(listing: Listing) -> str:
     return listing.method
 
 
-@pytest.mark.parametrize("listing", GROWING, ids=of_name)
-async def test_all_pages_together_have_each_entry_once(listing: Listing, shared: Shared) -> None:
+@pytest.mark.parametrize("listing", GROWING, ids=method_name)
+async def test_all_pages_together_contain_each_entry_once(listing: Listing, shared: Shared) -> None:
     async with shared(listing.service).channel() as channel:
         stub = listing.stub(channel)
         assert listing.add
-        mine = [await listing.add(stub) for _ in range(5)]
-        found = await listing.names(stub, size=2) if listing.entries != "stocks" else await listing.names(stub, 100)
-        assert len(found) == len(set(found))
-        assert set(mine) <= set(found)
+        added = [await listing.add(stub) for _ in range(5)]
+        names = await listing.names(stub, size=2) if listing.entries != "stocks" else await listing.names(stub, 100)
+        assert len(names) == len(set(names))
+        assert set(added) <= set(names)
         if listing.entries == "stocks":
-            assert found == sorted(found)
+            assert names == sorted(names)
         else:
-            assert found[:5] == mine[::-1], "the newest first"
+            assert names[:5] == added[::-1], "newest first"
 
 
-@pytest.mark.parametrize("listing", GROWING, ids=of_name)
-async def test_pages_stay_as_they_are_while_entries_are_added(listing: Listing, shared: Shared) -> None:
+@pytest.mark.parametrize("listing", GROWING, ids=method_name)
+async def test_adding_entries_while_reading_repeats_and_skips_no_entry(listing: Listing, shared: Shared) -> None:
     async with shared(listing.service).channel() as channel:
         stub = listing.stub(channel)
         assert listing.add
@@ -148,12 +148,12 @@ async def test_pages_stay_as_they_are_while_entries_are_added(listing: Listing, 
         assert [*first, *second] == before[:3]
 
 
-@pytest.mark.parametrize("listing", LISTS, ids=of_name)
-async def test_an_empty_page_is_no_error_and_bad_fields_are_named(listing: Listing, shared: Shared) -> None:
+@pytest.mark.parametrize("listing", LISTS, ids=method_name)
+async def test_an_empty_list_is_no_error_and_invalid_fields_are_named(listing: Listing, shared: Shared) -> None:
     async with shared(listing.service).channel() as channel:
         stub = listing.stub(channel)
         _, token = await listing.page(stub, page_size=100)
-        for fields, bad in (
+        for fields, invalid in (
             ({"page_size": -1}, ["page_size"]),
             ({"page_token": "made up"}, ["page_token"]),
             ({"page_size": -(2**31), "page_token": "!"}, ["page_size", "page_token"]),
@@ -162,12 +162,12 @@ async def test_an_empty_page_is_no_error_and_bad_fields_are_named(listing: Listi
             assert (error.code, error.reason, error.fields) == (
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "INVALID_FIELDS",
-                bad,
+                invalid,
             )
         assert isinstance(token, str)
 
 
-async def test_a_page_token_is_for_its_own_list(shared: Shared) -> None:
+async def test_a_page_token_of_another_list_is_rejected(shared: Shared) -> None:
     stocks, demands = (listing for listing in LISTS if listing.method in {"ListStocks", "ListDemands"})
     async with shared("inventory").channel() as channel:
         stub = inventory(channel)

@@ -1,4 +1,4 @@
-"""payments through its generated client: money moves once and whole, bad input is told and leaves no trace."""
+"""payments through its generated client: each step takes effect once, and invalid requests change nothing."""
 
 import asyncio
 import uuid
@@ -37,7 +37,7 @@ def authorization(
     request_id: str | None = None,
     *,
     amount: money_pb2.Money = PRICE,
-    token: str = "tok_visa",  # noqa: S107  # the simulated processor's
+    token: str = "tok_visa",  # noqa: S107  # a token of the simulated processor
     reference: str = "orders/1",
 ) -> pb.AuthorizePaymentRequest:
     return pb.AuthorizePaymentRequest(
@@ -49,7 +49,7 @@ def authorization(
 
 
 async def authorized(payments: Stub) -> str:
-    """Authorize a payment and answer its name."""
+    """Authorize a payment and return its name."""
     return (await payments.AuthorizePayment(authorization())).payment.name
 
 
@@ -71,13 +71,13 @@ async def get(payments: Stub, name: str) -> pb.Payment:
     return (await payments.GetPayment(pb.GetPaymentRequest(name=name))).payment
 
 
-Settle = Callable[[Stub, str], Awaitable[pb.Payment]]
+Step = Callable[[Stub, str], Awaitable[pb.Payment]]
 
 
-async def test_an_authorized_payment_holds_the_amount_and_the_reference(payments: Stub) -> None:
-    made = (await payments.AuthorizePayment(authorization(reference="orders/42"))).payment
-    assert (made.state, made.amount, made.reference) == (AUTHORIZED, PRICE, "orders/42")
-    assert await get(payments, made.name) == made
+async def test_an_authorized_payment_has_the_amount_and_the_reference(payments: Stub) -> None:
+    payment = (await payments.AuthorizePayment(authorization(reference="orders/42"))).payment
+    assert (payment.state, payment.amount, payment.reference) == (AUTHORIZED, PRICE, "orders/42")
+    assert await get(payments, payment.name) == payment
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ async def test_an_authorized_payment_holds_the_amount_and_the_reference(payments
     [((capture,), CAPTURED), ((void,), VOIDED), ((capture, refund), REFUNDED)],
     ids=["captured", "voided", "refunded"],
 )
-async def test_money_moves_whole_and_asking_again_changes_nothing(
-    payments: Stub, steps: tuple[Settle, ...], state: pb.Payment.State.ValueType
+async def test_a_step_covers_the_whole_amount_and_repeating_it_changes_nothing(
+    payments: Stub, steps: tuple[Step, ...], state: pb.Payment.State.ValueType
 ) -> None:
     name = await authorized(payments)
     for step in steps:
-        settled = await step(payments, name)
-    assert (settled.state, settled.amount) == (state, PRICE)
-    assert await steps[-1](payments, name) == settled
-    assert await get(payments, name) == settled
+        after = await step(payments, name)
+    assert (after.state, after.amount) == (state, PRICE)
+    assert await steps[-1](payments, name) == after
+    assert await get(payments, name) == after
 
 
 @pytest.mark.parametrize(
-    ("before", "refused_", "state"),
+    ("before", "step", "state"),
     [
         ((), refund, "AUTHORIZED"),
         ((capture,), void, "CAPTURED"),
@@ -108,25 +108,25 @@ async def test_money_moves_whole_and_asking_again_changes_nothing(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_money_that_is_elsewhere_is_not_moved(
-    payments: Stub, before: tuple[Settle, ...], refused_: Settle, state: str
+async def test_a_step_that_the_state_does_not_allow_fails_and_changes_nothing(
+    payments: Stub, before: tuple[Step, ...], step: Step, state: str
 ) -> None:
     name = await authorized(payments)
-    for step in before:
-        await step(payments, name)
-    left = await get(payments, name)
-    error = await refused(refused_(payments, name))
+    for earlier in before:
+        await earlier(payments, name)
+    unchanged = await get(payments, name)
+    error = await refused(step(payments, name))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_WRONG_STATE")
     assert error.metadata == {"state": state}
-    assert await get(payments, name) == left
+    assert await get(payments, name) == unchanged
 
 
-async def test_of_a_capture_and_a_void_at_once_one_wins(payments: Stub) -> None:
+async def test_of_a_concurrent_capture_and_void_one_succeeds(payments: Stub) -> None:
     for _ in range(5):
         name = await authorized(payments)
         replies = await asyncio.gather(capture(payments, name), void(payments, name), return_exceptions=True)
-        (won,) = [reply for reply in replies if isinstance(reply, pb.Payment)]
-        assert (await get(payments, name)).state == won.state
+        (succeeded,) = [reply for reply in replies if isinstance(reply, pb.Payment)]
+        assert (await get(payments, name)).state == succeeded.state
 
 
 @pytest.mark.parametrize(
@@ -138,35 +138,35 @@ async def test_of_a_capture_and_a_void_at_once_one_wins(payments: Stub) -> None:
         ("tok_stolen_from_a_film", "UNKNOWN_TOKEN"),
     ],
 )
-async def test_a_declined_payment_is_an_error_that_says_why_and_may_be_tried_again(
+async def test_a_declined_payment_is_an_error_with_the_reason_and_can_be_retried(
     payments: Stub, token: str, code: str
 ) -> None:
     request_id = new_id()
     error = await refused(payments.AuthorizePayment(authorization(request_id, token=token)))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED")
     assert (error.domain, error.metadata) == ("payments.shop.example", {"decline_code": code})
-    # Nothing was kept under the id.
+    # The failed request was not stored under its request_id.
     assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
 
 
-async def test_a_card_with_a_limit_pays_small_amounts_alone(payments: Stub) -> None:
+async def test_a_card_with_a_limit_pays_small_amounts_only(payments: Stub) -> None:
     small, large = (
         money_pb2.Money(currency_code="USD", units=100),
         money_pb2.Money(currency_code="USD", units=100, nanos=10_000_000),
     )
-    limited = authorization(token="tok_limited", amount=small)  # noqa: S106  # the simulated processor's
+    limited = authorization(token="tok_limited", amount=small)  # noqa: S106  # a token of the simulated processor
     assert (await payments.AuthorizePayment(limited)).payment.amount == small
-    limited = authorization(token="tok_limited", amount=large)  # noqa: S106  # the same
+    limited = authorization(token="tok_limited", amount=large)  # noqa: S106  # a token of the simulated processor
     assert (await refused(payments.AuthorizePayment(limited))).metadata == {"decline_code": "INSUFFICIENT_FUNDS"}
 
 
-async def test_the_same_request_makes_one_payment_however_often_it_is_sent(payments: Stub) -> None:
+async def test_sending_the_same_request_many_times_creates_one_payment(payments: Stub) -> None:
     request = authorization()
     replies = await asyncio.gather(*(payments.AuthorizePayment(request) for _ in range(10)))
     assert len({reply.payment.name for reply in replies}) == 1
 
 
-async def test_a_request_id_serves_one_request_alone(payments: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(payments: Stub) -> None:
     request_id = new_id()
     name = (await payments.AuthorizePayment(authorization(request_id))).payment.name
     other = money_pb2.Money(currency_code="EUR", units=99)
@@ -205,7 +205,7 @@ def money(units: int = 0, nanos: int = 0, currency: str = "EUR") -> money_pb2.Mo
     ],
     ids=str,
 )
-async def test_a_wrong_amount_is_told_and_nothing_is_kept(
+async def test_an_invalid_amount_is_rejected_and_not_stored(
     payments: Stub, amount: money_pb2.Money, fields: list[str]
 ) -> None:
     request_id = new_id()
@@ -215,7 +215,7 @@ async def test_a_wrong_amount_is_told_and_nothing_is_kept(
     assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
 
 
-async def test_the_largest_amount_is_taken(payments: Stub) -> None:
+async def test_the_largest_amount_is_accepted(payments: Stub) -> None:
     largest = money(1_000_000)
     assert (await payments.AuthorizePayment(authorization(amount=largest))).payment.amount == largest
 
@@ -237,7 +237,7 @@ async def test_the_largest_amount_is_taken(payments: Stub) -> None:
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-async def test_every_offending_field_of_an_authorization_is_named(
+async def test_the_error_names_each_invalid_field_of_an_authorization(
     payments: Stub, request_: pb.AuthorizePaymentRequest, fields: list[str]
 ) -> None:
     error = await refused(payments.AuthorizePayment(request_))
@@ -245,7 +245,7 @@ async def test_every_offending_field_of_an_authorization_is_named(
 
 
 @pytest.mark.parametrize("name", ["", "payments/", "orders/1", "payments/A", "payments/a/b"])
-async def test_a_payments_name_is_checked_by_every_method(payments: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_payment(payments: Stub, name: str) -> None:
     for call, fields in (
         (payments.GetPayment(pb.GetPaymentRequest(name=name)), ["name"]),
         (payments.CapturePayment(pb.CapturePaymentRequest(name=name)), ["request_id", "name"]),
@@ -257,6 +257,6 @@ async def test_a_payments_name_is_checked_by_every_method(payments: Stub, name: 
 
 
 @pytest.mark.parametrize("call", [get, capture, void, refund], ids=["get", "capture", "void", "refund"])
-async def test_a_payment_that_does_not_exist_is_not_found(payments: Stub, call: Settle) -> None:
+async def test_a_payment_that_does_not_exist_is_not_found(payments: Stub, call: Step) -> None:
     error = await refused(call(payments, f"payments/{new_id()}"))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""Many buyers at once, through orders and all that it calls: what there is is sold, and not a piece more."""
+"""Many buyers at once, through orders and its callees: exactly the available pieces are sold."""
 
 import asyncio
 import time
@@ -14,22 +14,22 @@ from tests.services.databases import Databases
 from tests.services.harness import NotYetError
 from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, new_id, patiently
 
-LAST_TEN = "p-0062"  # The one product with ten pieces.
+TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
 
 
 @pytest.fixture
 async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    opened = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield opened
-    await opened.close()
+    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield client
+    await client.close()
 
 
-async def bought(shop: Shop) -> pb.Order:
-    """Try to get one of the last pieces until they are gone or one is got; answer the order."""
+async def buy(shop: Shop) -> pb.Order:
+    """Order one of the ten pieces until the order is confirmed or they are sold out, and return the order."""
     request = cart(to=BERLIN, p_0062=1)
     async for attempt in patiently():
         with attempt:
-            # On a busy machine the answer may come before the end does.
+            # On a busy machine PlaceOrder may return before the order has ended.
             order = await shop.ended((await shop.place(request)).name)
             if order.rejection_reason == pb.Order.REJECTION_REASON_DEPENDENCY_FAILED:
                 request = cart(to=BERLIN, p_0062=1)
@@ -37,25 +37,25 @@ async def bought(shop: Shop) -> pb.Order:
     return order
 
 
-async def test_of_a_hundred_buyers_of_the_last_ten_pieces_ten_get_one(
+async def test_of_a_hundred_buyers_of_ten_pieces_ten_get_one(
     shop: Shop, storage: Databases, measured: Measured
 ) -> None:
-    assert await shop.stock(LAST_TEN) == (10, 0)
-    began = time.monotonic()
-    placed = await asyncio.gather(*(bought(shop) for _ in range(100)))
-    measured(f"a rush on {storage.name}: 100 orders at once ended within {time.monotonic() - began:.1f} s")
+    assert await shop.stock(TEN_PIECES) == (10, 0)
+    start_time = time.monotonic()
+    placed = await asyncio.gather(*(buy(shop) for _ in range(100)))
+    measured(f"a rush on {storage.name}: 100 orders at once ended within {time.monotonic() - start_time:.1f} s")
     assert Counter(order.state for order in placed) == {CONFIRMED: 10, REJECTED: 90}
     assert {order.rejection_reason for order in placed if order.state == REJECTED} == {
         pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK
     }
-    assert await shop.stock(LAST_TEN) == (0, 0)
+    assert await shop.stock(TEN_PIECES) == (0, 0)
     for order in placed:
         sold = order.state == CONFIRMED
         assert shop.money(order.name) == ["CAPTURED"] * sold
         assert shop.shipments(order.name) == ["BOOKED"] * sold
 
 
-async def test_fifty_equal_requests_at_once_make_one_order_and_are_answered_alike(shop: Shop) -> None:
+async def test_fifty_equal_requests_at_once_create_one_order_and_get_the_same_reply(shop: Shop) -> None:
     before = await shop.stock("p-0065")
     request = cart(customer=f"customers/{new_id()}", to=BERLIN, p_0065=1)
     replies = await asyncio.gather(*(shop.place(request) for _ in range(50)))

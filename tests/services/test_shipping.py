@@ -1,4 +1,4 @@
-"""shipping through its generated client: what is quoted is booked, once; bad input is told and leaves no trace."""
+"""shipping through its generated client: a quoted shipment is booked once, and invalid requests change nothing."""
 
 import asyncio
 import uuid
@@ -42,10 +42,10 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def address(**changed: object) -> pb.Address:
-    """Make an address in Berlin, but for some fields."""
-    fields = {field.name: getattr(BERLIN, field.name) for field in BERLIN.DESCRIPTOR.fields}
-    return pb.Address(**{**fields, **changed})
+def address(**fields: object) -> pb.Address:
+    """Build an address in Berlin with some fields changed."""
+    berlin = {field.name: getattr(BERLIN, field.name) for field in BERLIN.DESCRIPTOR.fields}
+    return pb.Address(**{**berlin, **fields})
 
 
 def booking(
@@ -71,7 +71,7 @@ async def quote(shipping: Stub, region_code: str = "DE", pieces: int = 2, curren
 
 
 async def booked(shipping: Stub) -> str:
-    """Book a shipment and answer its name."""
+    """Book a shipment and return its name."""
     return (await shipping.BookShipment(booking())).shipment.name
 
 
@@ -85,7 +85,7 @@ async def get(shipping: Stub, name: str) -> pb.Shipment:
 
 
 def stored(process: Process) -> tuple[int, int]:
-    """Answer how many shipments and how many requests the service's own database holds."""
+    """Return the numbers of shipments and of requests in the service's database."""
     counts = "SELECT (SELECT count(*) FROM shipments), (SELECT count(*) FROM requests)"
     [row] = query(process.database_url, counts)
     shipments, requests = (int(str(count)) for count in row)
@@ -94,14 +94,21 @@ def stored(process: Process) -> tuple[int, int]:
 
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
 @pytest.mark.parametrize(("region_code", "days"), [("DE", 3), ("FR", 5), ("US", 10)])
-async def test_what_is_quoted_can_be_booked(shipping: Stub, region_code: str, days: int, currency: str) -> None:
-    told = await quote(shipping, region_code, 21, currency)
-    assert (told.price.currency_code, told.delivery_days) == (currency, days)
+async def test_a_shipment_can_be_booked_at_the_quoted_price(
+    shipping: Stub, region_code: str, days: int, currency: str
+) -> None:
+    quoted = await quote(shipping, region_code, 21, currency)
+    assert (quoted.price.currency_code, quoted.delivery_days) == (currency, days)
     destination = address(region_code=region_code)
-    made = (await shipping.BookShipment(booking(destination=destination, pieces=21, price=told.price))).shipment
-    assert (made.state, made.price, made.pieces, made.reference) == (BOOKED, told.price, 21, "orders/1")
-    assert made.destination == destination
-    assert await get(shipping, made.name) == made
+    shipment = (await shipping.BookShipment(booking(destination=destination, pieces=21, price=quoted.price))).shipment
+    assert (shipment.state, shipment.price, shipment.pieces, shipment.reference) == (
+        BOOKED,
+        quoted.price,
+        21,
+        "orders/1",
+    )
+    assert shipment.destination == destination
+    assert await get(shipping, shipment.name) == shipment
 
 
 async def test_more_parcels_cost_more(shipping: Stub) -> None:
@@ -109,13 +116,13 @@ async def test_more_parcels_cost_more(shipping: Stub) -> None:
     assert (await quote(shipping, pieces=21)).price == money_pb2.Money(currency_code="EUR", units=9, nanos=800_000_000)
 
 
-async def test_an_address_needs_no_postal_code_and_may_be_in_any_script(shipping: Stub) -> None:
+async def test_an_address_may_have_no_postal_code_and_any_script(shipping: Stub) -> None:
     destination = address(recipient="Αδα", lines=["—"], locality="東京", postal_code="")
-    made = (await shipping.BookShipment(booking(destination=destination))).shipment
-    assert (await get(shipping, made.name)).destination == destination
+    shipment = (await shipping.BookShipment(booking(destination=destination))).shipment
+    assert (await get(shipping, shipment.name)).destination == destination
 
 
-async def test_a_cancelled_shipment_stays_so_and_asking_again_changes_nothing(shipping: Stub) -> None:
+async def test_cancelling_a_cancelled_shipment_changes_nothing(shipping: Stub) -> None:
     name = await booked(shipping)
     cancelled = await cancel(shipping, name)
     assert (cancelled.state, cancelled.destination, cancelled.price) == (CANCELLED, BERLIN, PRICE)
@@ -124,7 +131,7 @@ async def test_a_cancelled_shipment_stays_so_and_asking_again_changes_nothing(sh
 
 
 @pytest.mark.parametrize(
-    ("bad", "reason", "metadata"),
+    ("changes", "reason", "metadata"),
     [
         ({"destination": address(region_code="AQ")}, "REGION_NOT_SERVED", {"region_code": "AQ"}),
         ({"destination": address(postal_code="00000")}, "ADDRESS_UNDELIVERABLE", {}),
@@ -134,11 +141,11 @@ async def test_a_cancelled_shipment_stays_so_and_asking_again_changes_nothing(sh
     ],
     ids=["region", "address", "price", "currency", "pieces"],
 )
-async def test_a_refused_booking_says_why_leaves_nothing_and_may_be_tried_again(
-    process: Process, shipping: Stub, bad: dict[str, object], reason: str, metadata: dict[str, str]
+async def test_a_failed_booking_says_why_stores_nothing_and_can_be_retried(
+    process: Process, shipping: Stub, changes: dict[str, object], reason: str, metadata: dict[str, str]
 ) -> None:
     request_id, before = new_id(), stored(process)
-    error = await refused(shipping.BookShipment(booking(request_id, **bad)))  # type: ignore[arg-type]
+    error = await refused(shipping.BookShipment(booking(request_id, **changes)))  # type: ignore[arg-type]
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
     assert (error.domain, error.metadata) == ("shipping.shop.example", metadata)
     assert BERLIN.recipient not in error.text
@@ -152,14 +159,14 @@ async def test_a_region_that_is_not_served_has_no_quote(shipping: Stub) -> None:
     assert error.metadata == {"region_code": "AQ"}
 
 
-async def test_the_same_request_books_one_shipment_however_often_it_is_sent(process: Process, shipping: Stub) -> None:
+async def test_sending_the_same_request_many_times_books_one_shipment(process: Process, shipping: Stub) -> None:
     request, before = booking(), stored(process)
     replies = await asyncio.gather(*(shipping.BookShipment(request) for _ in range(50)))
     assert all(reply == replies[0] for reply in replies)
     assert stored(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_request_id_serves_one_request_alone(shipping: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(shipping: Stub) -> None:
     request_id = new_id()
     name = (await shipping.BookShipment(booking(request_id))).shipment.name
     for call in (
@@ -174,7 +181,7 @@ async def test_a_request_id_serves_one_request_alone(shipping: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "fields"),
+    ("arguments", "fields"),
     [
         (("", 0, ""), ["region_code", "pieces", "currency_code"]),
         (("de", 1, "EUR"), ["region_code"]),
@@ -188,15 +195,15 @@ async def test_a_request_id_serves_one_request_alone(shipping: Stub) -> None:
     ],
     ids=str,
 )
-async def test_every_offending_field_of_a_quote_is_named(
-    shipping: Stub, bad: tuple[str, int, str], fields: list[str]
+async def test_the_error_names_each_invalid_field_of_a_quote(
+    shipping: Stub, arguments: tuple[str, int, str], fields: list[str]
 ) -> None:
-    error = await refused(quote(shipping, *bad))
+    error = await refused(quote(shipping, *arguments))
     assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
 
 
 @pytest.mark.parametrize(
-    ("bad", "fields"),
+    ("request_", "fields"),
     [
         (
             pb.BookShipmentRequest(),
@@ -236,17 +243,17 @@ async def test_every_offending_field_of_a_quote_is_named(
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-async def test_every_offending_field_of_a_booking_is_named_and_nothing_is_stored(
-    process: Process, shipping: Stub, bad: pb.BookShipmentRequest, fields: list[str]
+async def test_the_error_names_each_invalid_field_of_a_booking_and_nothing_is_stored(
+    process: Process, shipping: Stub, request_: pb.BookShipmentRequest, fields: list[str]
 ) -> None:
     before = stored(process)
-    error = await refused(shipping.BookShipment(bad))
+    error = await refused(shipping.BookShipment(request_))
     assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
     assert stored(process) == before
 
 
 @pytest.mark.parametrize("name", ["", "shipments/", "orders/1", "shipments/A", "shipments/a/b"])
-async def test_a_shipments_name_is_checked_by_every_method(process: Process, shipping: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_shipment(process: Process, shipping: Stub, name: str) -> None:
     before = stored(process)
     for call, fields in (
         (shipping.GetShipment(pb.GetShipmentRequest(name=name)), ["name"]),

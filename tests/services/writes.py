@@ -1,4 +1,4 @@
-"""For every method that writes, a request that succeeds. Whatever it needs to find there is made first."""
+"""For each method that writes, a function that returns a request that succeeds, and creates what it needs."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -29,31 +29,31 @@ EUROS = money_pb2.Money(currency_code="EUR", units=20)
 
 
 class Caller:
-    """Calls any method by its path."""
+    """Calls methods by their path."""
 
     def __init__(self, process: Callable[[str], Process]) -> None:
-        """`process` answers the process of a service."""
+        """`process` returns the process of a service."""
         self._process = process
         self._calls: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
         self._channels = AsyncExitStack()
 
     async def wire(self, path: str, request: Message) -> bytes:
-        """Answer the reply as it is on the wire."""
+        """Call a method and return the reply's bytes."""
         if path not in self._calls:
             channel = await self._channels.enter_async_context(self.channel(path))
             self._calls[path] = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
         return await self._calls[path](request.SerializeToString())
 
-    async def reply(self, path: str, request: Message) -> Any:  # noqa: ANN401  # each method has a reply of its own
-        """Answer the reply."""
+    async def reply(self, path: str, request: Message) -> Any:  # noqa: ANN401  # each method has its own type of reply
+        """Call a method and return its reply."""
         return GetMessageClass(methods()[path].output_type).FromString(await self.wire(path, request))
 
     def channel(self, path: str) -> grpc.aio.Channel:
-        """Open a channel on which the method can be called."""
+        """Open a channel to the process that serves a method."""
         return self.process(path).channel()
 
     def process(self, path: str) -> Process:
-        """Answer the process that has the method."""
+        """Return the process that serves a method."""
         return self._process(service_of(path))
 
     async def close(self) -> None:
@@ -61,142 +61,144 @@ class Caller:
         await self._channels.aclose()
 
 
-Request = Callable[[Caller], Awaitable[Message]]
+BuildRequest = Callable[[Caller], Awaitable[Message]]
 
 
-async def creating(_: Caller) -> Message:
+async def create_product_request(_: Caller) -> Message:
     product = catalog_pb2.Product(display_name="Kettle", category="kettles", price=EUROS)
     return catalog_pb2.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=product)
 
 
-async def updating(caller: Caller) -> Message:
-    product = (await caller.reply(f"{CATALOG}CreateProduct", await creating(caller))).product
+async def update_product_request(caller: Caller) -> Message:
+    product = (await caller.reply(f"{CATALOG}CreateProduct", await create_product_request(caller))).product
     product.price.units += 1
     return catalog_pb2.UpdateProductRequest(request_id=new_id(), product=product)
 
 
-async def reserving(_: Caller) -> Message:
+async def reserve_stock_request(_: Caller) -> Message:
     line = inventory_pb2.ReservationLine(product="products/p-0014", quantity=2)
     return inventory_pb2.ReserveStockRequest(request_id=new_id(), lines=[line])
 
 
 async def reservation(caller: Caller) -> str:
-    return str((await caller.reply(f"{INVENTORY}ReserveStock", await reserving(caller))).reservation.name)
+    return str((await caller.reply(f"{INVENTORY}ReserveStock", await reserve_stock_request(caller))).reservation.name)
 
 
-async def receiving(_: Caller) -> Message:
+async def receive_stock_request(_: Caller) -> Message:
     return inventory_pb2.ReceiveStockRequest(request_id=new_id(), name="stocks/p-0014", pieces=3)
 
 
-async def committing(caller: Caller) -> Message:
+async def commit_reservation_request(caller: Caller) -> Message:
     return inventory_pb2.CommitReservationRequest(request_id=new_id(), name=await reservation(caller))
 
 
-async def releasing(caller: Caller) -> Message:
+async def release_reservation_request(caller: Caller) -> Message:
     return inventory_pb2.ReleaseReservationRequest(request_id=new_id(), name=await reservation(caller))
 
 
-async def returning(caller: Caller) -> Message:
-    sold = (await caller.reply(f"{INVENTORY}CommitReservation", await committing(caller))).reservation.name
+async def return_reservation_request(caller: Caller) -> Message:
+    commit = await commit_reservation_request(caller)
+    sold = (await caller.reply(f"{INVENTORY}CommitReservation", commit)).reservation.name
     return inventory_pb2.ReturnReservationRequest(request_id=new_id(), name=sold)
 
 
-async def authorizing(_: Caller) -> Message:
+async def authorize_payment_request(_: Caller) -> Message:
     return payments_pb2.AuthorizePaymentRequest(request_id=new_id(), amount=EUROS, payment_token="tok_visa")  # noqa: S106
 
 
 async def payment(caller: Caller) -> str:
-    return str((await caller.reply(f"{PAYMENTS}AuthorizePayment", await authorizing(caller))).payment.name)
+    authorize = await authorize_payment_request(caller)
+    return str((await caller.reply(f"{PAYMENTS}AuthorizePayment", authorize)).payment.name)
 
 
-async def capturing(caller: Caller) -> Message:
+async def capture_payment_request(caller: Caller) -> Message:
     return payments_pb2.CapturePaymentRequest(request_id=new_id(), name=await payment(caller))
 
 
-async def voiding(caller: Caller) -> Message:
+async def void_payment_request(caller: Caller) -> Message:
     return payments_pb2.VoidPaymentRequest(request_id=new_id(), name=await payment(caller))
 
 
-async def refunding(caller: Caller) -> Message:
-    captured = (await caller.reply(f"{PAYMENTS}CapturePayment", await capturing(caller))).payment.name
+async def refund_payment_request(caller: Caller) -> Message:
+    captured = (await caller.reply(f"{PAYMENTS}CapturePayment", await capture_payment_request(caller))).payment.name
     return payments_pb2.RefundPaymentRequest(request_id=new_id(), name=captured)
 
 
-async def booking(caller: Caller) -> Message:
-    asked = shipping_pb2.QuoteShippingRequest(region_code="DE", pieces=1, currency_code="EUR")
-    quote = (await caller.reply(f"{SHIPPING}QuoteShipping", asked)).quote
-    to = shipping_pb2.Address(recipient="Ada", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE")
-    return shipping_pb2.BookShipmentRequest(request_id=new_id(), destination=to, pieces=1, price=quote.price)
+async def book_shipment_request(caller: Caller) -> Message:
+    quote_request = shipping_pb2.QuoteShippingRequest(region_code="DE", pieces=1, currency_code="EUR")
+    quote = (await caller.reply(f"{SHIPPING}QuoteShipping", quote_request)).quote
+    address = shipping_pb2.Address(recipient="Ada", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE")
+    return shipping_pb2.BookShipmentRequest(request_id=new_id(), destination=address, pieces=1, price=quote.price)
 
 
-async def cancelling_shipment(caller: Caller) -> Message:
-    booked = (await caller.reply(f"{SHIPPING}BookShipment", await booking(caller))).shipment.name
+async def cancel_shipment_request(caller: Caller) -> Message:
+    booked = (await caller.reply(f"{SHIPPING}BookShipment", await book_shipment_request(caller))).shipment.name
     return shipping_pb2.CancelShipmentRequest(request_id=new_id(), name=booked)
 
 
-async def placing(_: Caller) -> Message:
+async def place_order_request(_: Caller) -> Message:
     return cart(p_0014=1)
 
 
-async def cancelling_order(caller: Caller) -> Message:
-    placed = (await caller.reply(f"{ORDERS}PlaceOrder", await placing(caller))).order.name
+async def cancel_order_request(caller: Caller) -> Message:
+    placed = (await caller.reply(f"{ORDERS}PlaceOrder", await place_order_request(caller))).order.name
     return orders_pb2.CancelOrderRequest(request_id=new_id(), name=placed)
 
 
-async def placing_by_v2(_: Caller) -> Message:
+async def place_order_v2_request(_: Caller) -> Message:
     return as_v2(cart(p_0014=1))
 
 
-async def cancelling_order_by_v2(caller: Caller) -> Message:
-    placed = (await caller.reply(f"{ORDERS_V2}PlaceOrder", await placing_by_v2(caller))).order.name
+async def cancel_order_v2_request(caller: Caller) -> Message:
+    placed = (await caller.reply(f"{ORDERS_V2}PlaceOrder", await place_order_v2_request(caller))).order.name
     return orders_v2.CancelOrderRequest(request_id=new_id(), name=placed)
 
 
-async def creating_user(_: Caller) -> Message:
+async def create_user_request(_: Caller) -> Message:
     user = identity_pb2.User(email=f"{new_id()}@shop.example", display_name="Ada")
     return identity_pb2.CreateUserRequest(request_id=new_id(), user=user, password=new_id())
 
 
 async def user(caller: Caller) -> str:
-    return str((await caller.reply(f"{IDENTITY}CreateUser", await creating_user(caller))).user.name)
+    return str((await caller.reply(f"{IDENTITY}CreateUser", await create_user_request(caller))).user.name)
 
 
-async def updating_user(caller: Caller) -> Message:
+async def update_user_request(caller: Caller) -> Message:
     renamed = identity_pb2.User(name=await user(caller), display_name="Countess")
     return identity_pb2.UpdateUserRequest(request_id=new_id(), user=renamed)
 
 
-async def disabling_user(caller: Caller) -> Message:
+async def disable_user_request(caller: Caller) -> Message:
     return identity_pb2.DisableUserRequest(request_id=new_id(), name=await user(caller))
 
 
-WRITES: dict[str, Request] = {
-    f"{CATALOG}CreateProduct": creating,
-    f"{CATALOG}UpdateProduct": updating,
-    f"{INVENTORY}ReceiveStock": receiving,
-    f"{INVENTORY}ReserveStock": reserving,
-    f"{INVENTORY}CommitReservation": committing,
-    f"{INVENTORY}ReleaseReservation": releasing,
-    f"{INVENTORY}ReturnReservation": returning,
-    f"{PAYMENTS}AuthorizePayment": authorizing,
-    f"{PAYMENTS}CapturePayment": capturing,
-    f"{PAYMENTS}VoidPayment": voiding,
-    f"{PAYMENTS}RefundPayment": refunding,
-    f"{SHIPPING}BookShipment": booking,
-    f"{SHIPPING}CancelShipment": cancelling_shipment,
-    f"{ORDERS}PlaceOrder": placing,
-    f"{ORDERS}CancelOrder": cancelling_order,
-    f"{ORDERS_V2}PlaceOrder": placing_by_v2,
-    f"{ORDERS_V2}CancelOrder": cancelling_order_by_v2,
-    f"{IDENTITY}CreateUser": creating_user,
-    f"{IDENTITY}UpdateUser": updating_user,
-    f"{IDENTITY}DisableUser": disabling_user,
+WRITES: dict[str, BuildRequest] = {
+    f"{CATALOG}CreateProduct": create_product_request,
+    f"{CATALOG}UpdateProduct": update_product_request,
+    f"{INVENTORY}ReceiveStock": receive_stock_request,
+    f"{INVENTORY}ReserveStock": reserve_stock_request,
+    f"{INVENTORY}CommitReservation": commit_reservation_request,
+    f"{INVENTORY}ReleaseReservation": release_reservation_request,
+    f"{INVENTORY}ReturnReservation": return_reservation_request,
+    f"{PAYMENTS}AuthorizePayment": authorize_payment_request,
+    f"{PAYMENTS}CapturePayment": capture_payment_request,
+    f"{PAYMENTS}VoidPayment": void_payment_request,
+    f"{PAYMENTS}RefundPayment": refund_payment_request,
+    f"{SHIPPING}BookShipment": book_shipment_request,
+    f"{SHIPPING}CancelShipment": cancel_shipment_request,
+    f"{ORDERS}PlaceOrder": place_order_request,
+    f"{ORDERS}CancelOrder": cancel_order_request,
+    f"{ORDERS_V2}PlaceOrder": place_order_v2_request,
+    f"{ORDERS_V2}CancelOrder": cancel_order_v2_request,
+    f"{IDENTITY}CreateUser": create_user_request,
+    f"{IDENTITY}UpdateUser": update_user_request,
+    f"{IDENTITY}DisableUser": disable_user_request,
 }
-"""Path → what makes a new request for it, which nobody has sent yet."""
+"""Path → a function that returns a new request for the method."""
 
-ELSEWHERE = {
-    f"{ORDERS}ResumeOrder": "test_orders_parking.py: it needs an order that got stuck",
-    f"{IDENTITY}ChangePassword": "test_identity.py: fifty at once are more than an e-mail address may be tried",
-    f"{IDENTITY}RotateKeys": "test_identity_keys.py: a new key has to become an hour old",
+TESTED_ELSEWHERE = {
+    f"{ORDERS}ResumeOrder": "test_orders_parking.py: it needs a parked order",
+    f"{IDENTITY}ChangePassword": "test_identity.py: fifty at once exceed the login attempts of an e-mail address",
+    f"{IDENTITY}RotateKeys": "test_identity_keys.py: a new key has to be an hour old",
 }
-"""Writes that are shown elsewhere → where, and why."""
+"""Path of a write that is tested elsewhere → the test file, and why."""

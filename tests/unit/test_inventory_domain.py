@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, no piece is made, lost, or sold twice."""
+"""No sequence of changes creates a piece, loses one, or sells one twice."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -9,69 +9,73 @@ from hypothesis import strategies as st
 
 from services.inventory.domain import (
     InsufficientStockError,
-    Line,
     Reservation,
+    ReservationLine,
     ReservationStateError,
     State,
     Stock,
-    hold,
+    reserve,
 )
 
 NOW, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 PRODUCTS = ["cup", "pot"]
-MOVES = {(State.HELD, State.COMMITTED), (State.HELD, State.RELEASED), (State.COMMITTED, State.RETURNED)}
-lines = st.lists(
-    st.builds(Line, st.sampled_from(PRODUCTS), st.integers(1, 6)), min_size=1, unique_by=lambda line: line.product
+ALLOWED = {(State.HELD, State.COMMITTED), (State.HELD, State.RELEASED), (State.COMMITTED, State.RETURNED)}
+order_lines = st.lists(
+    st.builds(ReservationLine, st.sampled_from(PRODUCTS), st.integers(1, 6)),
+    min_size=1,
+    unique_by=lambda line: line.product,
 )
 
 
 def reservation(state: State = State.HELD) -> Reservation:
-    return Reservation("r", state, (Line("cup", 1),), "", NOW, NOW)
+    return Reservation("r", state, (ReservationLine("cup", 1),), "", NOW, NOW)
 
 
-def sell_and_take_back(stock: Stock, quantity: int) -> Stock:
-    return stock.sell(quantity).take_back(quantity)
+def commit_and_return(stock: Stock, quantity: int) -> Stock:
+    return stock.commit(quantity).return_sold(quantity)
 
 
 @given(
-    st.lists(st.tuples(lines, st.sampled_from([Stock.sell, Stock.give_back, sell_and_take_back, None])), max_size=20)
+    st.lists(
+        st.tuples(order_lines, st.sampled_from([Stock.commit, Stock.release, commit_and_return, None])), max_size=20
+    )
 )
-def test_pieces_are_conserved(orders: list[tuple[list[Line], object]]) -> None:
+def test_pieces_are_conserved(orders: list[tuple[list[ReservationLine], object]]) -> None:
     stocks = {name: Stock(name, 10) for name in PRODUCTS}
-    for wanted, move in orders:
-        lacking = {line.product for line in wanted if stocks[line.product].available < line.quantity}
+    for lines, change in orders:
+        lacking = {line.product for line in lines if stocks[line.product].available < line.quantity}
         if lacking:
             with pytest.raises(InsufficientStockError) as caught:
-                hold(stocks, wanted)
+                reserve(stocks, lines)
             assert {shortage.product for shortage in caught.value.shortages} == lacking
             continue
-        held = hold(stocks, wanted)
-        for stock, line in zip(held, wanted, strict=True):
+        reserved = reserve(stocks, lines)
+        for stock, line in zip(reserved, lines, strict=True):
             stocks[stock.product] = stock
-            if callable(move):
-                stocks[stock.product] = move(stock, line.quantity)
+            if callable(change):
+                stocks[stock.product] = change(stock, line.quantity)
         for stock in stocks.values():
             assert stock.available + stock.reserved + stock.sold == 10
             assert min(stock.available, stock.reserved, stock.sold) >= 0
 
 
-def test_every_line_that_lacks_stock_is_named_with_what_there_is() -> None:
+def test_the_error_names_each_product_that_lacks_stock_and_its_available_pieces() -> None:
     with pytest.raises(InsufficientStockError) as caught:
-        hold({"cup": Stock("cup", 2)}, [Line("cup", 3), Line("pot", 1)])
-    assert [(short.product, short.wanted, short.available) for short in caught.value.shortages] == [
+        reserve({"cup": Stock("cup", 2)}, [ReservationLine("cup", 3), ReservationLine("pot", 1)])
+    assert [(short.product, short.requested, short.available) for short in caught.value.shortages] == [
         ("cup", 3, 2),
         ("pot", 1, 0),
     ]
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(State, State)))
-def test_only_three_moves_exist(before: State, after: State) -> None:
+def test_only_three_state_changes_are_allowed(before: State, after: State) -> None:
     if before is after:
-        assert reservation(before).settle(after, LATER).update_time == NOW
-    elif (before, after) in MOVES:
-        settled = reservation(before).settle(after, LATER)
-        assert (settled.state, settled.create_time, settled.update_time) == (after, NOW, LATER)
+        assert reservation(before).move_to(after, LATER).update_time == NOW
+    elif (before, after) in ALLOWED:
+        moved = reservation(before).move_to(after, LATER)
+        assert (moved.state, moved.create_time, moved.update_time) == (after, NOW, LATER)
     else:
         with pytest.raises(ReservationStateError) as caught:
-            reservation(before).settle(after, LATER)
+            reservation(before).move_to(after, LATER)
         assert caught.value.metadata == {"state": before.value}

@@ -1,4 +1,4 @@
-"""A payment's money moves forward alone, and each move happens once."""
+"""A payment's state only moves forward, and each step happens once."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -9,7 +9,7 @@ from services.payments.domain import Payment, PaymentDeclinedError, PaymentState
 from services.payments.processor import LIMIT_CENTS, authorize
 
 NOW, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-MOVES = {(State.AUTHORIZED, State.CAPTURED), (State.AUTHORIZED, State.VOIDED), (State.CAPTURED, State.REFUNDED)}
+ALLOWED = {(State.AUTHORIZED, State.CAPTURED), (State.AUTHORIZED, State.VOIDED), (State.CAPTURED, State.REFUNDED)}
 
 
 def payment(state: State) -> Payment:
@@ -17,19 +17,19 @@ def payment(state: State) -> Payment:
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(State, State)))
-def test_only_three_moves_exist(before: State, after: State) -> None:
+def test_only_three_state_changes_are_allowed(before: State, after: State) -> None:
     if before is after:
-        assert payment(before).become(after, LATER).update_time == NOW
-    elif (before, after) in MOVES:
-        moved = payment(before).become(after, LATER)
+        assert payment(before).move_to(after, LATER).update_time == NOW
+    elif (before, after) in ALLOWED:
+        moved = payment(before).move_to(after, LATER)
         assert (moved.state, moved.cents, moved.update_time) == (after, 1234, LATER)
     else:
         with pytest.raises(PaymentStateError) as caught:
-            payment(before).become(after, LATER)
+            payment(before).move_to(after, LATER)
         assert caught.value.metadata == {"state": before.value}
 
 
-def test_the_limited_card_pays_to_its_limit_exactly() -> None:
+def test_the_limited_card_is_approved_up_to_exactly_its_limit() -> None:
     authorize("tok_limited", LIMIT_CENTS)
     with pytest.raises(PaymentDeclinedError):
         authorize("tok_limited", LIMIT_CENTS + 1)

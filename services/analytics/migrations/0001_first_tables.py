@@ -1,4 +1,4 @@
-"""Orders as they are counted, and the inbox of the events that tell of them."""
+"""Sales, and the inbox of the events that they are counted from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "sales",
         sa.Column("id", sa.String(64), primary_key=True),

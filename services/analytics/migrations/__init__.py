@@ -1,1 +1,1 @@
-"""The schema's history, as Alembic revisions: additions first, removals only when no running code needs them."""
+"""Alembic revisions. A rollout runs old and new code on one schema: add first, remove once no running code needs it."""

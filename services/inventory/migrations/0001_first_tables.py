@@ -1,4 +1,4 @@
-"""Stocks, reservations, and the requests that were carried out."""
+"""Stocks, reservations, and the requests that created or changed them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "stocks",
         sa.Column("product_id", sa.String(64), primary_key=True),

@@ -1,4 +1,4 @@
-"""What was received, what reservations are for, and the demand for products with the inbox of its events."""
+"""Received pieces, the reference of a reservation, and the demand for products with the inbox of its events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,9 +8,9 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add what code of the revision before does without."""
+    """Add tables, and columns with defaults: older code that still runs does not write them."""
     op.add_column("stocks", sa.Column("received", sa.Integer, nullable=False, server_default="0"))
-    # Nothing came in between: until now the first pieces were the only ones.
+    # Until this revision the opening stock was the only stock, so all pieces were received with it.
     op.execute("UPDATE stocks SET received = available + reserved + sold")
     op.add_column("reservations", sa.Column("reference", sa.String(128), nullable=False, server_default=""))
     op.create_index("reservations_by_create_time", "reservations", ["create_time", "id"])

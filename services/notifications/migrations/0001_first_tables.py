@@ -1,4 +1,4 @@
-"""Notifications, and the inbox of the events that they follow from."""
+"""Notifications, and the inbox of the events that they are created from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "notifications",
         sa.Column("id", sa.String(64), primary_key=True),

@@ -1,4 +1,4 @@
-"""An index for reading everybody's notifications page by page."""
+"""An index for listing the notifications of all customers page by page."""
 
 from alembic import op
 

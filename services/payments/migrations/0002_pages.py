@@ -1,4 +1,4 @@
-"""An index for reading all payments page by page."""
+"""An index for listing payments page by page."""
 
 from alembic import op
 

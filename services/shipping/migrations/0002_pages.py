@@ -1,4 +1,4 @@
-"""An index for reading all shipments page by page."""
+"""An index for listing shipments page by page."""
 
 from alembic import op
 
