@@ -36,12 +36,12 @@ async def commit_reservation(store: Store, reservation_id: str) -> Reservation:
 
 
 async def release_reservation(store: Store, reservation_id: str) -> Reservation:
-    """Make the reserved pieces available again. Raises ReservationNotFoundError, ReservationStateError."""
+    """Release the reserved pieces. Raises ReservationNotFoundError, ReservationStateError."""
     return await _move(store, reservation_id, State.RELEASED)
 
 
 async def return_reservation(store: Store, reservation_id: str) -> Reservation:
-    """Make the sold pieces available again. Raises ReservationNotFoundError, ReservationStateError."""
+    """Return the sold pieces to stock. Raises ReservationNotFoundError, ReservationStateError."""
     return await _move(store, reservation_id, State.RETURNED)
 
 

@@ -53,7 +53,7 @@ def publish(broker: Broker, message: OrderEvent, product: str, event_id: str = "
     broker.send(TOPIC, (b"o-1", message.SerializeToString(), headers))
 
 
-async def test_orders_are_counted_as_asked_sold_and_missed(start: Start, broker: Broker) -> None:
+async def test_orders_are_counted_as_ordered_sold_and_missed(start: Start, broker: Broker) -> None:
     callees = [start(name) for name in ("catalog", "payments", "shipping")]
     inventory = start("inventory", broker.environment)
     orders = start("orders", {**targets(inventory, *callees), **broker.environment})

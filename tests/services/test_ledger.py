@@ -27,7 +27,7 @@ class Books:
 
     @property
     def all(self) -> tuple[Process, ...]:
-        """All processes."""
+        """Return all processes."""
         return self.orders, self.inventory, self.payments, self.shipping
 
 

@@ -32,7 +32,7 @@ class Caller:
     """Calls methods by their path."""
 
     def __init__(self, process: Callable[[str], Process]) -> None:
-        """`process` returns the process of a service."""
+        """Create a caller. `process` returns the process of a service."""
         self._process = process
         self._calls: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
         self._channels = AsyncExitStack()
