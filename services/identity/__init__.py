@@ -1,1 +1,1 @@
-"""The identity service: who the users are, and the tokens by which others know them."""
+"""The identity service: users, their passwords, and the access tokens that prove who a caller is."""

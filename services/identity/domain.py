@@ -1,56 +1,65 @@
-"""What a user may do, and how often a password may be guessed. Standard library alone."""
+"""Users, and the limit on wrong passwords. Standard library alone."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-# So many wrong passwords in a row lock an e-mail address, and each further one locks it again: 1,445 guesses a day.
-MOST_WRONG = 5
-LOCKED = timedelta(minutes=1)
-# After so long without a wrong password the count begins anew.
-FORGOTTEN = timedelta(minutes=15)
+# An e-mail address is locked after so many wrong passwords in a row, and again after each further one. That allows
+# 1,445 guesses a day.
+MAX_WRONG_PASSWORDS = 5
+LOCK_DURATION = timedelta(minutes=1)
+# The count starts again from zero after this time without a wrong password.
+ATTEMPTS_RETENTION = timedelta(minutes=15)
 NEVER = datetime.min.replace(tzinfo=UTC)
-# What every user may be.
+# Every user has this role.
 CUSTOMER = "customer"
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the current time."""
+    return datetime.now(UTC)
 
 
 class State(Enum):
-    """Whether a user gets tokens. DISABLED is final."""
+    """Whether a user can get tokens. DISABLED is final."""
 
     ACTIVE = "ACTIVE"
     DISABLED = "DISABLED"
 
 
 class UserNotFoundError(Exception):
-    """There is no such user."""
+    """The user does not exist."""
 
     def __init__(self, user: str) -> None:
         super().__init__(f"there is no user {user}")
 
 
 class EmailTakenError(Exception):
-    """A user has the e-mail address already."""
+    """Another user has the e-mail address."""
 
     def __init__(self) -> None:
         super().__init__("a user has this e-mail address already")
 
 
 class EtagMismatchError(Exception):
-    """The user was changed since the caller read it."""
+    """The user was changed since the etag was read."""
 
     def __init__(self) -> None:
         super().__init__("the user was changed since its etag was read: read it again")
 
 
 class InvalidCredentialsError(Exception):
-    """Nobody has the e-mail address, or the password is another: which of them is not told."""
+    """No user has the e-mail address, or the password is wrong. The error does not show which."""
 
     def __init__(self) -> None:
         super().__init__("the e-mail address or the password is wrong")
 
 
 class TooManyAttemptsError(Exception):
-    """The e-mail address is locked for a while, whoever has it, if anybody does."""
+    """The e-mail address is locked for a while, whether a user has it or not."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__("too many wrong passwords: try again later")
@@ -58,7 +67,7 @@ class TooManyAttemptsError(Exception):
 
 
 class UserDisabledError(Exception):
-    """The user gets no tokens any more."""
+    """The user cannot get tokens any more."""
 
     def __init__(self) -> None:
         super().__init__("the user is disabled")
@@ -66,7 +75,7 @@ class UserDisabledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a new user tells of itself; the e-mail address is in lower case."""
+    """The data of a new user. The e-mail address is in lower case."""
 
     email: str
     display_name: str
@@ -74,7 +83,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is to become of a user, None for what stays; with an etag, only if it is the user's."""
+    """A change of a user. None leaves a field as it is. A non-empty `etag` must be the user's etag."""
 
     display_name: str | None = None
     roles: frozenset[str] | None = None
@@ -82,8 +91,17 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """The change of a password by the user who knows the current one. The e-mail address is in lower case."""
+
+    email: str
+    current: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who can prove who they are. `revision` counts the changes; `roles` are sorted."""
+    """A user. `revision` counts the changes; `roles` are sorted."""
 
     id: str
     email: str
@@ -96,44 +114,52 @@ class User:
 
     @property
     def etag(self) -> str:
-        """What stands for the user as it is now."""
+        """The etag of this revision, in quotes as in HTTP."""
         return f'"{self.revision}"'
 
-    def edited(self, edit: Edit, now: datetime) -> "User":
-        """Give another name or other roles. Raises EtagMismatchError if an etag is given that is not the user's."""
+    def edit(self, edit: Edit, now: datetime) -> "User":
+        """Return the user with another name or other roles, or itself if nothing changes. Raises EtagMismatchError."""
         if edit.etag not in {"", self.etag}:
             raise EtagMismatchError
         name = self.display_name if edit.display_name is None else edit.display_name
         roles = self.roles if edit.roles is None else tuple(sorted({CUSTOMER, *edit.roles}))
         unchanged = (name, roles) == (self.display_name, self.roles)
-        return self if unchanged else self._changed(now, display_name=name, roles=roles)
+        return self if unchanged else self._change(now, display_name=name, roles=roles)
 
-    def disabled(self, now: datetime) -> "User":
-        """Bar the user from new tokens, unless that was done before."""
-        return self if self.state is State.DISABLED else self._changed(now, state=State.DISABLED)
+    def disable(self, now: datetime) -> "User":
+        """Return the user without access to new tokens, or itself if it is disabled already."""
+        return self if self.state is State.DISABLED else self._change(now, state=State.DISABLED)
 
-    def with_other_password(self, now: datetime) -> "User":
-        """Note that the password, which is kept elsewhere, was changed."""
-        return self._changed(now)
+    def change_password(self, now: datetime) -> "User":
+        """Return the next revision of the user, after a change of the password. The password is stored elsewhere."""
+        return self._change(now)
 
-    def _changed(self, now: datetime, **fields: object) -> "User":
+    def _change(self, now: datetime, **fields: object) -> "User":
         return replace(self, revision=self.revision + 1, update_time=now, **fields)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and the hash of the user's password."""
+
+    user: User
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempts:
-    """How many wrong passwords were given in a row for an e-mail address, and when the last."""
+    """The number of wrong passwords in a row for an e-mail address, and the time of the last one."""
 
     wrong: int = 0
-    last: datetime = NEVER
+    last_time: datetime = NEVER
 
-    def one_more(self, now: datetime) -> "Attempts":
-        """Count an attempt, before it is known whether it is a wrong one: so a thousand at once are five, too.
+    def count(self, now: datetime) -> "Attempts":
+        """Count an attempt before its password is checked, so that concurrent attempts count too.
 
         Raises TooManyAttemptsError while the e-mail address is locked.
         """
-        if now >= self.last + FORGOTTEN:
+        if now >= self.last_time + ATTEMPTS_RETENTION:
             return Attempts(1, now)
-        if self.wrong >= MOST_WRONG and now < self.last + LOCKED:
-            raise TooManyAttemptsError(self.last + LOCKED)
+        if self.wrong >= MAX_WRONG_PASSWORDS and now < self.last_time + LOCK_DURATION:
+            raise TooManyAttemptsError(self.last_time + LOCK_DURATION)
         return Attempts(self.wrong + 1, now)

@@ -1,188 +1,162 @@
-"""What the service does for users: who they are, and how they prove it.
+"""The use cases of users.
 
-Passwords are hashed and compared between transactions, never in one: that takes as long as ten of them.
+Passwords are hashed and verified between transactions, never inside one: a hash takes as long as ten transactions.
 """
 
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol
 
 from services.identity.domain import (
+    Clock,
+    Credentials,
     Edit,
     InvalidCredentialsError,
+    PasswordChange,
     Profile,
     State,
     User,
     UserDisabledError,
+    utc_now,
 )
-from services.identity.keyring import Clock, KeyRing, Token
 from services.identity.store import Store
-from services.runtime.rpc import request_key
-from services.runtime.rpc.requests import IdentifiedRequest
-from services.runtime.storage import Database, ReplyT, find_request
-from services.runtime.storage.idempotency import reply_once
+from services.identity.tokens import Token
+from services.runtime.storage import Database, IdempotentRequests, ReplyT, RequestKey, find_request
 
 
-class Hashes(Protocol):
-    """What is asked of passwords' hashes."""
+class Hasher(Protocol):
+    """Hashes and verifies passwords."""
 
     async def hash(self, password: str) -> str:
-        """Answer a hash."""
+        """Return the hash of a password."""
 
-    async def match(self, hashed: str | None, password: str) -> bool:
-        """Answer whether the hash is the password's; never, but as slowly, for None."""
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Return whether the password matches the hash. For None, take equally long and return False."""
 
     def is_outdated(self, hashed: str) -> bool:
-        """Answer whether a hash should be made anew."""
+        """Return whether the password should be hashed again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Whose password was right, and the hash that it was compared with."""
+class Accounts(Generic[ReplyT]):
+    """The use cases of users. Each method owns its transactions."""
 
-    user: User
-    hashed: str
+    def __init__(
+        self,
+        database: Database,
+        requests: IdempotentRequests[User, ReplyT],
+        passwords: Hasher,
+        issue_token: Callable[[User], Awaitable[Token]],
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._requests = requests
+        self._passwords = passwords
+        self._issue_token = issue_token
+        self._clock = clock
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A password, and the one that is to take its place."""
-
-    email: str
-    current: str = field(repr=False)
-    new: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """Makes users, changes them, and lets them in."""
-
-    database: Database
-    passwords: Hashes
-    keys: KeyRing
-    clock: Clock
-
-    async def create(
-        self, request: IdentifiedRequest, profile: Profile, password: str, write: Callable[[User], ReplyT]
-    ) -> ReplyT:
-        """Make a user. Raises EmailTakenError, RequestIdReusedError."""
-        hashed = await self.passwords.hash(password)
-        now = self.clock()
+    async def create(self, key: RequestKey, profile: Profile, password: str) -> ReplyT:
+        """Create a user. Raises EmailTakenError, RequestIdReusedError."""
+        password_hash = await self._passwords.hash(password)
+        now = self._clock()
         user = User(str(uuid.uuid4()), profile.email, profile.display_name, State.ACTIVE, 1, now, now)
+        return await self._requests.run(key, lambda connection: Store(connection).add(user, password_hash))
 
-        async def add(store: Store) -> User:
-            await store.add(user, hashed)
-            return user
-
-        return await self._once(request, add, write)
-
-    async def user(self, user_id: str) -> User:
-        """Answer one user. Raises UserNotFoundError."""
-        async with self.database.read() as connection:
+    async def get(self, user_id: str) -> User:
+        """Return one user. Raises UserNotFoundError."""
+        async with self._database.read() as connection:
             return await Store(connection).user(user_id)
 
-    async def update(
-        self, request: IdentifiedRequest, user_id: str, edit: Edit, write: Callable[[User], ReplyT]
-    ) -> ReplyT:
+    async def update(self, key: RequestKey, user_id: str, edit: Edit) -> ReplyT:
         """Edit a user. Raises UserNotFoundError, EtagMismatchError, RequestIdReusedError."""
 
         async def change(store: Store) -> User:
             user = await store.user(user_id, lock=True)
-            return await _put(store, user.edited(edit, self.clock()))
+            return await store.update(user.edit(edit, self._clock()))
 
-        return await self._once(request, change, write)
+        return await self._requests.run(key, lambda connection: change(Store(connection)))
 
-    async def disable(self, request: IdentifiedRequest, user_id: str, write: Callable[[User], ReplyT]) -> ReplyT:
-        """Bar a user from new tokens. Raises UserNotFoundError, RequestIdReusedError."""
+    async def disable(self, key: RequestKey, user_id: str) -> ReplyT:
+        """Disable a user for good. Raises UserNotFoundError, RequestIdReusedError."""
 
         async def change(store: Store) -> User:
             user = await store.user(user_id, lock=True)
-            return await _put(store, user.disabled(self.clock()))
+            return await store.update(user.disable(self._clock()))
 
-        return await self._once(request, change, write)
+        return await self._requests.run(key, lambda connection: change(Store(connection)))
 
-    async def change_password(
-        self, request: IdentifiedRequest, asked: Change, write: Callable[[User], ReplyT]
-    ) -> ReplyT:
-        """Replace the password of whoever knows it.
+    async def change_password(self, key: RequestKey, change: PasswordChange) -> ReplyT:
+        """Replace the password of a user who knows the current one.
 
         Raises InvalidCredentialsError, TooManyAttemptsError, UserDisabledError, RequestIdReusedError.
         """
-        proof = await self._prove_anew(request, asked.email, asked.current)
-        hashed = await self.passwords.hash(asked.new) if proof else ""
+        verified = await self._verify_new_request(key, change)
+        new_hash = await self._passwords.hash(change.new) if verified else ""
 
-        async def change(store: Store) -> User:
-            found = await self._let_in(store, proof) if proof else None
-            if found is None or proof is None or found[1] != proof.hashed:
-                # Another one changed it in the meantime.
+        async def replace(store: Store) -> User:
+            if verified is None:
                 raise InvalidCredentialsError
-            await store.put_hash(found[0].id, hashed)
-            return await _put(store, found[0].with_other_password(self.clock()))
+            current = await self._admit(store, change.email)
+            if current.password_hash != verified.password_hash:
+                # Another request has changed the password in the meantime.
+                raise InvalidCredentialsError
+            await store.update_password_hash(current.user.id, new_hash)
+            return await store.update(current.user.change_password(self._clock()))
 
-        return await self._once(request, change, write)
+        return await self._requests.run(key, lambda connection: replace(Store(connection)))
 
     async def log_in(self, email: str, password: str) -> Token:
-        """Give an access token to whoever knows the password.
+        """Return an access token for the user with this e-mail address and password.
 
         Raises InvalidCredentialsError, TooManyAttemptsError, UserDisabledError.
         """
-        proof = await self._prove(email, password)
-        fresh = await self.passwords.hash(password) if self.passwords.is_outdated(proof.hashed) else None
-        async with self.database.write(shared=True) as connection:
+        verified = await self._verify(email, password)
+        is_outdated = self._passwords.is_outdated(verified.password_hash)
+        new_hash = await self._passwords.hash(password) if is_outdated else None
+        async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            user, current_hash = await self._let_in(store, proof)
-            if fresh and current_hash == proof.hashed:
-                await store.put_hash(user.id, fresh)
-        return await self.keys.token(user)
+            current = await self._admit(store, email)
+            if new_hash and current.password_hash == verified.password_hash:
+                await store.update_password_hash(current.user.id, new_hash)
+        return await self._issue_token(current.user)
 
-    async def forget_attempts(self) -> None:
-        """Drop the attempts that count no more."""
-        async with self.database.write(shared=True) as connection:
-            await Store(connection).forget(self.clock())
+    async def delete_expired_attempts(self) -> None:
+        """Delete the attempts to log in that do not count any more."""
+        async with self._database.write(shared=True) as connection:
+            await Store(connection).delete_expired_attempts(self._clock())
 
-    async def _once(
-        self, request: IdentifiedRequest, change: Callable[[Store], Awaitable[User]], write: Callable[[User], ReplyT]
-    ) -> ReplyT:
-        async with self.database.write(shared=True) as connection:
-            store = Store(connection)
-            return await reply_once(connection, request_key(request), lambda: change(store), store.user, write)
-
-    async def _is_known(self, request: IdentifiedRequest) -> bool:
-        async with self.database.read() as connection:
-            return await find_request(connection, request_key(request)) is not None
-
-    async def _prove_anew(self, request: IdentifiedRequest, email: str, password: str) -> Proof | None:
-        """Prove who sends the request; None if it was carried out, for then the password is no longer the same."""
-        if await self._is_known(request):
+    async def _verify_new_request(self, key: RequestKey, change: PasswordChange) -> Credentials | None:
+        """Return the verified credentials, or None if the request was carried out: then the password has changed."""
+        if await self._is_done(key):
             return None
         try:
-            return await self._prove(email, password)
+            return await self._verify(change.email, change.current)
         except InvalidCredentialsError:
-            # The same request, sent at once, may have been carried out in between.
-            if await self._is_known(request):
+            # A concurrent copy of the request may have been carried out in the meantime.
+            if await self._is_done(key):
                 return None
             raise
 
-    async def _prove(self, email: str, password: str) -> Proof:
-        async with self.database.write(shared=True) as connection:
+    async def _is_done(self, key: RequestKey) -> bool:
+        async with self._database.read() as connection:
+            return await find_request(connection, key) is not None
+
+    async def _verify(self, email: str, password: str) -> Credentials:
+        """Count an attempt and return the credentials if the password is right."""
+        async with self._database.write(shared=True) as connection:
             store = Store(connection)
-            await store.attempt(email, self.clock())
-            found = await store.with_hash(email)
-        if not await self.passwords.match(found and found[1], password) or found is None:
+            await store.count_attempt(email, self._clock())
+            credentials = await store.credentials(email)
+        matches = await self._passwords.verify(credentials.password_hash if credentials else None, password)
+        if credentials is None or not matches:
             raise InvalidCredentialsError
-        return Proof(*found)
+        return credentials
 
-    async def _let_in(self, store: Store, proof: Proof) -> tuple[User, str]:
-        found = await store.with_hash(proof.user.email, lock=True)
-        if found is None:
+    async def _admit(self, store: Store, email: str) -> Credentials:
+        """Lock and return the credentials of a user whose password was right, and reset the user's attempts."""
+        credentials = await store.credentials(email, lock=True)
+        if credentials is None:
             raise InvalidCredentialsError
-        if found[0].state is State.DISABLED:
+        if credentials.user.state is State.DISABLED:
             raise UserDisabledError
-        await store.forgive(proof.user.email)
-        return found
-
-
-async def _put(store: Store, user: User) -> User:
-    await store.put(user)
-    return user
+        await store.reset_attempts(email)
+        return credentials

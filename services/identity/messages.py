@@ -1,50 +1,48 @@
-"""Between the contract's messages and the domain: requests are read, replies are written."""
+"""Converts requests to domain values, and domain values to messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from google.protobuf.message import Message
-
-from services.identity.domain import Edit, Profile, User
-from services.identity.handlers import Change
-from services.identity.keyring import ALGORITHM, Rotation, Token
-from services.identity.rotation import SigningKey
-from services.runtime.rpc import to_timestamp
+from services.identity.domain import Edit, PasswordChange, Profile, User
+from services.identity.rotation import Rotation, SigningKey
+from services.identity.tokens import ALGORITHM, Token
+from services.runtime.rpc import request_key, to_timestamp
+from services.runtime.storage import RequestKey
 from shop.identity.v1 import identity_pb2 as pb
 
 # 65537 as RFC 7518 writes it.
 EXPONENT = "AQAB"
 
-Request = TypeVar("Request", bound=Message)
+SecretRequestT = TypeVar("SecretRequestT", pb.CreateUserRequest, pb.ChangePasswordRequest)
 
 
-def without_secrets(request: Request, mark: Callable[[str], str]) -> Request:
-    """Answer a copy of a request in which a mark stands for each secret: what is remembered must not tell passwords."""
+def key_without_secrets(request: SecretRequestT, fingerprint: Callable[[str], str]) -> RequestKey:
+    """Return the key of a request, with a fingerprint in place of each secret: the key is stored in the database."""
     copy = type(request)()
     copy.CopyFrom(request)
     for field in copy.DESCRIPTOR.fields:
         if field.GetOptions().debug_redact:
-            setattr(copy, field.name, mark(getattr(copy, field.name)))
-    return copy
+            setattr(copy, field.name, fingerprint(getattr(copy, field.name)))
+    return request_key(copy)
 
 
-def read_creating(request: pb.CreateUserRequest) -> Profile:
-    """Answer whom to make a user of."""
+def read_profile(request: pb.CreateUserRequest) -> Profile:
+    """Return the data of the new user."""
     return Profile(read_email(request.user.email), request.user.display_name)
 
 
 def read_email(text: str) -> str:
-    """Answer an e-mail address as it is kept."""
+    """Return an e-mail address as it is stored."""
     return text.lower()
 
 
-def read_changing(request: pb.ChangePasswordRequest) -> Change:
-    """Answer whose password is to be changed, and to what."""
-    return Change(read_email(request.email), request.current_password, request.new_password)
+def read_password_change(request: pb.ChangePasswordRequest) -> PasswordChange:
+    """Return the change of a password."""
+    return PasswordChange(read_email(request.email), request.current_password, request.new_password)
 
 
 def read_edit(request: pb.UpdateUserRequest) -> Edit:
-    """Answer what is to become of the user: as the mask says, and without one another display name."""
+    """Return the edit: of the fields in the mask, or without a mask of the display name."""
     user, paths = request.user, request.update_mask.paths or ["display_name"]
     return Edit(
         display_name=user.display_name if "display_name" in paths else None,
@@ -54,7 +52,7 @@ def read_edit(request: pb.UpdateUserRequest) -> Edit:
 
 
 def write_user(user: User) -> pb.User:
-    """Make the message of a user."""
+    """Build the message of a user."""
     return pb.User(
         name=f"users/{user.id}",
         email=user.email,
@@ -68,25 +66,26 @@ def write_user(user: User) -> pb.User:
 
 
 def write_token(token: Token) -> pb.IssueTokenResponse:
-    """Make the reply to a login."""
+    """Build the response of a login."""
     return pb.IssueTokenResponse(access_token=token.text, expire_time=to_timestamp(token.expire_time))
 
 
-def write_jwk(key: SigningKey) -> pb.JsonWebKey:
-    """Make the message of a key's public half."""
-    return pb.JsonWebKey(kty="RSA", use="sig", alg=ALGORITHM, kid=key.id, n=key.n, e=EXPONENT)
+def write_jwks(keys: Iterable[SigningKey]) -> pb.GetJwksResponse:
+    """Build the JSON Web Key Set of the keys' public halves."""
+    return pb.GetJwksResponse(
+        keys=[pb.JsonWebKey(kty="RSA", use="sig", alg=ALGORITHM, kid=key.id, n=key.n, e=EXPONENT) for key in keys]
+    )
 
 
-def write_signing_key(key: SigningKey) -> pb.SigningKey:
-    """Make the message of what a key is used for."""
+def write_rotation(rotation: Rotation) -> pb.RotateKeysResponse:
+    """Build the response of a rotation."""
+    return pb.RotateKeysResponse(keys=map(_write_signing_key, rotation.keys))
+
+
+def _write_signing_key(key: SigningKey) -> pb.SigningKey:
     return pb.SigningKey(
         key_id=key.id,
         state=pb.SigningKey.State.Value(f"STATE_{key.state.value}"),
         create_time=to_timestamp(key.create_time),
         update_time=to_timestamp(key.update_time),
     )
-
-
-def write_rotation(rotation: Rotation) -> pb.RotateKeysResponse:
-    """Make the reply to RotateKeys."""
-    return pb.RotateKeysResponse(keys=map(write_signing_key, rotation.keys))

@@ -1,7 +1,7 @@
-"""When which key signs. Standard library alone.
+"""The rotation of the signing keys. Standard library alone.
 
-A key is NEXT (shown, so that whoever verifies knows it in time), then ACTIVE (it signs), then RETIRED (shown until the
-last token that it signed has expired), and then gone. There is one NEXT key and one ACTIVE key, always.
+A key is first NEXT (published, so that verifiers know it in time), then ACTIVE (it signs), then RETIRED (published
+until the last token that it signed has expired), then it is deleted. There is always one NEXT key and one ACTIVE key.
 """
 
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-TOKEN_LIFE = timedelta(minutes=15)
+TOKEN_LIFETIME = timedelta(minutes=15)
 # How long a key signs.
-SIGNS = timedelta(days=30)
-# How long a key is shown before it signs: those who verify keep the keys for a while, the gateway for 5 minutes.
-SHOWN_BEFORE = timedelta(hours=1)
-# How long a key is shown after it signed: its tokens' life, and a minute for clocks that differ and a token that was
-# being signed when the key was retired.
-SHOWN_AFTER = TOKEN_LIFE + timedelta(minutes=1)
+SIGNING_PERIOD = timedelta(days=30)
+# How long a key is published before it signs. Verifiers cache the keys; the gateway does for 5 minutes.
+PUBLISHED_BEFORE = timedelta(hours=1)
+# How long a key is published after it has signed: the lifetime of its last token, and one minute for differences
+# between clocks and for a token that was being signed when the key was retired.
+PUBLISHED_AFTER = TOKEN_LIFETIME + timedelta(minutes=1)
 
 
 class KeyState(Enum):
-    """What a key is used for."""
+    """The state of a signing key."""
 
     NEXT = "NEXT"
     ACTIVE = "ACTIVE"
@@ -28,16 +28,16 @@ class KeyState(Enum):
 
 
 class NextKeyTooNewError(Exception):
-    """The next key may not be known yet to all who verify."""
+    """Some verifiers may not know the next key yet."""
 
     def __init__(self, ready: datetime) -> None:
-        super().__init__("the next key has not been shown for long enough")
+        super().__init__("the next key has not been published for long enough: try again at the ready_time")
         self.metadata = {"ready_time": ready.isoformat(timespec="seconds")}
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A pair of keys. `n` is the public modulus, base64url; `sealed` the private half, encrypted."""
+    """A pair of keys. `n` is the public modulus in base64url; `sealed` is the private key, encrypted."""
 
     id: str
     state: KeyState
@@ -46,52 +46,60 @@ class SigningKey:
     create_time: datetime
     update_time: datetime
 
-    def become(self, state: KeyState, now: datetime) -> "SigningKey":
-        """Answer the key in another state."""
+    def move_to(self, state: KeyState, now: datetime) -> "SigningKey":
+        """Return the key in another state."""
         return replace(self, state=state, update_time=now)
 
 
-def shown(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
-    """Answer the keys that are not gone."""
-    return [key for key in keys if key.state is not KeyState.RETIRED or now < key.update_time + SHOWN_AFTER]
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The result of a rotation: the id of the key that it created, and all published keys, newest first."""
+
+    id: str
+    keys: Sequence[SigningKey]
 
 
-def active(keys: Sequence[SigningKey]) -> SigningKey | None:
-    """Answer the key that signs."""
+def published_keys(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
+    """Return the keys that are published, in the same order."""
+    return [key for key in keys if key.state is not KeyState.RETIRED or now < key.update_time + PUBLISHED_AFTER]
+
+
+def active_key(keys: Sequence[SigningKey]) -> SigningKey | None:
+    """Return the key that signs."""
     return next((key for key in keys if key.state is KeyState.ACTIVE), None)
 
 
-def wanted(keys: Sequence[SigningKey], now: datetime) -> int:
-    """Answer how many new keys `settled` can make use of."""
-    used = sum(key.state is not KeyState.RETIRED for key in keys)
-    return 2 - used + (1 if _is_due(active(keys), now) else 0)
+def count_missing_keys(keys: Sequence[SigningKey], now: datetime) -> int:
+    """Return how many new keys `rotate_if_due` needs."""
+    existing = sum(key.state is not KeyState.RETIRED for key in keys)
+    return 2 - existing + (1 if _is_due(active_key(keys), now) else 0)
 
 
-def settled(keys: Sequence[SigningKey], now: datetime, new: Sequence[SigningKey]) -> list[SigningKey]:
-    """Answer the keys as they are to be now: what is due has come to pass, as far as there are `new` keys for it."""
-    kept, spare = shown(keys, now), list(new)
-    following, signing = _following(kept), active(kept)
+def rotate_if_due(keys: Sequence[SigningKey], now: datetime, new: Sequence[SigningKey]) -> list[SigningKey]:
+    """Return the keys after every change that is due, as far as there are enough `new` keys for it."""
+    remaining, spare = published_keys(keys, now), list(new)
+    following, signing = _following(remaining), active_key(remaining)
     if following is None and spare:
         following = spare.pop()
-        kept.append(following)
-    if following and (signing is None or (_is_due(signing, now) and now >= following.create_time + SHOWN_BEFORE)):
-        return _promoted(kept, following, signing, now) + spare[:1]
-    return kept
+        remaining.append(following)
+    if following and (signing is None or (_is_due(signing, now) and now >= following.create_time + PUBLISHED_BEFORE)):
+        return _activate(remaining, following, signing, now) + spare[:1]
+    return remaining
 
 
-def successor(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
-    """Return the next key if it may sign now. Raise NextKeyTooNewError if callers may not know it yet."""
+def next_key(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
+    """Return the next key if it may sign now. Raises NextKeyTooNewError if verifiers may not know it yet."""
     following = _following(keys)
-    ready = (following.create_time if following else now) + SHOWN_BEFORE
+    ready = (following.create_time if following else now) + PUBLISHED_BEFORE
     if following is None or now < ready:
         raise NextKeyTooNewError(ready)
     return following
 
 
-def rotated(keys: Sequence[SigningKey], now: datetime, new: SigningKey) -> list[SigningKey]:
-    """Return the keys after the next one has taken over signing, with `new` as the next. Raise NextKeyTooNewError."""
-    kept = shown(keys, now)
-    return [*_promoted(kept, successor(kept, now), active(kept), now), new]
+def rotate(keys: Sequence[SigningKey], now: datetime, new: SigningKey) -> list[SigningKey]:
+    """Return the keys after the next one is activated, with `new` as the next one. Raises NextKeyTooNewError."""
+    remaining = published_keys(keys, now)
+    return [*_activate(remaining, next_key(remaining, now), active_key(remaining), now), new]
 
 
 def _following(keys: Sequence[SigningKey]) -> SigningKey | None:
@@ -99,13 +107,13 @@ def _following(keys: Sequence[SigningKey]) -> SigningKey | None:
 
 
 def _is_due(signing: SigningKey | None, now: datetime) -> bool:
-    return signing is not None and now >= signing.update_time + SIGNS
+    return signing is not None and now >= signing.update_time + SIGNING_PERIOD
 
 
-def _promoted(
+def _activate(
     keys: Sequence[SigningKey], following: SigningKey, signing: SigningKey | None, now: datetime
 ) -> list[SigningKey]:
-    changes = {following.id: following.become(KeyState.ACTIVE, now)}
+    changed = {following.id: following.move_to(KeyState.ACTIVE, now)}
     if signing:
-        changes[signing.id] = signing.become(KeyState.RETIRED, now)
-    return [changes.get(key.id, key) for key in keys]
+        changed[signing.id] = signing.move_to(KeyState.RETIRED, now)
+    return [changed.get(key.id, key) for key in keys]

@@ -1,4 +1,4 @@
-"""The contract's methods: read the request, hand it to its handler, write the reply. And how errors are told."""
+"""The gRPC methods of identity, and the status of each error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from services.identity.handlers import Accounts
 from services.identity.keyring import KeyRing
 from services.identity.rotation import NextKeyTooNewError
 from services.identity.vault import Vault
-from services.runtime.rpc import ErrorStatus, ErrorTable, resource_id
+from services.runtime.rpc import ErrorStatus, ErrorTable, request_key, resource_id
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 
@@ -34,58 +34,51 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
-    """shop.identity.v1.IdentityService."""
+    """Implements shop.identity.v1.IdentityService."""
 
-    def __init__(self, accounts: Accounts, keys: KeyRing, vault: Vault) -> None:
+    def __init__(self, accounts: Accounts[pb.User], keys: KeyRing[pb.RotateKeysResponse], vault: Vault) -> None:
         self._accounts = accounts
         self._keys = keys
-        self._mark = vault.mark
+        self._fingerprint = vault.fingerprint
 
     @override
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
-        profile = messages.read_creating(request)
-        marked = messages.without_secrets(request, self._mark)
-        user = await self._accounts.create(marked, profile, request.password, messages.write_user)
-        return pb.CreateUserResponse(user=user)
+        key, profile = messages.key_without_secrets(request, self._fingerprint), messages.read_profile(request)
+        return pb.CreateUserResponse(user=await self._accounts.create(key, profile, request.password))
 
     @override
     async def GetUser(self, request: pb.GetUserRequest, context: Context) -> pb.GetUserResponse:
-        user = await self._accounts.user(resource_id(request.name))
+        user = await self._accounts.get(resource_id(request.name))
         return pb.GetUserResponse(user=messages.write_user(user))
 
     @override
     async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> pb.UpdateUserResponse:
         user_id, edit = resource_id(request.user.name), messages.read_edit(request)
-        return pb.UpdateUserResponse(user=await self._accounts.update(request, user_id, edit, messages.write_user))
+        return pb.UpdateUserResponse(user=await self._accounts.update(request_key(request), user_id, edit))
 
     @override
     async def DisableUser(self, request: pb.DisableUserRequest, context: Context) -> pb.DisableUserResponse:
-        user_id = resource_id(request.name)
-        return pb.DisableUserResponse(user=await self._accounts.disable(request, user_id, messages.write_user))
+        user = await self._accounts.disable(request_key(request), resource_id(request.name))
+        return pb.DisableUserResponse(user=user)
 
     @override
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:
-        asked = messages.read_changing(request)
-        marked = messages.without_secrets(request, self._mark)
-        user = await self._accounts.change_password(marked, asked, messages.write_user)
-        return pb.ChangePasswordResponse(user=user)
+        key, change = messages.key_without_secrets(request, self._fingerprint), messages.read_password_change(request)
+        return pb.ChangePasswordResponse(user=await self._accounts.change_password(key, change))
 
     @override
     async def IssueToken(self, request: pb.IssueTokenRequest, context: Context) -> pb.IssueTokenResponse:
-        email = messages.read_email(request.email)
-        return messages.write_token(await self._accounts.log_in(email, request.password))
+        token = await self._accounts.log_in(messages.read_email(request.email), request.password)
+        return messages.write_token(token)
 
     @override
     async def GetJwks(self, request: pb.GetJwksRequest, context: Context) -> pb.GetJwksResponse:
-        return await self._jwks()
+        return messages.write_jwks(await self._keys.published_keys())
 
     @override
     async def RotateKeys(self, request: pb.RotateKeysRequest, context: Context) -> pb.RotateKeysResponse:
-        return await self._keys.rotate(request, messages.write_rotation)
+        return await self._keys.rotate(request_key(request))
 
-    async def jwks(self) -> Mapping[str, object]:
-        """Answer what GetJwks does, as JSON: for those who ask over HTTP."""
-        return MessageToDict(await self._jwks())
-
-    async def _jwks(self) -> pb.GetJwksResponse:
-        return pb.GetJwksResponse(keys=map(messages.write_jwk, await self._keys.shown()))
+    async def jwks_json(self) -> Mapping[str, object]:
+        """Return the response of GetJwks as JSON, for clients that use HTTP."""
+        return MessageToDict(messages.write_jwks(await self._keys.published_keys()))

@@ -1,4 +1,4 @@
-"""Users, attempts and signing keys in the service's database. A store lives as long as one transaction."""
+"""Users, attempts to log in and signing keys in the service's database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +7,17 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, de
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.domain import FORGOTTEN, Attempts, EmailTakenError, State, User, UserNotFoundError
-from services.identity.rotation import KeyState, SigningKey
+from services.identity.domain import (
+    ATTEMPTS_RETENTION,
+    Attempts,
+    Credentials,
+    EmailTakenError,
+    State,
+    User,
+    UserNotFoundError,
+    utc_now,
+)
+from services.identity.rotation import KeyState, Rotation, SigningKey, published_keys
 from services.runtime.storage import UtcDateTime, lock_name
 
 metadata = MetaData()
@@ -24,11 +33,11 @@ users = Table(
     Column("revision", Integer, nullable=False),
     Column("create_time", UtcDateTime, nullable=False),
     Column("update_time", UtcDateTime, nullable=False),
-    # Separated by spaces, which no role has.
+    # Separated by spaces; no role contains one.
     Column("roles", String(300), nullable=False),
 )
 
-# By e-mail address, and not by user: those that no user has are counted as well.
+# By e-mail address and not by user, because attempts for an unknown address count too.
 attempts = Table(
     "attempts",
     metadata,
@@ -50,29 +59,29 @@ signing_keys = Table(
 
 
 class Store:
-    """Reads and writes users and attempts within one transaction."""
+    """Reads and writes users and attempts to log in within one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def user(self, user_id: str, *, lock: bool = False) -> User:
-        """Answer one user; `lock` it for a change. Raises UserNotFoundError."""
-        it = select(users).where(users.c.id == user_id)
-        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
+        """Return one user; `lock` it to change it. Raises UserNotFoundError."""
+        query = select(users).where(users.c.id == user_id)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         if row is None:
             raise UserNotFoundError(user_id)
         return _user(row)
 
-    async def with_hash(self, email: str, *, lock: bool = False) -> tuple[User, str] | None:
-        """Answer whoever has an e-mail address, with the hash of the password; None if nobody has it."""
-        it = select(users).where(users.c.email == email)
-        row = (await self._connection.execute(it.with_for_update() if lock else it)).one_or_none()
-        return None if row is None else (_user(row), row.password_hash)
+    async def credentials(self, email: str, *, lock: bool = False) -> Credentials | None:
+        """Return the credentials of the user with this e-mail address, or None; `lock` the user to change it."""
+        query = select(users).where(users.c.email == email)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        return None if row is None else Credentials(_user(row), row.password_hash)
 
-    async def add(self, user: User, password_hash: str) -> None:
-        """Write a new user. Raises EmailTakenError."""
+    async def add(self, user: User, password_hash: str) -> User:
+        """Add a new user and return it. Raises EmailTakenError."""
         await lock_name(self._connection, f"users: {user.email}")
-        if await self.with_hash(user.email) is not None:
+        if await self.credentials(user.email) is not None:
             raise EmailTakenError
         await self._connection.execute(
             insert(users).values(
@@ -87,9 +96,10 @@ class Store:
                 roles=" ".join(user.roles),
             )
         )
+        return user
 
-    async def put(self, user: User) -> None:
-        """Write what has become of a user."""
+    async def update(self, user: User) -> User:
+        """Update the row of a user and return the user."""
         await self._connection.execute(
             update(users)
             .where(users.c.id == user.id)
@@ -101,30 +111,31 @@ class Store:
                 roles=" ".join(user.roles),
             )
         )
+        return user
 
-    async def put_hash(self, user_id: str, password_hash: str) -> None:
-        """Write the hash of a user's password."""
+    async def update_password_hash(self, user_id: str, password_hash: str) -> None:
+        """Replace the hash of a user's password."""
         await self._connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
-    async def attempt(self, email: str, now: datetime) -> None:
-        """Count an attempt for an e-mail address. Raises TooManyAttemptsError."""
+    async def count_attempt(self, email: str, now: datetime) -> None:
+        """Count an attempt to log in with an e-mail address. Raises TooManyAttemptsError."""
         await lock_name(self._connection, f"attempts: {email}")
         row = (await self._connection.execute(select(attempts).where(attempts.c.email == email))).one_or_none()
-        counted = (Attempts() if row is None else Attempts(row.wrong, row.last_time)).one_more(now)
-        values = {"wrong": counted.wrong, "last_time": counted.last}
+        counted = (Attempts() if row is None else Attempts(row.wrong, row.last_time)).count(now)
+        values = {"wrong": counted.wrong, "last_time": counted.last_time}
         await self._connection.execute(
             insert(attempts).values(email=email, **values)
             if row is None
             else update(attempts).where(attempts.c.email == email).values(values)
         )
 
-    async def forgive(self, email: str) -> None:
-        """Begin to count anew: the password was right."""
+    async def reset_attempts(self, email: str) -> None:
+        """Reset the count of an e-mail address to zero."""
         await self._connection.execute(delete(attempts).where(attempts.c.email == email))
 
-    async def forget(self, now: datetime) -> None:
-        """Drop the attempts that count no more."""
-        await self._connection.execute(delete(attempts).where(attempts.c.last_time <= now - FORGOTTEN))
+    async def delete_expired_attempts(self, now: datetime) -> None:
+        """Delete the attempts that do not count any more."""
+        await self._connection.execute(delete(attempts).where(attempts.c.last_time <= now - ATTEMPTS_RETENTION))
 
 
 class KeyStore:
@@ -134,23 +145,37 @@ class KeyStore:
         self._connection = connection
 
     async def keys(self) -> list[SigningKey]:
-        """Answer all keys, the newest first."""
-        it = select(signing_keys).order_by(signing_keys.c.create_time.desc(), signing_keys.c.id)
-        rows = await self._connection.execute(it)
+        """Return all keys, newest first."""
+        query = select(signing_keys).order_by(signing_keys.c.create_time.desc(), signing_keys.c.id)
+        rows = await self._connection.execute(query)
         return [SigningKey(r.id, KeyState(r.state), r.n, r.sealed, r.create_time, r.update_time) for r in rows]
 
+    async def rotation(self, key_id: str, now: datetime) -> Rotation:
+        """Return the result of the rotation that created a key: the keys that are published now."""
+        return Rotation(key_id, published_keys(await self.keys(), now))
+
     async def replace(self, before: Sequence[SigningKey], after: Sequence[SigningKey]) -> None:
-        """Have the keys be those of `after`; the transaction must be alone in the database."""
+        """Replace the stored keys `before` by the keys `after`. The transaction must be exclusive."""
         old, new = {key.id: key for key in before}, {key.id: key for key in after}
         for key in (old[key_id] for key_id in old.keys() - new.keys()):
             await self._connection.execute(delete(signing_keys).where(signing_keys.c.id == key.id))
         for key_id, key in new.items():
-            values = {"state": key.state.value, "update_time": key.update_time}
+            values: dict[str, object] = {"state": key.state.value, "update_time": key.update_time}
             if key_id not in old:
-                made = {"id": key.id, "n": key.n, "sealed": key.sealed, "create_time": key.create_time}
-                await self._connection.execute(insert(signing_keys).values(made | values))
+                values |= {"id": key.id, "n": key.n, "sealed": key.sealed, "create_time": key.create_time}
+                await self._connection.execute(insert(signing_keys).values(values))
             elif key != old[key_id]:
                 await self._connection.execute(update(signing_keys).where(signing_keys.c.id == key_id).values(values))
+
+
+async def find_user(connection: AsyncConnection, user_id: str) -> User:
+    """Return one user. Raises UserNotFoundError."""
+    return await Store(connection).user(user_id)
+
+
+async def find_rotation(connection: AsyncConnection, key_id: str) -> Rotation:
+    """Return the result of the rotation that created a key."""
+    return await KeyStore(connection).rotation(key_id, utc_now())
 
 
 def _user(row: Row[tuple[object, ...]]) -> User:

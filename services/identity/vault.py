@@ -1,4 +1,4 @@
-"""Secrets at rest: what the database holds of the signing keys is of no use without a key that stands elsewhere."""
+"""Encryption of the signing keys with a key that is not in the database: a copy of the database is of no use."""
 
 import hashlib
 import hmac
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from services.runtime import ConfigError
+from services.runtime.config import ConfigError
 
-FILE = "data/identity.key"
+DEFAULT_FILE = "data/identity.key"
 
 
 class Vault:
-    """Seals with the first of its keys, and opens what any of them has sealed."""
+    """Encrypts with the first of its keys, and decrypts with any of them."""
 
     def __init__(self, keys: list[bytes]) -> None:
         self._first = keys[0]
@@ -22,48 +22,50 @@ class Vault:
 
     @classmethod
     def open(cls, path: Path) -> "Vault":
-        """Read the keys from a file, one a line; make it with a random one, for its owner alone, if it is not there.
+        """Read the keys from a file, one per line. If there is no file, create it with a random key and mode 0600.
 
         Raises ConfigError.
         """
         try:
             if not path.exists():
-                _make(path)
+                _create(path)
             return cls(path.read_bytes().split())
         except OSError as error:
-            raise ConfigError(f"IDENTITY_KEY_FILE: cannot read or make {path}: {error.strerror}") from error
+            raise ConfigError(f"IDENTITY_KEY_FILE: cannot read or create {path}: {error.strerror}") from error
         except (ValueError, IndexError) as error:
             raise ConfigError(
-                f"IDENTITY_KEY_FILE: {path} must hold keys of 32 bytes in base64url, one a line"
+                f"IDENTITY_KEY_FILE: {path} must contain keys of 32 bytes in base64url, one per line"
             ) from error
 
-    def seal(self, secret: bytes) -> bytes:
+    def encrypt(self, secret: bytes) -> bytes:
         """Encrypt a secret."""
         return self._fernet.encrypt(secret)
 
-    def unseal(self, sealed: bytes) -> bytes:
-        """Decrypt a secret. Raises ConfigError if none of the keys has sealed it."""
+    def decrypt(self, sealed: bytes) -> bytes:
+        """Decrypt a secret. Raises ConfigError if it was encrypted with none of the keys."""
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken as error:
-            raise ConfigError("IDENTITY_KEY_FILE: holds no key that opens the signing keys in the database") from error
+            raise ConfigError(
+                "IDENTITY_KEY_FILE: contains no key that decrypts the signing keys in the database"
+            ) from error
 
-    def mark(self, secret: str) -> str:
-        """Answer what stands for a secret where equal ones must be told from others: without a key it tells nothing."""
+    def fingerprint(self, secret: str) -> str:
+        """Return an HMAC that is equal for equal secrets, and that reveals nothing without the key."""
         return hmac.new(self._first, secret.encode(), hashlib.sha256).hexdigest()
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Processes that start at the same time: the first to link its file has made it, and all read that one.
-    own = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    # Several processes may start at once. The first one that links its file wins, and all processes read that file.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(Fernet.generate_key() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(own, path)
+        os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        own.unlink()
+        temporary.unlink()

@@ -33,7 +33,7 @@ class Signer:
         [row] = query(key_database_url(home), "SELECT id, sealed FROM signing_keys WHERE state = 'ACTIVE'")
         key_id, sealed = iter(row)
         assert isinstance(sealed, bytes)
-        plain = Vault.open(home / IDENTITY / "identity.key").unseal(sealed)
+        plain = Vault.open(home / IDENTITY / "identity.key").decrypt(sealed)
         key = serialization.load_der_private_key(plain, password=None)
         assert isinstance(key, RSAPrivateKey)
         return cls(str(key_id), key)

@@ -1,4 +1,4 @@
-"""identity through its generated client: who proves who they are gets a token, and nobody learns anything else."""
+"""identity through its generated client: users log in with a password, and errors reveal nothing about others."""
 
 import asyncio
 import uuid
@@ -20,10 +20,10 @@ from tests.services.refusals import Refused, refused
 Stub = identity_pb2_grpc.IdentityServiceStub
 ACTIVE, DISABLED = pb.User.STATE_ACTIVE, pb.User.STATE_DISABLED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-WORDS, OTHER_WORDS = "correct horse battery staple", "another horse"
-WRONG = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS")
+PASSWORD, OTHER_PASSWORD = "correct horse battery staple", "another horse"
+INVALID_CREDENTIALS = (grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS")
 LOCKED = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
-BARRED = (grpc.StatusCode.PERMISSION_DENIED, "USER_DISABLED")
+USER_DISABLED = (grpc.StatusCode.PERMISSION_DENIED, "USER_DISABLED")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -46,8 +46,8 @@ def new_email() -> str:
     return f"{uuid.uuid4()}@shop.example"
 
 
-def creating(
-    request_id: str | None = None, *, email: str | None = None, name: str = "Ada", password: str = WORDS
+def create_request(
+    request_id: str | None = None, *, email: str | None = None, name: str = "Ada", password: str = PASSWORD
 ) -> pb.CreateUserRequest:
     return pb.CreateUserRequest(
         request_id=new_id() if request_id is None else request_id,
@@ -56,15 +56,15 @@ def creating(
     )
 
 
-async def created(identity: Stub) -> pb.User:
-    return (await identity.CreateUser(creating())).user
+async def create_user(identity: Stub) -> pb.User:
+    return (await identity.CreateUser(create_request())).user
 
 
 async def get(identity: Stub, name: str) -> pb.User:
     return (await identity.GetUser(pb.GetUserRequest(name=name))).user
 
 
-async def token(identity: Stub, email: str, password: str = WORDS) -> str:
+async def token(identity: Stub, email: str, password: str = PASSWORD) -> str:
     return (await identity.IssueToken(pb.IssueTokenRequest(email=email, password=password))).access_token
 
 
@@ -78,47 +78,47 @@ async def rename(identity: Stub, name: str, display_name: str = "Countess", etag
     return (await identity.UpdateUser(pb.UpdateUserRequest(request_id=new_id(), user=user))).user
 
 
-def changing(
-    email: str, current: str = WORDS, new: str = OTHER_WORDS, request_id: str = ""
+def change_request(
+    email: str, current: str = PASSWORD, new: str = OTHER_PASSWORD, request_id: str = ""
 ) -> pb.ChangePasswordRequest:
     return pb.ChangePasswordRequest(
         request_id=request_id or new_id(), email=email, current_password=current, new_password=new
     )
 
 
-async def ending(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+async def outcome(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     error = await refused(call)
     return error.code, error.reason
 
 
-def stored(process: Process) -> tuple[int, int]:
-    """Answer how many users and how many requests the service's own database holds."""
+def count_rows(process: Process) -> tuple[int, int]:
+    """Return the number of users and of requests in the service's database."""
     counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM requests)"
     [row] = query(process.database_url, counts)
     users, requests = (int(str(count)) for count in row)
     return users, requests
 
 
-async def test_a_user_who_was_made_is_found(identity: Stub) -> None:
-    request = creating(email=f"Ada.{new_id()}@Shop.Example", name="Ada Lovelace")
+async def test_a_created_user_can_be_read(identity: Stub) -> None:
+    request = create_request(email=f"Ada.{new_id()}@Shop.Example", name="Ada Lovelace")
     user = (await identity.CreateUser(request)).user
     assert (user.email, user.display_name, user.state) == (request.user.email.lower(), "Ada Lovelace", ACTIVE)
     assert await get(identity, user.name) == user
 
 
-async def test_the_same_request_makes_one_user_however_often_it_is_sent(process: Process, identity: Stub) -> None:
-    request, before = creating(), stored(process)
+async def test_a_request_that_is_sent_many_times_creates_one_user(process: Process, identity: Stub) -> None:
+    request, before = create_request(), count_rows(process)
     replies = await asyncio.gather(*(identity.CreateUser(request) for _ in range(20)))
     assert all(reply == replies[0] for reply in replies)
-    assert stored(process) == (before[0] + 1, before[1] + 1)
+    assert count_rows(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_request_id_serves_one_request_alone_with_one_password(identity: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request_or_password(identity: Stub) -> None:
     request_id, email = new_id(), new_email()
-    user = (await identity.CreateUser(creating(request_id, email=email))).user
+    user = (await identity.CreateUser(create_request(request_id, email=email))).user
     for call in (
-        identity.CreateUser(creating(request_id, email=email, password=OTHER_WORDS)),
-        identity.CreateUser(creating(request_id, email=email, name="Grace")),
+        identity.CreateUser(create_request(request_id, email=email, password=OTHER_PASSWORD)),
+        identity.CreateUser(create_request(request_id, email=email, name="Grace")),
         disable(identity, user.name, request_id),
     ):
         error = await refused(call)
@@ -126,24 +126,26 @@ async def test_a_request_id_serves_one_request_alone_with_one_password(identity:
     assert await get(identity, user.name) == user
 
 
-async def test_an_email_address_has_one_user_at_most(process: Process, identity: Stub) -> None:
-    email, before = new_email(), stored(process)
-    calls = (identity.CreateUser(creating(email=spelt)) for spelt in (email, email.upper()) for _ in range(5))
-    made = [end for end in await asyncio.gather(*calls, return_exceptions=True) if not isinstance(end, Exception)]
-    assert len(made) == 1
-    assert await ending(identity.CreateUser(creating(email=email))) == (
+async def test_an_email_address_has_at_most_one_user(process: Process, identity: Stub) -> None:
+    email, before = new_email(), count_rows(process)
+    calls = (
+        identity.CreateUser(create_request(email=spelling)) for spelling in (email, email.upper()) for _ in range(5)
+    )
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert len([result for result in results if not isinstance(result, Exception)]) == 1
+    assert await outcome(identity.CreateUser(create_request(email=email))) == (
         grpc.StatusCode.ALREADY_EXISTS,
         "EMAIL_TAKEN",
     )
-    assert stored(process) == (before[0] + 1, before[1] + 1)
+    assert count_rows(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_token_is_verified_by_any_jwt_library_with_the_keys_that_are_answered(identity: Stub) -> None:
-    user = await created(identity)
-    reply = await identity.IssueToken(pb.IssueTokenRequest(email=user.email.upper(), password=WORDS))
+async def test_any_jwt_library_can_verify_a_token_with_the_published_keys(identity: Stub) -> None:
+    user = await create_user(identity)
+    reply = await identity.IssueToken(pb.IssueTokenRequest(email=user.email.upper(), password=PASSWORD))
     keys = (await identity.GetJwks(pb.GetJwksRequest())).keys
-    known = jwt.PyJWKSet([{field.name: value for field, value in key.ListFields()} for key in keys])
-    key = known[jwt.get_unverified_header(reply.access_token)["kid"]]
+    jwks = jwt.PyJWKSet([{field.name: value for field, value in key.ListFields()} for key in keys])
+    key = jwks[jwt.get_unverified_header(reply.access_token)["kid"]]
     required = {"require": ["iss", "sub", "aud", "iat", "exp", "jti"]}
     claims = jwt.decode(
         reply.access_token,
@@ -151,130 +153,132 @@ async def test_a_token_is_verified_by_any_jwt_library_with_the_keys_that_are_ans
         algorithms=["RS256"],
         audience="https://shop.example",
         issuer="https://identity.shop.example",
-        options=required,  # type: ignore[arg-type]  # the stubs know more options than one has to give
+        options=required,  # type: ignore[arg-type]  # the stubs require more options
     )
     assert (claims["sub"], claims["roles"]) == (user.name, ["customer"])
     assert (claims["exp"], claims["exp"] - claims["iat"]) == (reply.expire_time.seconds, 15 * 60)
 
 
-async def test_the_keys_are_had_over_plain_http_as_well(process: Process, identity: Stub) -> None:
-    text = await token(identity, (await created(identity)).email)
+async def test_the_keys_are_also_published_over_http(process: Process, identity: Stub) -> None:
+    text = await token(identity, (await create_user(identity)).email)
     client = jwt.PyJWKClient(f"http://127.0.0.1:{process.port}/.well-known/jwks.json")
     key = await asyncio.to_thread(client.get_signing_key_from_jwt, text)
     assert jwt.decode(text, key, algorithms=["RS256"], audience="https://shop.example")["iss"]
     assert process.get("/.well-known/other.json") == 404
 
 
-async def test_no_token_is_the_same_as_another(identity: Stub) -> None:
-    user = await created(identity)
+async def test_all_tokens_differ(identity: Stub) -> None:
+    user = await create_user(identity)
     assert len({await token(identity, user.email) for _ in range(3)}) == 3
 
 
 async def wrong(identity: Stub, email: str) -> Refused:
-    return await refused(token(identity, email, OTHER_WORDS))
+    return await refused(token(identity, email, OTHER_PASSWORD))
 
 
-async def test_a_wrong_password_and_an_unknown_user_cannot_be_told_apart(identity: Stub) -> None:
-    known, unknown = (await created(identity)).email, new_email()
+async def test_a_wrong_password_and_an_unknown_user_get_the_same_errors(identity: Stub) -> None:
+    known, unknown = (await create_user(identity)).email, new_email()
     for _ in range(5):
         error = await wrong(identity, known)
         assert error == await wrong(identity, unknown)
-        assert (error.code, error.reason) == WRONG
+        assert (error.code, error.reason) == INVALID_CREDENTIALS
     for email in (known, unknown):
         error = await wrong(identity, email)
         assert (error.code, error.reason) == LOCKED
-        left = datetime.fromisoformat(error.metadata["unlock_time"]) - datetime.now(UTC)
-        assert timedelta() < left <= timedelta(minutes=1)
+        remaining = datetime.fromisoformat(error.metadata["unlock_time"]) - datetime.now(UTC)
+        assert timedelta() < remaining <= timedelta(minutes=1)
 
 
-def forget_the_last_attempt(process: Process, email: str) -> None:
-    """Have an attempt be long ago: as a text that both databases read as a time, in UTC."""
+def expire_attempts(process: Process, email: str) -> None:
+    """Change the time of the attempts to long ago, as a text that both databases parse as a time in UTC."""
     zone = "+00" if process.database_url.startswith("postgresql") else ""
-    moment = f"{LONG_AGO:%Y-%m-%d %H:%M:%S.%f}{zone}"
-    query(
-        process.database_url, "UPDATE attempts SET last_time = :moment WHERE email = :email", moment=moment, email=email
-    )
+    last_time = f"{LONG_AGO:%Y-%m-%d %H:%M:%S.%f}{zone}"
+    update = "UPDATE attempts SET last_time = :last_time WHERE email = :email"
+    query(process.database_url, update, last_time=last_time, email=email)
 
 
-async def test_a_locked_user_is_let_in_again_when_the_time_is_over_and_nobody_else_was_locked(
+async def test_a_locked_user_can_log_in_after_the_lock_and_other_users_are_not_locked(
     process: Process, identity: Stub
 ) -> None:
-    user, other = await created(identity), await created(identity)
+    user, other = await create_user(identity), await create_user(identity)
     for _ in range(5):
         await wrong(identity, user.email)
-    assert await ending(token(identity, user.email)) == LOCKED
-    assert await ending(identity.ChangePassword(changing(user.email))) == LOCKED
+    assert await outcome(token(identity, user.email)) == LOCKED
+    assert await outcome(identity.ChangePassword(change_request(user.email))) == LOCKED
     assert await token(identity, other.email)
-    forget_the_last_attempt(process, user.email)
+    expire_attempts(process, user.email)
     assert await token(identity, user.email)
 
 
-async def test_a_hundred_guesses_at_once_are_five(identity: Stub) -> None:
-    email = (await created(identity)).email
-    endings = await asyncio.gather(*(ending(token(identity, email, OTHER_WORDS)) for _ in range(100)))
-    assert (endings.count(WRONG), endings.count(LOCKED)) == (5, 95)
+async def test_of_a_hundred_concurrent_guesses_five_are_allowed(identity: Stub) -> None:
+    email = (await create_user(identity)).email
+    outcomes = await asyncio.gather(*(outcome(token(identity, email, OTHER_PASSWORD)) for _ in range(100)))
+    assert (outcomes.count(INVALID_CREDENTIALS), outcomes.count(LOCKED)) == (5, 95)
 
 
-async def test_the_right_password_clears_the_count(identity: Stub) -> None:
-    user = await created(identity)
+async def test_the_right_password_resets_the_count(identity: Stub) -> None:
+    user = await create_user(identity)
     for _ in range(2):
         for _ in range(4):
             await wrong(identity, user.email)
         assert await token(identity, user.email)
 
 
-async def test_a_disabled_user_gets_no_token_and_only_who_knows_the_password_learns_why(identity: Stub) -> None:
-    user = await created(identity)
+async def test_a_disabled_user_gets_no_token_and_only_the_right_password_reveals_why(identity: Stub) -> None:
+    user = await create_user(identity)
     disabled = await disable(identity, user.name)
     assert (disabled.state, await get(identity, user.name)) == (DISABLED, disabled)
     assert await disable(identity, user.name) == disabled
-    assert await ending(token(identity, user.email, OTHER_WORDS)) == WRONG
-    assert await ending(token(identity, user.email)) == BARRED
-    assert await ending(identity.ChangePassword(changing(user.email))) == BARRED
+    assert await outcome(token(identity, user.email, OTHER_PASSWORD)) == INVALID_CREDENTIALS
+    assert await outcome(token(identity, user.email)) == USER_DISABLED
+    assert await outcome(identity.ChangePassword(change_request(user.email))) == USER_DISABLED
 
 
-async def test_a_changed_password_is_the_only_one_from_then_on(identity: Stub) -> None:
-    user = await created(identity)
-    changed = (await identity.ChangePassword(changing(user.email))).user
+async def test_after_a_change_only_the_new_password_is_valid(identity: Stub) -> None:
+    user = await create_user(identity)
+    changed = (await identity.ChangePassword(change_request(user.email))).user
     assert changed.etag != user.etag
     assert await get(identity, user.name) == changed
-    assert await ending(token(identity, user.email)) == WRONG
-    assert await token(identity, user.email, OTHER_WORDS)
+    assert await outcome(token(identity, user.email)) == INVALID_CREDENTIALS
+    assert await token(identity, user.email, OTHER_PASSWORD)
 
 
-async def test_a_password_is_changed_once_however_often_that_is_sent(identity: Stub) -> None:
-    user = await created(identity)
-    request = changing(user.email, request_id=new_id())
-    # Less than an e-mail address may be given wrong passwords: those that come first count as attempts.
+async def test_a_password_change_that_is_sent_many_times_takes_effect_once(identity: Stub) -> None:
+    user = await create_user(identity)
+    request = change_request(user.email, request_id=new_id())
+    # Fewer than the limit on wrong passwords, because the first copies all count as attempts.
     replies = await asyncio.gather(*(identity.ChangePassword(request) for _ in range(4)), return_exceptions=True)
     reply = await identity.ChangePassword(request)
-    assert {type(end) for end in replies} == {pb.ChangePasswordResponse}
-    assert all(end == reply for end in replies)
-    other = changing(user.email, new="a third horse", request_id=request.request_id)
-    assert await ending(identity.ChangePassword(other)) == (INVALID, "REQUEST_ID_REUSED")
-    assert await token(identity, user.email, OTHER_WORDS)
+    assert {type(each) for each in replies} == {pb.ChangePasswordResponse}
+    assert all(each == reply for each in replies)
+    other = change_request(user.email, new="a third horse", request_id=request.request_id)
+    assert await outcome(identity.ChangePassword(other)) == (INVALID, "REQUEST_ID_REUSED")
+    assert await token(identity, user.email, OTHER_PASSWORD)
 
 
-async def test_nobody_changes_a_password_that_they_do_not_know(identity: Stub) -> None:
-    user = await created(identity)
-    assert await ending(identity.ChangePassword(changing(user.email, current=OTHER_WORDS))) == WRONG
-    assert await ending(identity.ChangePassword(changing(new_email()))) == WRONG
+async def test_a_password_cannot_be_changed_without_the_current_one(identity: Stub) -> None:
+    user = await create_user(identity)
+    assert (
+        await outcome(identity.ChangePassword(change_request(user.email, current=OTHER_PASSWORD)))
+        == INVALID_CREDENTIALS
+    )
+    assert await outcome(identity.ChangePassword(change_request(new_email()))) == INVALID_CREDENTIALS
     assert await token(identity, user.email)
 
 
-async def test_a_hash_of_older_parameters_is_made_anew_when_its_user_logs_in(process: Process, identity: Stub) -> None:
-    user = await created(identity)
-    old = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(WORDS)
+async def test_a_login_replaces_a_hash_with_older_parameters(process: Process, identity: Stub) -> None:
+    user = await create_user(identity)
+    old = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
     values = {"hash": old, "email": user.email}
     query(process.database_url, "UPDATE users SET password_hash = :hash WHERE email = :email", **values)
     assert await token(identity, user.email)
-    [[now]] = query(process.database_url, "SELECT password_hash FROM users WHERE email = :email", email=user.email)
-    assert str(now).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    [[current]] = query(process.database_url, "SELECT password_hash FROM users WHERE email = :email", email=user.email)
+    assert str(current).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert await token(identity, user.email)
 
 
-async def test_an_etag_keeps_one_change_from_undoing_another(identity: Stub) -> None:
-    user = await created(identity)
+async def test_an_update_with_an_old_etag_is_aborted(identity: Stub) -> None:
+    user = await create_user(identity)
     renamed = await rename(identity, user.name, "Countess", user.etag)
     assert (renamed.display_name, renamed.email) == ("Countess", user.email)
     error = await refused(rename(identity, user.name, "Ada", user.etag))
@@ -284,16 +288,16 @@ async def test_an_etag_keeps_one_change_from_undoing_another(identity: Stub) -> 
     assert (await rename(identity, user.name, "Augusta")).display_name == "Augusta"
 
 
-async def test_one_of_many_who_saw_the_same_user_changes_it(identity: Stub) -> None:
-    user = await created(identity)
+async def test_only_one_of_many_concurrent_updates_with_the_same_etag_succeeds(identity: Stub) -> None:
+    user = await create_user(identity)
     calls = (rename(identity, user.name, f"Ada {number}", user.etag) for number in range(10))
-    ends = await asyncio.gather(*calls, return_exceptions=True)
-    [renamed] = [end for end in ends if isinstance(end, pb.User)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    [renamed] = [result for result in results if isinstance(result, pb.User)]
     assert await get(identity, user.name) == renamed
 
 
-async def test_neither_the_email_address_nor_everything_can_be_updated(identity: Stub) -> None:
-    user = await created(identity)
+async def test_only_the_fields_that_the_contract_allows_can_be_updated(identity: Stub) -> None:
+    user = await create_user(identity)
     for paths, fields in ((["display_name"], None), (["email"], ["update_mask"]), (["*"], ["update_mask"])):
         request = pb.UpdateUserRequest(request_id=new_id(), user=user, update_mask=FieldMask(paths=paths))
         if fields is None:
@@ -307,32 +311,32 @@ async def test_neither_the_email_address_nor_everything_can_be_updated(identity:
     ("bad", "fields"),
     [
         (pb.CreateUserRequest(user=pb.User()), ["request_id", "user.email", "user.display_name", "password"]),
-        (creating("a b"), ["request_id"]),
-        (creating(email="ada"), ["user.email"]),
-        (creating(email="ada@shop"), ["user.email"]),
-        (creating(email="a da@shop.example"), ["user.email"]),
-        (creating(email="ada\0@shop.example"), ["user.email"]),
-        (creating(email=f"{'a' * 250}@shop.example"), ["user.email"]),
-        (creating(email=f"{'İ' * 127}@shop.example"), ["user.email"]),
-        (creating(name=""), ["user.display_name"]),
-        (creating(name="n" * 101), ["user.display_name"]),
-        (creating(password="1234567"), ["password"]),  # noqa: S106  # made up
-        (creating(password="p" * 129), ["password"]),
+        (create_request("a b"), ["request_id"]),
+        (create_request(email="ada"), ["user.email"]),
+        (create_request(email="ada@shop"), ["user.email"]),
+        (create_request(email="a da@shop.example"), ["user.email"]),
+        (create_request(email="ada\0@shop.example"), ["user.email"]),
+        (create_request(email=f"{'a' * 250}@shop.example"), ["user.email"]),
+        (create_request(email=f"{'İ' * 127}@shop.example"), ["user.email"]),
+        (create_request(name=""), ["user.display_name"]),
+        (create_request(name="n" * 101), ["user.display_name"]),
+        (create_request(password="1234567"), ["password"]),  # noqa: S106  # made up
+        (create_request(password="p" * 129), ["password"]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-async def test_every_offending_field_of_a_new_user_is_named_and_nothing_is_stored(
+async def test_every_invalid_field_of_a_new_user_is_named_and_nothing_is_stored(
     process: Process, identity: Stub, bad: pb.CreateUserRequest, fields: list[str]
 ) -> None:
-    before = stored(process)
+    before = count_rows(process)
     error = await refused(identity.CreateUser(bad))
     assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
     assert error.domain == "identity.shop.example"
     assert bad.password not in error.text or not bad.password
-    assert stored(process) == before
+    assert count_rows(process) == before
 
 
-async def test_every_offending_field_of_the_other_methods_is_named(identity: Stub) -> None:
+async def test_every_invalid_field_of_the_other_methods_is_named(identity: Stub) -> None:
     for call, fields in (
         (identity.IssueToken(pb.IssueTokenRequest()), ["email", "password"]),
         (identity.IssueToken(pb.IssueTokenRequest(email="ada", password="p" * 129)), ["email", "password"]),
@@ -351,28 +355,28 @@ async def test_every_offending_field_of_the_other_methods_is_named(identity: Stu
 
 
 @pytest.mark.parametrize("call", [get, disable, rename], ids=["get", "disable", "update"])
-async def test_a_user_who_does_not_exist_is_not_found(
-    identity: Stub, call: Callable[[Stub, str], Awaitable[pb.User]]
-) -> None:
+async def test_a_missing_user_is_not_found(identity: Stub, call: Callable[[Stub, str], Awaitable[pb.User]]) -> None:
     error = await refused(call(identity, f"users/{new_id()}"))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 
 
-async def test_neither_the_log_nor_the_database_tells_a_password_or_a_token(process: Process, identity: Stub) -> None:
-    words = [f"secret words {uuid.uuid4()}" for _ in range(4)]
+async def test_neither_the_log_nor_the_database_contains_a_password_or_a_token(
+    process: Process, identity: Stub
+) -> None:
+    passwords = [f"secret words {uuid.uuid4()}" for _ in range(4)]
     email = new_email()
-    await identity.CreateUser(creating(email=email, password=words[0]))
-    await refused(identity.CreateUser(creating(email=email, password=words[1])))
-    await refused(identity.CreateUser(creating(email="ada", password=words[1])))
-    await refused(token(identity, email, words[2]))
-    await identity.ChangePassword(changing(email, words[0], words[3]))
-    text = await token(identity, email, words[3])
+    await identity.CreateUser(create_request(email=email, password=passwords[0]))
+    await refused(identity.CreateUser(create_request(email=email, password=passwords[1])))
+    await refused(identity.CreateUser(create_request(email="ada", password=passwords[1])))
+    await refused(token(identity, email, passwords[2]))
+    await identity.ChangePassword(change_request(email, passwords[0], passwords[3]))
+    text = await token(identity, email, passwords[3])
     tables = ("users", "attempts", "signing_keys", "requests")
-    kept = "".join(str(row) for table in tables for row in query(process.database_url, f"SELECT * FROM {table}"))  # noqa: S608  # ours
-    told = (process.folder / "out.log").read_text(encoding="utf-8") + process.errors()
-    assert email in kept, "the rows are read"
-    assert "/shop.identity.v1.IdentityService/IssueToken" in told, "the log is read"
-    for secret in (*words, text, text.rsplit(".", 1)[1]):
-        assert secret not in kept
-        assert secret not in told
-    assert email not in told
+    rows = "".join(str(row) for table in tables for row in query(process.database_url, f"SELECT * FROM {table}"))  # noqa: S608  # ours
+    log = (process.folder / "out.log").read_text(encoding="utf-8") + process.errors()
+    assert email in rows, "the rows are read"
+    assert "/shop.identity.v1.IdentityService/IssueToken" in log, "the log is read"
+    for secret in (*passwords, text, text.rsplit(".", 1)[1]):
+        assert secret not in rows
+        assert secret not in log
+    assert email not in log

@@ -1,4 +1,4 @@
-"""The keys of access tokens: rotated once, whoever does it, and shown as long as anybody needs them."""
+"""The signing keys: one of several replicas rotates them, and they are published as long as verifiers need them."""
 
 import asyncio
 import uuid
@@ -12,11 +12,13 @@ import jwt
 import pytest
 from cryptography.fernet import Fernet
 
-from services.identity import rotation
+from services.identity import messages, rotation
 from services.identity.domain import State, User
 from services.identity.keyring import KeyRing
+from services.identity.store import find_rotation
+from services.identity.tokens import TokenSigner
 from services.identity.vault import Vault
-from services.runtime.storage import Database
+from services.runtime.storage import Database, IdempotentRequests
 from services.runtime.storage.database import open_database
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
@@ -32,40 +34,44 @@ ISSUER, AUDIENCE = "https://id.example", "https://example"
 
 
 class Clock:
-    """A clock that a test sets."""
+    """A clock that shows the time that a test sets."""
 
     def __init__(self) -> None:
         self.now = NOW
 
     def __call__(self) -> datetime:
-        """Answer the time that it was set to."""
+        """Return the time that the test has set."""
         return self.now
 
 
 class Replicas:
-    """Key rings over one database, as two processes have them."""
+    """Two key rings over one database, as in two processes."""
 
     def __init__(self, databases: list[Database]) -> None:
         self.clock = Clock()
         vault = Vault([Fernet.generate_key()])
-        self.rings = [KeyRing(database, vault, ISSUER, AUDIENCE, self.clock) for database in databases]
+        self.rings = [self._ring(database, vault) for database in databases]
 
-    async def turn(self) -> None:
-        """Let both do what is due, at the same time."""
-        await asyncio.gather(*(ring.turn() for ring in self.rings))
+    def _ring(self, database: Database, vault: Vault) -> KeyRing[pb.RotateKeysResponse]:
+        requests = IdempotentRequests(database, find_rotation, messages.write_rotation)
+        return KeyRing(database, requests, TokenSigner(vault, ISSUER, AUDIENCE, self.clock), self.clock)
+
+    async def rotate_if_due(self) -> None:
+        """Rotate the keys in both, at the same time, if a rotation is due."""
+        await asyncio.gather(*(ring.rotate_if_due() for ring in self.rings))
 
     async def token(self) -> str:
-        """Have the first sign."""
-        return (await self.rings[0].token(ADA)).text
+        """Return a token that the first one signs."""
+        return (await self.rings[0].issue_token(ADA)).text
 
     async def verifies(self, text: str) -> bool:
-        """Answer whether the second shows the key of a token, and the key is right."""
-        key = next((key for key in await self.rings[1].shown() if key.id == kid(text)), None)
+        """Return whether the second one publishes the key of a token. Raises if the key does not verify it."""
+        key = next((key for key in await self.rings[1].published_keys() if key.id == kid(text)), None)
         if key is None:
             return False
         public = jwt.PyJWK({"kty": "RSA", "alg": "RS256", "kid": key.id, "n": key.n, "e": "AQAB"})
-        late = {"verify_exp": False, "verify_iat": False}
-        jwt.decode(text, public, ["RS256"], audience=AUDIENCE, issuer=ISSUER, options=late)  # type: ignore[arg-type]
+        options = {"verify_exp": False, "verify_iat": False}
+        jwt.decode(text, public, ["RS256"], audience=AUDIENCE, issuer=ISSUER, options=options)  # type: ignore[arg-type]
         return True
 
 
@@ -77,60 +83,60 @@ def kid(text: str) -> str:
 async def replicas(storage: Databases, tmp_path: Path) -> AsyncIterator[Replicas]:
     url, versions = storage.url(tmp_path, "identity"), ROOT / "services" / "identity" / "migrations"
     databases = [await open_database(url, versions) for _ in range(2)]
-    made = Replicas(databases)
-    await made.turn()
-    yield made
+    replicas = Replicas(databases)
+    await replicas.rotate_if_due()
+    yield replicas
     for database in databases:
         await database.close()
 
 
 async def test_replicas_agree_on_the_first_keys(replicas: Replicas) -> None:
-    one, other = [await ring.shown() for ring in replicas.rings]
+    one, other = [await ring.published_keys() for ring in replicas.rings]
     assert one == other
     assert sorted(key.state.value for key in one) == ["ACTIVE", "NEXT"]
-    assert [kid((await ring.token(ADA)).text) for ring in replicas.rings] == [
+    assert [kid((await ring.issue_token(ADA)).text) for ring in replicas.rings] == [
         key.id for key in one if key.state is rotation.KeyState.ACTIVE
     ] * 2
 
 
-async def test_a_rotation_by_time_happens_once_and_breaks_no_token(replicas: Replicas) -> None:
-    [following] = [key.id for key in await replicas.rings[0].shown() if key.state is rotation.KeyState.NEXT]
+async def test_a_rotation_by_time_happens_once_and_keeps_all_tokens_valid(replicas: Replicas) -> None:
+    [next_id] = [key.id for key in await replicas.rings[0].published_keys() if key.state is rotation.KeyState.NEXT]
     before = await replicas.token()
-    replicas.clock.now += rotation.SIGNS
-    await replicas.turn()
-    assert len(await replicas.rings[0].shown()) == 3
+    replicas.clock.now += rotation.SIGNING_PERIOD
+    await replicas.rotate_if_due()
+    assert len(await replicas.rings[0].published_keys()) == 3
     after = await replicas.token()
-    assert kid(after) == following, "the key that was shown before"
+    assert kid(after) == next_id, "the key that was published before"
     assert await replicas.verifies(before)
     assert await replicas.verifies(after)
 
 
-async def test_a_retired_key_vanishes_when_its_last_token_has_expired(replicas: Replicas) -> None:
+async def test_a_retired_key_is_deleted_when_its_last_token_has_expired(replicas: Replicas) -> None:
     before = await replicas.token()
-    replicas.clock.now += rotation.SIGNS
-    await replicas.turn()
-    replicas.clock.now += rotation.TOKEN_LIFE
+    replicas.clock.now += rotation.SIGNING_PERIOD
+    await replicas.rotate_if_due()
+    replicas.clock.now += rotation.TOKEN_LIFETIME
     assert await replicas.verifies(before)
     replicas.clock.now += timedelta(minutes=1)
     assert not await replicas.verifies(before)
-    await replicas.turn()
-    assert len(await replicas.rings[0].shown()) == 2
+    await replicas.rotate_if_due()
+    assert len(await replicas.rings[0].published_keys()) == 2
 
 
 @pytest.fixture
 def pair(start: Start, tmp_path: Path) -> tuple[Process, Process]:
-    """Start two processes at once, on one database and with one key file, when the key that signs is 31 days old."""
+    """Start two processes at once, on one database and with one key file, when the active key is 31 days old."""
     env = {"IDENTITY_KEY_FILE": str(tmp_path / "keys")}
     first = start("identity", env, at="first", data="shared")
-    age(first)
+    age_keys(first)
     assert first.stop() == 0
     both = [start("identity", env, at=at, data="shared", wait=False) for at in ("one", "other")]
     one, other = (process.wait_ready() for process in both)
     return one, other
 
 
-def age(process: Process, days: int = 31) -> None:
-    """Make every key older."""
+def age_keys(process: Process, days: int = 31) -> None:
+    """Change the times of all keys to `days` ago."""
     shift = (
         f"now() - interval '{days} days'"
         if process.database_url.startswith("postgresql")
@@ -150,7 +156,7 @@ async def test_two_processes_rotate_once_by_time_and_once_by_command(pair: tuple
         error = await refused(stubs[0].RotateKeys(pb.RotateKeysRequest(request_id="early")))
         assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NEXT_KEY_TOO_NEW")
         assert datetime.fromisoformat(error.metadata["ready_time"]) > datetime.now(UTC)
-        age(pair[0], days=1)
+        age_keys(pair[0], days=1)
         request = pb.RotateKeysRequest(request_id=str(uuid.uuid4()))
         replies = await asyncio.gather(*(stub.RotateKeys(request) for stub in stubs for _ in range(5)))
         assert all(reply == replies[0] for reply in replies)
@@ -159,25 +165,25 @@ async def test_two_processes_rotate_once_by_time_and_once_by_command(pair: tuple
         assert jwks[0] == jwks[1]
         assert {key.kid for key in jwks[0].keys} == {key.key_id for key in replies[0].keys}
         user = pb.User(email="ada@shop.example", display_name="Ada")
-        words = str(uuid.uuid4())
-        await stubs[0].CreateUser(pb.CreateUserRequest(request_id="u", user=user, password=words))
-        login = pb.IssueTokenRequest(email=user.email, password=words)
+        password = str(uuid.uuid4())
+        await stubs[0].CreateUser(pb.CreateUserRequest(request_id="u", user=user, password=password))
+        login = pb.IssueTokenRequest(email=user.email, password=password)
         assert [kid((await stub.IssueToken(login)).access_token) for stub in stubs] == signing * 2
 
 
-def test_a_process_that_cannot_open_its_signing_keys_says_so_in_one_line(start: Start) -> None:
+def test_a_process_that_cannot_decrypt_its_signing_keys_reports_it_in_one_line(start: Start) -> None:
     assert start("identity", at="first", data="shared").stop() == 0
     process = start("identity", at="second", data="shared", wait=False)
     assert process.wait() == 2
     assert process.errors() == (
-        "identity: IDENTITY_KEY_FILE: holds no key that opens the signing keys in the database\n"
+        "identity: IDENTITY_KEY_FILE: contains no key that decrypts the signing keys in the database\n"
     )
 
 
-def test_a_private_key_is_in_the_database_sealed_alone(start: Start, tmp_path: Path) -> None:
+def test_the_database_contains_only_encrypted_private_keys(start: Start, tmp_path: Path) -> None:
     process = start("identity", {"IDENTITY_KEY_FILE": str(tmp_path / "keys")})
     vault = Vault.open(tmp_path / "keys")
     for row in query(process.database_url, "SELECT sealed FROM signing_keys"):
         sealed: Any = row[0]
         assert not sealed.startswith(b"0"), "DER"
-        assert vault.unseal(sealed).startswith(b"0")
+        assert vault.decrypt(sealed).startswith(b"0")

@@ -1,4 +1,4 @@
-"""Roles: everybody is a customer, an operator gives and takes the rest, and tokens tell them."""
+"""Roles: every user is a customer, the operator grants and revokes the others, and tokens contain them."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
-WORDS = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # noqa: S105  # made up
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ async def identity(process: Process) -> AsyncIterator[Stub]:
         yield Stub(channel)
 
 
-async def created(identity: Stub, *roles: str) -> pb.User:
-    """Make a user, who asks for these roles."""
+async def create_user(identity: Stub, *roles: str) -> pb.User:
+    """Create a user with a request that contains these roles."""
     user = pb.User(email=f"{uuid.uuid4()}@shop.example", display_name="Ada", roles=roles)
-    request = pb.CreateUserRequest(request_id=str(uuid.uuid4()), user=user, password=WORDS)
+    request = pb.CreateUserRequest(request_id=str(uuid.uuid4()), user=user, password=PASSWORD)
     return (await identity.CreateUser(request)).user
 
 
@@ -42,42 +42,42 @@ async def update(identity: Stub, user: pb.User, *paths: str) -> pb.User:
     return (await identity.UpdateUser(request)).user
 
 
-async def given(identity: Stub, name: str, *roles: str, etag: str = "") -> list[str]:
-    """Have a user have these roles, and answer those that it has then."""
+async def set_roles(identity: Stub, name: str, *roles: str, etag: str = "") -> list[str]:
+    """Set the roles of a user, and return the roles in the response."""
     return [*(await update(identity, pb.User(name=name, roles=roles, etag=etag), "roles")).roles]
 
 
-async def claimed(identity: Stub, email: str) -> list[str]:
-    """Answer the roles that a user's new token tells."""
-    reply = await identity.IssueToken(pb.IssueTokenRequest(email=email, password=WORDS))
+async def token_roles(identity: Stub, email: str) -> list[str]:
+    """Return the roles in a new token of a user."""
+    reply = await identity.IssueToken(pb.IssueTokenRequest(email=email, password=PASSWORD))
     roles: list[str] = jwt.decode(reply.access_token, options={"verify_signature": False})["roles"]
     return roles
 
 
-async def test_a_new_user_is_a_customer_and_no_more_whatever_it_asks_for(identity: Stub) -> None:
-    user = await created(identity, "admin", "merchandiser")
+async def test_a_new_user_is_only_a_customer_even_if_the_request_contains_other_roles(identity: Stub) -> None:
+    user = await create_user(identity, "admin", "merchandiser")
     assert [*user.roles] == ["customer"]
-    assert await claimed(identity, user.email) == ["customer"]
+    assert await token_roles(identity, user.email) == ["customer"]
 
 
-async def test_roles_that_are_given_stand_in_tokens_until_they_are_taken(identity: Stub) -> None:
-    user = await created(identity)
-    assert await given(identity, user.name, "merchandiser", "admin") == ["admin", "customer", "merchandiser"]
-    assert await claimed(identity, user.email) == ["admin", "customer", "merchandiser"]
-    assert await given(identity, user.name, "customer", "admin") == ["admin", "customer"]
-    assert await claimed(identity, user.email) == ["admin", "customer"]
+async def test_tokens_contain_the_roles_until_they_are_revoked(identity: Stub) -> None:
+    user = await create_user(identity)
+    assert await set_roles(identity, user.name, "merchandiser", "admin") == ["admin", "customer", "merchandiser"]
+    assert await token_roles(identity, user.email) == ["admin", "customer", "merchandiser"]
+    assert await set_roles(identity, user.name, "customer", "admin") == ["admin", "customer"]
+    assert await token_roles(identity, user.email) == ["admin", "customer"]
 
 
-async def test_nobody_ceases_to_be_a_customer(identity: Stub) -> None:
-    user = await created(identity)
-    await given(identity, user.name, "admin")
-    assert await given(identity, user.name) == ["customer"]
-    assert await claimed(identity, user.email) == ["customer"]
+async def test_the_role_customer_cannot_be_revoked(identity: Stub) -> None:
+    user = await create_user(identity)
+    await set_roles(identity, user.name, "admin")
+    assert await set_roles(identity, user.name) == ["customer"]
+    assert await token_roles(identity, user.email) == ["customer"]
 
 
-async def test_an_update_changes_what_its_mask_names_and_nothing_else(identity: Stub) -> None:
-    user = await created(identity)
-    await given(identity, user.name, "admin")
+async def test_an_update_changes_only_the_fields_of_its_mask(identity: Stub) -> None:
+    user = await create_user(identity)
+    await set_roles(identity, user.name, "admin")
     for paths in ((), ("display_name",)):
         other = pb.User(name=user.name, display_name=f"Countess {len(paths)}", roles=["merchandiser"])
         updated = await update(identity, other, *paths)
@@ -90,10 +90,10 @@ async def test_an_update_changes_what_its_mask_names_and_nothing_else(identity: 
     assert (await identity.GetUser(pb.GetUserRequest(name=user.name))).user == updated
 
 
-async def test_an_etag_keeps_roles_from_being_given_to_a_user_who_was_changed(identity: Stub) -> None:
-    user = await created(identity)
-    assert await given(identity, user.name, "admin", etag=user.etag) == ["admin", "customer"]
-    error = await refused(given(identity, user.name, "merchandiser", etag=user.etag))
+async def test_roles_cannot_be_set_with_an_old_etag(identity: Stub) -> None:
+    user = await create_user(identity)
+    assert await set_roles(identity, user.name, "admin", etag=user.etag) == ["admin", "customer"]
+    error = await refused(set_roles(identity, user.name, "merchandiser", etag=user.etag))
     assert (error.code, error.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
 
 
@@ -108,25 +108,25 @@ async def test_an_etag_keeps_roles_from_being_given_to_a_user_who_was_changed(id
         ([f"role-{number}" for number in range(8)], "user.roles"),
     ],
 )
-async def test_roles_that_are_none_are_refused(identity: Stub, roles: list[str], field: str) -> None:
-    user = await created(identity)
-    error = await refused(given(identity, user.name, *roles))
+async def test_invalid_roles_are_rejected(identity: Stub, roles: list[str], field: str) -> None:
+    user = await create_user(identity)
+    error = await refused(set_roles(identity, user.name, *roles))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, [field])
 
 
-async def test_eight_roles_are_the_most(identity: Stub) -> None:
-    user = await created(identity)
-    most = sorted(["r" * 32, "customer", *(f"role-{number}" for number in range(6))])
-    assert await given(identity, user.name, *most) == most
-    assert await given(identity, user.name, *most[1:]) == most
+async def test_a_user_may_have_eight_roles(identity: Stub) -> None:
+    user = await create_user(identity)
+    roles = sorted(["r" * 32, "customer", *(f"role-{number}" for number in range(6))])
+    assert await set_roles(identity, user.name, *roles) == roles
+    assert await set_roles(identity, user.name, *roles[1:]) == roles
 
 
-async def test_a_user_whom_older_code_makes_is_a_customer(process: Process, identity: Stub) -> None:
-    """A rollout's old Pods go on beside the new ones, and name no roles."""
-    user = await created(identity)
+async def test_a_user_created_by_the_previous_release_is_a_customer(process: Process, identity: Stub) -> None:
+    """During a rollout old Pods run next to new ones, and they set no roles."""
+    user = await create_user(identity)
     columns = "email, display_name, password_hash, state, revision, create_time, update_time"
     old = columns.replace("email", ":email", 1)
     values = {"new": str(uuid.uuid4()), "email": f"{uuid.uuid4()}@shop.example", "id": user.name.removeprefix("users/")}
     copy = f"INSERT INTO users (id, {columns}) SELECT :new, {old} FROM users WHERE id = :id"  # noqa: S608  # ours
     query(process.database_url, copy, **values)
-    assert await claimed(identity, values["email"]) == ["customer"]
+    assert await token_roles(identity, values["email"]) == ["customer"]

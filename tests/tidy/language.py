@@ -23,7 +23,6 @@ NOT_YET: tuple[str, ...] = (
     "proto",
     "pyproject.toml",
     "services/analytics",
-    "services/identity",
     "services/inventory",
     "services/notifications",
     "services/operator",

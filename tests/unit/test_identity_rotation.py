@@ -1,4 +1,4 @@
-"""A key is shown before it signs, and after it signed as long as its tokens live."""
+"""A key is published before it signs, and after it has signed until its last token expires."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -6,82 +6,82 @@ from itertools import count
 import pytest
 
 from services.identity.rotation import (
-    SHOWN_AFTER,
-    SHOWN_BEFORE,
-    SIGNS,
-    TOKEN_LIFE,
+    PUBLISHED_AFTER,
+    PUBLISHED_BEFORE,
+    SIGNING_PERIOD,
+    TOKEN_LIFETIME,
     KeyState,
     NextKeyTooNewError,
     SigningKey,
-    active,
-    rotated,
-    settled,
-    shown,
-    wanted,
+    active_key,
+    count_missing_keys,
+    published_keys,
+    rotate,
+    rotate_if_due,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ids = count()
 
 
-def new(now: datetime = NOW) -> SigningKey:
+def create_key(now: datetime = NOW) -> SigningKey:
     return SigningKey(str(next(ids)), KeyState.NEXT, "n", b"sealed", now, now)
 
 
-def turned(keys: list[SigningKey], now: datetime) -> list[SigningKey]:
-    """Do what is due, with as many new keys as that takes."""
-    return settled(keys, now, [new(now) for _ in range(wanted(keys, now))])
+def apply_due_changes(keys: list[SigningKey], now: datetime) -> list[SigningKey]:
+    """Apply every change that is due, with as many new keys as it needs."""
+    return rotate_if_due(keys, now, [create_key(now) for _ in range(count_missing_keys(keys, now))])
 
 
 def states(keys: list[SigningKey]) -> dict[KeyState, str]:
-    assert len({key.state for key in keys}) == len(keys), "one of each state at most"
+    assert len({key.state for key in keys}) == len(keys), "at most one key in each state"
     return {key.state: key.id for key in keys}
 
 
-def test_at_first_one_key_signs_and_another_is_shown() -> None:
-    assert states(turned([], NOW)).keys() == {KeyState.ACTIVE, KeyState.NEXT}
+def test_at_first_one_key_signs_and_another_is_published() -> None:
+    assert states(apply_due_changes([], NOW)).keys() == {KeyState.ACTIVE, KeyState.NEXT}
 
 
-def test_nothing_is_due_until_the_key_has_signed_for_long_enough() -> None:
-    keys = turned([], NOW)
-    almost = NOW + SIGNS - timedelta(seconds=1)
-    assert (turned(keys, almost), wanted(keys, almost)) == (keys, 0)
+def test_nothing_is_due_before_the_end_of_the_signing_period() -> None:
+    keys = apply_due_changes([], NOW)
+    before_the_end = NOW + SIGNING_PERIOD - timedelta(seconds=1)
+    assert (apply_due_changes(keys, before_the_end), count_missing_keys(keys, before_the_end)) == (keys, 0)
 
 
-def test_when_its_time_is_over_the_next_key_signs_and_the_former_stays_as_long_as_its_tokens() -> None:
-    first = states(keys := turned([], NOW))
-    over = NOW + SIGNS
-    second = states(keys := turned(keys, over))
+def test_after_the_signing_period_the_next_key_signs_and_the_old_one_stays_until_its_tokens_expire() -> None:
+    first = states(keys := apply_due_changes([], NOW))
+    end = NOW + SIGNING_PERIOD
+    second = states(keys := apply_due_changes(keys, end))
     assert second[KeyState.ACTIVE] == first[KeyState.NEXT]
     assert second[KeyState.RETIRED] == first[KeyState.ACTIVE]
     assert second[KeyState.NEXT] not in first.values()
-    assert states(shown(keys, over + TOKEN_LIFE)) == second
-    assert KeyState.RETIRED not in states(shown(keys, over + SHOWN_AFTER))
-    assert KeyState.RETIRED not in states(turned(keys, over + SHOWN_AFTER))
+    assert states(published_keys(keys, end + TOKEN_LIFETIME)) == second
+    assert KeyState.RETIRED not in states(published_keys(keys, end + PUBLISHED_AFTER))
+    assert KeyState.RETIRED not in states(apply_due_changes(keys, end + PUBLISHED_AFTER))
 
 
-def test_what_one_process_did_leaves_nothing_to_do_for_another_that_saw_it_due() -> None:
-    keys = turned([], NOW)
-    spare = [new(NOW + SIGNS)]
-    once = settled(keys, NOW + SIGNS, [new(NOW + SIGNS)])
-    assert settled(once, NOW + SIGNS, spare) == once
+def test_a_second_process_finds_nothing_due_after_a_rotation_by_the_first() -> None:
+    keys = apply_due_changes([], NOW)
+    spare = [create_key(NOW + SIGNING_PERIOD)]
+    rotated = rotate_if_due(keys, NOW + SIGNING_PERIOD, [create_key(NOW + SIGNING_PERIOD)])
+    assert rotate_if_due(rotated, NOW + SIGNING_PERIOD, spare) == rotated
 
 
-def test_a_key_that_was_just_made_does_not_sign_even_if_the_other_is_old() -> None:
-    alone = [key for key in turned([], NOW) if key.state is KeyState.ACTIVE]
-    over = NOW + SIGNS
-    keys = turned(alone, over)
+def test_a_new_key_does_not_sign_yet_even_if_the_active_key_is_too_old() -> None:
+    alone = [key for key in apply_due_changes([], NOW) if key.state is KeyState.ACTIVE]
+    end = NOW + SIGNING_PERIOD
+    keys = apply_due_changes(alone, end)
     assert states(keys)[KeyState.ACTIVE] == alone[0].id
-    assert states(turned(keys, over + SHOWN_BEFORE))[KeyState.RETIRED] == alone[0].id
+    assert states(apply_due_changes(keys, end + PUBLISHED_BEFORE))[KeyState.RETIRED] == alone[0].id
 
 
-def test_an_operator_may_rotate_as_soon_as_the_next_key_is_known() -> None:
-    keys = turned([], NOW)
+def test_an_operator_can_rotate_once_the_next_key_was_published_for_long_enough() -> None:
+    keys = apply_due_changes([], NOW)
     with pytest.raises(NextKeyTooNewError) as caught:
-        rotated(keys, NOW + SHOWN_BEFORE - timedelta(seconds=1), new())
+        rotate(keys, NOW + PUBLISHED_BEFORE - timedelta(seconds=1), create_key())
     assert caught.value.metadata == {"ready_time": "2026-01-01T01:00:00+00:00"}
-    after = rotated(keys, NOW + SHOWN_BEFORE, new(NOW + SHOWN_BEFORE))
+    after = rotate(keys, NOW + PUBLISHED_BEFORE, create_key(NOW + PUBLISHED_BEFORE))
     assert states(after)[KeyState.ACTIVE] == states(keys)[KeyState.NEXT]
-    signing = active(after)
+    signing = active_key(after)
     assert signing is not None
-    assert signing.update_time == NOW + SHOWN_BEFORE
+    assert signing.update_time == NOW + PUBLISHED_BEFORE

@@ -1,4 +1,4 @@
-"""Users, attempts to log in, signing keys, and the requests that were carried out."""
+"""Users, attempts to log in, signing keys, and the table of carried-out requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "users",
         sa.Column("id", sa.String(64), primary_key=True),

@@ -1,4 +1,4 @@
-"""The replies of the requests that were carried out, and the index by which old requests are found."""
+"""The replies of carried-out requests, and an index to find old requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add a column that may be empty: code of the revision before goes on beside it, and keeps no replies."""
+    """Add a nullable column. Code of the previous revision continues to run and stores no replies."""
     op.add_column("requests", sa.Column("reply", sa.LargeBinary))
     op.create_index("requests_by_create_time", "requests", ["create_time"])
