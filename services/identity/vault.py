@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from services.runtime.config import ConfigError
+from services.runtime import ConfigError
 
 DEFAULT_FILE = "data/identity.key"
 

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from services.identity.passwords import MEMORY_KIB, PASSES, Passwords
 from services.identity.vault import Vault
-from services.runtime.config import ConfigError
+from services.runtime import ConfigError
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  # made up
 
