@@ -32,7 +32,7 @@ QUOTE = "/shop.shipping.v1.ShippingService/QuoteShipping"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS = 0, 1, 4
 END_HEADERS, END_STREAM = 4, 1
-ANSWERED, DENIED, REFUSED = "answered", "denied", "refused"
+ACCEPTED, DENIED, REFUSED = "accepted", "denied", "refused"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def quote() -> bytes:
 async def attempt(address: str, context: ssl.SSLContext | None) -> str:
     """Call the port directly.
 
-    Return ANSWERED by the service, DENIED by its sidecar, or REFUSED with the error when the connection fails.
+    Return ACCEPTED by the service, DENIED by its sidecar, or REFUSED with the error when the connection fails.
     """
     try:
         async with asyncio.timeout(20):
@@ -124,7 +124,7 @@ async def attempt(address: str, context: ssl.SSLContext | None) -> str:
                     )
                     await reader.readexactly(size)
                     if stream == 1 and frame_type == DATA and size:
-                        return ANSWERED
+                        return ACCEPTED
                     if stream == 1 and flags & END_STREAM:
                         return DENIED
             finally:
@@ -154,15 +154,15 @@ async def test_a_caller_without_a_valid_certificate_is_refused_every_time(
     mesh: Mesh, contexts: Mapping[str, ssl.SSLContext | None], measured: Measured
 ) -> None:
     address = (await mesh.pod("shipping"))["status"]["podIP"]
-    assert {await attempt(address, contexts["valid"]) for _ in range(5)} == {ANSWERED}, (
+    assert {await attempt(address, contexts["valid"]) for _ in range(5)} == {ACCEPTED}, (
         "a valid certificate is accepted"
     )
     invalid = [name for name in contexts if name != "valid"]
     outcomes = {name: [await attempt(address, contexts[name]) for _ in range(ATTEMPTS)] for name in invalid}
-    accepted = {name: results.count(ANSWERED) for name, results in outcomes.items()}
+    accepted = {name: results.count(ACCEPTED) for name, results in outcomes.items()}
     measured(f"connections to a sidecar's inbound port, {ATTEMPTS} of each type; accepted: {accepted}")
     assert not any(accepted.values())
     # Its certificate is valid, so it can connect, but no policy allows its calls.
     assert set(outcomes.pop("unlisted caller")) == {DENIED}
     assert {result.partition(":")[0] for results in outcomes.values() for result in results} == {REFUSED}
-    assert await attempt(address, contexts["valid"]) == ANSWERED, "the port still works"
+    assert await attempt(address, contexts["valid"]) == ACCEPTED, "the port still works"

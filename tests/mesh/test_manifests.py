@@ -1,4 +1,4 @@
-"""Each overlay as a cluster would take it: by the API server's own rules, Istio's webhook, and istioctl's analysis."""
+"""Each overlay is accepted by the API server, by Istio's webhook and by istioctl analyze."""
 
 import inspect
 import re
@@ -22,18 +22,18 @@ async def rendered(mesh: Mesh, overlay: str) -> str:
 async def test_the_api_server_and_istio_accept_an_overlay(mesh: Mesh, overlay: str) -> None:
     manifests = await rendered(mesh, overlay)
     words = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
-    answer = await mesh.kubectl(*words, stdin=manifests)
-    assert len(answer.splitlines()) == manifests.count("\nkind: ")
+    output = await mesh.kubectl(*words, stdin=manifests)
+    assert len(output.splitlines()) == manifests.count("\nkind: ")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-async def test_istioctl_finds_nothing_in_an_overlay(mesh: Mesh, overlay: str) -> None:
+async def test_istioctl_finds_no_issue_in_an_overlay(mesh: Mesh, overlay: str) -> None:
     run = await mesh.run("istioctl", "analyze", "--use-kube=false", "-", stdin=await rendered(mesh, overlay))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "No validation issues" in run.stdout + run.stderr
 
 
-async def test_production_opens_the_gateways_tls_port_and_nothing_else(mesh: Mesh) -> None:
+async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -> None:
     manifests = [each for each in yaml.safe_load_all(await rendered(mesh, "production")) if each]
     by_kind: dict[str, list[Any]] = {}
     for manifest in manifests:
@@ -44,9 +44,9 @@ async def test_production_opens_the_gateways_tls_port_and_nothing_else(mesh: Mes
     assert [(each["metadata"]["name"], [port["port"] for port in each["spec"]["ports"]]) for each in outside] == [
         ("ingressgateway", [443])
     ]
-    # Envoy's admin port and the apps' own management are in no Service, but for the path of the last that gives keys.
-    inside = {port["port"] for each in by_kind["Service"] for port in each["spec"]["ports"]} - {443}
-    assert inside == {50051, 8081}
+    # No Service contains the admin port of Envoy. The management port is only in the Service for the keys.
+    internal_ports = {port["port"] for each in by_kind["Service"] for port in each["spec"]["ports"]} - {443}
+    assert internal_ports == {50051, 8081}
     public = [
         path
         for policy in by_kind["AuthorizationPolicy"]
@@ -62,14 +62,14 @@ async def test_production_opens_the_gateways_tls_port_and_nothing_else(mesh: Mes
         assert [port for each in spec["containers"] for port in each.get("ports", []) if "hostPort" in port] == []
 
 
-async def test_no_overlay_says_what_only_the_local_node_needs_but_the_local_one(mesh: Mesh) -> None:
+async def test_production_has_no_settings_for_the_local_node(mesh: Mesh) -> None:
     production = await rendered(mesh, "production")
     assert "hostPath" not in production
     assert "interceptionMode" not in production
     assert "127.0.0" not in production
 
 
-async def test_a_canary_on_a_cluster_is_a_canary_of_the_local_mesh(mesh: Mesh) -> None:
+async def test_a_canary_with_argo_rollouts_is_the_same_as_mesh_canary(mesh: Mesh) -> None:
     overlay = list(yaml.safe_load_all(await rendered(mesh, "argo-rollouts")))
     named = {(each["kind"], each["metadata"]["name"]): each for each in overlay}
     strategy = named["Rollout", "catalog"]["spec"]["strategy"]["canary"]
@@ -77,10 +77,10 @@ async def test_a_canary_on_a_cluster_is_a_canary_of_the_local_mesh(mesh: Mesh) -
     route = named["VirtualService", istio["virtualService"]["name"]]
     rule = named["DestinationRule", istio["destinationRule"]["name"]]
     rows = {row["name"]: [each["destination"]["subset"] for each in row["route"]] for row in route["spec"]["http"]}
-    subsets = [istio["destinationRule"][f"{kind}SubsetName"] for kind in ("stable", "canary")]
+    subsets = [istio["destinationRule"][f"{name}SubsetName"] for name in ("stable", "canary")]
     assert rows == dict.fromkeys(istio["virtualService"]["routes"], subsets)
     assert [subset["name"] for subset in rule["spec"]["subsets"]] == subsets
-    assert named["Deployment", "catalog"]["spec"]["replicas"] == 0, "its Pods are the Rollout's"
+    assert named["Deployment", "catalog"]["spec"]["replicas"] == 0, "the Rollout creates its Pods"
     assert tuple(step["setWeight"] for step in strategy["steps"] if "setWeight" in step) == WEIGHTS
     [template] = strategy["analysis"]["templates"]
     analysis = named["AnalysisTemplate", template["templateName"]]["spec"]

@@ -1,4 +1,4 @@
-"""The gateway tells what may be called over HTTP, in OpenAPI; what it tells is so."""
+"""The gateway publishes an OpenAPI document of the public API, and the API behaves like the document."""
 
 import json
 from typing import Any
@@ -12,39 +12,39 @@ from tests.mesh.raw_http import RawResponse, http_request
 COMMITTED = ROOT / "mesh/istio/contracts/openapi.json"
 
 
-async def told(mesh: Mesh) -> dict[str, Any]:
-    """Ask the gateway for the document."""
-    answer = await http_request(mesh.gateway, "/openapi.json")
-    assert answer.status == 200, answer.body
-    found: dict[str, Any] = json.loads(answer.body)
-    return found
+async def fetch_document(mesh: Mesh) -> dict[str, Any]:
+    """Fetch the OpenAPI document from the gateway."""
+    response = await http_request(mesh.gateway, "/openapi.json")
+    assert response.status == 200, response.body
+    document: dict[str, Any] = json.loads(response.body)
+    return document
 
 
 async def call(mesh: Mesh, document: dict[str, Any], name: str, **values: str | list[str]) -> RawResponse:
-    """Call an operation with nothing but what the document tells of it."""
+    """Call an operation, using only the document to build the request."""
     [(path, verb, operation)] = [
         (path, verb, operation)
         for path, verbs in document["paths"].items()
         for verb, operation in verbs.items()
         if operation["operationId"].endswith(f".{name}")
     ]
-    places = {each["name"]: each["in"] for each in operation["parameters"]}
-    for value in (value for value in values if places[value] == "path"):
+    locations = {each["name"]: each["in"] for each in operation["parameters"]}
+    for value in (value for value in values if locations[value] == "path"):
         path = path.replace(f"{{{value}}}", quote(str(values[value])))
-    query = urlencode({value: values[value] for value in values if places[value] == "query"}, doseq=True)
+    query = urlencode({value: values[value] for value in values if locations[value] == "query"}, doseq=True)
     return await http_request(mesh.gateway, f"{path}?{query}" if query else path, method=verb.upper())
 
 
-def fits(document: dict[str, Any], schema: dict[str, Any], value: object) -> bool:
-    """Tell whether a value has the schema's form, and no field that the schema does not know."""
+def matches(document: dict[str, Any], schema: dict[str, Any], value: object) -> bool:
+    """Return whether a value matches the schema and has no unknown fields."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     match value:
         case dict():
-            known = schema["properties"]
-            return all(key in known and fits(document, known[key], inner) for key, inner in value.items())
+            properties = schema["properties"]
+            return all(key in properties and matches(document, properties[key], inner) for key, inner in value.items())
         case list():
-            return all(fits(document, schema["items"], inner) for inner in value)
+            return all(matches(document, schema["items"], inner) for inner in value)
         case bool():
             return bool(schema["type"] == "boolean")
         case int():
@@ -54,16 +54,16 @@ def fits(document: dict[str, Any], schema: dict[str, Any], value: object) -> boo
     return False
 
 
-async def test_what_the_gateway_tells_is_what_is_generated(mesh: Mesh) -> None:
-    answer = await http_request(mesh.gateway, "/openapi.json")
-    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.body == COMMITTED.read_bytes()
-    assert not answer.from_service
+async def test_the_gateway_serves_the_generated_document(mesh: Mesh) -> None:
+    response = await http_request(mesh.gateway, "/openapi.json")
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.body == COMMITTED.read_bytes()
+    assert not response.from_service
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/openapi.json"), ("GET", "/openapi.json/")])
-async def test_what_is_beside_it_is_denied(mesh: Mesh, method: str, path: str) -> None:
+async def test_other_methods_and_paths_are_denied(mesh: Mesh, method: str, path: str) -> None:
     assert (await http_request(mesh.gateway, path, method=method)).status in (403, 404)
 
 
@@ -76,23 +76,23 @@ async def test_what_is_beside_it_is_denied(mesh: Mesh, method: str, path: str) -
         ("ListProducts", {"pageSize": "2", "minPrice.currencyCode": "EUR", "minPrice.units": "5"}),
     ],
 )
-async def test_a_call_as_the_document_tells_it_is_answered_as_the_document_tells_it(
+async def test_a_call_as_documented_gets_a_response_as_documented(
     mesh: Mesh, name: str, values: dict[str, str | list[str]]
 ) -> None:
-    document = await told(mesh)
-    answer = await call(mesh, document, name, **values)
-    assert answer.status == 200, answer.body
+    document = await fetch_document(mesh)
+    response = await call(mesh, document, name, **values)
+    assert response.status == 200, response.body
     [schema] = [
         operation["responses"]["200"]["content"]["application/json"]["schema"]
         for verbs in document["paths"].values()
         for operation in verbs.values()
         if operation["operationId"].endswith(f".{name}")
     ]
-    assert fits(document, schema, json.loads(answer.body)), answer.body
+    assert matches(document, schema, json.loads(response.body)), response.body
 
 
-async def test_an_error_has_the_form_that_the_document_tells(mesh: Mesh) -> None:
-    document = await told(mesh)
+async def test_an_error_has_the_documented_form(mesh: Mesh) -> None:
+    document = await fetch_document(mesh)
     error = document["components"]["responses"]["Error"]["content"]
     missing = await call(mesh, document, "GetProduct", product="p-9999")
     status = json.loads(missing.body)

@@ -1,4 +1,4 @@
-"""Whose an order is, from outside: who is signed in has their own orders, and no header makes them somebody else."""
+"""Users see only their own orders from outside, and no header gives them the identity of another user."""
 
 import itertools
 import uuid
@@ -18,31 +18,31 @@ from tests.mesh.harness import Mesh, dial
 from tests.mesh.signer import Signer
 from tests.services.shop import as_v2
 
-NO_ORDER, NOT_YOURS = "NOT_FOUND there is no order", "PERMISSION_DENIED these orders belong to another customer"
+NOT_FOUND, DENIED = "NOT_FOUND there is no order", "PERMISSION_DENIED these orders belong to another customer"
 VERSIONS = [(orders_pb2, orders_pb2_grpc), (orders_v2, orders_v2_grpc)]
 SECONDS = 20
 
 
 @pytest.fixture
 def ada(mesh: Mesh) -> str:
-    """Give the token of a user."""
+    """Return the token of a user."""
     return Signer.of(mesh.home).token(sub="users/test-ada")
 
 
 @pytest.fixture
 async def eve(mesh: Mesh) -> AsyncIterator[grpc.aio.Channel]:
-    """Give the channel of another one."""
+    """Yield a channel with the token of another user."""
     async with dial(mesh.gateway, token=Signer.of(mesh.home).token(sub="users/test-eve")) as channel:
         yield channel
 
 
 @pytest.fixture
 async def order_request(mesh: Mesh, ada: str) -> AsyncIterator[orders_pb2.PlaceOrderRequest]:
-    """Give the request of an order that is placed."""
+    """Place an order as ada, and yield the request."""
     async with dial(mesh.gateway, token=ada) as channel:
-        asked = Shop(channel).order_request("customers/test-ada")
-        await Shop(channel).place(asked)
-        yield asked
+        request = Shop(channel).order_request("customers/test-ada")
+        await Shop(channel).place(request)
+        yield request
 
 
 def attempts(
@@ -50,24 +50,24 @@ def attempts(
     stub: Any,  # noqa: ANN401
     order: str,
     order_request: orders_pb2.PlaceOrderRequest,
-    **how: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """Answer what somebody may try with another's order, by what it has to end with."""
+    """Return all calls that a user may try with the order of another user, each with its expected outcome."""
     placing = order_request if version is orders_pb2 else as_v2(order_request)
     cancelling = version.CancelOrderRequest(request_id=str(uuid.uuid4()), name=order)
     return [
-        (NO_ORDER, stub.GetOrder(version.GetOrderRequest(name=order), **how)),
-        (NO_ORDER, stub.CancelOrder(cancelling, **how)),
-        (NO_ORDER, first(stub.WatchOrder(version.WatchOrderRequest(name=order), **how))),
-        (NOT_YOURS, stub.ListOrders(version.ListOrdersRequest(customer="customers/test-ada"), **how)),
-        (NOT_YOURS, stub.ListOrders(version.ListOrdersRequest(customer="customers/-"), **how)),
-        # The very request that has made it.
-        (NOT_YOURS, stub.PlaceOrder(placing, **how)),
+        (NOT_FOUND, stub.GetOrder(version.GetOrderRequest(name=order), **options)),
+        (NOT_FOUND, stub.CancelOrder(cancelling, **options)),
+        (NOT_FOUND, first(stub.WatchOrder(version.WatchOrderRequest(name=order), **options))),
+        (DENIED, stub.ListOrders(version.ListOrdersRequest(customer="customers/test-ada"), **options)),
+        (DENIED, stub.ListOrders(version.ListOrdersRequest(customer="customers/-"), **options)),
+        # The same request that placed the order.
+        (DENIED, stub.PlaceOrder(placing, **options)),
     ]
 
 
 async def first(stream: Any) -> None:  # noqa: ANN401
-    """Take the first message of a stream."""
+    """Read the first message of a stream."""
     await anext(aiter(stream))
 
 
@@ -79,7 +79,7 @@ SPOOFS = [
 ]
 
 
-async def test_the_orders_of_others_are_none(
+async def test_users_cannot_see_or_change_the_orders_of_other_users(
     mesh: Mesh, ada: str, eve: grpc.aio.Channel, order_request: orders_pb2.PlaceOrderRequest
 ) -> None:
     async with dial(mesh.gateway, token=ada) as channel:
@@ -88,12 +88,12 @@ async def test_the_orders_of_others_are_none(
     wrong = []
     for (version, stubs), spoof in itertools.product(VERSIONS, SPOOFS):
         stub = stubs.OrdersServiceStub(eve)
-        tried = attempts(version, stub, order.name, order_request, metadata=spoof, timeout=SECONDS)
-        outcomes = [(told, await outcome_of(call)) for told, call in tried]
+        calls = attempts(version, stub, order.name, order_request, metadata=spoof, timeout=SECONDS)
+        outcomes = [(expected, await outcome_of(call)) for expected, call in calls]
         wrong += [(version.__name__, spoof, *each) for each in outcomes if not each[1].startswith(each[0])]
     assert wrong == []
     assert await Shop(eve).orders("customers/me") == []
-    # It is as it was, and its owner's still.
+    # The order is unchanged, and its owner can still use it.
     async with dial(mesh.gateway, token=ada) as channel:
         assert (await Shop(channel).orders("customers/me"))[0] == order
         assert (await Shop(channel).cancel(order.name)).state == orders_pb2.Order.STATE_CANCELLED

@@ -1,4 +1,4 @@
-"""Policies take effect, at once and as they say, and leave nothing behind."""
+"""Policies take effect quickly and as defined, and leave nothing behind when they are deleted."""
 
 import re
 import time
@@ -14,12 +14,12 @@ from tests.mesh.harness import MESH, Manifest, Mesh, dial, eventually, listening
 
 HOST = "scenario.shop.example"
 OK = "OK"
-# What Envoy says when a route's timeout is over: one of its two clocks, the router's and the stream's, is first.
+# The error of Envoy at the timeout of a route. It has two timers, of the router and of the stream: either can be first.
 TIMED_OUT = "UNAVAILABLE upstream request timeout|DEADLINE_EXCEEDED downstream duration timeout"
 
 
 async def until(outcome: str, mesh: Mesh, within: float) -> None:
-    """Call for the scenario's host until it ends so (a regular expression)."""
+    """Call HOST until the outcome matches a regular expression."""
     async with dial(mesh.gateway, authority=HOST) as channel:
         async for attempt in eventually(within):
             with attempt:
@@ -28,7 +28,7 @@ async def until(outcome: str, mesh: Mesh, within: float) -> None:
 
 @asynccontextmanager
 async def with_fault(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[None]:
-    """Have an app whose sidecar injects a fault into what it answers."""
+    """Inject a fault into the responses of an app's sidecar while the block runs."""
     try:
         async with mesh.applied(fault):
             await mesh.restart(app)
@@ -38,29 +38,33 @@ async def with_fault(mesh: Mesh, app: str, fault: Manifest) -> AsyncIterator[Non
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "message"),
     [
         ({"retries": {"attempts": 2, "retryOn": "banana"}}, '"banana" is not a valid retryOn policy'),
         ({"timeout": "-1s"}, "must be a valid duration"),
         ({"fault": {"abort": {"grpcStatus": "NO_SUCH_STATUS"}}}, "NO_SUCH_STATUS"),
     ],
 )
-async def test_an_invalid_policy_is_refused_in_istios_words(mesh: Mesh, rule: dict[str, object], words: str) -> None:
+async def test_an_invalid_policy_is_rejected_with_istios_message(
+    mesh: Mesh, rule: dict[str, object], message: str
+) -> None:
     manifest = policies.gateway_route(HOST, **rule)
     with pytest.raises(AssertionError, match=r"denied the request|is invalid") as refusal:
         async with mesh.applied(manifest):
             pass
-    assert words in str(refusal.value)
+    assert message in str(refusal.value)
 
 
-# How many seconds a policy may take until it is in force, and until it is gone.
+# The seconds that a policy may take to take effect, and to stop.
 SOON = pytest.mark.parametrize(
-    "seconds", [20, pytest.param(1, marks=[pytest.mark.prove, pytest.mark.timing])], ids=["at last", "within a second"]
+    "seconds",
+    [20, pytest.param(1, marks=[pytest.mark.prove, pytest.mark.timing])],
+    ids=["eventually", "within a second"],
 )
 
 
 @SOON
-async def test_a_fault_takes_effect_and_is_gone(mesh: Mesh, seconds: float) -> None:
+async def test_a_fault_takes_effect_and_stops(mesh: Mesh, seconds: float) -> None:
     fault = {"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}}
     await until(OK, mesh, within=20)
     async with mesh.applied(policies.gateway_route(HOST, fault=fault)):
@@ -69,7 +73,7 @@ async def test_a_fault_takes_effect_and_is_gone(mesh: Mesh, seconds: float) -> N
 
 
 @SOON
-async def test_a_timeout_takes_effect_and_is_gone(mesh: Mesh, shop: Shop, seconds: float) -> None:
+async def test_a_timeout_takes_effect_and_stops(mesh: Mesh, shop: Shop, seconds: float) -> None:
     delay = policies.callee_fault(
         {"app": "catalog"}, delay={"fixed_delay": "0.5s", "percentage": policies.percent(100)}
     )
@@ -77,20 +81,20 @@ async def test_a_timeout_takes_effect_and_is_gone(mesh: Mesh, shop: Shop, second
         await until(OK, mesh, within=20)
         async with mesh.applied(policies.gateway_route(HOST, timeout="0.2s")):
             await until(TIMED_OUT, mesh, within=seconds)
-            assert await outcome_of(shop.get_product()) == OK, "callers of other hosts are left alone"
+            assert await outcome_of(shop.get_product()) == OK, "calls to other hosts are not affected"
         await until(OK, mesh, within=seconds)
 
 
 async def timed_out_reads(mesh: Mesh, shop: Shop, count: int) -> list[float]:
-    """Read a product from a catalog that takes 20 s. Return the seconds until each read has ended at its timeout."""
+    """Read a product from a catalog that takes 20 s. Return the seconds until each read ended at its timeout."""
     delay = policies.callee_fault({"app": "catalog"}, delay={"fixed_delay": "20s", "percentage": policies.percent(100)})
-    waited = []
+    durations = []
     async with with_fault(mesh, "catalog", delay):
         for _ in range(count):
             began = time.monotonic()
             assert re.match(TIMED_OUT, await outcome_of(shop.get_product()))
-            waited.append(time.monotonic() - began)
-    return waited
+            durations.append(time.monotonic() - began)
+    return durations
 
 
 async def test_a_read_ends_at_its_timeout(mesh: Mesh, shop: Shop) -> None:
@@ -100,13 +104,13 @@ async def test_a_read_ends_at_its_timeout(mesh: Mesh, shop: Shop) -> None:
 @pytest.mark.prove
 @pytest.mark.timing
 async def test_a_read_ends_after_the_two_seconds_of_its_contract(mesh: Mesh, shop: Shop) -> None:
-    waited = await timed_out_reads(mesh, shop, 3)  # a pause of the machine makes one late, not the median
-    assert min(waited) > 1.9
-    assert median(waited) < 2.5
+    durations = await timed_out_reads(mesh, shop, 3)  # a pause of the machine delays one of them, not the median
+    assert min(durations) > 1.9
+    assert median(durations) < 2.5
 
 
 @pytest.mark.prove
-async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: Shop) -> None:
+async def test_a_failing_instance_is_ejected(mesh: Mesh, shop: Shop) -> None:
     abort = policies.callee_fault({"faulty": "yes"}, abort={"grpc_status": 14, "percentage": policies.percent(100)})
     twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), with_fault="yes")
     failed = 0
@@ -114,19 +118,19 @@ async def test_an_instance_that_does_not_answer_is_left_alone(mesh: Mesh, shop: 
     async with mesh.applied(abort, twin):
         await mesh.wait_for_rollout()
         (pod,) = (pod for pod in await mesh.pods("catalog") if "faulty" in pod["metadata"]["labels"])
-        # Envoy gathers changes of a host's health for a second before its workers hear of them.
+        # Envoy collects changes of host health for a second before its workers see them.
         async for attempt in eventually(10):
             with attempt:
                 before = await errors_of(mesh, pod["status"]["podIP"])
                 outcomes |= {await outcome_of(shop.get_product()) for _ in range(50)}
                 failed = await errors_of(mesh, pod["status"]["podIP"])
                 assert before == failed
-    assert failed >= 5, "it had its chance"
-    assert outcomes == {OK}, "whoever was refused by it was sent to the other"
+    assert failed >= 5, "the failing instance got calls"
+    assert outcomes == {OK}, "calls that failed there were retried at the other instance"
 
 
 async def errors_of(mesh: Mesh, address: str) -> int:
-    """Count the calls that the gateway's Envoy saw fail at an instance of catalog."""
+    """Return the number of failed calls of the gateway to an instance of catalog."""
     clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
     (errors,) = re.findall(rf"^.*catalog.*::{address}:50051::rq_error::(\d+)$", clusters, re.MULTILINE)
     return int(errors)

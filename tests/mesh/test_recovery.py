@@ -1,4 +1,4 @@
-"""`kill -9` of every part: what dies comes back by itself, and calls succeed again."""
+"""After `kill -9`, every process comes back by itself, and calls succeed again."""
 
 import asyncio
 import json
@@ -13,18 +13,18 @@ from tests.mesh.harness import Mesh, eventually, run_mesh
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 
-# Each program once in `make test`, each of every service in `make prove`.
+# `make test` kills each program once, `make prove` kills each program of every service.
 QUICK = [("python", "orders"), ("envoy", "catalog"), ("pilot-agent", "payments")]
 
 
-async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
-    """Kill a process and wait until another one stands in its place."""
+async def kill_and_wait(process: psutil.Process, mesh: Mesh, pod_uid: str) -> None:
+    """Kill a process and wait until another one has replaced it."""
     program = process.name()
     process.kill()
     async for attempt in eventually(30):
         with attempt:
-            assert process.pid not in {p.pid for p in mesh.processes(program, within)}
-            assert mesh.processes(program, within)
+            assert process.pid not in {p.pid for p in mesh.processes(program, pod_uid)}
+            assert mesh.processes(program, pod_uid)
 
 
 @pytest.mark.parametrize(
@@ -35,44 +35,44 @@ async def killed(process: psutil.Process, mesh: Mesh, within: str) -> None:
         for app in ("catalog", "inventory", "payments", "shipping", "orders")
     ],
 )
-async def test_a_killed_part_of_a_pod_comes_back(
+async def test_a_killed_process_of_a_pod_comes_back(
     mesh: Mesh, shop: Shop, program: str, app: str, measured: Measured
 ) -> None:
     pod = await mesh.pod(app)
     uid = pod["metadata"]["uid"]
     (process,) = mesh.processes(program, uid)
     began = time.monotonic()
-    await killed(process, mesh, uid)
+    await kill_and_wait(process, mesh, uid)
     async for attempt in eventually(30):
         with attempt:
             assert (await status_of(shop.place_order())).name == "OK"
-    measured(f"{program} of {app}: orders go through again after {time.monotonic() - began:.1f} s")
+    measured(f"{program} of {app}: orders succeed again after {time.monotonic() - began:.1f} s")
     await mesh.wait_for_rollout()
     after = await mesh.pod(app)
-    assert after["metadata"]["uid"] == uid, "restarted in place, not replaced"
+    assert after["metadata"]["uid"] == uid, "the Pod was restarted in place, not replaced"
 
 
 @pytest.mark.parametrize("program", CONTROL_PLANE)
-async def test_a_killed_part_of_the_control_plane_comes_back_and_no_call_fails(
+async def test_a_killed_process_of_the_control_plane_comes_back_and_no_call_fails(
     mesh: Mesh, shop: Shop, program: str, measured: Measured
 ) -> None:
     (process,) = mesh.processes(program)
     began = time.monotonic()
     async with steady_shop(shop) as calls:
-        await killed(process, mesh, "")
-        # The proof that all of it works again: a change goes all the way to a running Pod.
+        await kill_and_wait(process, mesh, "")
+        # A rollout proves that everything works again: the change reaches a running Pod.
         async for attempt in eventually(60):
             with attempt:
                 run = await mesh.run("kubectl", "rollout", "restart", "-n", "shop", "deployment/reflection", within=30)
                 assert run.returncode == 0, run.stdout
         await mesh.wait_for_rollout()
     measured(
-        f"{program}: a rollout is complete {time.monotonic() - began:.1f} s after its end; calls {dict(calls.made)}"
+        f"{program}: a rollout is complete {time.monotonic() - began:.1f} s after the kill; calls {dict(calls.made)}"
     )
     assert not calls.failed
 
 
-async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mesh: Mesh, shop: Shop) -> None:
+async def test_calls_succeed_without_the_node_agent_and_the_next_up_replaces_it(mesh: Mesh, shop: Shop) -> None:
     await mesh.wait_for_rollout()
     agent = psutil.Process(json.loads((mesh.home / "agent.json").read_text())["pid"])
     before = mesh.process_ids() - {agent.pid}
@@ -88,5 +88,5 @@ async def test_calls_go_on_without_the_node_agent_and_the_next_up_takes_over(mes
         await mesh.wait_for_rollout()
     assert not calls.failed
     after = mesh.process_ids()
-    assert before < after, "what ran goes on"
-    assert len(after - before) == 1, "and nothing but the agent is new"
+    assert before < after, "all other processes still run"
+    assert len(after - before) == 1, "only the node agent is new"

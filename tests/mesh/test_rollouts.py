@@ -1,4 +1,4 @@
-"""Scaling and rolling out: it is Kubernetes that does it, and calls go on."""
+"""Scaling and rollouts by Kubernetes work, and no call fails meanwhile."""
 
 import uuid
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.mesh.harness import Mesh, dial, eventually
 
 
 @pytest.mark.prove
-async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
+async def test_three_replicas_share_the_calls_and_no_call_fails_when_scaling_down(
     mesh: Mesh, shop: Shop, measured: Measured
 ) -> None:
     async with steady_shop(shop) as calls, mesh.scaled("deployment/inventory", 3):
@@ -33,7 +33,7 @@ async def test_three_replicas_share_the_calls_and_going_back_to_one_fails_none(
 
 
 @pytest.mark.prove
-async def test_an_undone_rollout_brings_the_old_template_back(mesh: Mesh) -> None:
+async def test_undoing_a_rollout_restores_the_old_template(mesh: Mesh) -> None:
     before = await template(mesh)
     await mesh.kubectl("set", "env", "-n", "shop", "deployment/reflection", "LOG_LEVEL=DEBUG")
     try:
@@ -58,25 +58,25 @@ async def test_a_deleted_pod_is_replaced(mesh: Mesh, shop: Shop) -> None:
 
 
 @pytest.mark.prove
-async def test_a_proxy_keeps_its_listeners_to_its_end_when_its_deployment_is_deleted_in_the_foreground(
+async def test_a_proxy_keeps_its_listeners_until_it_stops_when_its_deployment_is_deleted_in_the_foreground(
     mesh: Mesh,
 ) -> None:
-    """All that a Pod owns is deleted before it, then; GitOps tools prune so."""
-    twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), twin="yes")
-    seen = set()
-    async with mesh.applied(twin):
+    """Test foreground deletion, which GitOps tools use: everything that a Pod owns is deleted before the Pod."""
+    second = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), twin="yes")
+    states = set()
+    async with mesh.applied(second):
         await mesh.wait_for_rollout()
         [pod] = [pod for pod in await mesh.pods("catalog") if "twin" in pod["metadata"]["labels"]]
-        own = ["-n", "shop", "-l", f"mesh.local/pod={pod['metadata']['name']}"]
-        assert len((await mesh.get("sidecars", *own))["items"]) == 1
+        selector = ["-n", "shop", "-l", f"mesh.local/pod={pod['metadata']['name']}"]
+        assert len((await mesh.get("sidecars", *selector))["items"]) == 1
         await mesh.kubectl("delete", "--cascade=foreground", "--wait=false", "-n", "shop", "deployment/catalog-twin")
         async for attempt in eventually(60):
             with attempt:
-                listens = bool((await mesh.get("sidecars", *own))["items"])
+                listens = bool((await mesh.get("sidecars", *selector))["items"])
                 runs = bool(mesh.processes("envoy", pod["metadata"]["uid"]))
-                seen.add((listens, runs))
-                assert seen >= {(True, True), (False, False)}
-    assert (False, True) not in seen
+                states.add((listens, runs))
+                assert states >= {(True, True), (False, False)}
+    assert (False, True) not in states
 
 
 async def template(mesh: Mesh) -> object:

@@ -1,4 +1,4 @@
-"""Attempts to get past the gateway, by the hundred: what is counted is how many of them a service has answered."""
+"""Hundreds of attempts to bypass the gateway. The tests count how many of them reach a service."""
 
 import asyncio
 import base64
@@ -20,11 +20,11 @@ from tests.mesh.raw_http import GRPC, http_request
 from tests.mesh.signer import Signer
 
 MUTATIONS, SEED = 300, 7
-AT_ONCE = 16
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ,;%"
+CONCURRENCY = 16
+CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ,;%"
 REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
-# What nobody outside may call, what a customer may not, and what needs a token.
-PRIVATE, OTHERS, SIGNED_IN = (
+# A method for no one outside, a method for another role, and a method that requires a token.
+PRIVATE, OTHER_ROLE, REQUIRES_TOKEN = (
     "/shop.orders.v1.OrdersService/ResumeOrder",
     "/shop.catalog.v1.CatalogService/CreateProduct",
     "/shop.orders.v1.OrdersService/ListOrders",
@@ -48,78 +48,78 @@ SPOOFS: list[dict[str, str]] = [
 ]
 
 
-def readable(token: str) -> tuple[bytes, ...]:
-    """Answer what a token's parts say: base64 has several ways to write the same."""
+def decoded(token: str) -> tuple[bytes, ...]:
+    """Return the decoded parts of a token, because different base64 texts can have the same content."""
     return tuple(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in token.split("."))
 
 
-def mutations(token: str, chance: random.Random) -> Iterator[str]:
-    """Answer tokens that are that one, but for a byte or a piece."""
+def mutations(token: str, rng: random.Random) -> Iterator[str]:
+    """Yield tokens that differ from a valid one by a character or a part."""
     while True:
-        at, letter = chance.randrange(len(token)), chance.choice(LETTERS)
-        changed = chance.choice(
+        index, character = rng.randrange(len(token)), rng.choice(CHARACTERS)
+        changed = rng.choice(
             [
-                token[:at] + letter + token[at + 1 :],
-                token[:at] + letter + token[at:],
-                token[:at] + token[at + 1 :],
-                token[:at],
-                token[at:],
-                token[at:] + token[:at],
+                token[:index] + character + token[index + 1 :],
+                token[:index] + character + token[index:],
+                token[:index] + token[index + 1 :],
+                token[:index],
+                token[index:],
+                token[index:] + token[:index],
             ]
         ).strip()
         try:
-            same = readable(changed) == readable(token)
+            same = decoded(changed) == decoded(token)
         except ValueError:
             same = False
         if not same and changed:
             yield changed
 
 
-def by_the_public_key(signer: Signer) -> str:
-    """Sign with HMAC, the public key being the secret: it is known to all."""
-    public = signer.key.public_key().public_bytes(
+def signed_with_public_key(signer: Signer) -> str:
+    """Sign a token with HMAC and the public key as its secret, which everyone has."""
+    public_key = signer.key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     _, claims, _ = signer.token().split(".")
     head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": signer.key_id}).encode()).decode().rstrip("=")
-    digest = hmac.digest(public, f"{head}.{claims}".encode(), "sha256")
+    digest = hmac.digest(public_key, f"{head}.{claims}".encode(), "sha256")
     return f"{head}.{claims}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
-async def let_in(mesh: Mesh, tokens: Iterable[str]) -> tuple[int, list[str]]:
-    """Answer how many tokens were tried, and those that were not refused, with how the call ended."""
-    tried, found = 0, []
+async def try_tokens(mesh: Mesh, tokens: Iterable[str]) -> tuple[int, list[str]]:
+    """Call a method with each token. Return the number of tokens, and those that were not refused, with the outcome."""
+    tried, accepted = 0, []
     async with dial(mesh.gateway) as channel:
         stub = orders_pb2_grpc.OrdersServiceStub(channel)
         for token in tokens:
             tried += 1
             metadata = (("authorization", f"Bearer {token}"),)
             request = pb.ListOrdersRequest(customer="customers/me")
-            ended = await outcome_of(stub.ListOrders(request, metadata=metadata, timeout=20))
-            if not ended.startswith(REFUSED):
-                found.append(f"{token}: {ended}")
-    return tried, found
+            outcome = await outcome_of(stub.ListOrders(request, metadata=metadata, timeout=20))
+            if not outcome.startswith(REFUSED):
+                accepted.append(f"{token}: {outcome}")
+    return tried, accepted
 
 
-async def test_no_token_but_a_good_one_lets_anybody_in(mesh: Mesh, measured: Measured) -> None:
+async def test_only_a_valid_token_is_accepted(mesh: Mesh, measured: Measured) -> None:
     signer = Signer.of(mesh.home)
-    good = signer.token()
-    assert len((await let_in(mesh, [good]))[1]) == 1
-    changed = mutations(good, random.Random(SEED))  # noqa: S311  # no secret
+    valid = signer.token()
+    assert len((await try_tokens(mesh, [valid]))[1]) == 1
+    changed = mutations(valid, random.Random(SEED))  # noqa: S311  # no secret
     forged = [
-        by_the_public_key(signer),
+        signed_with_public_key(signer),
         signer.unsigned_token(),
         signer.with_modified_claims(),
         Signer.with_unknown_key("none").token(),
     ]
-    unnamed = [signer.token(sub=sub) for sub in ("", None)]
-    tried, found = await let_in(mesh, [*forged, *unnamed, *(next(changed) for _ in range(MUTATIONS))])
-    assert found == []
-    measured(f"security: {tried} tokens that are not good, {len(found)} let in")
+    without_user = [signer.token(sub=sub) for sub in ("", None)]
+    tried, accepted = await try_tokens(mesh, [*forged, *without_user, *(next(changed) for _ in range(MUTATIONS))])
+    assert accepted == []
+    measured(f"security: {tried} invalid tokens, {len(accepted)} accepted")
 
 
-def tricks(path: str) -> Iterator[bytes]:
-    """Answer other ways to write a path, and what somebody might take for it."""
+def path_variants(path: str) -> Iterator[bytes]:
+    """Yield other spellings of a path, and paths that a server might confuse with it."""
     service, _, method = path[1:].partition("/")
     yield from (
         text.encode()
@@ -145,50 +145,53 @@ def tricks(path: str) -> Iterator[bytes]:
     )
 
 
-def bytes_more(path: str) -> Iterator[bytes]:
-    """Answer a path with each byte behind it, as it is and escaped."""
+def with_extra_byte(path: str) -> Iterator[bytes]:
+    """Yield a path followed by each possible byte, raw and escaped."""
     yield from (path.encode() + bytes([byte]) for byte in range(1, 256))
     yield from (f"{path}%{byte:02x}".encode() for byte in range(256))
 
 
-async def answered(mesh: Mesh, paths: Iterable[bytes], headers: Mapping[str, str], method: str) -> list[bytes]:
-    """Answer the paths at which a service has answered."""
-    found, turn = [], asyncio.Semaphore(AT_ONCE)
+async def paths_reaching_a_service(
+    mesh: Mesh, paths: Iterable[bytes], headers: Mapping[str, str], method: str
+) -> list[bytes]:
+    """Request each path, and return those to which a service has responded."""
+    reached, semaphore = [], asyncio.Semaphore(CONCURRENCY)
 
     async def attempt(path: bytes) -> None:
-        async with turn:
+        async with semaphore:
             if (await http_request(mesh.gateway, path, headers, method=method, body=bytes(5))).from_service:
-                found.append(path)
+                reached.append(path)
 
     async with asyncio.TaskGroup() as group:
         for path in paths:
             group.create_task(attempt(path))
-    return found
+    return reached
 
 
-async def test_no_way_to_write_a_path_reaches_what_its_caller_may_not(mesh: Mesh, measured: Measured) -> None:
-    assert await answered(mesh, [ALLOWED.encode()], GRPC, "POST") == [ALLOWED.encode()], "what is allowed is answered"
-    signed_in = GRPC | {"authorization": f"Bearer {Signer.of(mesh.home).token(exp=int(time.time()) + 600)}"}
+async def test_no_spelling_of_a_path_reaches_a_method_that_is_denied(mesh: Mesh, measured: Measured) -> None:
+    allowed = [ALLOWED.encode()]
+    assert await paths_reaching_a_service(mesh, allowed, GRPC, "POST") == allowed, "an allowed method is reached"
+    with_token = GRPC | {"authorization": f"Bearer {Signer.of(mesh.home).token(exp=int(time.time()) + 600)}"}
     tried = 0
     for paths, headers in (
-        ([*tricks(PRIVATE), *bytes_more(PRIVATE)], signed_in),
-        ([*tricks(OTHERS)], signed_in),
-        ([*tricks(SIGNED_IN)], GRPC),
+        ([*path_variants(PRIVATE), *with_extra_byte(PRIVATE)], with_token),
+        ([*path_variants(OTHER_ROLE)], with_token),
+        ([*path_variants(REQUIRES_TOKEN)], GRPC),
     ):
         tried += len(paths)
-        assert await answered(mesh, paths, headers, "POST") == []
-    measured(f"security: {tried} paths written otherwise, 0 past the gateway")
+        assert await paths_reaching_a_service(mesh, paths, headers, "POST") == []
+    measured(f"security: {tried} other spellings of paths, 0 past the gateway")
 
 
 @pytest.mark.parametrize("spoof", SPOOFS, ids=" ".join)
-async def test_no_header_makes_a_caller_somebody_else(mesh: Mesh, spoof: dict[str, str]) -> None:
-    paths = [path.encode() for path in (PRIVATE, OTHERS, SIGNED_IN)]
-    assert await answered(mesh, paths, GRPC | spoof, "POST") == []
+async def test_no_header_changes_the_identity_of_a_caller(mesh: Mesh, spoof: dict[str, str]) -> None:
+    paths = [path.encode() for path in (PRIVATE, OTHER_ROLE, REQUIRES_TOKEN)]
+    assert await paths_reaching_a_service(mesh, paths, GRPC | spoof, "POST") == []
 
 
 @pytest.mark.parametrize("name", ["upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "max-retries"])
-async def test_nobody_outside_steers_the_gateways_envoy(mesh: Mesh, name: str) -> None:
-    """A call that a client gives a millisecond would end with 504."""
+async def test_no_header_from_outside_controls_the_gateways_envoy(mesh: Mesh, name: str) -> None:
+    """Test headers that would make the call end with 504 after a millisecond."""
     statuses = [
         (await http_request(mesh.gateway, "/v1/products/p-0001", {f"x-envoy-{name}": "1"})).status for _ in range(10)
     ]

@@ -1,4 +1,4 @@
-"""Users and their tokens from outside: what identity signs can be verified, and whoever verifies gets its keys."""
+"""Users and tokens from outside: anyone can get the keys of identity and verify its tokens."""
 
 import asyncio
 import json
@@ -24,32 +24,32 @@ async def identity(mesh: Mesh) -> AsyncIterator[Stub]:
         yield Stub(channel)
 
 
-async def log_in(identity: Stub) -> tuple[pb.User, str]:
-    """Make a user, and answer it with a token."""
+async def create_user(identity: Stub) -> tuple[pb.User, str]:
+    """Create a user. Return it with an access token."""
     user = pb.User(email=f"{uuid.uuid4()}@shop.example", display_name="Test")
-    words = str(uuid.uuid4())
-    request = pb.CreateUserRequest(request_id=str(uuid.uuid4()), user=user, password=words)
-    made = (await identity.CreateUser(request)).user
-    reply = await identity.IssueToken(pb.IssueTokenRequest(email=user.email, password=words))
-    return made, reply.access_token
+    password = str(uuid.uuid4())
+    request = pb.CreateUserRequest(request_id=str(uuid.uuid4()), user=user, password=password)
+    created = (await identity.CreateUser(request)).user
+    reply = await identity.IssueToken(pb.IssueTokenRequest(email=user.email, password=password))
+    return created, reply.access_token
 
 
 async def keys_over_http(mesh: Mesh) -> bytes:
-    """Ask as the gateway does."""
+    """Fetch the keys as the gateway does."""
     address = (await mesh.pod("identity"))["status"]["podIP"]
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def fetch() -> bytes:
-        with direct.open(f"http://{address}:8081/.well-known/jwks.json", timeout=30) as reply:
+        with opener.open(f"http://{address}:8081/.well-known/jwks.json", timeout=30) as reply:
             return bytes(reply.read())
 
     return await asyncio.to_thread(fetch)
 
 
-async def test_a_token_from_the_gateway_is_verified_with_the_keys_from_the_gateway(mesh: Mesh, identity: Stub) -> None:
-    user, text = await log_in(identity)
-    answer = await identity.GetJwks(pb.GetJwksRequest())
-    keys = [{field.name: value for field, value in key.ListFields()} for key in answer.keys]
+async def test_a_token_can_be_verified_with_the_keys_from_the_gateway(mesh: Mesh, identity: Stub) -> None:
+    user, text = await create_user(identity)
+    response = await identity.GetJwks(pb.GetJwksRequest())
+    keys = [{field.name: value for field, value in key.ListFields()} for key in response.keys]
     key = jwt.PyJWKSet(keys)[jwt.get_unverified_header(text)["kid"]]
     claims = jwt.decode(text, key, algorithms=["RS256"], audience=AUDIENCE, issuer=ISSUER)
     assert claims["sub"] == user.name
@@ -57,20 +57,20 @@ async def test_a_token_from_the_gateway_is_verified_with_the_keys_from_the_gatew
 
 
 async def as_operator(mesh: Mesh, method: str, request: dict[str, object]) -> str:
-    """Call a method as the operator does, from a Job; answer what it printed."""
+    """Call a method from a Job of the operator. Return its output."""
     words = ["call", f"shop.identity.v1.IdentityService/{method}", json.dumps(request)]
     run = await mesh.run(MESH, *words, within=120)
     return run.stdout + run.stderr
 
 
-async def test_an_operator_disables_a_user_and_may_rotate_the_keys(mesh: Mesh, identity: Stub) -> None:
-    user, _ = await log_in(identity)
+async def test_the_operator_may_disable_a_user_and_rotate_the_keys(mesh: Mesh, identity: Stub) -> None:
+    user, _ = await create_user(identity)
     assert "STATE_DISABLED" in await as_operator(mesh, "DisableUser", {"name": user.name})
-    # It is let in; the next key of this young mesh is told to be too new.
+    # The call is allowed, but in a new mesh the next key is too new.
     assert "NEXT_KEY_TOO_NEW" in await as_operator(mesh, "RotateKeys", {})
 
 
-async def test_a_wrong_password_is_told_through_the_gateway(identity: Stub) -> None:
-    user, _ = await log_in(identity)
-    wrong = pb.IssueTokenRequest(email=user.email, password="wrong words")  # noqa: S106  # made up
+async def test_a_wrong_password_is_refused_through_the_gateway(identity: Stub) -> None:
+    user, _ = await create_user(identity)
+    wrong = pb.IssueTokenRequest(email=user.email, password="wrong words")  # noqa: S106  # not a real one
     assert (await outcome_of(identity.IssueToken(wrong))).startswith("UNAUTHENTICATED the e-mail address or")

@@ -1,4 +1,4 @@
-"""An order is watched through the gateway, over a rollout of orders itself."""
+"""An order can be watched through the gateway, even during a rollout of orders."""
 
 import asyncio
 import time
@@ -27,84 +27,82 @@ async def orders(mesh: Mesh) -> AsyncIterator[Stub]:
 
 @pytest.fixture
 async def without_payments(mesh: Mesh) -> AsyncIterator[None]:
-    """Take payments away: an order that comes so far stays under way."""
+    """Scale payments to 0, so that orders stay PENDING."""
     async with mesh.scaled("deployment/payments", 0):
         yield
 
 
 class Watcher:
-    """Watches an order until its end; when a stream ends before, it watches again from there on."""
+    """Watches an order until its final state. When a stream breaks, it resumes from the last message."""
 
     def __init__(self, orders: Stub, name: str) -> None:
         self._orders, self._name = orders, name
-        self.told: list[pb.Order] = []
-        self.broken: list[str] = []
+        self.updates: list[pb.Order] = []
+        self.stream_errors: list[str] = []
 
     async def watch(self) -> None:
-        """Watch until the order has ended. Raises AioRpcError if a stream ends otherwise than the contract says."""
+        """Watch until the final state. Raises AioRpcError for errors other than UNAVAILABLE."""
         token = ""
         while True:
             try:
                 request = pb.WatchOrderRequest(name=self._name, resume_token=token)
                 async for response in self._orders.WatchOrder(request, timeout=240):
                     token = response.resume_token
-                    self.told.append(response.order)
+                    self.updates.append(response.order)
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
-                self.broken.append(str(error.details()))
+                self.stream_errors.append(str(error.details()))
             else:
                 return
 
 
-async def placed(orders: Stub, deadline: float = 30) -> pb.Order:
-    """Place an order over one piece, which is collected."""
+async def place_order(orders: Stub, deadline: float = 30) -> pb.Order:
+    """Place an order for one piece without a shipping address."""
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
         customer="customers/me",
         items=[pb.PlaceOrderItem(product=well_stocked_products()[0], quantity=1)],
-        payment_token="tok_visa",  # noqa: S106 - stands for no card
+        payment_token="tok_visa",  # noqa: S106 - not a real card
     )
     return (await orders.PlaceOrder(request, timeout=deadline)).order
 
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
-async def test_a_watched_order_is_told_to_its_end_over_a_rollout_of_orders(
+async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders(
     mesh: Mesh, orders: Stub, measured: Measured
 ) -> None:
-    order = await placed(orders)
+    order = await place_order(orders)
     assert order.state == pb.Order.STATE_PENDING
     watcher = Watcher(orders, order.name)
     watching = asyncio.create_task(watcher.watch())
     async for attempt in eventually(10):
         with attempt:
-            assert watcher.told == [order]
+            assert watcher.updates == [order]
     old = await mesh.pod("orders")
     began = time.monotonic()
     await mesh.restart("orders")
     seconds = time.monotonic() - began
     assert old["metadata"]["name"] not in [pod["metadata"]["name"] for pod in await mesh.pods("orders")]
     assert not watching.done()
-    assert watcher.told == [order], "what was seen is not told again"
+    assert watcher.updates == [order], "an update is not repeated"
     await mesh.kubectl("scale", "-n", "shop", "deployment/payments", "--replicas=1")
     await asyncio.wait_for(watching, 90)
-    assert [told.state for told in watcher.told] == [pb.Order.STATE_PENDING, pb.Order.STATE_REJECTED]
-    assert len(watcher.broken) == 1
-    measured(
-        f"orders rolled out under a watch, its old Pod gone, in {seconds:.1f} s; the stream ended: {watcher.broken}"
-    )
+    assert [update.state for update in watcher.updates] == [pb.Order.STATE_PENDING, pb.Order.STATE_REJECTED]
+    assert len(watcher.stream_errors) == 1
+    measured(f"rollout of orders during a watch took {seconds:.1f} s; the stream ended: {watcher.stream_errors}")
 
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
-async def test_many_who_watch_take_no_place_from_those_who_buy(orders: Stub) -> None:
-    """More streams than the calls that may be in flight to orders (destination-defaults.yaml)."""
-    order = await placed(orders)
+async def test_many_watches_do_not_block_new_orders(orders: Stub) -> None:
+    """Test more streams than the calls that may be in flight to orders."""
+    order = await place_order(orders)
     streams = [aiter(orders.WatchOrder(pb.WatchOrderRequest(name=order.name), timeout=60)) for _ in range(300)]
     assert {(await anext(stream)).order.name for stream in streams} == {order.name}
     for _ in range(20):
-        assert (await placed(orders)).state == pb.Order.STATE_PENDING
+        assert (await place_order(orders)).state == pb.Order.STATE_PENDING
 
 
 @pytest.mark.parametrize(
@@ -114,22 +112,24 @@ async def test_many_who_watch_take_no_place_from_those_who_buy(orders: Stub) -> 
         pytest.param(2, id="within two seconds", marks=[pytest.mark.prove, pytest.mark.timing]),
     ],
 )
-async def test_an_order_is_answered_in_its_callers_time_and_goes_on(mesh: Mesh, orders: Stub, deadline: float) -> None:
+async def test_a_response_comes_before_the_deadline_and_the_order_continues(
+    mesh: Mesh, orders: Stub, deadline: float
+) -> None:
     (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     payments.suspend()
     try:
-        order = await placed(orders, deadline)
+        order = await place_order(orders, deadline)
     finally:
         payments.resume()
     assert order.state == pb.Order.STATE_PENDING
     watcher = Watcher(orders, order.name)
     await asyncio.wait_for(watcher.watch(), 60)
-    assert watcher.told[-1].state in {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
+    assert watcher.updates[-1].state in {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
 
 
-async def test_an_order_that_has_ended_is_watched_to_its_end_at_once(orders: Stub) -> None:
-    order = await placed(orders)
+async def test_watching_an_order_in_its_final_state_ends_at_once(orders: Stub) -> None:
+    order = await place_order(orders)
     assert order.state == pb.Order.STATE_CONFIRMED
     watcher = Watcher(orders, order.name)
     await asyncio.wait_for(watcher.watch(), 10)
-    assert (watcher.told, watcher.broken) == ([order], [])
+    assert (watcher.updates, watcher.stream_errors) == ([order], [])
