@@ -202,7 +202,7 @@ def canary(  # noqa: PLR0913  # the options of a command
     success: Annotated[float, typer.Option(help="Smallest percentage of calls that must succeed.", max=100)] = 99,
     p99: Annotated[float, typer.Option("--p99", help="Largest allowed 99th percentile of latency, in ms.")] = 500,
 ) -> None:
-    """Shift 5, 10, 25, 50, 100 % of the calls to a new version. Promote it, or roll it back if it fails or is slow.
+    """Move 5, 10, 25, 50, 100 % of the calls to a new version. Promote it, or roll it back if it fails or is slow.
 
     Ctrl-C also rolls back. The exit code is 1 if the version was rolled back.
     """

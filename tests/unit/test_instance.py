@@ -1,4 +1,4 @@
-"""Each mesh has loopback addresses of its own, wherever its state folder is."""
+"""No two meshes share loopback addresses, wherever their state folders are."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from mesh.local.errors import MeshError
 from mesh.local.instance import reservations
 
 PROCESSES = 8
-# Each waits for a line before it creates its instance, so that all of them do so at the same instant.
+# Each process waits for a line before it creates its instance, so that all of them do so at the same time.
 CREATE = """
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ print("ready", flush=True)
 input()
 print(instance.create("default").number)
 """
-HOLD = """
+HOLD_LOCK = """
 import sys, time
 from pathlib import Path
 from mesh.local.instance import reservations
@@ -38,7 +38,7 @@ with reservations.locked():
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the records of these tests apart from those of the user's meshes."""
+    """Use a separate folder for the records, so that the tests do not touch those of the user's meshes."""
     folder = tmp_path / "machine"
     folder.mkdir()
     monkeypatch.setattr(reservations, "PARENT", folder)
@@ -47,8 +47,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def process(code: str, machine: Path, home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that runs the code; end it after the block."""
-    # Without site-packages it starts in half the time, and needs none of them.
+    """Start a process that runs the code, and kill it on exit."""
+    # Without site-packages, which it does not need, it starts in half the time.
     command = [sys.executable, "-S", "-c", code, str(machine)]
     env = os.environ | {"MESH_STATE_HOME": str(home), "PYTHONPATH": str(instance.REPOSITORY)}
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
@@ -65,7 +65,7 @@ def await_ready(started: subprocess.Popen[str]) -> None:
 
 
 def numbers(machine: Path, *homes: Path) -> list[int]:
-    """Create an instance in each state folder, all at the same instant, and return their numbers."""
+    """Create an instance in each state folder, all at the same time, and return their numbers."""
     with ExitStack() as stack:
         started = [stack.enter_context(process(CREATE, machine, home)) for home in homes]
         for creating in started:
@@ -77,11 +77,11 @@ def numbers(machine: Path, *homes: Path) -> list[int]:
         return [int(creating.communicate(timeout=30)[0]) for creating in started]
 
 
-def test_meshes_that_start_at_the_same_instant_have_different_addresses(tmp_path: Path, machine: Path) -> None:
+def test_meshes_that_start_at_the_same_time_have_different_addresses(tmp_path: Path, machine: Path) -> None:
     homes = [tmp_path / f"home-{number}" for number in range(PROCESSES)]
     chosen = numbers(machine, *homes)
     assert len(set(chosen)) == PROCESSES
-    assert numbers(machine, *homes) == chosen, "each keeps its own"
+    assert numbers(machine, *homes) == chosen, "each keeps its number"
 
 
 def test_a_mesh_that_is_down_keeps_its_addresses(tmp_path: Path, machine: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_mesh_that_is_down_keeps_its_addresses(tmp_path: Path, machine: Path) 
     assert ada != eve
 
 
-def test_the_addresses_of_a_purged_mesh_are_given_again(
+def test_the_addresses_of_a_purged_mesh_are_free_again(
     tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = numbers(machine, tmp_path / "ada")
@@ -102,13 +102,13 @@ def test_the_addresses_of_a_purged_mesh_are_given_again(
     assert numbers(machine, tmp_path / "bob") == first
 
 
-def test_the_record_of_a_deleted_folder_does_not_count(tmp_path: Path, machine: Path) -> None:
+def test_the_record_of_a_deleted_folder_is_ignored(tmp_path: Path, machine: Path) -> None:
     first = numbers(machine, tmp_path / "ada")
     (tmp_path / "ada/default/instance.json").unlink()
     assert numbers(machine, tmp_path / "eve") == first
 
 
-def test_a_mesh_whose_record_is_gone_gets_it_again(tmp_path: Path, machine: Path) -> None:
+def test_a_mesh_without_a_record_gets_a_new_one_for_its_addresses(tmp_path: Path, machine: Path) -> None:
     first = numbers(machine, tmp_path / "ada")
     for record in machine.glob("grpc-mesh-*/*"):
         record.unlink()
@@ -116,7 +116,7 @@ def test_a_mesh_whose_record_is_gone_gets_it_again(tmp_path: Path, machine: Path
     assert numbers(machine, tmp_path / "eve") != first
 
 
-def test_a_mesh_whose_addresses_another_has_taken_says_so(
+def test_a_mesh_whose_addresses_another_mesh_uses_is_an_error(
     tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers(machine, tmp_path / "ada")
@@ -128,8 +128,8 @@ def test_a_mesh_whose_addresses_another_has_taken_says_so(
         instance.create("default")
 
 
-def test_the_lock_of_a_killed_process_is_not_in_the_way(tmp_path: Path, machine: Path) -> None:
-    with process(HOLD, machine, tmp_path) as holder:
+def test_a_killed_process_releases_the_lock(tmp_path: Path, machine: Path) -> None:
+    with process(HOLD_LOCK, machine, tmp_path) as holder:
         await_ready(holder)
         holder.kill()
         holder.wait()
@@ -144,10 +144,10 @@ def test_no_path_of_a_state_folder_is_too_long(tmp_path: Path, monkeypatch: pyte
         instance.create("n" * (instance.MAX_NAME_LENGTH + 1))
 
 
-def test_other_users_meshes_are_known_by_their_sockets(
+def test_the_sockets_of_other_users_meshes_reserve_their_addresses(
     tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two users start one each at the same time, and nothing of either listens yet."""
+    """Create a mesh for each of two users at the same time, before either mesh listens."""
     chosen = []
     for user in ("ada", "eve"):
         (machine / user).mkdir()
@@ -157,26 +157,26 @@ def test_other_users_meshes_are_known_by_their_sockets(
     assert len(set(chosen)) == 2
 
 
-@pytest.mark.parametrize("kind", ["link", "open", "file", "foreign"])
-def test_records_that_somebody_else_may_write_are_refused(
-    kind: str, tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("problem", ["link", "open", "file", "foreign"])
+def test_a_folder_of_records_that_another_user_can_write_is_rejected(
+    problem: str, tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = machine / f"grpc-mesh-{os.geteuid()}"
-    if kind == "link":
+    if problem == "link":
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(tmp_path / "elsewhere")
-    elif kind == "file":
+    elif problem == "file":
         folder.touch(mode=0o700)
     else:
         folder.mkdir()
-        folder.chmod(0o777 if kind == "open" else 0o700)
-    if kind == "foreign":
+        folder.chmod(0o777 if problem == "open" else 0o700)
+    if problem == "foreign":
         other = os.geteuid() + 1
         folder.rename(machine / f"grpc-mesh-{other}")
         monkeypatch.setattr(os, "geteuid", lambda: other)
     monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / "state"))
-    with pytest.raises(MeshError) as refused:
+    with pytest.raises(MeshError) as rejected:
         instance.create("default")
-    assert refused.value.what.startswith("cannot reserve addresses in ")
-    assert "\n" not in refused.value.why
+    assert rejected.value.what.startswith("cannot reserve addresses in ")
+    assert "\n" not in rejected.value.why
     assert not (tmp_path / "state").exists()

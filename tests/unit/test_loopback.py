@@ -1,4 +1,4 @@
-"""Calls of this machine's own addresses, while the environment names a proxy at which nobody listens."""
+"""Calls of this machine's addresses while the environment names a proxy that does not exist."""
 
 import os
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ import pytest
 
 from mesh.local import loopback
 
-DEAD = "http://127.0.0.1:9"
+MISSING_PROXY = "http://127.0.0.1:9"
 VARIABLES = [spelled for name in sorted(loopback.PROXIES) for spelled in (name, name.upper())]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Replies with one word."""
+    """Sends one word."""
 
     def do_GET(self) -> None:  # http.server's name
-        """Reply."""
+        """Send the word."""
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"here")
@@ -39,7 +39,7 @@ def url() -> Iterator[str]:
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name, DEAD)
+        monkeypatch.setenv(name, MISSING_PROXY)
 
 
 @pytest.mark.usefixtures("proxied")
@@ -49,21 +49,21 @@ def test_a_url_of_this_machine_is_opened_without_the_proxy(url: str) -> None:
 
 
 @pytest.mark.usefixtures("proxied")
-def test_a_process_that_calls_this_machine_alone_gets_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_for_local_calls_has_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEPT", "1")
-    found = loopback.environment()
-    assert not found.keys() & set(VARIABLES)
-    assert found["KEPT"] == "1"
+    environment = loopback.environment()
+    assert not environment.keys() & set(VARIABLES)
+    assert environment["KEPT"] == "1"
 
 
 @pytest.mark.usefixtures("proxied")
-def test_a_shell_with_a_proxy_is_told_what_it_must_not_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_with_a_proxy_gets_exceptions_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "inside.example")
     monkeypatch.delenv("no_proxy", raising=False)
     value = "inside.example,localhost,127.0.0.0/8,127.20.0.2"
     assert dict(loopback.no_proxy("127.20.0.2")) == {"no_proxy": value, "NO_PROXY": value}
 
 
-def test_a_shell_without_a_proxy_is_told_nothing() -> None:
-    assert not os.environ.keys() & set(VARIABLES), "tests/conftest.py takes them away"
+def test_a_shell_without_a_proxy_gets_no_exceptions() -> None:
+    assert not os.environ.keys() & set(VARIABLES), "tests/conftest.py removes them"
     assert list(loopback.no_proxy("127.20.0.2")) == []

@@ -1,6 +1,7 @@
 """The node agent: a kubelet whose containers are processes.
 
-Read in this order: `__main__` (the node's loops) → `pod` (one Pod from start to end) → `container` (one container:
-start, probe, restart, stop) → `processes`. Beside them: `images` (the one table of local facts), `volumes`,
-`environment`, `probes`, `endpoints` (what the mesh needs to know of a Pod), `status`, `kubelet_api`, `node`, `api`.
+Read in this order: `__main__.py` the loops of the node → `pod.py` one Pod from start to end → `container.py` one
+container: start, probe, restart, stop. They use `images.py` (which program replaces which image), `volumes.py`,
+`environment.py`, `probes.py`, `endpoints.py` (how a Pod joins the mesh), `status.py`, `kubelet_api.py` (for
+`kubectl logs`), `node.py` (the Node object), and `api.py` (requests to the API server).
 """

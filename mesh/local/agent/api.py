@@ -1,4 +1,4 @@
-"""The agent's few words with the API server: look-ups, events, the last delete."""
+"""Requests to the API server for a Pod: ConfigMaps and Secrets, events, the final delete."""
 
 import asyncio
 import logging
@@ -18,19 +18,20 @@ from mesh.local.agent.environment import decode_secret
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.instance import NODE_NAME
 
-log = logging.getLogger("agent.api")
+logger = logging.getLogger(__name__)
+EVENT_INTERVAL_SECONDS = 10.0
 
 
 class Api:
-    """What Pods need of the API server, besides their status."""
+    """The API server, for everything but a Pod's status."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
         self._background: set[asyncio.Task[None]] = set()
-        self._told: dict[tuple[str, str, str], float] = {}
+        self._sent: dict[tuple[str, str, str], float] = {}
 
     async def lookup(self, kind: str, namespace: str, name: str) -> dict[str, str] | None:
-        """The data of a ConfigMap or Secret; None when there is none."""
+        """Return the data of a ConfigMap or Secret; None if it does not exist. `kind` is `configmaps` or `secrets`."""
         try:
             if kind == "configmaps":
                 return (await self.client.get(ConfigMap, name, namespace=namespace)).data or {}
@@ -41,53 +42,53 @@ class Api:
             raise
 
     def event(self, sandbox: Sandbox, kind: str, reason: str, message: str) -> None:
-        """Tell of something that happened to a Pod (`kubectl describe` shows it); the same words once in 10 s."""
-        log.info("%s/%s %s: %s", sandbox.namespace, sandbox.name, reason, message)
-        key, moment = (sandbox.uid, reason, message), asyncio.get_running_loop().time()
-        if moment - self._told.get(key, -10.0) < 10:
+        """Create an event of a Pod, which `kubectl describe` shows. Repetitions within 10 s are dropped."""
+        logger.info("%s/%s %s: %s", sandbox.namespace, sandbox.name, reason, message)
+        key, time = (sandbox.uid, reason, message), asyncio.get_running_loop().time()
+        if time - self._sent.get(key, -EVENT_INTERVAL_SECONDS) < EVENT_INTERVAL_SECONDS:
             return
-        self._told[key] = moment
-        about = ObjectReference(
+        self._sent[key] = time
+        pod = ObjectReference(
             apiVersion="v1", kind="Pod", name=sandbox.name, namespace=sandbox.namespace, uid=sandbox.uid
         )
         event = Event(
-            involvedObject=about,
+            involvedObject=pod,
             metadata=ObjectMeta(generateName=f"{sandbox.name[:50]}.", namespace=sandbox.namespace),
             type=kind,
             reason=reason,
             message=message[:1000],
             source=EventSource(component="kubelet", host=NODE_NAME),
-            firstTimestamp=now(),  # type: ignore[arg-type]  # the model says datetime, the wire takes the text
+            firstTimestamp=now(),  # type: ignore[arg-type]  # the model's type is datetime, the wire format is text
             lastTimestamp=now(),  # type: ignore[arg-type]
             count=1,
         )
-        self.spawn(self._send(event))
+        self.spawn(self._create(event))
 
-    async def forget(self, sandbox: Sandbox) -> None:
-        """Delete the Pod and its Sidecar, now that nothing of it is left; again until the API server has heard it."""
+    async def delete(self, sandbox: Sandbox) -> None:
+        """Delete a Pod that has stopped, and its Sidecar. Retry until the API server responds."""
         while True:
             try:
                 if sandbox.meshed:
-                    await endpoints.unlisten(self.client, sandbox)
-                found = await self.client.get(Pod, sandbox.name, namespace=sandbox.namespace)
-                if found.metadata and found.metadata.uid == sandbox.uid:
+                    await endpoints.delete_sidecar(self.client, sandbox)
+                pod = await self.client.get(Pod, sandbox.name, namespace=sandbox.namespace)
+                if pod.metadata and pod.metadata.uid == sandbox.uid:
                     await self.client.delete(Pod, sandbox.name, namespace=sandbox.namespace, grace_period=0)
             except httpx2.HTTPError as error:
                 if not isinstance(error, ApiError):
                     await asyncio.sleep(0.5)
                     continue
                 if error.status.code != HTTPStatus.NOT_FOUND:
-                    log.warning("could not delete %s: %s", sandbox.name, error)
+                    logger.warning("could not delete %s: %s", sandbox.name, error)
             return
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run in the background, holding a reference (the loop itself holds none)."""
+        """Run a task in the background. The reference protects it: the event loop has none."""
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _send(self, event: Event) -> None:
+    async def _create(self, event: Event) -> None:
         try:
             await self.client.create(event)
         except httpx2.HTTPError as error:
-            log.debug("event lost: %s", error)
+            logger.debug("event lost: %s", error)

@@ -1,4 +1,4 @@
-"""One container: start or adopt its process, probe it, restart it with back-off, stop it."""
+"""One container: starts or adopts its process, probes it, restarts it with back-off, stops it."""
 
 import asyncio
 import json
@@ -19,18 +19,18 @@ from mesh.local.agent.probes import check
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.processes import Process
 
-FIRST_DELAY, LONGEST_DELAY, STEADY = 1.0, 30.0, 60.0
-"""Back-off of restarts in seconds: at once, then 1, 2, 4 … 30; forgotten after a steady run."""
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, STEADY_SECONDS = 1.0, 30.0, 60.0
+"""Back-off of restarts: immediately, then after 1, 2, 4 … 30 s. A run of STEADY_SECONDS resets it."""
 
 
 def now() -> str:
-    """This moment as Kubernetes writes it."""
+    """Return the current time in the format of Kubernetes."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass
 class Hooks:
-    """What a container asks of its Pod."""
+    """What a container needs from its Pod."""
 
     launch: Callable[[Container], Awaitable[Launch]]
     changed: Callable[[], None]
@@ -40,7 +40,7 @@ class Hooks:
 
 @dataclass
 class Runner:
-    """Runs one container. Its public fields are what the Pod's status tells of it."""
+    """Runs one container. Its public fields go into the Pod's status."""
 
     spec: Container
     sandbox: Sandbox
@@ -52,28 +52,28 @@ class Runner:
     last_state: dict[str, Any] = field(default_factory=dict)
     process: Process | None = None
     adopted: Process | None = field(init=False)
-    """What an earlier agent started, when it still runs."""
+    """The process of an earlier agent, if it still runs."""
     _launch: Launch | None = None
     _stopping: bool = False
-    _up: asyncio.Event = field(default_factory=asyncio.Event)
+    _startup: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        """Adopt first: what is told of the container from now on is true."""
+        """Adopt a running process first, so that the status is correct from the start."""
         self.adopted = self._adopt()
 
     async def run(self, restart: str) -> int:
-        """Run until the container ends for good; restart says when it does not: Always, OnFailure or Never."""
+        """Run until the container has ended and is not restarted. `restart` is Always, OnFailure or Never."""
         if restart == "Never" and self.process and not self.adopted:
-            return self._lost()
+            return self._ended_unobserved()
         delay = 0.0
         while True:
-            began = asyncio.get_running_loop().time()
+            started = asyncio.get_running_loop().time()
             code = await (self._watch(self.adopted) if self.adopted else self._start())
             self.adopted = None
             if self._stopping or restart == "Never" or (restart == "OnFailure" and code == 0):
                 self._set(ready=False, started=False)
                 return code
-            delay = 0.0 if asyncio.get_running_loop().time() - began > STEADY else delay
+            delay = 0.0 if asyncio.get_running_loop().time() - started > STEADY_SECONDS else delay
             if delay:
                 self.hooks.event("Warning", "BackOff", f"restarting {self.spec.name} in {delay:.0f} s")
                 self._set(
@@ -85,33 +85,33 @@ class Runner:
                     }
                 )
                 await asyncio.sleep(delay)
-            delay = min(max(delay * 2, FIRST_DELAY), LONGEST_DELAY)
+            delay = min(max(delay * 2, FIRST_DELAY_SECONDS), MAX_DELAY_SECONDS)
             self.restarts += 1
 
-    def _lost(self) -> int:
-        """It ended while no agent looked: nobody knows how, and what is done once is not done twice."""
+    def _ended_unobserved(self) -> int:
+        """Return an unknown exit code for a process that ended while no agent ran. It must not run a second time."""
         since = json.loads(self._record.read_text())["since"]
         ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": since, "finishedAt": now()}
         self.restarts -= 1
         self._set(state={"terminated": ended})
         return 137
 
-    async def up(self) -> None:
-        """Wait until the container has started (its startup probe, if any, has passed)."""
-        await self._up.wait()
+    async def wait_for_startup(self) -> None:
+        """Wait until the container has started, and its startup probe, if any, has passed."""
+        await self._startup.wait()
 
-    async def stop(self, grace: float, turn: asyncio.Event | None = None) -> None:
-        """End it: preStop hook, SIGTERM (when its turn has come), and SIGKILL when the grace (seconds) is over."""
+    async def stop(self, grace_seconds: float, may_terminate: asyncio.Event | None = None) -> None:
+        """Stop it: preStop hook, SIGTERM (after the event, if there is one), SIGKILL after the grace period."""
         self._stopping = True
         process = self.process
         if process is None or not process.alive():
             return
         self.hooks.event("Normal", "Killing", f"stopping container {self.spec.name}")
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace_seconds):
                 await self._pre_stop()
-                if turn:
-                    await turn.wait()
+                if may_terminate:
+                    await may_terminate.wait()
                 process.signal(processes.TERM)
                 await processes.exited(process)
         except TimeoutError:
@@ -146,40 +146,40 @@ class Runner:
             code = await processes.exited(process)
         finally:
             probing.cancel()
-        # What it started and left behind (pilot-agent's Envoy, say) goes with it.
+        # Kill its child processes that still run, for example the Envoy of a pilot-agent.
         process.signal_group(processes.KILL)
-        shown = 137 if code is None else 128 - code if code < 0 else code
+        exit_code = 137 if code is None else 128 - code if code < 0 else code
         ended = {
-            "exitCode": shown,
-            "reason": "Completed" if shown == 0 else "Error",
+            "exitCode": exit_code,
+            "reason": "Completed" if exit_code == 0 else "Error",
             "startedAt": since,
             "finishedAt": now(),
         }
         self.last_state = {"terminated": ended}
         self._set(state={"terminated": ended}, ready=False, started=False)
-        return shown
+        return exit_code
 
     async def _probe(self, process: Process) -> None:
         if self.spec.startupProbe and not self.started:
-            await self._until(self.spec.startupProbe, process, kill_after_failures=True)
+            await self._wait_until_healthy(self.spec.startupProbe, process)
         self._set(started=True, ready=self.ready or self.spec.readinessProbe is None)
-        self._up.set()
+        self._startup.set()
         async with asyncio.TaskGroup() as group:
             if self.spec.readinessProbe:
-                group.create_task(self._readiness(self.spec.readinessProbe))
+                group.create_task(self._watch_readiness(self.spec.readinessProbe))
             if self.spec.livenessProbe:
-                group.create_task(self._liveness(self.spec.livenessProbe, process))
+                group.create_task(self._watch_liveness(self.spec.livenessProbe, process))
 
-    async def _until(self, probe: Probe, process: Process, *, kill_after_failures: bool) -> None:
+    async def _wait_until_healthy(self, probe: Probe, process: Process) -> None:
         failures = 0
         await asyncio.sleep(probe.initialDelaySeconds or 0)
         while problem := await self._check(probe):
             failures += 1
-            if kill_after_failures and failures >= (probe.failureThreshold or 3):
-                await self._unhealthy("startup", problem, process)
+            if failures >= (probe.failureThreshold or 3):
+                await self._kill_unhealthy("startup", problem, process)
             await asyncio.sleep(min(probe.periodSeconds or 10, 0.2 * 2 ** min(failures, 3)))
 
-    async def _readiness(self, probe: Probe) -> None:
+    async def _watch_readiness(self, probe: Probe) -> None:
         failures = 0
         while True:
             problem = await self._check(probe)
@@ -189,21 +189,23 @@ class Runner:
             elif self.ready and failures >= (probe.failureThreshold or 3):
                 self.hooks.event("Warning", "Unhealthy", f"readiness of {self.spec.name}: {problem}")
                 self._set(ready=False)
-            # Not ready yet: look more often than the manifest says, so that a mesh on one machine comes up at once.
+            # Until it is ready, probe more often than the manifest asks for, so that the mesh starts quickly.
             await asyncio.sleep((probe.periodSeconds or 10) if self.ready else 0.2)
 
-    async def _liveness(self, probe: Probe, process: Process) -> None:
+    async def _watch_liveness(self, probe: Probe, process: Process) -> None:
         failures = 0
         await asyncio.sleep(probe.initialDelaySeconds or 0)
         while True:
             problem = await self._check(probe)
             failures = failures + 1 if problem else 0
             if problem and failures >= (probe.failureThreshold or 3):
-                await self._unhealthy("liveness", problem, process)
+                await self._kill_unhealthy("liveness", problem, process)
             await asyncio.sleep(probe.periodSeconds or 10)
 
-    async def _unhealthy(self, which: str, problem: str, process: Process) -> None:
-        self.hooks.event("Warning", "Unhealthy", f"{which} probe of {self.spec.name} failed, restarting it: {problem}")
+    async def _kill_unhealthy(self, probe_name: str, problem: str, process: Process) -> None:
+        self.hooks.event(
+            "Warning", "Unhealthy", f"{probe_name} probe of {self.spec.name} failed, restarting it: {problem}"
+        )
         process.signal(processes.TERM)
         await asyncio.sleep(self.sandbox.spec.terminationGracePeriodSeconds or 30)
         process.signal_group(processes.KILL)
@@ -238,7 +240,7 @@ class Runner:
         self.process = Process(saved["pid"], saved["started"])
         alive = self.process.alive()
         self.restarts = saved["restarts"] + (not alive)
-        # It served before and was not seen to fail: it counts as ready until a probe says otherwise, so calls go on.
+        # It was ready before, so it counts as ready until a probe fails. This keeps it in its Services meanwhile.
         self.ready = self.started = alive
         if alive:
             self.state = {"running": {"startedAt": saved["since"]}}
@@ -248,16 +250,16 @@ class Runner:
     def _record(self) -> Path:
         return self.sandbox.folder / "containers" / f"{self.spec.name}.json"
 
-    def _log(self, restart: int) -> Path:
-        return log_file(self.sandbox.folder, self.spec.name, restart)
+    def _log(self, run: int) -> Path:
+        return log_file(self.sandbox.folder, self.spec.name, run)
 
-    def _set(self, **changes: Any) -> None:  # noqa: ANN401 - values of this object's own fields
+    def _set(self, **changes: Any) -> None:  # noqa: ANN401  # values of this object's fields
         if any(getattr(self, name) != value for name, value in changes.items()):
             for name, value in changes.items():
                 setattr(self, name, value)
             self.hooks.changed()
 
 
-def log_file(folder: Path, container: str, restart: int) -> Path:
-    """A container's log: one file for each of its runs."""
-    return folder / "logs" / container / f"{restart}.log"
+def log_file(folder: Path, container: str, run: int) -> Path:
+    """Return the log file of one run of a container; the first run has number 0."""
+    return folder / "logs" / container / f"{run}.log"

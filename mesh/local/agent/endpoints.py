@@ -1,9 +1,9 @@
-"""What the mesh must know of a Pod: a WorkloadEntry while it is ready, a Sidecar that puts its listeners on loopback.
+"""How a Pod joins the mesh: a WorkloadEntry while it is ready, and a Sidecar with listeners on its loopback addresses.
 
-On a cluster, endpoints come from EndpointSlices (which refuse loopback addresses) and traffic is captured by iptables
-(which needs root). Here a WorkloadEntry stands for the endpoint, and each Pod gets a Sidecar of its own that listens on
-the Pod's addresses. Its egress hosts and limits are those of the cluster's own Sidecar that selects the Pod: the agent
-reads that one, which istiod passes over (mesh/local/control_plane/sidecars.yaml).
+On a cluster, endpoints come from EndpointSlices, which reject loopback addresses, and iptables captures the traffic,
+which needs root. Here a WorkloadEntry is the endpoint, and each Pod has a separate Sidecar that listens on the Pod's
+addresses. Its egress hosts and limits come from the cluster's Sidecar that selects the Pod. The agent reads that one,
+and istiod ignores it (mesh/local/control_plane/sidecars.yaml).
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from mesh.local.agent.sandbox import POD_LABEL, SOCKET, Sandbox
 
 WorkloadEntry = create_namespaced_resource("networking.istio.io", "v1", "WorkloadEntry", "workloadentries")
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
-MANAGER = "node-agent"
-OWN_FOLDER = "/proc/self/cwd"
-"""Envoy's own working directory, the Pod's folder: Istio takes absolute paths only."""
+FIELD_MANAGER = "node-agent"
+WORKING_DIRECTORY = "/proc/self/cwd"
+"""Envoy's working directory is the Pod's folder. Istio accepts absolute paths only."""
 
 
 def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
@@ -31,7 +31,7 @@ def _meta(sandbox: Sandbox, labels: dict[str, str]) -> ObjectMeta:
 
 
 async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Make the Pod an endpoint of the Services that select its labels."""
+    """Add the Pod as an endpoint of the Services that select its labels."""
     labels = sandbox.meta.labels or {}
     ports = {p.name: p.containerPort for c in sandbox.spec.containers for p in c.ports or [] if p.name}
     spec = {
@@ -42,87 +42,89 @@ async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
     }
     meta = _meta(sandbox, labels)
     meta.ownerReferences = [OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)]
-    await client.apply(WorkloadEntry(metadata=meta, spec=spec), field_manager=MANAGER, force=True)
+    await client.apply(WorkloadEntry(metadata=meta, spec=spec), field_manager=FIELD_MANAGER, force=True)
 
 
 async def withdraw(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Take the Pod out of its Services. Nothing to take is fine."""
+    """Remove the Pod from its Services, if it is in them."""
     await _delete(client, WorkloadEntry, sandbox.namespace, sandbox.name)
 
 
-async def unlisten(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Take the Sidecar of a Pod away whose containers have ended."""
+async def delete_sidecar(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Delete the Sidecar of a Pod whose containers have ended."""
     await _delete(client, Sidecar, sandbox.namespace, sandbox.name)
 
 
-async def sweep(client: AsyncClient, pods: Iterable[Pod]) -> None:
-    """Take away what is left of Pods that were deleted while no agent ran; `pods` are those that are there.
+async def delete_orphans(client: AsyncClient, pods: Iterable[Pod]) -> None:
+    """Delete the Sidecars of Pods that were deleted while no agent ran. `pods` are the existing Pods.
 
-    A Sidecar has no owner: whoever deletes a Deployment in the foreground has all that Pods own deleted first, and a
-    proxy would lose its listeners while calls are under way.
+    Kubernetes does not do this, because a Sidecar has no owner. A foreground deletion of a Deployment would delete what
+    its Pods own first, and a proxy would lose its listeners while calls are in flight.
     """
     try:
-        left = [found async for found in client.list(Sidecar, namespace=ALL_NS) if is_own(found)]
-    except ApiError as error:  # Istio's CRDs are not there yet
+        sidecars = [sidecar async for sidecar in client.list(Sidecar, namespace=ALL_NS) if is_ours(sidecar)]
+    except ApiError as error:  # Istio's CRDs do not exist yet
         if error.status.code != HTTPStatus.NOT_FOUND:
             raise
         return
-    for namespace, name in {_place(each) for each in left} - {_place(pod) for pod in pods}:
+    for namespace, name in {_key(sidecar) for sidecar in sidecars} - {_key(pod) for pod in pods}:
         await _delete(client, Sidecar, namespace, name)
 
 
-def _place(found: Pod | GenericNamespacedResource) -> tuple[str, str]:
-    meta = found.metadata or ObjectMeta()
+def _key(resource: Pod | GenericNamespacedResource) -> tuple[str, str]:
+    meta = resource.metadata or ObjectMeta()
     return str(meta.namespace), str(meta.name)
 
 
-async def _delete(client: AsyncClient, kind: type[GenericNamespacedResource], namespace: str, name: str) -> None:
+async def _delete(client: AsyncClient, resource: type[GenericNamespacedResource], namespace: str, name: str) -> None:
     try:
-        await client.delete(kind, name, namespace=namespace)
+        await client.delete(resource, name, namespace=namespace)
     except ApiError as error:
         if error.status.code != HTTPStatus.NOT_FOUND:
             raise
 
 
-async def mark(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Label the Pod for its own Sidecar, and turn off pilot-agent's status server, which listens everywhere."""
-    marks = {"labels": {POD_LABEL: sandbox.name}, "annotations": {"status.sidecar.istio.io/port": "0"}}
-    await client.patch(Pod, sandbox.name, {"metadata": marks}, namespace=sandbox.namespace, patch_type=PatchType.MERGE)
-    for kind, pairs in marks.items():
-        setattr(sandbox.meta, kind, (getattr(sandbox.meta, kind) or {}) | pairs)
+async def label(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Label the Pod for its Sidecar, and turn off pilot-agent's status server, which would listen on all addresses."""
+    metadata = {"labels": {POD_LABEL: sandbox.name}, "annotations": {"status.sidecar.istio.io/port": "0"}}
+    await client.patch(
+        Pod, sandbox.name, {"metadata": metadata}, namespace=sandbox.namespace, patch_type=PatchType.MERGE
+    )
+    for field, pairs in metadata.items():
+        setattr(sandbox.meta, field, (getattr(sandbox.meta, field) or {}) | pairs)
 
 
-async def listen(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Give the Pod's sidecar its loopback listeners: inbound on the Pod's address, outbound on its egress address."""
+async def apply_sidecar(client: AsyncClient, sandbox: Sandbox) -> None:
+    """Apply the Sidecar of a Pod: an inbound listener on the Pod's address, an outbound one on its egress address."""
     port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
     loopback = {"captureMode": "NONE", "port": port}
-    chosen = await _chosen(client, sandbox)
-    hosts = [host for egress in chosen.get("egress", []) for host in egress["hosts"]] if chosen else ["./*"]
+    declared = await _declared(client, sandbox)
+    hosts = [host for egress in declared.get("egress", []) for host in egress["hosts"]] if declared else ["./*"]
     spec: dict[str, Any] = {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
-        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{OWN_FOLDER}/{SOCKET}"}],
+        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
         "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
     }
-    if pool := chosen.get("inboundConnectionPool"):
+    if pool := declared.get("inboundConnectionPool"):
         spec["inboundConnectionPool"] = pool
-    await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=MANAGER, force=True)
+    await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=FIELD_MANAGER, force=True)
 
 
-async def _chosen(client: AsyncClient, sandbox: Sandbox) -> dict[str, Any]:
-    """What the cluster's Sidecar for this Pod says; nothing without one."""
+async def _declared(client: AsyncClient, sandbox: Sandbox) -> dict[str, Any]:
+    """Return the specification of the cluster's Sidecar that selects this Pod; empty if there is none."""
     labels = (sandbox.meta.labels or {}).items()
-    chosen: dict[str, Any] = {}
+    declared: dict[str, Any] = {}
     best = -1
-    async for found in client.list(Sidecar, namespace=sandbox.namespace):
-        if is_own(found):
+    async for sidecar in client.list(Sidecar, namespace=sandbox.namespace):
+        if is_ours(sidecar):
             continue
-        selector = (found["spec"].get("workloadSelector") or {}).get("labels", {})
+        selector = (sidecar["spec"].get("workloadSelector") or {}).get("labels", {})
         if selector.items() <= labels and len(selector) > best:
             best = len(selector)
-            chosen = found["spec"]
-    return chosen
+            declared = sidecar["spec"]
+    return declared
 
 
-def is_own(sidecar: GenericNamespacedResource) -> bool:
-    """Whether it is one of those that `listen` writes."""
+def is_ours(sidecar: GenericNamespacedResource) -> bool:
+    """Return whether `apply_sidecar` has created it."""
     return POD_LABEL in ((sidecar.metadata or ObjectMeta()).labels or {})

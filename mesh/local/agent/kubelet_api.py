@@ -1,4 +1,4 @@
-"""The kubelet's API, as far as `kubectl logs` needs it: over TLS, for the API server's client certificate alone."""
+"""The part of the kubelet's API that `kubectl logs` needs. It accepts only the API server's client certificate."""
 
 import asyncio
 import ssl
@@ -13,22 +13,22 @@ from mesh.local.agent.pod import PodWorker
 from mesh.local.instance import Instance
 
 Find = Callable[[str, str], PodWorker | None]
-"""(namespace, Pod) → who plays it on this node."""
+"""(namespace, Pod) → its worker on this node."""
 
 
-async def serve(instance: Instance, find: Find) -> None:
-    """Answer until cancelled."""
+async def serve(mesh: Instance, find: Find) -> None:
+    """Serve until cancelled."""
     app = web.Application()
     app["find"] = find
     app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", _logs)
-    # Whoever follows a log is cut off when the agent ends.
+    # A client that follows a log is disconnected when the agent stops.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    pki = instance.pki
+    pki = mesh.pki
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pki / "ca.crt"))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
-    await web.TCPSite(runner, instance.node_ip, KUBELET_PORT, ssl_context=context, reuse_address=True).start()
+    await web.TCPSite(runner, mesh.node_ip, KUBELET_PORT, ssl_context=context, reuse_address=True).start()
     try:
         await asyncio.Event().wait()
     finally:
@@ -36,34 +36,34 @@ async def serve(instance: Instance, find: Find) -> None:
 
 
 async def _logs(request: web.Request) -> web.StreamResponse:
-    words, asked = request.match_info, request.query
+    path, query = request.match_info, request.query
     if unsupported := {"timestamps", "sinceSeconds", "sinceTime"} & {
-        key for key, value in asked.items() if value not in {"", "false"}
+        key for key, value in query.items() if value not in {"", "false"}
     }:
         return web.Response(
-            status=400, text=f"{', '.join(sorted(unsupported))}: the local node keeps logs without times of its own\n"
+            status=400, text=f"{', '.join(sorted(unsupported))}: the local node does not record times in logs\n"
         )
-    worker: PodWorker | None = request.app["find"](words["namespace"], words["pod"])
+    worker: PodWorker | None = request.app["find"](path["namespace"], path["pod"])
     folder = worker.sandbox.folder if worker else None
     runs = (
-        sorted((folder / "logs" / words["container"]).glob("*.log"), key=lambda path: int(path.stem)) if folder else []
+        sorted((folder / "logs" / path["container"]).glob("*.log"), key=lambda file: int(file.stem)) if folder else []
     )
-    if asked.get("previous") == "true":
+    if query.get("previous") == "true":
         runs = runs[:-1]
     if not worker or not folder or not runs:
-        return web.Response(status=404, text=f"no log of container {words['container']} in pod {words['pod']}\n")
+        return web.Response(status=404, text=f"no log of container {path['container']} in pod {path['pod']}\n")
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
     run, ended = int(runs[-1].stem), False
-    with log_file(folder, words["container"], run).open("rb") as handle:
-        if (lines := asked.get("tailLines")) is not None:
+    with log_file(folder, path["container"], run).open("rb") as handle:
+        if (lines := query.get("tailLines")) is not None:
             handle.seek(_tail_offset(runs[-1], int(lines)))
         while True:
             if chunk := handle.read(65536):
                 await response.write(chunk)
-            elif asked.get("follow") == "true" and runs[-1].exists() and not ended:
-                # What it wrote last is still to be read when it has ended.
-                ended = not worker.runs(words["container"], run)
+            elif query.get("follow") == "true" and runs[-1].exists() and not ended:
+                # Read once more after the container has ended, for its last output.
+                ended = not worker.runs(path["container"], run)
                 await asyncio.sleep(0 if ended else 0.2)
             else:
                 break
@@ -71,7 +71,7 @@ async def _logs(request: web.Request) -> web.StreamResponse:
 
 
 def _tail_offset(path: Path, lines: int) -> int:
-    """Where the last lines of the file begin."""
+    """Return the offset of the last lines of a file."""
     content = path.read_bytes()
     ends = [index for index, byte in enumerate(content.rstrip(b"\n")) if byte == 10]
     return len(content) if lines == 0 else ends[-lines] + 1 if len(ends) >= lines else 0

@@ -1,4 +1,4 @@
-"""The node itself: its registration and its heartbeat."""
+"""The Node object: its registration and its heartbeat."""
 
 import asyncio
 import logging
@@ -16,12 +16,12 @@ from lightkube.resources.core_v1 import Node, NodeStatus
 from lightkube.types import PatchType
 
 from mesh.local.agent.container import now
-from mesh.local.agent.endpoints import MANAGER
+from mesh.local.agent.endpoints import FIELD_MANAGER
 from mesh.local.agent.environment import machine_memory
 from mesh.local.instance import MAX_PODS, NODE_NAME, Instance
 from mesh.local.tools import versions
 
-log = logging.getLogger("agent.node")
+logger = logging.getLogger(__name__)
 LABELS = {
     "kubernetes.io/hostname": NODE_NAME,
     "kubernetes.io/os": "linux",
@@ -30,20 +30,20 @@ LABELS = {
     "topology.kubernetes.io/zone": "local-a",
 }
 KUBELET_PORT = 10250
-HEARTBEAT = 10.0
+HEARTBEAT_INTERVAL_SECONDS = 10.0
 
 
-async def keep(client: AsyncClient, instance: Instance) -> None:
-    """Register the node and renew its lease for as long as the agent lives."""
+async def run(client: AsyncClient, mesh: Instance) -> None:
+    """Register the node, and renew its lease until cancelled."""
     while True:
         try:
             await _register(client)
             while True:
-                await _renew(client)
-                await _status(client, instance)
-                await asyncio.sleep(HEARTBEAT)
+                await _renew_lease(client)
+                await _update_status(client, mesh)
+                await asyncio.sleep(HEARTBEAT_INTERVAL_SECONDS)
         except httpx2.HTTPError as error:
-            log.debug("no heartbeat: %s", error)
+            logger.debug("no heartbeat: %s", error)
             await asyncio.sleep(0.25)
 
 
@@ -55,16 +55,16 @@ async def _register(client: AsyncClient) -> None:
             raise
 
 
-async def _status(client: AsyncClient, instance: Instance) -> None:
+async def _update_status(client: AsyncClient, mesh: Instance) -> None:
     size = {"cpu": str(os.cpu_count()), "memory": str(machine_memory()), "pods": str(MAX_PODS)}
-    told = {"reason": "AgentRunning", "message": "the node agent is running", "lastHeartbeatTime": now()}
-    pressures = [{"type": f"{kind}Pressure", "status": "False"} | told for kind in ("Memory", "Disk", "PID")]
+    common = {"reason": "AgentRunning", "message": "the node agent is running", "lastHeartbeatTime": now()}
+    pressures = [{"type": f"{kind}Pressure", "status": "False"} | common for kind in ("Memory", "Disk", "PID")]
     release = f"{platform.system()} {platform.release()}"
     status = {
         "capacity": size,
         "allocatable": size,
-        "conditions": [{"type": "Ready", "status": "True"} | told, *pressures],
-        "addresses": [{"type": "InternalIP", "address": instance.node_ip}, {"type": "Hostname", "address": NODE_NAME}],
+        "conditions": [{"type": "Ready", "status": "True"} | common, *pressures],
+        "addresses": [{"type": "InternalIP", "address": mesh.node_ip}, {"type": "Hostname", "address": NODE_NAME}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": {
             "kubeletVersion": f"{versions()['kubectl']}-mesh-agent",
@@ -82,8 +82,8 @@ async def _status(client: AsyncClient, instance: Instance) -> None:
     await client.patch(NodeStatus, NODE_NAME, {"status": status}, patch_type=PatchType.STRATEGIC)
 
 
-async def _renew(client: AsyncClient) -> None:
-    # Created with its time: the node controller passes over a lease that once had none.
+async def _renew_lease(client: AsyncClient) -> None:
+    # The node controller ignores a lease that was created without a time.
     spec = LeaseSpec(holderIdentity=NODE_NAME, leaseDurationSeconds=40, renewTime=datetime.now(UTC))
     lease = Lease(metadata=ObjectMeta(name=NODE_NAME, namespace="kube-node-lease"), spec=spec)
-    await client.apply(lease, field_manager=MANAGER, force=True)
+    await client.apply(lease, field_manager=FIELD_MANAGER, force=True)

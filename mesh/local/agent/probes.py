@@ -12,14 +12,14 @@ from lightkube.models.core_v1 import Container, Probe
 
 
 def _port(container: Container, port: int | str | None) -> int:
-    """A port by number or by the name that the container gives it."""
+    """Return the number of a port that is given by number or by its name in the container."""
     if isinstance(port, int) or (port and port.isdigit()):
         return int(port)
     return next((p.containerPort for p in container.ports or [] if p.name == port), 0)
 
 
 async def check(probe: Probe, container: Container, address: str, folder: Path, env: dict[str, str]) -> str | None:
-    """Ask once; None when all is well, else what was wrong, in words."""
+    """Probe once. Return None if the container is healthy, else the problem."""
     try:
         async with asyncio.timeout(probe.timeoutSeconds or 1):
             return await _check(probe, container, address, folder, env)
@@ -30,12 +30,12 @@ async def check(probe: Probe, container: Container, address: str, folder: Path, 
 async def _check(probe: Probe, container: Container, address: str, folder: Path, env: dict[str, str]) -> str | None:
     if probe.httpGet:
         target = probe.httpGet
-        place = f"{target.host or address}:{_port(container, target.port)}{target.path or '/'}"
-        url = f"{(target.scheme or 'HTTP').lower()}://{place}"
-        # A probe never verifies the certificate: it asks for life, not for identity (as the kubelet does).
+        location = f"{target.host or address}:{_port(container, target.port)}{target.path or '/'}"
+        url = f"{(target.scheme or 'HTTP').lower()}://{location}"
+        # Like the kubelet, a probe does not verify the certificate: it checks health, not identity.
         context = ssl._create_unverified_context() if url.startswith("https") else False  # noqa: S323, SLF001
-        async with aiohttp.ClientSession() as session, session.get(url, ssl=context, allow_redirects=False) as answer:
-            return None if answer.status < 400 else f"HTTP {answer.status} from {url}"
+        async with aiohttp.ClientSession() as session, session.get(url, ssl=context, allow_redirects=False) as reply:
+            return None if reply.status < 400 else f"HTTP {reply.status} from {url}"
     if probe.tcpSocket:
         _, writer = await asyncio.open_connection(
             probe.tcpSocket.host or address, _port(container, probe.tcpSocket.port)
@@ -44,10 +44,10 @@ async def _check(probe: Probe, container: Container, address: str, folder: Path,
         return None
     if probe.grpc:
         async with grpc.aio.insecure_channel(f"{address}:{probe.grpc.port}") as channel:
-            stub: Any = health_pb2_grpc.HealthStub(channel)  # its published types know no methods
-            answer = await stub.Check(health_pb2.HealthCheckRequest(service=probe.grpc.service or ""))
-            serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-            return None if serving else f"health is {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its published types have no methods
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=probe.grpc.service or ""))
+            serving = reply.status == health_pb2.HealthCheckResponse.SERVING
+            return None if serving else f"health is {health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)}"
     if probe.exec and probe.exec.command:
         process = await asyncio.create_subprocess_exec(
             *probe.exec.command,

@@ -1,4 +1,4 @@
-"""A Pod's place on this node: its folder, its slot, and the addresses that follow from them."""
+"""A Pod on this node: its folder, its slot, and the addresses that follow from the slot."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,26 +10,25 @@ from lightkube.resources.core_v1 import Pod
 from mesh.local.instance import MAX_PODS, Instance
 
 POD_LABEL = "mesh.local/pod"
-"""A label that only one Pod carries, so that a Sidecar can select it alone."""
-
+"""A label that only one Pod has, so that a Sidecar can select this Pod only."""
 
 SOCKET = Path("run/app.sock")
-"""The Unix socket between app and sidecar, from the Pod's folder: a socket's absolute path could be too long."""
+"""The Unix socket between app and sidecar. Relative to the Pod's folder: an absolute path could be too long."""
 
 
 class NodeFullError(Exception):
-    """Every Pod address of this node is taken."""
+    """Every Pod address of this node is in use."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Where a Pod lives.
+    """A Pod with its folder and addresses.
 
-    The folder is the working directory of all of its containers and stands for their root file system: the manifest's
-    `/data` is `data` here. Unlike on a cluster, the containers of one Pod see each other's files.
+    The folder is the working directory of its containers and replaces their root file system: `/data` in the manifest
+    is `data` here. Unlike on a cluster, the containers of one Pod see each other's files.
     """
 
-    instance: Instance
+    mesh: Instance
     meta: ObjectMeta
     spec: PodSpec
     folder: Path
@@ -52,22 +51,22 @@ class Sandbox:
 
     @property
     def ip(self) -> str:
-        """`status.podIP`; the node's own address for a Pod with hostNetwork."""
-        return self.instance.node_ip if self.spec.hostNetwork else self.instance.pod_ip(self.slot)
+        """The `status.podIP`: the node's address for a Pod with hostNetwork."""
+        return self.mesh.node_ip if self.spec.hostNetwork else self.mesh.pod_ip(self.slot)
 
     @property
     def egress(self) -> str:
-        """Where the app dials out: an address of this Pod's own on which its sidecar listens."""
-        return self.instance.egress_ip(self.slot)
+        """The address to which the app connects for its outbound calls. The Pod's sidecar listens there."""
+        return self.mesh.egress_ip(self.slot)
 
     @property
     def admin_port(self) -> int:
-        """Envoy's admin port on 127.0.0.1."""
-        return self.instance.admin_port(self.slot)
+        """The port of Envoy's admin API on 127.0.0.1."""
+        return self.mesh.admin_port(self.slot)
 
     @property
     def sidecars(self) -> list[Container]:
-        """Init containers that run as long as the Pod does (restartPolicy Always)."""
+        """The init containers with restartPolicy Always, which run as long as the Pod."""
         return [container for container in self.spec.initContainers or [] if container.restartPolicy == "Always"]
 
     @property
@@ -85,21 +84,21 @@ class Sandbox:
         return next((c for c in [*self.spec.containers, *self.sidecars] if c.name == "istio-proxy"), None)
 
 
-def place(instance: Instance, pod: Pod) -> Sandbox:
-    """The Pod's sandbox: the one it had before, as long as its folder stands, else one with the lowest free slot.
+def place(mesh: Instance, pod: Pod) -> Sandbox:
+    """Return the Pod's sandbox. If the Pod has a folder already, it keeps its slot; else it gets the lowest free one.
 
     Raises:
         NodeFullError: no slot is free.
     """
     if not pod.metadata or not pod.spec:
-        raise ValueError("a Pod without metadata or spec cannot be placed")
-    folder = instance.pods / str(pod.metadata.uid)
+        raise ValueError("a Pod without metadata or spec has no sandbox")
+    folder = mesh.pods / str(pod.metadata.uid)
     saved = folder / "slot"
     if not saved.exists():
-        taken = {int(path.read_text()) for path in instance.pods.glob("*/slot")}
-        free = next((slot for slot in range(MAX_PODS) if slot not in taken), None)
+        used = {int(path.read_text()) for path in mesh.pods.glob("*/slot")}
+        free = next((slot for slot in range(MAX_PODS) if slot not in used), None)
         if free is None:
-            raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are taken")
+            raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are in use")
         folder.mkdir(parents=True, exist_ok=True)
         saved.write_text(str(free))
-    return Sandbox(instance, pod.metadata, pod.spec, folder, int(saved.read_text()))
+    return Sandbox(mesh, pod.metadata, pod.spec, folder, int(saved.read_text()))

@@ -1,4 +1,4 @@
-"""A Pod's status as the API states it, from what its containers tell."""
+"""Builds a Pod's status for the API from the state of its containers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mesh.local.agent.sandbox import Sandbox
 
 
 def phase(main: list[Runner], restart: str, *, initialized: bool) -> str:
-    """Pending, Running, Succeeded or Failed."""
+    """Return Pending, Running, Succeeded or Failed."""
     ended = [runner.state["terminated"]["exitCode"] for runner in main if "terminated" in runner.state]
     if initialized and restart != "Always" and len(ended) == len(main):
         if not any(ended):
@@ -18,27 +18,27 @@ def phase(main: list[Runner], restart: str, *, initialized: bool) -> str:
 
 
 def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *, initialized: bool) -> dict[str, Any]:
-    """The status patch. `since` remembers when each condition last changed, across calls."""
+    """Build the status. `since` stores from call to call when each condition last changed."""
     init = [runners[spec.name] for spec in sandbox.spec.initContainers or []]
     main = [runners[spec.name] for spec in sandbox.spec.containers]
     current = phase(main, sandbox.spec.restartPolicy or "Always", initialized=initialized)
-    # Sidecars count as containers for readiness: no traffic before the proxy is there.
+    # Sidecars count for readiness: a Pod gets no traffic before its proxy is ready.
     serving = [*main, *(runners[spec.name] for spec in sandbox.sidecars)]
     ready = initialized and current == "Running" and all(runner.ready for runner in serving)
-    truths = {"PodReadyToStartContainers": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
+    values = {"PodReadyToStartContainers": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
     conditions = []
-    for kind, truth in truths.items():
-        if since.get(kind, "").partition("@")[0] != str(truth):
-            since[kind] = f"{truth}@{now()}"
-        reason = {} if truth else {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"}
-        changed = since[kind].partition("@")[2]
-        conditions.append({"type": kind, "status": str(truth), "lastTransitionTime": changed} | reason)
+    for name, value in values.items():
+        if since.get(name, "").partition("@")[0] != str(value):
+            since[name] = f"{value}@{now()}"
+        reason = {} if value else {"reason": "PodCompleted" if current == "Succeeded" else "ContainersNotReady"}
+        changed = since[name].partition("@")[2]
+        conditions.append({"type": name, "status": str(value), "lastTransitionTime": changed} | reason)
     return {
         "phase": current,
         "podIP": sandbox.ip,
         "podIPs": [{"ip": sandbox.ip}],
-        "hostIP": sandbox.instance.node_ip,
-        "hostIPs": [{"ip": sandbox.instance.node_ip}],
+        "hostIP": sandbox.mesh.node_ip,
+        "hostIPs": [{"ip": sandbox.mesh.node_ip}],
         "startTime": since.setdefault("start", now()),
         "conditions": conditions,
         "initContainerStatuses": [_container(runner) for runner in init],
@@ -47,7 +47,7 @@ def build(sandbox: Sandbox, runners: dict[str, Runner], since: dict[str, str], *
 
 
 def is_ready(status: dict[str, Any]) -> bool:
-    """Whether the status says Ready."""
+    """Return whether the Ready condition is true."""
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status["conditions"])
 
 
@@ -59,7 +59,7 @@ def _container(runner: Runner) -> dict[str, Any]:
         "image": spec.image,
         "imageID": spec.image,
         "containerID": f"process://{runner.process.pid}" if runner.process else "",
-        # A finished init container counts as ready; that is how kubectl knows it is past.
+        # A finished init container counts as ready, which kubectl expects.
         "ready": runner.ready or (done and spec.restartPolicy != "Always"),
         "started": runner.started,
         "restartCount": runner.restarts,

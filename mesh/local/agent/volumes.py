@@ -1,4 +1,4 @@
-"""A Pod's volumes, as folders: projected tokens, ConfigMaps, Secrets, downward API, emptyDir, hostPath."""
+"""A Pod's volumes as folders: projected tokens, ConfigMaps, Secrets, downward API, emptyDir, hostPath."""
 
 import os
 import time
@@ -23,16 +23,18 @@ from lightkube.resources.core_v1 import ServiceAccountToken
 from mesh.local.agent.environment import Lookup, MissingReferenceError, field
 from mesh.local.agent.sandbox import Sandbox
 
-_TOKEN_LIFE = 3600
+TOKEN_LIFETIME_SECONDS = 3600
+RENEWAL_SHARE = 0.8
+"""A token is renewed after this share of its lifetime."""
 
 
 async def populate(sandbox: Sandbox, client: AsyncClient | None, lookup: Lookup) -> None:
-    """Make or refresh every volume and mount it (by a symbolic link) into the Pod's folder.
+    """Create or update every volume, and mount it into the Pod's folder with a symbolic link.
 
-    Called again it rewrites only what changed; a token is renewed when four fifths of its life are over.
+    A repeated call rewrites only the files that have changed.
 
     Raises:
-        MissingReferenceError: a ConfigMap or Secret is not there (yet).
+        MissingReferenceError: a ConfigMap or Secret does not exist (yet).
     """
     folders = {}
     for volume in sandbox.spec.volumes or []:
@@ -44,14 +46,14 @@ async def populate(sandbox: Sandbox, client: AsyncClient | None, lookup: Lookup)
         for c in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers]
         for mount in c.volumeMounts or []
     ]
-    # Outer mounts first: a mount inside of another volume lands in that volume's folder.
+    # Outer mounts first: a mount inside another volume is created in that volume's folder.
     for mount in sorted(mounts, key=lambda mount: mount.mountPath.count("/")):
         _mount(sandbox, mount, folders[mount.name])
 
 
 def _folder(sandbox: Sandbox, volume: Volume) -> Path:
     if volume.hostPath:
-        folder = sandbox.instance.root / volume.hostPath.path.lstrip("/")
+        folder = sandbox.mesh.root / volume.hostPath.path.lstrip("/")
     else:
         folder = sandbox.folder / "volumes" / volume.name
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -71,25 +73,25 @@ def _mount(sandbox: Sandbox, mount: VolumeMount, folder: Path) -> None:
 async def _files(
     sandbox: Sandbox, volume: Volume, folder: Path, client: AsyncClient | None, lookup: Lookup
 ) -> AsyncIterator[tuple[str, str]]:
-    """The files of a volume that come from the API, each as (relative path, content)."""
+    """Yield the files of a volume that come from the API, each as (relative path, content)."""
     for source in _projections(volume):
-        for kind, named in (("configmaps", source.configMap), ("secrets", source.secret)):
-            if named:
-                data = await lookup(kind, sandbox.namespace, named.name or "")
-                if data is None and not named.optional:
-                    raise MissingReferenceError(f"{kind} {named.name} not found")
-                for path, content in _selected(data or {}, named.items):
+        for kind, projection in (("configmaps", source.configMap), ("secrets", source.secret)):
+            if projection:
+                data = await lookup(kind, sandbox.namespace, projection.name or "")
+                if data is None and not projection.optional:
+                    raise MissingReferenceError(f"{kind} {projection.name} not found")
+                for path, content in _selected(data or {}, projection.items):
                     yield path, content
         for item in (source.downwardAPI.items or []) if source.downwardAPI else []:
             if item.fieldRef:
                 yield item.path, field(sandbox, item.fieldRef.fieldPath)
         token = source.serviceAccountToken
-        if token and client and _stale(folder / token.path, token):
+        if token and client and _needs_renewal(folder / token.path, token):
             yield token.path, await _token(sandbox, token, client)
 
 
 def _projections(volume: Volume) -> list[VolumeProjection]:
-    """What fills the volume: a ConfigMap, Secret or downward API volume is a projected one with a single source."""
+    """Return the sources of a volume. A ConfigMap, Secret or downward API volume has a single source."""
     if volume.configMap:
         config = ConfigMapProjection(
             name=volume.configMap.name, items=volume.configMap.items, optional=volume.configMap.optional
@@ -111,28 +113,32 @@ def _selected(data: dict[str, str], items: list[KeyToPath] | None) -> list[tuple
     return [(item.path, data[item.key]) for item in items if item.key in data]
 
 
-def _stale(path: Path, projection: ServiceAccountTokenProjection) -> bool:
-    return not path.exists() or time.time() - path.stat().st_mtime > 0.8 * (projection.expirationSeconds or _TOKEN_LIFE)
+def _needs_renewal(path: Path, projection: ServiceAccountTokenProjection) -> bool:
+    return not path.exists() or time.time() - path.stat().st_mtime > RENEWAL_SHARE * (
+        projection.expirationSeconds or TOKEN_LIFETIME_SECONDS
+    )
 
 
 async def _token(sandbox: Sandbox, projection: ServiceAccountTokenProjection, client: AsyncClient) -> str:
     pod = BoundObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
     audiences = [projection.audience] if projection.audience else []
     request = TokenRequestSpec(
-        audiences=audiences, boundObjectRef=pod, expirationSeconds=projection.expirationSeconds or _TOKEN_LIFE
+        audiences=audiences,
+        boundObjectRef=pod,
+        expirationSeconds=projection.expirationSeconds or TOKEN_LIFETIME_SECONDS,
     )
-    answer = await client.create(
+    reply = await client.create(
         ServiceAccountToken(metadata=ObjectMeta(), spec=request),
         sandbox.spec.serviceAccountName or "default",
         namespace=sandbox.namespace,
     )
-    if not answer.status or not answer.status.token:
-        raise MissingReferenceError("the API server answered a token request without a token")
-    return answer.status.token
+    if not reply.status or not reply.status.token:
+        raise MissingReferenceError("the API server returned no token")
+    return reply.status.token
 
 
 def _write(path: Path, content: str) -> None:
-    """Replace the file in one step (readers see the old or the new one), readable by its owner alone."""
+    """Replace the file atomically. Only its owner can read it."""
     data = content.encode(errors="surrogateescape")
     if path.exists() and path.read_bytes() == data:
         return

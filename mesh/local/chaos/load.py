@@ -51,7 +51,7 @@ class LoadSummary:
 
     @classmethod
     def of(cls, calls: Sequence[Call]) -> "LoadSummary":
-        """Summarize calls. Without calls all numbers are zero."""
+        """Calculate the summary of calls. Without calls all numbers are zero."""
         durations = sorted(call.ended - call.started for call in calls)
         p99 = durations[math.ceil(0.99 * len(durations)) - 1] if durations else 0.0
         failed = Counter(call.result for call in calls if not call.sold)
@@ -127,10 +127,10 @@ class Load:
         try:
             reply = await self._stub.PlaceOrder(request, metadata=self._metadata, timeout=CALL_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
-            result = f"{error.code().name} {error.details()}"
+            result = f"{error.code().name} {error.details()}".strip()
         else:
             order = reply.order
             # An order of a product that is sold out is no failure of the mesh.
             good = order.state == orders_pb2.Order.STATE_CONFIRMED or order.rejection_reason == SOLD_OUT
-            result = SOLD if good else f"{orders_pb2.Order.State.Name(order.state)} {order.rejection_message}"
+            result = SOLD if good else f"{orders_pb2.Order.State.Name(order.state)} {order.rejection_message}".strip()
         self.calls.append(Call(started, time.monotonic(), result))

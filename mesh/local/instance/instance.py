@@ -37,7 +37,7 @@ class Instance:
 
     @property
     def tls_gateway(self) -> str:
-        """`host:port` of the gateway's TLS listener: port 8443 when the plaintext port is 8080."""
+        """The `host:port` of the gateway's TLS listener: port 8443 when the plaintext port is 8080."""
         host, _, port = self.gateway.rpartition(":")
         return f"{host}:{int(port) + TLS_PORT_OFFSET}"
 

@@ -1,4 +1,4 @@
-"""Brings a mesh up, from nothing or from any earlier state. Every step can be repeated."""
+"""Starts a mesh, from nothing or from any earlier state. Every step can be repeated."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ AGENT_TIMEOUT_SECONDS = 20
 
 
 def start(mesh: Instance, console: Console) -> None:
-    """Bring everything up, and return when every Deployment and StatefulSet is ready.
+    """Start everything, and return when every Deployment and StatefulSet is ready.
 
     Raises:
         MeshError: a step failed.

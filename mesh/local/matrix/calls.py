@@ -75,7 +75,7 @@ class Cell:
 
 
 async def call_all(calls: Sequence[Call]) -> list[Cell]:
-    """Make all calls, several at a time."""
+    """Call all methods, several at a time."""
     semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
 
     async def make(call: Call) -> Cell:
@@ -87,7 +87,7 @@ async def call_all(calls: Sequence[Call]) -> list[Cell]:
 
 
 async def _call(access: Access, service: str, method: Method) -> str:
-    """Make one call and return its result."""
+    """Call one method and return the result."""
     metadata = grpc.aio.Metadata(*([("authorization", f"Bearer {access.token}")] if access.token else []))
     async with access.channel(service) as channel:
         stub = channel.unary_stream(method.path, request_serializer=bytes, response_deserializer=bytes)
