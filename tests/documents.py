@@ -1,8 +1,8 @@
 """Runs the commands of documents exactly as they are written.
 
-A fenced block marked `sh` is one shell session. `# prints: words`, at the end of a command or on the line below it,
-means that the output of this command must contain these words. Blocks with another mark (`console`, `yaml`) are not
-run: they are for a cluster, or they show output.
+A fenced block marked `sh` is run by bash. `# prints: words`, at the end of a command or on the line below it, means
+that the output of this command must contain these words. A block marked `text` is output: `run_document` compares it
+with what the `sh` block above it has printed. Blocks with another mark are not run, such as those for a cluster.
 """
 
 import asyncio
@@ -64,12 +64,15 @@ _repeat() {
   done
 }
 """
+FENCED_BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+ELLIPSIS = "…"
+"""In a `text` block: anything within a line. On a line of its own: any lines."""
 TIMEOUT_SECONDS, POLL_INTERVAL_SECONDS = 200, 0.02
 
 
 def find_blocks(text: str) -> list[str]:
     """Return each `sh` block of a document."""
-    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [block for mark, block in FENCED_BLOCK.findall(text) if mark == "sh"]
 
 
 def blocks(*names: str) -> list[object]:
@@ -111,40 +114,67 @@ async def run_block(block: str, folder: Path, environment: Mapping[str, str], re
         await session.run_rest()
 
 
+async def run_document(text: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str]) -> None:
+    """Run all `sh` blocks of a document in one shell, as a reader does, and check the `text` blocks against the output.
+
+    Raises AssertionError, with the output, when a command fails, does not print its words, or prints something else
+    than the document shows.
+    """
+    for old, new in replace.items():
+        text = text.replace(old, new)
+    printed = ""
+    async with shell_session("".join(find_blocks(text)), folder, environment, {}) as session:
+        for mark, block in FENCED_BLOCK.findall(text):
+            if mark == "sh":
+                printed = await session.run(block)
+            elif line := find_missing_line(block, printed):
+                raise AssertionError(f"the document shows {line!r}, but the commands above it print:\n{printed}")
+
+
+def find_missing_line(shown: str, printed: str) -> str | None:
+    """Return the first line of a `text` block that the output lacks, or has in another order; None if there is none.
+
+    White space is ignored, and the output may have more lines.
+    """
+    position, output = 0, [" ".join(line.split()) for line in printed.splitlines()]
+    for line in filter(str.strip, shown.splitlines()):
+        pattern = re.compile(".*".join(re.escape(" ".join(part.split())) for part in line.split(ELLIPSIS)))
+        matches = (number for number, text in enumerate(output[position:], position) if pattern.search(text))
+        if (number := next(matches, None)) is None:
+            return line
+        position = number + (line.strip() != ELLIPSIS)
+    return None
+
+
 class ShellSession:
     """One shell that runs a block in parts. A command that fails raises AssertionError with the output."""
 
     def __init__(self, process: asyncio.subprocess.Process, script: str, files: Path) -> None:
         self._process, self._rest, self._files = process, script, files
+        self._log = files.with_suffix(".log")
         self._parts, self._has_slept = 0, False
 
     @property
     def output(self) -> str:
         """The commands run so far and their output."""
-        return self._files.with_suffix(".log").read_text()
+        return self._log.read_text()
 
     async def run_until(self, start: str) -> None:
         """Run the commands before the next line that starts with `start`."""
         line = re.search(rf"^{re.escape(start)}", self._rest, re.MULTILINE)
         assert line, f"no line in the rest of the block starts with {start!r}:\n{self._rest}"
         part, self._rest = self._rest[: line.start()], self._rest[line.start() :]
-        await self._run(part)
+        await self.run(part)
 
     async def run_rest(self) -> None:
         """Run all remaining commands."""
         part, self._rest = self._rest, ""
-        await self._run(part)
+        await self.run(part)
 
-    def _add_checks(self, part: str) -> str:
-        sleep = SLEEP.search(part)
-        slept_from = -1 if self._has_slept else sleep.start() if sleep else len(part)
-        self._has_slept = slept_from < len(part)
-        return CHECKED_COMMAND.sub(
-            lambda command: command.expand(CHECK_REPEATEDLY if command.start() > slept_from else CHECK), part
-        )
-
-    async def _run(self, part: str) -> None:
+    async def run(self, part: str) -> str:
+        """Run commands, and return them and what they have printed."""
         assert self._process.stdin
+        start = self._log.stat().st_size if self._log.exists() else 0
         self._parts += 1
         file = self._files.with_suffix(f".{self._parts}.sh")
         file.write_text(self._add_checks(part))
@@ -155,6 +185,15 @@ class ShellSession:
                 while not done.exists() and self._process.returncode is None:  # noqa: ASYNC110  # the shell creates it
                     await asyncio.sleep(POLL_INTERVAL_SECONDS)
         assert done.exists(), self.output[-4000:]
+        return self._log.read_bytes()[start:].decode()
+
+    def _add_checks(self, part: str) -> str:
+        sleep = SLEEP.search(part)
+        slept_from = -1 if self._has_slept else sleep.start() if sleep else len(part)
+        self._has_slept = slept_from < len(part)
+        return CHECKED_COMMAND.sub(
+            lambda command: command.expand(CHECK_REPEATEDLY if command.start() > slept_from else CHECK), part
+        )
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import REPEAT, find_blocks, run_block, shell_session
+from tests.documents import REPEAT, find_blocks, find_missing_line, run_block, run_document, shell_session
 
 BLOCK = """\
 greet() { echo "hello $1"; }
@@ -79,3 +79,57 @@ async def test_a_pause_needs_a_line_that_exists(folder: Path) -> None:
 
 def test_only_shell_blocks_are_found() -> None:
     assert find_blocks("```sh\na\n```\n```yaml\nb\n```\n```sh\nc\nd\n```\n") == ["a\n", "c\nd\n"]
+
+
+DOCUMENT = """\
+```sh
+name=reader
+echo '{"hello":  "world", "id": 17}' && echo more && echo last
+```
+It prints:
+```text
+{"hello": "world", "id": …}
+…
+last
+```
+```yaml
+never: run
+```
+```sh
+echo "$name at localhost:8080"
+```
+```text
+reader at localhost:8080
+```
+"""
+
+
+async def test_a_document_runs_in_one_shell_and_shows_its_real_output(folder: Path) -> None:
+    await run_document(DOCUMENT, folder, os.environ, {"localhost:8080": "127.0.0.2:8080"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"world"', '"moon"'), ("\nlast\n```", "\nlost\n```"), ("reader at", "writer at")]
+)
+async def test_a_document_that_shows_other_output_fails(folder: Path, old: str, new: str) -> None:
+    commands, separator, shown = DOCUMENT.partition("It prints")
+    with pytest.raises(AssertionError, match="the document shows"):
+        await run_document(
+            commands + separator + shown.replace(old, new), folder, os.environ, {'echo "$name': 'echo "reader'}
+        )
+
+
+@pytest.mark.parametrize(
+    ("shown", "missing"),
+    [
+        ("a\nc\n", None),
+        ("a …\n", None),
+        ("…\nc\n", None),
+        ("c\na\n", "a"),
+        ("a\na\n", "a"),
+        ("a … c\n", "a … c"),
+        ("a.b\n", "a.b"),
+    ],
+)
+def test_shown_lines_must_be_printed_in_their_order(shown: str, missing: str | None) -> None:
+    assert find_missing_line(shown, "a  b\nb\nc\n") == missing
