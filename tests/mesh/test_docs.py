@@ -1,28 +1,49 @@
-"""What README tells a reader to type is typed here, in a copy of the checkout, against the mesh of this run."""
+"""The commands of the documents do what they say, in a copy of the checkout, on the mesh of this test run."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks, copy_checkout, run_block
+from tests.documents import ROOT, blocks, copy_checkout, run_block, run_document
 from tests.mesh.harness import Mesh, run_mesh
 
-# The READMEs of the scenarios are run by tests/mesh/scenarios.
-READMES = ("README.md", "mesh/local/README.md", "mesh/istio/README.md")
+FIRST_READ = ("README.md", "docs/tour.md")
+"""The documents that every newcomer reads: `make test` runs them."""
+DOCUMENTS = ("docs/operations.md", "docs/policies.md")
+# tests/mesh/scenarios runs the READMEs of the scenarios.
+READMES = ("mesh/local/README.md", "mesh/istio/README.md")
+
+
+@pytest.mark.parametrize("name", [*FIRST_READ, *(pytest.param(name, marks=pytest.mark.prove) for name in DOCUMENTS)])
+async def test_document_shows_what_its_commands_print(name: str, mesh: Mesh, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    text = (ROOT / name).read_text(encoding="utf-8")
+    await run_and_restore(run_document(text, checkout, environment(mesh), addresses(mesh)), mesh)
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("block", blocks(*READMES))
 async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
-    environment = mesh.environment | {"MESH_INSTANCE": mesh.name}
+    await run_and_restore(run_block(block, checkout, environment(mesh), addresses(mesh)), mesh)
+
+
+def environment(mesh: Mesh) -> dict[str, str]:
+    return mesh.environment | {"MESH_INSTANCE": mesh.name}
+
+
+def addresses(mesh: Mesh) -> dict[str, str]:
+    return {"localhost:8080": mesh.gateway, "localhost:8443": mesh.tls_gateway}
+
+
+async def run_and_restore(commands: Awaitable[None], mesh: Mesh) -> None:
     try:
-        await run_block(
-            block, checkout, environment, {"localhost:8080": mesh.gateway, "localhost:8443": mesh.tls_gateway}
-        )
+        await commands
     except BaseException:
-        # What a block changes and then takes back, one that has broken off leaves changed.
+        # Commands that did not reach their end have not removed what they applied.
+        await mesh.kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "docs/traffic"))
         for kustomization in ROOT.glob("mesh/istio/scenarios/*/kustomization.yaml"):
             await mesh.kubectl("delete", "--ignore-not-found", "-k", str(kustomization.parent))
         await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
