@@ -15,6 +15,10 @@ from tests.tidy.tree import Tree
 SUFFIXES = (".csv", ".lock", ".md", ".mod", ".proto", ".py", ".sum", ".toml", ".yaml", "/")
 """What the name of a file or folder ends with."""
 REQUIRED = ("README.md", "mesh/istio/README.md", "mesh/kubernetes/README.md", "mesh/local/README.md")
+MAX_CODE_WIDTH = 100
+"""Characters of a line of code in a document: a longer one cannot be read without scrolling."""
+WIDE = ("mesh/istio/scenarios", "proto", "services", "tools")
+"""Folders whose documents have longer lines still."""
 PASSES_OPTIONS = "logs"
 """The command that passes its options to kubectl."""
 
@@ -72,6 +76,16 @@ def links(tree: Tree) -> Iterator[str]:
         for target in document.links:
             if not tree.contains(document.file.parent / target):
                 yield f"{document.file} links to {target}, which does not exist"
+
+
+def headings(tree: Tree) -> Iterator[str]:
+    """Yield each link to a heading that does not exist in the document."""
+    for document in documents(tree):
+        for target, anchor in document.anchored_links:
+            file = document.file.parent / target if target else document.file
+            # A path with `..` in it names the same file; the tree reads it from the disk.
+            if file.suffix == ".md" and tree.contains(file) and anchor not in Document(file, tree.text(file)).anchors:
+                yield f"{document.file} links to {target}#{anchor}, and the document has no such heading"
 
 
 def paths(tree: Tree) -> Iterator[str]:
@@ -137,3 +151,12 @@ def readmes(tree: Tree) -> Iterator[str]:
     for folder in sorted({file.parts[0] for file in tree.files if len(file.parts) > 1 and file.parts[0][0] != "."}):
         if f"`{folder}/" not in text:
             yield f"README.md does not say what is in {folder}/"
+
+
+def code_width(tree: Tree) -> Iterator[str]:
+    """Yield each line of code in a document that is too long."""
+    for document in documents(tree):
+        if not any(document.file.is_relative_to(folder) for folder in WIDE):
+            for line in document.code:
+                if len(line) > MAX_CODE_WIDTH:
+                    yield f"{document.file} has a line of {len(line)} characters, at most {MAX_CODE_WIDTH}: {line[:40]}"

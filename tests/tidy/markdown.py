@@ -32,6 +32,23 @@ class Document:
         return re.sub(r"(^|\s)#.*$", "", "\n".join(fenced + indented), flags=re.MULTILINE)
 
     @property
+    def code(self) -> list[str]:
+        """The lines of code: those in fenced blocks, and those indented by four spaces."""
+        fenced = [line for _, body in FENCE.findall(self.text) for line in body.split("\n")]
+        return fenced + [line for line in FENCE.sub("", self.text).split("\n") if line.startswith("    ")]
+
+    @property
+    def anchors(self) -> set[str]:
+        """The anchor of each heading, as GitHub makes it: in lower case, without punctuation, with `-` for spaces."""
+        headings = re.findall(r"^#+ (.+)$", FENCE.sub("", self.text), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    @property
+    def anchored_links(self) -> list[tuple[str, str]]:
+        """The target and the anchor of each link to a heading; the target is empty within the same document."""
+        return re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", self.text)
+
+    @property
     def links(self) -> list[str]:
         """The targets of links, except those on the web and in the same document."""
         targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", self.text)]

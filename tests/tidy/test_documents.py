@@ -11,8 +11,15 @@ FILES = {
     "services/catalog/store.py": "",
     "services/catalog/migrations/0001_first.py": "",
     "mesh/istio/base/mtls.yaml": "",
+    "services/catalog/tour.md": "# A tour\n\n## 3. Buy, and pay\n",
 }
 README = "services/catalog/README.md"
+LAWS = (laws.make_targets, laws.mesh_commands, laws.links, laws.headings, laws.paths, laws.contract_names)
+
+
+@pytest.fixture(autouse=True)
+def _every_document_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laws, "WIDE", ())
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,14 @@ README = "services/catalog/README.md"
         (laws.mesh_commands, "`mesh up --speed=9`", "names `mesh up --speed`, which the CLI does not have"),
         (laws.links, "[the rules](domain.py)", "links to domain.py, which does not exist"),
         (laws.links, "[all](../../README.md#try-it)", "links to ../../README.md, which does not exist"),
+        (laws.headings, "[below](#try-it)", "links to #try-it, and the document has no such heading"),
+        (
+            laws.headings,
+            "[all](tour.md#3-pay)",
+            "links to tour.md#3-pay, and the document has no",
+        ),
+        (laws.code_width, f"```sh\n{'x' * 101}\n```", "has a line of 101 characters, at most 100: xxx"),
+        (laws.code_width, f"Run:\n\n    {'x' * 97}\n", "has a line of 101 characters"),
         (laws.paths, "`../inventory/store.py`", "names ../inventory/store.py, which does not exist"),
         (laws.paths, "`domain.py` the rules", "names domain.py, which does not exist"),
         (laws.paths, "`scenarios/` shows it", "names scenarios/, which does not exist"),
@@ -47,7 +62,9 @@ def test_a_name_of_nothing_is_found(make_tree: MakeTree, law: Law, text: str, me
         "`make clean up` or `make up AGAINST=HEAD`; make sure that it works, and mesh well.",
         '```sh\nmake up 2>&1 | tee log  # make it so\neval "$(.venv/bin/mesh env -i other)"\n```',
         "`mesh logs orders --since=1h`, and `mesh\nup` again",
-        "[up](../), [here](store.py), [web](https://shop.example/x), [below](#try-it)",
+        "[up](../), [here](store.py), [web](https://shop.example/x#y), [below](#catalog)",
+        "[buy](tour.md#3-buy-and-pay)",
+        f"{'words ' * 50}\n```sh\n{'x' * 100}\n```",
         "`store.py`, `migrations/`, `services/<name>/store.py`, `mesh/istio`, `../catalog/store.py`, `*.py`",
         "`products/p-0001`, `localhost:50051`, `/ready`, `data/catalog.db`, `127.0.0.1/8`, `services.<name>`",
         "`shop.catalog.v1.CatalogService/GetProduct`, `shop.catalog.v1.Product`, `shop.<context>.v1`",
@@ -55,7 +72,7 @@ def test_a_name_of_nothing_is_found(make_tree: MakeTree, law: Law, text: str, me
 )
 def test_names_of_what_exists_are_allowed(make_tree: MakeTree, text: str) -> None:
     tree = make_tree({**FILES, README: f"# catalog\n\n{text}\n"})
-    for law in (laws.make_targets, laws.mesh_commands, laws.links, laws.paths, laws.contract_names):
+    for law in (*LAWS, laws.code_width):
         assert list(law(tree)) == []
 
 

@@ -21,6 +21,7 @@ from tests.tidy.untested import untested_methods
 Law = Callable[[Tree], Iterable[str]]
 DOCUMENTS = [documents.make_targets, documents.mesh_commands, documents.links, documents.paths]
 DOCUMENTS += [documents.contract_names, documents.commands_run, documents.readmes]
+DOCUMENTS += [documents.headings, documents.code_width]
 POLICIES = [policies.routed, policies.permitted, policies.sidecars, policies.public, policies.ports, policies.listed]
 CODE = [resilience, servicers, layers, addresses, tables, declared, timing, scenarios, untested_methods]
 FILES = [registries, machine_paths, long_files, secrets, volumes_and_secrets, tokens, language]
