@@ -1,7 +1,7 @@
-"""Read requests into domain values, for both versions of the contract.
+"""Reads requests into domain values, for both versions of the contract.
 
 A request is read, and its digest computed, in one form: the message of v1, with the customer that the caller means. The
-servicer of v2 converts its requests to that form first. So a request is recognised when it comes again, through either
+servicer of v2 converts its requests to that form first. So a request is recognized when it comes again, through either
 version and any release. Each new request field of v2 therefore needs a field in the v1 message.
 """
 

@@ -1,17 +1,22 @@
-"""Both versions of the contract can represent every value of the domain."""
+"""Both versions of the contract represent every value of the domain, and know each other's requests."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.orders import requests
 from services.orders.domain import Order, State
 from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason
 from services.orders.v1 import messages as v1
 from services.orders.v2 import messages as v2
+from services.runtime.rpc import request_key
+from services.runtime.rpc.principal import set_principal
+from shop.orders.v1 import orders_pb2 as v1_pb
 from shop.orders.v2 import orders_pb2 as pb
-from tests.unit.orders_world import new_order
+from tests.unit.orders_world import TOKEN, new_order
 
 
 def order_with(**changes: Any) -> Order:  # noqa: ANN401  # fields of several types
@@ -46,3 +51,30 @@ def test_only_the_first_version_shows_parking() -> None:
     parked = order.with_progress(replace(order.progress, parking=parking))
     assert v2.write_order(parked) == v2.write_order(order)
     assert v1.write_order(parked) != v1.write_order(order)
+
+
+@pytest.mark.parametrize("address", [None, v1_pb.ShippingAddress(recipient="Ada", lines=["1"], region_code="DE")])
+@pytest.mark.parametrize("customer", ["customers/ada", "customers/me"])
+def test_the_digest_of_a_request_is_that_of_its_v1_message_with_the_customers_id(
+    customer: str, address: v1_pb.ShippingAddress | None
+) -> None:
+    # With another digest, the stored requests of earlier releases would be unknown, and their orders placed twice.
+    set_principal([("x-principal", "users/ada")])
+    items = [v1_pb.PlaceOrderItem(product="products/p-1", quantity=2)]
+    request = v1_pb.PlaceOrderRequest(
+        request_id="one", customer=customer, items=items, payment_token=TOKEN, shipping_address=address
+    )
+    v2_request = pb.PlaceOrderRequest.FromString(request.SerializeToString())
+    if address is None:
+        v2_request.pickup.SetInParent()
+    v1_key = request_key(requests.resolve_customer(request))
+    request.customer = "customers/ada"
+    content = b"shop.orders.v1.PlaceOrderRequest\0" + request.SerializeToString(deterministic=True)
+    assert v1_key.digest == hashlib.sha256(content).digest()
+    assert request_key(requests.resolve_customer(v2.convert_place(v2_request))) == v1_key
+
+
+def test_a_cancellation_has_the_same_key_in_both_versions() -> None:
+    v2_request = pb.CancelOrderRequest(request_id="one", name="orders/1")
+    v1_request = v1_pb.CancelOrderRequest(request_id="one", name="orders/1")
+    assert request_key(v2.convert_cancel(v2_request)) == request_key(v1_request)
