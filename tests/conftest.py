@@ -1,4 +1,4 @@
-"""What every test shares: the markers, how a run is divided between processes, and where a test notes its figures."""
+"""Shared by all tests: markers, the division of a run between processes, and the record of measured figures."""
 
 import os
 from collections.abc import Callable
@@ -17,37 +17,37 @@ from tests import suites
 from tests.report import NOTES, Report, notes
 from tests.suites import part_of
 
-# What the tests start speaks to this machine alone, and a make around the tests has no say in it.
+# What the tests start connects to this machine only, and must not inherit the settings of an outer make.
 for name in [*os.environ]:
     if name.lower() in PROXIES or name in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}:
         del os.environ[name]
 
-# Examples that failed are kept in the checkout, in whatever folder pytest is run.
+# Failed examples are stored in the checkout, no matter in which folder pytest runs.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
-# How long an example takes says how busy the machine is, and nothing about the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# The duration of an example depends on how busy the machine is, so it is no reason to fail.
+settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no deadline")
 
 Measured = Callable[[str], None]
-"""Notes a figure, which is shown at the end of the run."""
+"""Records a figure, which is printed at the end of the run."""
 
 
 class Worker(Protocol):
-    """One process of a run in several, as xdist shows it to the one that reports, and what it returned at its end."""
+    """A worker process of xdist, with the output that it sent to the main process at its end."""
 
     config: pytest.Config
     workeroutput: dict[str, Any]
 
 
-class ByWhatIsStarted(LoadScopeScheduling):
-    """Divides a run between processes (`-n`): the mesh's tests share one mesh, a database's tests share its server."""
+class ByEnvironment(LoadScopeScheduling):
+    """Divides a run between processes (`-n`): all tests of the mesh share one mesh, those of a database one server."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
         path, _, case = nodeid.partition("[")
         if part_of(nodeid) == "fuzzing":
-            return nodeid  # each has a process of its own, and 10,000 requests to a method take minutes
+            return nodeid  # each has a separate process: 10,000 requests to a method take minutes
         database = next((name for name in ("sqlite", "postgresql") if name in case), "")
         return f"{Path(path).parts[1]} {database}"
 
@@ -60,44 +60,44 @@ class ByWhatIsStarted(LoadScopeScheduling):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --proof."""
-    told = "show progress part by part, and write report.md into this folder"
-    parser.addoption("--proof", metavar="FOLDER", type=Path, help=told)
+    text = "show progress part by part, and write report.md into this folder"
+    parser.addoption("--proof", metavar="FOLDER", type=Path, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Report from the one process that sees all results."""
+    """Register the report in the main process, which receives all results."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Report(config, config.getoption("proof")))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Give each process whole folders of tests."""
-    return ByWhatIsStarted(config, log)
+    """Assign whole folders of tests to each process."""
+    return ByEnvironment(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its folder under tests/, so that `pytest -m unit` runs what stands in tests/unit."""
+    """Mark each test with its folder in tests/, so that `pytest -m unit` runs the tests in tests/unit."""
     for item in items:
         suites.mark(item)
     suites.allow_retries(items)
-    # The mesh's tests take longest, and start first. Those of fuzzing are divided among all processes at the end.
+    # The tests of the mesh take longest and start first. Fuzzing is divided between all processes at the end.
     items.sort(key=lambda item: (not item.get_closest_marker("mesh"), bool(item.get_closest_marker("fuzz"))))
 
 
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Measured:
-    """Note a figure. All of them stand at the end of the run's output."""
+    """Return a function that records a figure. All figures are printed at the end of the run."""
     return notes(request.config, "measured").append
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Pass on what this process's tests have noted, if it is one of several."""
+    """Send the notes of the tests in this process to the main process, if this is a worker."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["notes"] = dict(session.config.stash.get(NOTES, {}))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Worker) -> None:
-    """Take what another process's tests have noted."""
-    for kind, noted in getattr(node, "workeroutput", {}).get("notes", {}).items():
-        notes(node.config, kind).extend(noted)
+    """Collect the notes of a worker."""
+    for topic, noted in getattr(node, "workeroutput", {}).get("notes", {}).items():
+        notes(node.config, topic).extend(noted)

@@ -1,4 +1,4 @@
-"""What a run has covered: its progress while it goes on, a table by part at its end, and the report of `make prove`."""
+"""The results of a run: progress while it runs, a table of its parts at the end, and the report of `make prove`."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.junitxml import xml_key  # what record_testsuite_property uses, which knows nothing of other processes
+from _pytest.junitxml import xml_key  # record_testsuite_property uses it, but in one process only
 from rich.console import Console
 from rich.table import Table
 
@@ -20,62 +20,62 @@ from tests.suites import PARTS, part_of
 ROOT = Path(__file__).parents[1]
 NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
 SLOW_SECONDS = 2.0
-"""Progress shows each test that takes longer. Of the others it shows the last one of each part."""
+"""Progress shows each test that takes longer, and the last test of each part."""
 SCENARIO_COLUMNS = ("scenario", "asserted", "figure reached")
 PART_COLUMNS = ("part", "tests", "failed", "skipped", "further tries", "minutes")
 
 
-def notes(config: pytest.Config, kind: str) -> list[Any]:
-    """Return the notes of a kind, to read and to append to.
+def notes(config: pytest.Config, topic: str) -> list[Any]:
+    """Return the notes on a topic, to read and to append to.
 
     "measured" holds strings, "scenarios" holds (scenario, what is asserted, the figure reached).
     """
-    return config.stash.setdefault(NOTES, defaultdict(list))[kind]
+    return config.stash.setdefault(NOTES, defaultdict(list))[topic]
 
 
 @dataclass
 class Part:
-    """One part of a run, with its tests that have ended so far, by node id."""
+    """A part of a run, with the outcomes of its finished tests by node id."""
 
     total: int = 0
     seconds: float = 0.0
     outcomes: dict[str, str] = field(default_factory=dict)
     tries: list[str] = field(default_factory=list)
-    """The test and the reason, for each try that failed and was followed by another."""
+    """Test and reason for each failed try that was repeated."""
 
     def count(self, outcome: str) -> int:
-        """Return how many tests have ended so."""
+        """Return the number of tests with this outcome."""
         return Counter(self.outcomes.values())[outcome]
 
 
 class Report:
-    """A pytest plugin of the process that reports. It gets every result, from however many processes."""
+    """A pytest plugin of the main process, which receives the results of all workers."""
 
     def __init__(self, config: pytest.Config, folder: Path | None) -> None:
-        """Show progress and write `folder`/report.md if there is a folder."""
+        """Show progress and write `folder`/report.md if a folder is set."""
         self._config, self._folder = config, folder
-        self._began = time.time()
+        self._started_at = time.time()
         self._parts: defaultdict[str, Part] = defaultdict(Part)
-        self._known: set[str] = set()
-        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._counted: set[str] = set()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Count the tests of a run in one process."""
-        self._expect(item.nodeid for item in session.items)
+        """Count the tests of a run without workers."""
+        self._count(item.nodeid for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """Count the tests of a run in several processes: each of them finds all."""
-        self._expect(ids)
+        """Count the tests of a run with workers. Each worker collects all tests."""
+        self._count(ids)
 
-    def _expect(self, ids: Iterable[str]) -> None:
-        for nodeid in set(ids) - self._known:
-            self._known.add(nodeid)
+    def _count(self, ids: Iterable[str]) -> None:
+        for nodeid in set(ids) - self._counted:
+            self._counted.add(nodeid)
             self._parts[part_of(nodeid)].total += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show no letter for a test that passes or fails where progress shows a line for it."""
+        """Hide the character for a test that passes or fails if progress shows lines instead."""
         if not self._folder or report.skipped or str(report.outcome) == "rerun":
             return None
         if report.when == "call":
@@ -83,10 +83,10 @@ class Report:
         return "" if report.passed else "error", "", ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count a result."""
+        """Record a result."""
         part, nodeid = self._parts[part_of(report.nodeid)], report.nodeid
         part.seconds += report.duration
-        self._spent[nodeid] += report.duration
+        self._seconds[nodeid] += report.duration
         if str(report.outcome) == "rerun":
             part.tries.append(f"{nodeid}: {reason(report)}")
         elif report.failed or report.when == "call" or (report.when == "setup" and report.skipped):
@@ -96,19 +96,19 @@ class Report:
 
     def _show(self, nodeid: str, part: Part) -> None:
         ended, outcome = len(part.outcomes), part.outcomes.get(nodeid, "tried again")
-        if ended == part.total or outcome != "passed" or self._spent[nodeid] > SLOW_SECONDS:
-            minutes, seconds = divmod(int(time.time() - self._began), 60)
+        if ended == part.total or outcome != "passed" or self._seconds[nodeid] > SLOW_SECONDS:
+            minutes, seconds = divmod(int(time.time() - self._started_at), 60)
             file, _, test = nodeid.partition("::")
             terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
             terminal.ensure_newline()
             terminal.write_line(
                 f"{minutes:>3}:{seconds:02}  {part_of(nodeid):<22} {ended:>4} of {part.total:<4} "
-                f"{outcome:<7} {self._spent[nodeid]:>4.0f} s  {Path(file).stem} {test}"
+                f"{outcome:<7} {self._seconds[nodeid]:>4.0f} s  {Path(file).stem} {test}"
             )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Add the commit, the machine and every figure to the JUnit XML, if one is written: its file is next."""
+        """Add commit, machine and figures to the JUnit XML, if one is written. pytest writes its file after this."""
         xml = self._config.stash.get(xml_key, None)
         if xml is None:
             return
@@ -118,11 +118,11 @@ class Report:
             xml.add_global_property(name, value)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the parts, further tries, and the figures that tests measured. Write the report."""
+        """Print the parts, the repeated tries and the measured figures. Write the report."""
         sections = {
-            "parts": shown(PART_COLUMNS, self._rows()),
+            "parts": table_lines(PART_COLUMNS, self._rows()),
             "second and third tries": [each for part in self._parts.values() for each in part.tries],
-            "scenarios": shown(SCENARIO_COLUMNS, self._scenarios()),
+            "scenarios": table_lines(SCENARIO_COLUMNS, self._scenarios()),
             "measured": notes(self._config, "measured"),
         }
         for title, lines in sections.items():
@@ -163,7 +163,7 @@ class Report:
         yield from ("# Proof", "")
         yield from (f"- {name}: {value}" for name, value in self._facts())
         yield f"- tests: {tests}, failed {len(failures)}, further tries {len(tries)}"
-        yield from ("", "## Parts", "", "Minutes are the tests' own; parts run beside each other.", "")
+        yield from ("", "## Parts", "", "Minutes are the sum of the tests; parts run in parallel.", "")
         yield from markdown(PART_COLUMNS, self._rows())
         for title, lines in (("Failed", failures), ("Second and third tries", tries)):
             yield from ("", f"## {title}", "")
@@ -174,8 +174,8 @@ class Report:
         yield from (f"- {figure}" for figure in notes(self._config, "measured"))
 
     def _facts(self) -> list[tuple[str, str]]:
-        seconds = int(time.time() - self._began)
-        started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self._began))
+        seconds = int(time.time() - self._started_at)
+        started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self._started_at))
         return [
             ("commit", commit()),
             ("machine", machine()),
@@ -185,14 +185,14 @@ class Report:
 
 
 def reason(report: pytest.TestReport) -> str:
-    """Return the line that says why a test failed."""
+    """Return the first line of the failure of a test."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message if crash else report.longrepr).strip()
-    return text.splitlines()[0] if text else "no reason given"
+    return text.splitlines()[0] if text else "unknown reason"
 
 
 def commit() -> str:
-    """Return the checkout's commit, and whether it has changes that are not committed."""
+    """Return the commit of the checkout, and whether there are uncommitted changes."""
     git = ["git", "-C", str(ROOT)]
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False).stdout
@@ -200,7 +200,7 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Return the processor, its cores, the memory, the kernel and Python's version."""
+    """Return processor, cores, memory, kernel and Python version."""
     processor = next(
         (
             line.partition(":")[2].strip()
@@ -214,8 +214,8 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
 
 
-def shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table's lines for a terminal; none if it has no rows."""
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table for a terminal; no lines if it has no rows."""
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
@@ -226,7 +226,7 @@ def shown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield a table's lines in Markdown."""
+    """Yield the lines of a table in Markdown."""
     for cells in (columns, ["---"] * len(columns), *rows):
         escaped = [cell.replace("|", "\\|") for cell in cells]
         yield f"| {' | '.join(escaped)} |"

@@ -1,10 +1,10 @@
 """The two suites, `make test` and `make prove`, and their parts.
 
-A test is in `make test` unless it is marked `prove`. `make prove` runs what is marked so, and again every scenario,
-all that runs on PostgreSQL, and fuzzing with more requests, so that its report is whole.
+A test is in `make test` unless it is marked `prove`. `make prove` runs the tests with this mark. So that its report is
+complete, it also repeats all scenarios, all tests on PostgreSQL, and fuzzing with more requests.
 
-Only what is marked `prove` may be marked `timing` too: it judges by the clock or by a rate, so a busy machine may fail
-it, and it may be tried three times. No other test is tried again.
+Only tests with the mark `prove` may have the mark `timing`. Their result depends on the clock or on a rate, so a busy
+machine may fail them, and they are tried up to three times. All other tests are tried once.
 """
 
 import re
@@ -16,7 +16,7 @@ import pytest
 TESTS = Path(__file__).parent
 
 RETRIES = 2
-"""How often a test of timing may be tried again."""
+"""How often a test with the mark `timing` is tried again after a failure."""
 PARTS = {
     "scenarios": r"tests/mesh/scenarios/",
     "chaos": r"tests/mesh/test_(chaos|recovery)",
@@ -32,16 +32,16 @@ PARTS = {
     "tidy": r"tests/tidy/",
     "unit": r"tests/unit/",
 }
-"""Each part with what its tests' node ids begin with. The first that fits counts."""
+"""Part → pattern at the start of a node id. The first match counts."""
 
 
 def part_of(nodeid: str) -> str:
-    """Return the part that a test belongs to."""
+    """Return the part of a test."""
     return next((name for name, pattern in PARTS.items() if re.match(pattern, nodeid)), "other")
 
 
 def mark(item: pytest.Item) -> None:
-    """Mark a test with its folder, and if it is played by `make prove` in any case, with what makes it so."""
+    """Mark a test with its folder, and with `scenarios` or `postgresql`, which `make prove` always runs."""
     item.add_marker(item.path.relative_to(TESTS).parts[0])
     if item.path.is_relative_to(TESTS / "mesh" / "scenarios"):
         item.add_marker("scenarios")
@@ -50,11 +50,13 @@ def mark(item: pytest.Item) -> None:
 
 
 def allow_retries(items: Iterable[pytest.Item]) -> None:
-    """Let tests of timing be tried again, and no others. Raises pytest.UsageError."""
+    """Allow retries of tests with the mark `timing` only. Raises pytest.UsageError for other marks of retries."""
     for item in items:
         if item.get_closest_marker("flaky"):
-            raise pytest.UsageError(f"{item.nodeid} is marked flaky: only tests of timing are tried again")
+            raise pytest.UsageError(f"{item.nodeid} is marked flaky: only tests with the mark timing are tried again")
         if item.get_closest_marker("timing"):
             if not item.get_closest_marker("prove"):
-                raise pytest.UsageError(f"{item.nodeid} is marked timing and not prove: the clock decides nothing here")
+                raise pytest.UsageError(
+                    f"{item.nodeid} is marked timing but not prove: tests in `make test` must not depend on the clock"
+                )
             item.add_marker(pytest.mark.flaky(reruns=RETRIES))

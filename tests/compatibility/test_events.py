@@ -14,7 +14,7 @@ from tests.services.conftest import CALLEES
 from tests.services.consumers import effects, start_consumers, wait_until_consumed
 from tests.services.harness import Process, targets
 from tests.services.kafka import Broker
-from tests.services.shop import Shop, cart, patiently
+from tests.services.shop import Shop, cart, eventually
 
 TOPIC = "shop.orders.v1.events"
 Letter = notifications_pb2.Notification
@@ -35,7 +35,7 @@ class Seller:
             for wish in (cart(p_0001=2), cart(p_0001=2), cart(p_0199=1))
         ]
         made = [kept, await self.shop.ended((await self.shop.cancel(undone.name)).name), nothing]
-        async for attempt in patiently():
+        async for attempt in eventually():
             with attempt:
                 assert self.orders.events()["outbox"]["waiting"] == 0
         return made
@@ -49,7 +49,7 @@ async def sellers(beside: Beside, broker: Broker) -> AsyncIterator[list[Seller]]
         for name, release in beside.releases.items():
             callees = [beside.shop(name)[callee] for callee in CALLEES["orders"]]
             env = {**targets(*callees), **broker.environment}
-            orders = beside.start(release.tree)("orders", env, at=f"orders-{name}")
+            orders = beside.start(release.tree)("orders", env, folder=f"orders-{name}")
             shop = Shop(orders, *callees[1:])
             stack.push_async_callback(shop.close)
             found.append(Seller(orders, shop))

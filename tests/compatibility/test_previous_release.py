@@ -9,7 +9,7 @@ from tests.compatibility.conftest import Beside
 from tests.compatibility.releases import PARTS, generate
 from tests.services.conftest import CALLEES
 from tests.services.harness import ROOT, Process, targets
-from tests.services.shop import patiently
+from tests.services.shop import eventually
 
 WAYS = [
     pytest.param("previous", "this", id="the previous release's callers, our servers"),
@@ -33,7 +33,7 @@ def assert_served(run: subprocess.CompletedProcess[str]) -> None:
 async def test_callers_of_one_release_are_served_by_the_other(callers: str, servers: str, beside: Beside) -> None:
     processes = beside.shop(servers)
     assert_served(beside.call(callers, processes))
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             left = beside.releases["previous"].methods() - methods_called(processes)
             assert left == set(), "tests/compatibility/client calls every method that the previous release has"

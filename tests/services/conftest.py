@@ -1,4 +1,4 @@
-"""Starts services for tests on each kind of database, and ends them."""
+"""Starts services for tests, on each database backend, and stops them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +10,10 @@ from tests.services.databases import Databases
 from tests.services.harness import ROOT, Process, targets
 from tests.services.kafka import Broker, UnavailableError
 
-# Whom a service calls.
+# The callees of each service.
 CALLEES = {"orders": ("catalog", "inventory", "payments", "shipping")}
 
-# Tests of processes without data, or of one kind of database: they run once.
+# Tests of processes without data, or of one database backend: they run once.
 ONCE = ("test_calls", "test_postgresql", "test_process", "test_reflection")
 # What differs between the databases: transactions and locks, migrations, and many writers at once. These tests run on
 # PostgreSQL in `make test` too; all others run there in `make prove`.
@@ -24,7 +24,7 @@ Shared = Callable[..., Process]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that has to do with data on each kind of database."""
+    """Run each test that uses data on each database backend."""
     if "storage" in metafunc.fixturenames and metafunc.definition.path.stem not in ONCE:
         quick = metafunc.definition.path.stem in DIFFERENT
         names = [
@@ -46,7 +46,7 @@ def server() -> Iterator[postgresql.Server]:
 
 @pytest.fixture(scope="session")
 def storage(request: pytest.FixtureRequest) -> Databases:
-    """Answer where data are kept: in SQLite files, unless the test runs on another kind of database."""
+    """Return the databases that the test uses: SQLite files, unless its parameter says PostgreSQL."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return databases.SQLiteFiles()
     started: postgresql.Server = request.getfixturevalue("server")
@@ -59,53 +59,54 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     try:
         started = Broker(tmp_path_factory.mktemp("kafka"))
     except UnavailableError as error:
-        pytest.skip(f"Kafka cannot be had: {error}")
+        pytest.skip(f"Kafka is not available: {error}")
     yield started
     started.stop()
 
 
 @pytest.fixture
 def start(tmp_path: Path, storage: Databases) -> Iterator[Start]:
-    """Answer what starts service processes of this test's own, ready for calls unless it is told wait=False.
+    """Return a function that starts a service process for this test and waits until it is ready (unless wait=False).
 
-    Each has a folder and a database, both named by `at`, or else by the service; those of one `data` share it.
+    Each process has its own folder, called `folder` or else like the service. Processes with the same `data_folder`
+    share one database.
     """
     yield from starter(tmp_path, storage)
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iterator[Shared]:
-    """Answer what gives each service's one process that all tests use: each leaves alone what it has not made.
+    """Return a function that returns the one process of a service that all tests share, with its callees.
 
-    A service that calls others is given them: orders, for example, starts those that it needs.
+    A test must not change data that it did not create.
     """
     yield from sharer(tmp_path_factory.mktemp("shared"), storage)
 
 
 def sharer(folder: Path, storage: Databases) -> Iterator[Shared]:
-    """Give once what starts each service once, below a folder, with those that it calls; then end them."""
+    """Yield a factory that starts each service and its callees once, below a folder. Stop them all on teardown."""
     processes: dict[str, Process] = {}
     starters = starter(folder, storage)
     start = next(starters)
 
-    def answer(name: str) -> Process:
+    def get(name: str) -> Process:
         if name not in processes:
-            processes[name] = start(name, targets(*map(answer, CALLEES.get(name, ()))))
+            processes[name] = start(name, targets(*map(get, CALLEES.get(name, ()))))
         return processes[name]
 
-    yield answer
+    yield get
     next(starters, None)
 
 
-def starter(folder: Path, storage: Databases, tree: Path = ROOT) -> Iterator[Start]:
-    """Give once what starts processes of the code in `tree`, below a folder; then end them."""
+def starter(parent: Path, storage: Databases, tree: Path = ROOT) -> Iterator[Start]:
+    """Yield a function that starts processes of the code in `tree`, in folders below `parent`. Then stop them."""
     started: list[Process] = []
 
     def start(
-        name: str, env: dict[str, str] | None = None, *, at: str = "", data: str = "", wait: bool = True
+        name: str, env: dict[str, str] | None = None, *, folder: str = "", data_folder: str = "", wait: bool = True
     ) -> Process:
-        url = storage.url(folder / (data or at or name), name)
-        process = Process(name, folder / (at or name), {"DATABASE_URL": url, **(env or {})}, tree)
+        url = storage.url(parent / (data_folder or folder or name), name)
+        process = Process(name, parent / (folder or name), {"DATABASE_URL": url, **(env or {})}, tree)
         started.append(process)
         return process.wait_ready() if wait else process
 

@@ -8,7 +8,7 @@ from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from tests.services.conftest import Start
 from tests.services.harness import Process
 from tests.services.kafka import Broker
-from tests.services.shop import patiently
+from tests.services.shop import eventually
 
 CONSUMERS = ("analytics", "inventory", "notifications")
 
@@ -48,7 +48,7 @@ async def effects(consumers: dict[str, Process]) -> dict[str, list[Any]]:
 async def wait_until_consumed(consumers: dict[str, Process], records: int) -> None:
     """Wait until every consumer has consumed at least so many records, and has none left."""
     for consumer in consumers.values():
-        async for attempt in patiently():
+        async for attempt in eventually():
             with attempt:
                 report = consumer.events()["consumer"]
                 assert report["taken"] >= records

@@ -1,4 +1,4 @@
-"""Where a test's data are kept: the service suites run on each of these."""
+"""The databases of tests: the service suites run on each backend."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,26 +9,26 @@ NAMES = ("sqlite", "postgresql")
 
 
 class Databases(Protocol):
-    """Gives each process of a test a database of its own."""
+    """Provides a database for each process of a test."""
 
     name: str
 
     def url(self, folder: Path, service: str) -> str:
-        """Answer the URL of the database that stands for `folder`, the same one each time."""
+        """Return the URL of the database for `folder`; always the same one for the same folder."""
 
 
 class SQLiteFiles:
-    """Files below the folders themselves."""
+    """SQLite files in the folders of the processes."""
 
     name = "SQLite"
 
     def url(self, folder: Path, service: str) -> str:
-        """Answer the URL of a file that need not be there yet."""
+        """Return the URL of a file, which need not exist yet."""
         return f"sqlite+aiosqlite:///{folder}/data/{service}.db"
 
 
 def query(url: str, statement: str, **parameters: object) -> list[Row[tuple[object, ...]]]:
-    """Carry a statement out in a service's database, as its own role, and answer its rows."""
+    """Execute a statement in the database of a service, with the role of the service. Return the rows."""
     engine = create_engine(make_url(url.replace("+aiosqlite", "")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         result = connection.execute(text(statement), parameters)

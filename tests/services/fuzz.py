@@ -1,7 +1,7 @@
-"""Requests for any method, made from its contract: such as keep its rules, such as do not, and bytes of any kind.
+"""Generates requests for any method from its contract: valid ones, invalid ones, and arbitrary bytes.
 
-What a service has answered so far is offered to it again (names, tokens, prices), so that calls get deep into it. What
-is drawn does not depend on that, as Hypothesis asks: a number stands for a place in what is known by then.
+Values from earlier responses (names, tokens, prices) are sent again, so that calls reach deep into a service. The drawn
+values do not depend on them, as Hypothesis requires: a drawn number selects one of the values known at that time.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from hypothesis.strategies import DrawFn
 from buf.validate import validate_pb2
 from shop.rules.v1 import rules_pb2
 
-# What keeps a field's rules and means something, where neither its type nor its rules can tell.
+# Values that are valid and meaningful, for fields where neither the type nor the rules show which ones are.
 HINTS: dict[str, list[str]] = {
     "category": ["tea", "coffee", "submarines", ""],
     "currency": ["EUR", "GBP", "USD"],
@@ -43,60 +43,60 @@ WILD = {
     FieldDescriptor.CPPTYPE_INT64: st.one_of(st.integers(-2, 3), st.integers(-(2**63), 2**63 - 1)),
     FieldDescriptor.CPPTYPE_STRING: TEXTS,
 }
-# In how many of a hundred fields a message is wild.
-WILDNESS = st.sampled_from([0, 0, 0, 5, 30, 100])
+# The percentage of fields in a message that get arbitrary values.
+WILD_PERCENT = st.sampled_from([0, 0, 0, 5, 30, 100])
 
 
 class Corpus:
-    """What a shop has answered: texts and messages by what may be asked for with them."""
+    """Values from the responses of services, by the kind of field that they fit."""
 
     def __init__(self) -> None:
-        self._known: defaultdict[str, dict[Any, None]] = defaultdict(dict)
+        self._values: defaultdict[str, dict[Any, None]] = defaultdict(dict)
         self._serial = 0
         for number in range(1, 201):
-            self.learn("products", f"products/p-{number:04}")
-            self.learn("stocks", f"stocks/p-{number:04}")
+            self.add("products", f"products/p-{number:04}")
+            self.add("stocks", f"stocks/p-{number:04}")
 
-    def learn(self, key: str, value: object, most: int = 500) -> None:
-        """Remember a value, and forget the eldest if it is one too many."""
-        known = self._known[key]
-        known[value] = None
-        if len(known) > most:
-            del known[next(iter(known))]
+    def add(self, key: str, value: object, max_values: int = 500) -> None:
+        """Add a value. Remove the oldest one if there are too many."""
+        values = self._values[key]
+        values[value] = None
+        if len(values) > max_values:
+            del values[next(iter(values))]
 
-    def learn_from(self, message: Message) -> None:
-        """Remember what stands in a reply."""
+    def add_all(self, message: Message) -> None:
+        """Add the values in a response."""
         for field, value in message.ListFields():
             for entry in value if field.is_repeated else [value]:
                 if isinstance(entry, Money):
-                    self.learn("Money", entry.SerializeToString())
+                    self.add("Money", entry.SerializeToString())
                 elif isinstance(entry, Message):
-                    self.learn_from(entry)
+                    self.add_all(entry)
                 elif isinstance(entry, str):
-                    self.learn(entry.partition("/")[0] if "/" in entry else field.name.removeprefix("next_"), entry)
+                    self.add(entry.partition("/")[0] if "/" in entry else field.name.removeprefix("next_"), entry)
 
     def serial(self) -> int:
-        """Answer a number that was not answered before."""
+        """Return a new number each time."""
         self._serial += 1
         return self._serial
 
     def pick(self, key: str, number: int) -> Any:  # noqa: ANN401  # a text, or the bytes of a message
-        """Answer one of the values that are known, or None."""
-        known = list(self._known[key])
-        return known[number % len(known)] if known else None
+        """Return the value that a number selects; None if there is no value."""
+        values = list(self._values[key])
+        return values[number % len(values)] if values else None
 
 
 @st.composite
 def requests(draw: DrawFn, descriptor: Descriptor, corpus: Corpus) -> Message:
-    """Draw a request: its fields keep their rules but for a few, or many, of them."""
-    # Hypothesis ends as soon as all has been drawn that there is: a request without fields would be sent once.
+    """Draw a request. Some of its fields, or many, break their rules."""
+    # Hypothesis stops when it has drawn all possible values: a request without fields would be sent only once.
     draw(st.integers(0, 2**32))
-    return _message(draw, descriptor, corpus, draw(WILDNESS))
+    return _message(draw, descriptor, corpus, draw(WILD_PERCENT))
 
 
 @st.composite
 def wire(draw: DrawFn, descriptor: Descriptor, corpus: Corpus) -> bytes:
-    """Draw bytes: any at all, or those of a request with some cut away or changed."""
+    """Draw bytes: arbitrary ones, or those of a request, cut off or changed."""
     if draw(st.booleans()):
         return draw(st.binary(max_size=200))
     data = bytearray(draw(requests(descriptor, corpus)).SerializeToString())[: draw(NUMBERS)]
@@ -105,24 +105,26 @@ def wire(draw: DrawFn, descriptor: Descriptor, corpus: Corpus) -> bytes:
     return bytes(data)
 
 
-def _message(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wildness: int) -> Message:
+def _message(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wild_percent: int) -> Message:
     message = GetMessageClass(descriptor)()
     for field in descriptor.fields:
-        wild = draw(st.integers(0, 99)) < wildness
+        wild = draw(st.integers(0, 99)) < wild_percent
         if field.is_repeated:
             sizes = st.sampled_from([0, 1, 2, 60, 101]) if wild else st.integers(1, 3)
-            getattr(message, field.name).extend(_value(draw, field, corpus, wildness) for _ in range(draw(sizes)))
+            getattr(message, field.name).extend(_value(draw, field, corpus, wild_percent) for _ in range(draw(sizes)))
         elif field.message_type is not None:
             if draw(st.integers(0, 9)) < (5 if wild else 9):
-                getattr(message, field.name).CopyFrom(_value(draw, field, corpus, wildness))
+                getattr(message, field.name).CopyFrom(_value(draw, field, corpus, wild_percent))
         else:
-            setattr(message, field.name, draw(WILD[field.cpp_type]) if wild else _value(draw, field, corpus, wildness))
+            setattr(
+                message, field.name, draw(WILD[field.cpp_type]) if wild else _value(draw, field, corpus, wild_percent)
+            )
     return message
 
 
-def _value(draw: DrawFn, field: FieldDescriptor, corpus: Corpus, wildness: int) -> Any:  # noqa: ANN401  # the field's
+def _value(draw: DrawFn, field: FieldDescriptor, corpus: Corpus, wild_percent: int) -> Any:  # noqa: ANN401  # the field's
     if field.message_type is not None:
-        return _inner(draw, field.message_type, corpus, wildness)
+        return _inner(draw, field.message_type, corpus, wild_percent)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         return _text(draw, field, corpus)
     if field.cpp_type in {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64}:
@@ -132,8 +134,8 @@ def _value(draw: DrawFn, field: FieldDescriptor, corpus: Corpus, wildness: int) 
     return draw(WILD[field.cpp_type])
 
 
-def _inner(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wildness: int) -> Message:
-    if wildness < 100:
+def _inner(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wild_percent: int) -> Message:
+    if wild_percent < 100:
         number = draw(NUMBERS)
         if descriptor is Money.DESCRIPTOR:
             known = corpus.pick("Money", number)
@@ -142,7 +144,7 @@ def _inner(draw: DrawFn, descriptor: Descriptor, corpus: Corpus, wildness: int) 
             return Timestamp(seconds=number * 1_000_000, nanos=number)
         if descriptor.full_name == FieldMask.DESCRIPTOR.full_name:
             return FieldMask(paths=["display_name"] if number % 2 else [])
-    return _message(draw, descriptor, corpus, wildness)
+    return _message(draw, descriptor, corpus, wild_percent)
 
 
 def _text(draw: DrawFn, field: FieldDescriptor, corpus: Corpus) -> str:
@@ -151,7 +153,7 @@ def _text(draw: DrawFn, field: FieldDescriptor, corpus: Corpus) -> str:
     number, slug = draw(NUMBERS), draw(SLUGS)
     named = next((rule.name for rule, _ in rules.ListFields() if rule.full_name.startswith("shop.rules.")), field.name)
     if named == "request_id":
-        # One in ten was used before, by another request most often.
+        # One in ten was used before, usually by a different request.
         return f"{corpus.serial()}-{slug}" if number % 10 else f"again-{number % 7}"
     if named == "resource":
         collection = rules.Extensions[rules_pb2.resource]

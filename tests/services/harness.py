@@ -1,4 +1,4 @@
-"""Real service processes, each with its own socket, port and folder, and what a caller sees of their errors."""
+"""Real service processes, each with its own socket, port and folder."""
 
 import json
 import os
@@ -22,34 +22,34 @@ from tests.services.sockets import SOCKET
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
-# A start costs up to 4 s of a processor: what it imports, and identity's new keys. There may be many at once.
-START_SECONDS = 60
-STOP_SECONDS = 60
+# A start takes up to 4 s of processor time, for imports and the keys of identity. Many processes may start at once.
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 60
 PYTHON = (sys.executable, "-S")
-"""Python with nothing on its path but what it is told: site would add this checkout, which is installed."""
+"""Python without the site module, which would add this checkout to the path."""
 
 
 class NotYetError(Exception):
-    """The condition that is waited for does not hold yet."""
+    """The service is not ready yet."""
 
 
 def free_port() -> int:
-    """Answer a loopback port that nobody uses."""
+    """Return an unused loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def python_path(*folders: Path) -> str:
-    """Answer the PYTHONPATH of these folders and of the installed packages."""
+    """Return a PYTHONPATH with these folders and the installed packages."""
     return os.pathsep.join(map(str, [*folders, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
 
 
 class Process:
-    """One service process in a folder of its own: `python -m services.<name>`, or a module beside this one."""
+    """A service process in its own folder: `python -m services.<name>`, or a module next to this one."""
 
     def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None, tree: Path = ROOT) -> None:
-        """Start it, without waiting, with the code and the contracts of `tree` and no other."""
+        """Start the process, with the code and the contracts of `tree`. Do not wait until it is ready."""
         self.name = name
         self.folder = folder
         self.port = free_port()
@@ -68,23 +68,25 @@ class Process:
 
     @property
     def target(self) -> str:
-        """Where a channel to it dials, and what another service's <NAME>_TARGET is."""
+        """The target of a channel to the process, and the value of <NAME>_TARGET for its callers."""
         return sockets.address(self.folder)
 
     def channel(self) -> grpc.aio.Channel:
-        """Open a channel as a plain client does."""
+        """Open a channel without interceptors."""
         return grpc.aio.insecure_channel(self.target)
 
-    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(NotYetError))
+    @retry(
+        stop=stop_after_delay(START_TIMEOUT_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(NotYetError)
+    )
     def wait_ready(self) -> "Process":
-        """Wait until it wants calls."""
-        assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}: {self.errors()}"
+        """Wait until the process is ready for calls, and return it."""
+        assert self.popen.poll() is None, f"{self.name} exited with {self.popen.returncode}: {self.errors()}"
         if self.get("/ready") != 200:
             raise NotYetError(self.name)
         return self
 
     def get(self, path: str) -> int:
-        """Answer the HTTP status of the management port; 0 if nobody listens."""
+        """Return the HTTP status of a path on the management port; 0 if nothing listens there."""
         try:
             with loopback.open_url(f"http://127.0.0.1:{self.port}{path}", 5) as reply:
                 return int(reply.status)
@@ -94,42 +96,42 @@ class Process:
             return 0
 
     def events(self) -> dict[str, Any]:
-        """Answer what it says of its events."""
+        """Return the JSON of /events on the management port."""
         with loopback.open_url(f"http://127.0.0.1:{self.port}/events", 5) as reply:
-            found: dict[str, Any] = json.load(reply)
-            return found
+            report: dict[str, Any] = json.load(reply)
+            return report
 
     def log(self) -> list[dict[str, Any]]:
-        """Answer the records it has written so far."""
+        """Return the log records so far."""
         return [json.loads(line) for line in (self.folder / "out.log").read_text(encoding="utf-8").splitlines()]
 
     def errors(self) -> str:
-        """Answer what stands on its standard error."""
+        """Return the standard error so far."""
         return (self.folder / "err.log").read_text(encoding="utf-8")
 
     def signal(self, number: int = signal.SIGTERM) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self.popen.send_signal(number)
 
     def wait(self) -> int:
-        """Wait for its end and answer its exit code."""
-        return self.popen.wait(STOP_SECONDS)
+        """Wait until the process exits, and return its exit code."""
+        return self.popen.wait(STOP_TIMEOUT_SECONDS)
 
     def stop(self) -> int:
-        """End it and answer its exit code."""
+        """Stop the process with SIGTERM, and return its exit code."""
         self.signal()
         return self.wait()
 
 
 def targets(*processes: Process) -> dict[str, str]:
-    """Make the environment of a service that calls these."""
+    """Return the environment variables that a caller of these processes needs."""
     return {f"{process.name.upper()}_TARGET": process.target for process in processes}
 
 
 async def records(process: Process, count: int = 1, **fields: object) -> list[dict[str, Any]]:
-    """Wait for `count` log records with these fields; they are written just after the reply is sent."""
+    """Wait for `count` log records with these fields, and return them. A service writes them after its response."""
     async for attempt in AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.02), reraise=True):
         with attempt:
-            found = [record for record in process.log() if fields.items() <= record.items()]
-            assert len(found) >= count, f"no {count} records with {fields}"
-    return found
+            matches = [record for record in process.log() if fields.items() <= record.items()]
+            assert len(matches) >= count, f"{len(matches)} of {count} records with {fields}"
+    return matches

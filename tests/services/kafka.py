@@ -17,8 +17,8 @@ from mesh.local.kafka.fetch import fetch
 from tests.orphans import END_WITH_PARENT
 from tests.services.harness import free_port
 
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 30
 READ_SECONDS = 10.0
 # A group is empty once its members have left, or their sessions have timed out.
 EMPTY_SECONDS = 20
@@ -68,7 +68,7 @@ class Broker:
     def stop(self) -> None:
         """Stop the broker and wait until it has ended."""
         self._process.terminate()
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(STOP_TIMEOUT_SECONDS)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -108,7 +108,11 @@ class Broker:
         if group in {listing.group_id for listing in client.list_consumer_groups().result().valid}:
             client.delete_consumer_groups([group])[group].result()
 
-    @retry(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.02), retry=retry_if_exception_type(KafkaException))
+    @retry(
+        stop=stop_after_delay(START_TIMEOUT_SECONDS),
+        wait=wait_fixed(0.02),
+        retry=retry_if_exception_type(KafkaException),
+    )
     def _wait(self) -> None:
         assert self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
         AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=1)

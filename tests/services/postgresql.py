@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: its programs are the machine's, its data are thrown away at the end."""
+"""A PostgreSQL server for tests: it uses the programs of the machine, and deletes its data when it closes."""
 
 import os
 import pwd
@@ -17,28 +17,28 @@ from tests.services import sockets
 
 ROOT = Path(__file__).parents[2]
 DATABASE = ROOT / "mesh" / "kubernetes" / "database.sql"
-MISSING = "needs a PostgreSQL server's programs: apt-get install postgresql"
-STOP_SECONDS = 20
+MISSING = "needs the programs of a PostgreSQL server: apt-get install postgresql"
+STOP_TIMEOUT_SECONDS = 20
 
 
 def programs() -> Path | None:
-    """Answer the folder with initdb, postgres and psql, the newest if there are several; None if there is none."""
+    """Return the folder with initdb, postgres and psql (the newest if there are several); None if there is none."""
     on_path = shutil.which("initdb")
     if on_path is not None:
         return Path(on_path).resolve().parent
-    # Debian keeps them off the PATH, version by version.
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    return found[-1].parent if found else None
+    # Debian installs them outside the PATH, one folder for each version.
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    return versions[-1].parent if versions else None
 
 
 class Server:
-    """A running server; the services reach it through a Unix socket, each with a role and a password of its own."""
+    """A running server. Each service connects through a Unix socket, with its own role and password."""
 
     name = "PostgreSQL"
 
     def __init__(self, programs: Path) -> None:
-        """Make the server's data, and start it."""
-        # Not under pytest's folders: those are its user's alone, and PostgreSQL refuses to run as root.
+        """Create the data of the server, and start it."""
+        # Not below pytest's folders: only its user can enter them, and PostgreSQL refuses to run as root.
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=sockets.parent()))
         self._programs = programs.as_posix()
         self._databases: dict[Path, str] = {}
@@ -48,8 +48,8 @@ class Server:
         password = self.folder / "password"
         password.write_text(self._env["PGPASSWORD"], encoding="utf-8")
         if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            self._user, self._group = nobody.pw_uid, nobody.pw_gid
+            account = pwd.getpwnam("nobody")
+            self._user, self._group = account.pw_uid, account.pw_gid
             for path in (self.folder, password):
                 os.chown(path, self._user, self._group)
         self.folder.chmod(0o755)
@@ -62,7 +62,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections. fsync is on, as it is by default."""
+        """Start the server, and wait until it accepts connections. fsync is on, the default."""
         postgres = [
             *END_WITH_PARENT,
             f"{self._programs}/postgres",
@@ -92,27 +92,27 @@ class Server:
         host, user, password = (self._env[name] for name in ("PGHOST", "PGUSER", "PGPASSWORD"))
         psycopg.connect(host=host, user=user, password=password, dbname="postgres").close()
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it; it breaks the connections off. SIGQUIT ends it at once, as a power failure does."""
-        self.popen.send_signal(how)
-        self.popen.wait(STOP_SECONDS)
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server; it closes all connections. With SIGQUIT it stops immediately, as in a power failure."""
+        self.popen.send_signal(number)
+        self.popen.wait(STOP_TIMEOUT_SECONDS)
 
     def close(self) -> None:
-        """End it, and throw its data away."""
+        """Stop the server, and delete its data."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
     def url(self, folder: Path, service: str) -> str:
-        """Answer the URL of the database that stands for `folder`; make it and its role the first time."""
+        """Return the URL of the database for `folder`. Create the database and its role on the first call."""
         if folder not in self._databases:
             name = f"{service}_{len(self._databases)}"
             password = secrets.token_urlsafe()
-            self.make(name, password)
+            self.create_database(name, password)
             self._databases[folder] = f"postgresql+psycopg://{name}:{password}@/{name}?host={self.folder}"
         return self._databases[folder]
 
-    def make(self, name: str, password: str) -> None:
-        """Make a database and its role as an operator does."""
+    def create_database(self, name: str, password: str) -> None:
+        """Create a database and its role, with the script that operators use."""
         psql = [f"{self._programs}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"service={name}"]
         env = {**self._env, "PASSWORD": password}
         done = subprocess.run(

@@ -1,6 +1,6 @@
-"""A service on the runtime that does what a test asks of it: it fails, waits, or calls a peer.
+"""A service that does what the request of a test says: it fails, waits, or calls a peer.
 
-Its contract is made here, and one rule with it. Its requests are on the wire what google.protobuf.StringValue is.
+Its contract, with one rule, is defined here. Its requests are encoded like google.protobuf.StringValue.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.runtime.rpc.deadlines import remaining
 
 SERVICE = "probe.v1.Probe"
 ASK, STREAM = f"/{SERVICE}/Ask", f"/{SERVICE}/Stream"
-SECRET = "the password is swordfish"  # noqa: S105  # made up, and must not be seen outside
+SECRET = "the password is swordfish"  # noqa: S105  # no real password; no caller may see it
 
 CONTRACT = """
   name: "probe.proto" package: "probe.v1" syntax: "proto3"
@@ -49,12 +49,12 @@ Ask = grpc.aio.UnaryUnaryMultiCallable[StringValue, StringValue]
 
 
 def ask(channel: grpc.aio.Channel) -> Ask:
-    """Answer the probe's unary method."""
+    """Return the unary method of the probe."""
     return channel.unary_unary(ASK, StringValue.SerializeToString, StringValue.FromString)
 
 
 def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[StringValue, StringValue]:
-    """Answer the probe's streaming method."""
+    """Return the streaming method of the probe."""
     return channel.unary_stream(STREAM, StringValue.SerializeToString, StringValue.FromString)
 
 
@@ -65,7 +65,7 @@ class Probe:
         self._peer = peer
 
     async def ask(self, request: StringValue, context: Context) -> StringValue:
-        """Answer the request itself, if it asks for nothing else."""
+        """Execute the command in the request. Return the request if it contains no command."""
         del context
         match request.value.split("/"):
             case ["fail"]:
@@ -82,7 +82,7 @@ class Probe:
         return StringValue(value=request.value)
 
     async def stream(self, request: StringValue, context: Context) -> AsyncIterator[StringValue]:
-        """Answer "begin", then what `ask` does."""
+        """Yield "begin", then the result of `ask`."""
         yield StringValue(value="begin")
         yield await self.ask(request, context)
 

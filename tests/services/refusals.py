@@ -1,4 +1,4 @@
-"""What a caller sees of an error, with all its details."""
+"""The errors of calls as a caller sees them, with all their details."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ async def refused(call: Awaitable[object]) -> Refused:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     error = caught.value
-    # The stubs of grpcio-status know the synchronous call alone; the error has all that is read.
+    # The types of grpcio-status only know synchronous calls; the error has all attributes that are read.
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     assert status is not None, f"{error.code()} has no details: {error.details()}"
     info = error_details_pb2.ErrorInfo()

@@ -1,4 +1,4 @@
-"""The services that an order goes through, and what is left in them afterwards."""
+"""A client of orders that also checks stock, payments and shipments."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tests.services.harness import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
 CANCELLING, CANCELLED = pb.Order.STATE_CANCELLING, pb.Order.STATE_CANCELLED
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 Watch = AsyncIterator[pb.WatchOrderResponse]
 BERLIN = pb.ShippingAddress(
     recipient="Ada Lovelace",
@@ -30,9 +30,9 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def patiently() -> AsyncRetrying:
-    """Try again what does not hold yet, for PATIENCE_SECONDS."""
-    return AsyncRetrying(stop=stop_after_delay(PATIENCE_SECONDS), wait=wait_fixed(0.02), reraise=True)
+def eventually() -> AsyncRetrying:
+    """Retry the assertions of the block until they hold, for TIMEOUT_SECONDS at most."""
+    return AsyncRetrying(stop=stop_after_delay(TIMEOUT_SECONDS), wait=wait_fixed(0.02), reraise=True)
 
 
 def cart(
@@ -41,38 +41,38 @@ def cart(
     customer: str = "customers/ada",
     token: str = "tok_visa",  # noqa: S107  # the simulated card processor's
     to: pb.ShippingAddress | None = None,
-    **pieces: int,
+    **quantities: int,
 ) -> pb.PlaceOrderRequest:
-    """Make a request; p_0001=2 asks for two pieces of products/p-0001, collected at the shop unless they go `to`."""
+    """Return a request for an order: p_0001=2 orders two units of products/p-0001, for pickup unless `to` is set."""
     return pb.PlaceOrderRequest(
         request_id=new_id() if request_id is None else request_id,
         customer=customer,
         items=[
             pb.PlaceOrderItem(product=f"products/{product.replace('_', '-')}", quantity=quantity)
-            for product, quantity in pieces.items()
+            for product, quantity in quantities.items()
         ],
         payment_token=token,
         shipping_address=to,
     )
 
 
-def as_v2(asked: pb.PlaceOrderRequest) -> v2.PlaceOrderRequest:
-    """Make the second version's request for the same order."""
-    # On the wire the two are the same, but for what the second has to say where nothing is shipped.
-    request = v2.PlaceOrderRequest.FromString(asked.SerializeToString())
-    if not asked.HasField("shipping_address"):
-        request.pickup.SetInParent()
-    return request
+def as_v2(request: pb.PlaceOrderRequest) -> v2.PlaceOrderRequest:
+    """Convert a request to version 2."""
+    # Both are encoded alike, except that version 2 states it when an order is picked up.
+    converted = v2.PlaceOrderRequest.FromString(request.SerializeToString())
+    if not request.HasField("shipping_address"):
+        converted.pickup.SetInParent()
+    return converted
 
 
-def elsewhere(**changed: object) -> pb.ShippingAddress:
-    """Make an address in Berlin, but for some fields."""
+def address_with(**changes: object) -> pb.ShippingAddress:
+    """Return an address in Berlin with some other fields."""
     fields = {field.name: getattr(BERLIN, field.name) for field in BERLIN.DESCRIPTOR.fields}
-    return pb.ShippingAddress(**{**fields, **changed})
+    return pb.ShippingAddress(**{**fields, **changes})
 
 
 class Shop:
-    """A client of orders, who also looks into what stands behind it."""
+    """A client of orders that also reads from inventory and from the databases of payments and shipping."""
 
     def __init__(self, orders: Process, inventory: Process, payments: Process, shipping: Process) -> None:
         self._payments, self._shipping = payments, shipping
@@ -87,43 +87,43 @@ class Shop:
             await channel.close()
 
     async def place(self, request: pb.PlaceOrderRequest, timeout: float | None = None) -> pb.Order:  # noqa: ASYNC109  # the call's
-        """Place an order and answer it."""
+        """Place an order and return it."""
         return (await self.stub.PlaceOrder(request, timeout=timeout)).order
 
     async def cancel(self, name: str, request_id: str | None = None) -> pb.Order:
-        """Cancel an order and answer it."""
+        """Cancel an order and return it."""
         request = pb.CancelOrderRequest(request_id=new_id() if request_id is None else request_id, name=name)
         return (await self.stub.CancelOrder(request)).order
 
     async def order(self, name: str) -> pb.Order:
-        """Answer an order as it is now."""
+        """Return the current state of an order."""
         return (await self.stub.GetOrder(pb.GetOrderRequest(name=name))).order
 
     def watch(self, name: str, token: str = "", timeout: float | None = None) -> Watch:
-        """Watch an order from a resume token on."""
+        """Watch an order, from a resume token on if there is one."""
         return aiter(self.stub.WatchOrder(pb.WatchOrderRequest(name=name, resume_token=token), timeout=timeout))
 
     async def orders(self, customer: str) -> list[pb.Order]:
-        """Answer the newest orders of a customer."""
+        """Return the newest orders of a customer."""
         return list((await self.stub.ListOrders(pb.ListOrdersRequest(customer=customer))).orders)
 
     async def stock(self, product: str) -> tuple[int, int]:
-        """Answer how many pieces of a product are available and reserved."""
+        """Return how many units of a product are available, and how many are reserved."""
         request = inventory_pb2.GetStockRequest(name=f"stocks/{product}")
         stock = (await self._inventory.GetStock(request)).stock
         return stock.available, stock.reserved
 
-    def money(self, order: str) -> list[str]:
-        """Answer the states of the payments that were made for an order, from the payments database itself."""
+    def payment_states(self, order: str) -> list[str]:
+        """Return the states of the payments for an order, from the database of payments."""
         return _states(self._payments, "payments", order)
 
-    def shipments(self, order: str) -> list[str]:
-        """Answer the states of the shipments that were booked for an order, from the shipping database itself."""
+    def shipment_states(self, order: str) -> list[str]:
+        """Return the states of the shipments for an order, from the database of shipping."""
         return _states(self._shipping, "shipments", order)
 
     async def ended(self, name: str) -> pb.Order:
-        """Wait for the end of an order and answer it."""
-        async for attempt in patiently():
+        """Wait until an order is neither pending nor cancelling, and return it."""
+        async for attempt in eventually():
             with attempt:
                 order = await self.order(name)
                 assert order.state not in {PENDING, CANCELLING}
@@ -131,5 +131,5 @@ class Shop:
 
 
 def _states(process: Process, table: str, order: str) -> list[str]:
-    statement = f"SELECT state FROM {table} WHERE reference = :reference"  # noqa: S608  # the table is ours to name
+    statement = f"SELECT state FROM {table} WHERE reference = :reference"  # noqa: S608  # only this file names the table
     return [str(state) for (state,) in query(process.database_url, statement, reference=order)]

@@ -1,4 +1,4 @@
-"""What the runtime does around every call, from outside: errors, status on the wire, deadlines, traces, the log."""
+"""The runtime around each call, as a caller sees it: errors, statuses on the wire, deadlines, traces, the log."""
 
 import asyncio
 import re
@@ -16,8 +16,8 @@ from tests.services.probe import ASK, SECRET, ask, stream
 from tests.services.refusals import refused
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-# gRPC rounds a timeout up when it writes it down.
-ROUNDED = 0.5
+# gRPC rounds a timeout up when it encodes it.
+ROUNDING_SECONDS = 0.5
 TRACEPARENT = (("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01"),)
 
 
@@ -36,7 +36,7 @@ def text(value: str) -> StringValue:
     return StringValue(value=value)
 
 
-async def test_an_unexpected_errors_text_stays_inside_and_its_id_leads_to_it(
+async def test_the_text_of_an_unexpected_error_is_only_in_the_log_where_its_id_finds_it(
     probe: Process, channel: grpc.aio.Channel
 ) -> None:
     call = ask(channel)(text("fail"), metadata=TRACEPARENT)
@@ -49,16 +49,16 @@ async def test_an_unexpected_errors_text_stays_inside_and_its_id_leads_to_it(
     assert SECRET in str(record["exception"])
 
 
-async def test_a_status_is_one_header_frame_as_the_mesh_needs_it(probe: Process) -> None:
+async def test_an_error_is_a_single_headers_frame_as_the_mesh_requires(probe: Process) -> None:
     assert await headers_frames(probe, b"\n\x04fail") == [("END_STREAM", 0)]
 
 
-async def test_a_reply_is_headers_then_data_then_trailers(probe: Process) -> None:
+async def test_a_response_is_headers_then_data_then_trailers(probe: Process) -> None:
     assert await headers_frames(probe, b"\n\x02ok") == [("", 0), ("END_STREAM", 1)]
 
 
 async def headers_frames(probe: Process, message: bytes) -> list[tuple[str, int]]:
-    """Call in raw HTTP/2; answer of each HEADERS frame whether it ends the stream, and the DATA frames before."""
+    """Call over raw HTTP/2. Return for each HEADERS frame whether it ends the stream, and the DATA frames before it."""
 
     def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
         return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
@@ -94,7 +94,7 @@ async def test_a_stream_that_fails_ends_with_the_same_error(channel: grpc.aio.Ch
     assert SECRET not in error.text
 
 
-async def test_bytes_that_are_no_message_are_the_callers_fault(channel: grpc.aio.Channel) -> None:
+async def test_bytes_that_are_no_message_are_an_invalid_argument(channel: grpc.aio.Channel) -> None:
     error = await refused(channel.unary_unary(ASK, bytes)(b"\xff\xff\xff"))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 
@@ -116,13 +116,13 @@ async def test_a_message_above_the_limit_is_refused(channel: grpc.aio.Channel) -
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_a_method_that_is_not_there_is_unimplemented(channel: grpc.aio.Channel) -> None:
+async def test_an_unknown_method_is_unimplemented(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await channel.unary_unary("/probe.v1.Probe/Nothing", bytes)(b"")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_every_call_has_one_line_in_the_log(probe: Process, channel: grpc.aio.Channel) -> None:
+async def test_each_call_has_one_line_in_the_log(probe: Process, channel: grpc.aio.Channel) -> None:
     trace = "0" * 31 + "1"
     await ask(channel)(text("x"), metadata=(("traceparent", f"00-{trace}-00f067aa0ba902b7-01"),))
     (record,) = await records(probe, trace_id=trace)
@@ -131,9 +131,7 @@ async def test_every_call_has_one_line_in_the_log(probe: Process, channel: grpc.
     assert record["level"] == "INFO"
 
 
-async def test_a_call_that_its_caller_gives_up_is_logged_as_cancelled(
-    probe: Process, channel: grpc.aio.Channel
-) -> None:
+async def test_a_call_that_its_caller_cancels_is_logged_as_cancelled(probe: Process, channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ask(channel)(text("wait/30"), timeout=0.2)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
@@ -141,21 +139,21 @@ async def test_a_call_that_its_caller_gives_up_is_logged_as_cancelled(
 
 
 async def test_the_deadline_and_the_trace_reach_the_peer(start: Start) -> None:
-    peer = start("probe", at="peer")
+    peer = start("probe", folder="peer")
     caller = start("probe", {"PEER_TARGET": peer.target})
     async with caller.channel() as channel:
-        left = (await ask(channel)(text("peer/deadline"), timeout=10, metadata=TRACEPARENT)).value
-        assert 8 < float(left) < 10 + ROUNDED
+        remaining = (await ask(channel)(text("peer/deadline"), timeout=10, metadata=TRACEPARENT)).value
+        assert 8 < float(remaining) < 10 + ROUNDING_SECONDS
         streamed = (await ask(channel)(text("peer-stream/deadline"), timeout=10)).value
-        assert 8 < float(streamed) < 10 + ROUNDED
+        assert 8 < float(streamed) < 10 + ROUNDING_SECONDS
         assert (await ask(channel)(text("peer/deadline"))).value == "None"
     (record,) = await records(peer, trace_id=TRACE)
     (before,) = await records(caller, trace_id=TRACE)
     assert record["span_id"] != before["span_id"]
 
 
-async def test_a_peer_that_runs_out_of_the_callers_time_ends_with_the_caller(start: Start) -> None:
-    peer = start("probe", at="peer")
+async def test_a_call_of_a_peer_is_cancelled_at_the_deadline_of_the_caller(start: Start) -> None:
+    peer = start("probe", folder="peer")
     caller = start("probe", {"PEER_TARGET": peer.target})
     async with caller.channel() as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -164,28 +162,28 @@ async def test_a_peer_that_runs_out_of_the_callers_time_ends_with_the_caller(sta
     await records(peer, method=ASK, code="CANCELLED")
 
 
-async def test_a_peer_that_is_away_makes_the_call_unavailable(start: Start) -> None:
-    caller = start("probe", {"PEER_TARGET": "unix:nobody.sock"})
+async def test_a_call_is_unavailable_if_its_peer_is_unreachable(start: Start) -> None:
+    caller = start("probe", {"PEER_TARGET": "unix:missing.sock"})
     async with caller.channel() as channel:
         error = await refused(ask(channel)(text("peer/x")))
     assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DEPENDENCY_FAILED")
-    assert "nobody.sock" not in error.text
+    assert "missing.sock" not in error.text
 
 
-async def test_a_peers_other_errors_are_ours_to_handle(start: Start) -> None:
-    caller = start("probe", {"PEER_TARGET": start("probe", at="peer").target})
+async def test_other_errors_of_a_peer_are_internal_errors(start: Start) -> None:
+    caller = start("probe", {"PEER_TARGET": start("probe", folder="peer").target})
     async with caller.channel() as channel:
         assert (await refused(ask(channel)(text("peer/fail")))).code == grpc.StatusCode.INTERNAL
 
 
 async def test_a_call_through_a_sidecar_names_the_callee(start: Start) -> None:
-    """The egress listener tells services apart by the authority alone."""
-    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    """The egress listener selects the service by the authority only."""
+    received: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def sidecar(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\0\0\0\4\0\0\0\0\0")  # an empty SETTINGS frame: headers follow it
         while data := await reader.read(4096):
-            heard.put_nowait(data)
+            received.put_nowait(data)
         writer.close()
 
     async with await asyncio.start_server(sidecar, "127.0.0.1") as server:
@@ -195,5 +193,5 @@ async def test_a_call_through_a_sidecar_names_the_callee(start: Start) -> None:
             call = ask(channel)(text("peer/x"))
             sent = b""
             while b"peer.elsewhere.svc.cluster.local" not in sent:
-                sent += await asyncio.wait_for(heard.get(), 5)
+                sent += await asyncio.wait_for(received.get(), 5)
             call.cancel()

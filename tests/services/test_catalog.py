@@ -170,9 +170,9 @@ async def test_a_page_token_is_valid_only_for_its_category(catalog: Stub) -> Non
 
 
 async def test_a_second_start_does_not_change_the_products(start: Start) -> None:
-    starting = [start("catalog", at=f"catalog-{number}", data="products", wait=False) for number in range(2)]
+    starting = [start("catalog", folder=f"catalog-{number}", data_folder="products", wait=False) for number in range(2)]
     for process in starting:
         process.wait_ready()
         assert process.stop() == 0
-    async with start("catalog", at="catalog-2", data="products").channel() as channel:
+    async with start("catalog", folder="catalog-2", data_folder="products").channel() as channel:
         assert [len(page) for page in await all_pages(Stub(channel), 100)] == [100, 100]

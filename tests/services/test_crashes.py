@@ -140,9 +140,9 @@ class World:
 
 
 def start_world(start: Start, catalog: Process, env: dict[str, str]) -> World:
-    callees = {name: start("crashing_callee", {"SERVICE": name}, at=name) for name in CALLEES}
+    callees = {name: start("crashing_callee", {"SERVICE": name}, folder=name) for name in CALLEES}
     targets = {f"{name.upper()}_TARGET": process.target for name, process in [("catalog", catalog), *callees.items()]}
-    return World(start("crashing_orders", {**targets, **env}, at="orders"), callees)
+    return World(start("crashing_orders", {**targets, **env}, folder="orders"), callees)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from tests.services.conftest import Shared, Start
 from tests.services.consumers import effects, start_consumers, wait_until_consumed
 from tests.services.harness import targets
 from tests.services.kafka import Broker, headers_of
-from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, patiently
+from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
 
 TOPIC = "shop.orders.v1.events"
 
@@ -24,7 +24,7 @@ async def published_orders(start: Start, shared: Shared, broker: Broker) -> Asyn
         assert order.state == CONFIRMED
     assert (await shop.cancel(order.name)).state == CANCELLED
     assert (await shop.place(cart(p_0199=1))).state == REJECTED, "p-0199 is sold out"
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert orders.events()["outbox"]["waiting"] == 0
     yield

@@ -8,7 +8,7 @@ from shop.orders.v1 import events_pb2, orders_pb2
 from tests.services.conftest import Start
 from tests.services.harness import Process, targets
 from tests.services.kafka import Broker
-from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, patiently
+from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
 
 TOPIC = "shop.orders.v1.events"
 OrderEvent = events_pb2.OrderPlaced | events_pb2.OrderConfirmed | events_pb2.OrderRejected | events_pb2.OrderCancelled
@@ -28,7 +28,7 @@ async def demands(inventory: Process) -> dict[str, tuple[int, int, int]]:
 
 async def wait_for_demand(inventory: Process, product: str, *counts: int) -> None:
     """Wait until the demand for a product is these numbers of pieces asked, sold and missed."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert (await demands(inventory)).get(f"products/{product}") == counts
 
@@ -84,7 +84,7 @@ async def test_an_event_that_arrives_twice_or_out_of_order_counts_once(start: St
 
 
 async def test_two_processes_count_the_demand_together(start: Start, broker: Broker) -> None:
-    both = [start("inventory", broker.environment, at=name, data="both") for name in ("one", "two")]
+    both = [start("inventory", broker.environment, folder=name, data_folder="both") for name in ("one", "two")]
     product = str(uuid.uuid4())
     for _ in range(50):
         publish(broker, events_pb2.OrderPlaced(), f"products/{product}")

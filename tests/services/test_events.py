@@ -20,7 +20,7 @@ from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.harness import ROOT, Process, targets
 from tests.services.kafka import Broker, headers_of
-from tests.services.shop import CONFIRMED, REJECTED, Shop, cart, patiently
+from tests.services.shop import CONFIRMED, REJECTED, Shop, cart, eventually
 
 TOPIC = "shop.orders.v1.events"
 CALLEES = ("catalog", "inventory", "payments", "shipping")
@@ -76,14 +76,14 @@ async def summary(analytics: Process, order: pb.Order) -> analytics_pb2.SalesSum
 
 async def wait_for_notifications(notifications: Process, customer: str, *kinds: int) -> None:
     """Wait until a customer has exactly these notifications, newest first."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert await notification_kinds(notifications, customer) == list(kinds)
 
 
 async def wait_until_consumed(consumer: Process, records: int) -> None:
     """Wait until a consumer has consumed at least so many records, and has none left."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             report = consumer.events()["consumer"]
             assert report["taken"] >= records
@@ -98,7 +98,7 @@ async def test_consumers_receive_the_events_of_orders(start: Start, broker: Brok
     rejected = await shop.place(cart(customer=customer, token="tok_declined", p_0001=1))  # noqa: S106  # no password
     assert (confirmed.state, rejected.state) == (CONFIRMED, REJECTED)
     await wait_for_notifications(notifications, customer, REJECTED_KIND, PLACED_KIND, CONFIRMED_KIND, PLACED_KIND)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             figures = await summary(analytics, confirmed)
             assert (figures.placed_orders, figures.confirmed_orders) == (1, 1)
@@ -112,7 +112,7 @@ async def test_consumers_receive_the_events_of_orders(start: Start, broker: Brok
 async def test_a_record_is_a_cloud_event_with_the_orders_key_and_trace(broker: Broker, shop: Shop) -> None:
     order = await shop.place(cart(p_0001=1))
     key = order.name.removeprefix("orders/").encode()
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             own = [record for record in broker.records(TOPIC) if record.key() == key]
             assert len(own) == 2
@@ -135,7 +135,7 @@ async def test_an_event_that_is_delivered_twice_counts_once(start: Start, broker
     order = await shop.place(cart(customer=customer, p_0001=1))
     key = order.name.removeprefix("orders/").encode()
     await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             before = await summary(analytics, order)
             assert (before.placed_orders, before.confirmed_orders) == (1, 1)
@@ -181,7 +181,7 @@ async def test_while_kafka_is_down_orders_succeed_and_no_event_is_lost(
             assert (await shop.place(cart(customer=customer, p_0001=1))).state == CONFIRMED
         assert orders.events()["outbox"]["waiting"] == 10
     await wait_for_notifications(notifications, customer, *[CONFIRMED_KIND, PLACED_KIND] * 6)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert orders.events()["outbox"] == {"waiting": 0, "eldest": None}
 
@@ -200,13 +200,13 @@ async def test_events_in_the_outbox_of_a_killed_process_are_published_by_the_nex
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:
     customer, env = new_customer(), targets(*callees.values())
-    without_kafka = start("orders", env, at="without-kafka", data="shared")
+    without_kafka = start("orders", env, folder="without-kafka", data_folder="shared")
     async with open_shop(without_kafka, callees) as shop:
         await shop.place(cart(customer=customer, p_0001=1))
     without_kafka.signal(signal.SIGKILL)
     without_kafka.wait()
     notifications = start("notifications", broker.environment)
-    start("orders", {**env, **broker.environment}, at="with-kafka", data="shared")
+    start("orders", {**env, **broker.environment}, folder="with-kafka", data_folder="shared")
     await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
 
 
@@ -214,11 +214,11 @@ async def test_two_replicas_publish_the_events_of_each_order_in_sequence(
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:
     env = {**targets(*callees.values()), **broker.environment}
-    replicas = [start("orders", env, at=name, data="both") for name in ("one", "two")]
+    replicas = [start("orders", env, folder=name, data_folder="both") for name in ("one", "two")]
     async with open_shop(replicas[0], callees) as one, open_shop(replicas[1], callees) as two:
         placed = await asyncio.gather(*(shop.place(cart(p_0001=1)) for _ in range(10) for shop in (one, two)))
     keys = {order.name.removeprefix("orders/").encode() for order in placed}
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert replicas[0].events()["outbox"]["waiting"] == 0
     sequences: dict[bytes, list[bytes]] = {}
@@ -239,7 +239,7 @@ async def test_a_malformed_record_becomes_a_dead_letter_and_later_records_are_co
         broker.send(TOPIC, (key, b"\xff", {"ce_type": b"shop.orders.v1.OrderPlaced", "ce_id": id_prefix + key}))
     await shop.place(cart(customer=customer, p_0001=1))
     await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             dead_letters = [headers_of(record) for record in broker.records("notifications.dead-letters")]
             own = [headers for headers in dead_letters if headers["ce_id"].startswith(id_prefix)]
@@ -255,7 +255,7 @@ async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: 
     (choosy.folder / "refuse").touch()
     choosy.wait_ready()
     await shop.place(cart(customer=customer, p_0001=1))
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert choosy.events()["consumer"]["dead_letters"] >= 2
     assert await notification_kinds(choosy, customer) == []

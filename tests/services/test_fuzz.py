@@ -1,7 +1,7 @@
-"""Whatever a caller sends, a service answers as its contract documents, and stays as large as it is: `make fuzz`.
+"""For any request, a service returns a status that its contract documents, and its memory does not grow: `make fuzz`.
 
-FUZZ_MESSAGES says how many requests each method gets, and a tenth as many texts of bytes; in `make test` they are few,
-in `make prove` 10,000.
+FUZZ_MESSAGES is the number of requests for each method; a tenth as many byte strings are added. It is small in
+`make test`, and 10,000 in `make prove`.
 """
 
 import os
@@ -29,59 +29,60 @@ pytestmark = pytest.mark.fuzz
 
 FEW = 25
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", FEW))
-# How many methods each service has. Those that take longest start first: identity, for its passwords, and those with
-# the most methods.
+# Services by their number of methods. Those that take longest start first: identity, which hashes passwords, and those
+# with the most methods.
 METHODS = Counter(method.service for method in methods())
 SERVICES = sorted(METHODS, key=lambda service: (service != "identity", -METHODS[service], service))
-# Each process holds one test ready. The shortest waits behind the two longest; the other process takes the third.
+# Each process has one more test assigned. The shortest test waits behind the two longest; the other process takes the
+# third.
 SERVICES.insert(2, SERVICES.pop())
-CALL_SECONDS = 5.0
-# What a process may grow by after its first tenth of calls: caches fill, the heap breaks up. Had each of the other
-# 9,000 requests to one method left 4 KiB, it would be 35.
-GROWTH_MIB = 28
-MOST_REPLIES = 3
-UNANSWERED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+CALL_TIMEOUT_SECONDS = 5.0
+# How much a process may grow after the first tenth of its calls: caches fill, and the heap fragments. A leak of 4 KiB
+# in each of the other 9,000 requests to one method would be 35 MiB.
+MAX_GROWTH_MIB = 28
+MAX_RESPONSES = 3
+UNAVAILABLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 INVALID = frozenset({grpc.StatusCode.INVALID_ARGUMENT})
 
 
 class Caller:
-    """Calls a method with bytes, learns of its replies, and keeps count of its statuses."""
+    """Calls a method with bytes, adds its responses to the corpus, and counts its statuses."""
 
     def __init__(self, method: Method, channel: grpc.Channel, corpus: Corpus) -> None:
         self.counts: Counter[str] = Counter()
-        self.offences: list[str] = []
+        self.violations: list[str] = []
         self._method, self._corpus = method, corpus
         self._read = GetMessageClass(method.descriptor.output_type).FromString
-        kind = channel.unary_stream if method.descriptor.server_streaming else channel.unary_unary
-        self._open: Callable[..., Any] = kind(method.path)
+        create = channel.unary_stream if method.descriptor.server_streaming else channel.unary_unary
+        self._open: Callable[..., Any] = create(method.path)
 
     def call(self, request: bytes, allowed: frozenset[grpc.StatusCode]) -> None:
-        """Send the bytes; a status that is neither OK nor allowed is an offence."""
+        """Send the bytes. Record a violation if the status is neither OK nor allowed."""
         code: grpc.StatusCode = grpc.StatusCode.OK
-        told: str | None = None
+        details: str | None = None
         try:
             for reply in self._replies(request):
-                self._corpus.learn_from(self._read(reply))
+                self._corpus.add_all(self._read(reply))
         except grpc.RpcError as error:
-            code, told = error.code(), error.details()
+            code, details = error.code(), error.details()
         self.counts[code.name] += 1
         if code is not grpc.StatusCode.OK and code not in allowed:
-            self.offences.append(f"{self._method.path} answers {code.name} ({told}) to {request.hex()[:2000]}")
+            self.violations.append(f"{self._method.path} returns {code.name} ({details}) for {request.hex()[:2000]}")
 
     def _replies(self, request: bytes) -> Iterator[bytes]:
-        call = self._open(request, timeout=CALL_SECONDS)
+        call = self._open(request, timeout=CALL_TIMEOUT_SECONDS)
         if isinstance(call, bytes):
             yield call
             return
         for number, reply in enumerate(call, 1):
             yield reply
-            if number == MOST_REPLIES:
+            if number == MAX_RESPONSES:
                 call.cancel()
                 return
 
 
 def each(strategy: SearchStrategy[bytes], count: int, act: Callable[[bytes], None]) -> None:
-    """Draw so many values and act on each. Nothing is tried again: what a service has kept would answer otherwise."""
+    """Draw so many values and act on each. Nothing is repeated: the data of a service may have changed since."""
 
     @settings(
         max_examples=count,
@@ -99,42 +100,42 @@ def each(strategy: SearchStrategy[bytes], count: int, act: Callable[[bytes], Non
 
 
 def send(method: Method, caller: Caller, corpus: Corpus, count: int) -> None:
-    """Send `count` requests, and a tenth as many texts of bytes, which may be no message at all."""
-    kind = method.descriptor.input_type
-    documented = method.statuses | UNANSWERED
-    whole = requests(kind, corpus).map(lambda message: message.SerializeToString())
+    """Send `count` requests, and a tenth as many byte strings, which may be no message at all."""
+    request_type = method.descriptor.input_type
+    documented = method.statuses | UNAVAILABLE
+    whole = requests(request_type, corpus).map(lambda message: message.SerializeToString())
     each(whole, count, lambda request: caller.call(request, documented))
-    each(wire(kind, corpus), max(1, count // 10), lambda request: caller.call(request, documented | INVALID))
+    each(wire(request_type, corpus), max(1, count // 10), lambda request: caller.call(request, documented | INVALID))
 
 
 def mib(process: Process) -> float:
-    """Answer the memory of a process: what of it is not a file's."""
+    """Return the memory of a process in MiB, without mapped files."""
     status = Path(f"/proc/{process.popen.pid}/status").read_text(encoding="ascii")
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
 @pytest.fixture(scope="module")
-def battered(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iterator[Shared]:
-    """Answer what gives each service's one process that these tests use: what they leave behind is nobody else's."""
-    yield from sharer(tmp_path_factory.mktemp("battered"), storage)
+def fuzzed(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iterator[Shared]:
+    """Return a function that returns the process of a service for these tests. No other test uses its data."""
+    yield from sharer(tmp_path_factory.mktemp("fuzzed"), storage)
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_status_is_documented_and_memory_stays_flat(
-    service: str, battered: Shared, storage: Databases, measured: Measured
+    service: str, fuzzed: Shared, storage: Databases, measured: Measured
 ) -> None:
-    process, corpus = battered(service), Corpus()
-    # Whether a request is answered as documented depends little on the database: on PostgreSQL a few are enough.
+    process, corpus = fuzzed(service), Corpus()
+    # The status of a request hardly depends on the database: a few requests are enough on PostgreSQL.
     messages = MESSAGES if storage.name == SQLiteFiles.name else FEW
-    mine = [method for method in methods() if method.service == service]
+    own = [method for method in methods() if method.service == service]
     with grpc.insecure_channel(process.target) as channel:
-        callers = {method.path: Caller(method, channel, corpus) for method in mine}
+        callers = {method.path: Caller(method, channel, corpus) for method in own}
         first = max(FEW, messages // 10)
-        for method in mine:
+        for method in own:
             send(method, callers[method.path], corpus, first)
         warm, start = mib(process), time.monotonic()
-        for method in mine if messages > FEW else []:
+        for method in own if messages > FEW else []:
             send(method, callers[method.path], corpus, messages - first)
             sys.stdout.write(f"{method.path}: {mib(process):.1f} MiB, {time.monotonic() - start:.0f} s\n")
             sys.stdout.flush()
@@ -144,10 +145,9 @@ def test_every_status_is_documented_and_memory_stays_flat(
         sys.stdout.write(f"{path}: {counts}\n")
     took = time.monotonic() - start
     measured(
-        f"fuzz: {service} on {storage.name}, {len(mine)} methods, {messages} requests each: "
+        f"fuzz: {service} on {storage.name}, {len(own)} methods, {messages} requests each: "
         f"{warm:.1f} MiB after the first, {now:.1f} at the end, {took:.0f} s later"
     )
-    offences = [offence for caller in callers.values() for offence in caller.offences]
-    assert offences == []
-    assert now < warm + GROWTH_MIB
+    assert [violation for caller in callers.values() for violation in caller.violations] == []
+    assert now < warm + MAX_GROWTH_MIB
     assert process.get("/ready") == 200

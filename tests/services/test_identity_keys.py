@@ -127,10 +127,10 @@ async def test_a_retired_key_is_deleted_when_its_last_token_has_expired(replicas
 def pair(start: Start, tmp_path: Path) -> tuple[Process, Process]:
     """Start two processes at once, on one database and with one key file, when the active key is 31 days old."""
     env = {"IDENTITY_KEY_FILE": str(tmp_path / "keys")}
-    first = start("identity", env, at="first", data="shared")
+    first = start("identity", env, folder="first", data_folder="shared")
     age_keys(first)
     assert first.stop() == 0
-    both = [start("identity", env, at=at, data="shared", wait=False) for at in ("one", "other")]
+    both = [start("identity", env, folder=at, data_folder="shared", wait=False) for at in ("one", "other")]
     one, other = (process.wait_ready() for process in both)
     return one, other
 
@@ -172,8 +172,8 @@ async def test_two_processes_rotate_once_by_time_and_once_by_command(pair: tuple
 
 
 def test_a_process_that_cannot_decrypt_its_signing_keys_reports_it_in_one_line(start: Start) -> None:
-    assert start("identity", at="first", data="shared").stop() == 0
-    process = start("identity", at="second", data="shared", wait=False)
+    assert start("identity", folder="first", data_folder="shared").stop() == 0
+    process = start("identity", folder="second", data_folder="shared", wait=False)
     assert process.wait() == 2
     assert process.errors() == (
         "identity: IDENTITY_KEY_FILE: contains no key that decrypts the signing keys in the database\n"

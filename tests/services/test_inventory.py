@@ -267,7 +267,9 @@ async def test_a_stock_or_reservation_that_does_not_exist_is_not_found(inventory
 
 
 async def test_three_replicas_on_one_database_start_at_the_same_time_and_never_oversell(start: Start) -> None:
-    replicas = [start("inventory", at=f"inventory-{number}", data="stock", wait=False) for number in range(3)]
+    replicas = [
+        start("inventory", folder=f"inventory-{number}", data_folder="stock", wait=False) for number in range(3)
+    ]
     for replica in replicas:
         replica.wait_ready()
     channels = [replica.channel() for replica in replicas]

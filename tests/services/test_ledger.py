@@ -10,7 +10,7 @@ from tests.services.conftest import starter
 from tests.services.databases import Databases, query
 from tests.services.harness import Process, targets
 from tests.services.ledger import assert_balanced, ledger
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, cart, elsewhere
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, cart
 
 NO_WAIT = 0.0
 """Seconds to wait for the books to balance: none, as no order is in progress."""
@@ -38,7 +38,7 @@ async def order_everything(books: Books) -> None:
     assert (await shop.place(cart(p_0001=1, p_0002=3, to=BERLIN))).state == CONFIRMED
     assert (await shop.place(cart(p_0001=1, p_0199=1))).state == REJECTED
     assert (await shop.place(cart(p_0003=1, token="tok_declined"))).state == REJECTED  # noqa: S106  # no password
-    assert (await shop.place(cart(p_0003=1, to=elsewhere(postal_code="00000")))).state == REJECTED
+    assert (await shop.place(cart(p_0003=1, to=address_with(postal_code="00000")))).state == REJECTED
     cancelled = await shop.place(cart(p_0004=1, to=BERLIN))
     assert (await shop.cancel(cancelled.name)).state == CANCELLED
     await shop.close()

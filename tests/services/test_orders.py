@@ -9,7 +9,7 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared
 from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, cart, elsewhere, new_id
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, address_with, cart, new_id
 
 SOLD_OUT = "p-0199"  # the only product without stock
 
@@ -40,7 +40,7 @@ async def test_a_confirmed_order_has_sold_its_stock_and_captured_its_money(shop:
 
     assert await shop.stock("p-0031") == (before[0][0] - 2, before[0][1])
     assert await shop.stock("p-0120") == (before[1][0] - 1, before[1][1])
-    assert shop.money(order.name) == ["CAPTURED"]
+    assert shop.payment_states(order.name) == ["CAPTURED"]
     assert await shop.order(order.name) == order
 
 
@@ -52,8 +52,8 @@ async def test_an_order_with_an_address_is_shipped_and_pays_for_shipping(shop: S
     assert shipping == 490
     assert cents(order) == 2 * (price.units * 100 + price.nanos // 10_000_000) + shipping
     assert order.shipment.startswith("shipments/")
-    assert shop.shipments(order.name) == ["BOOKED"]
-    assert shop.money(order.name) == ["CAPTURED"]
+    assert shop.shipment_states(order.name) == ["BOOKED"]
+    assert shop.payment_states(order.name) == ["CAPTURED"]
     assert await shop.order(order.name) == order
 
 
@@ -62,24 +62,24 @@ async def test_an_order_without_an_address_is_collected(shop: Shop) -> None:
     assert order.state == CONFIRMED
     assert not order.HasField("shipping_price")
     assert order.shipment == ""
-    assert shop.shipments(order.name) == []
+    assert shop.shipment_states(order.name) == []
 
 
 async def test_an_order_that_cannot_be_delivered_is_rejected_and_undone(shop: Shop) -> None:
     before = await shop.stock("p-0132")
-    order = await shop.place(cart(to=elsewhere(postal_code="00000"), p_0132=1))
+    order = await shop.place(cart(to=address_with(postal_code="00000"), p_0132=1))
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_SHIPPING_REFUSED)
     assert "does not deliver" in order.rejection_message
     assert order.shipment == ""
     assert await shop.stock("p-0132") == before
-    assert shop.money(order.name) == ["VOIDED"]
-    assert shop.shipments(order.name) == []
+    assert shop.payment_states(order.name) == ["VOIDED"]
+    assert shop.shipment_states(order.name) == []
 
 
 async def test_a_declined_order_is_not_shipped(shop: Shop) -> None:
     order = await shop.place(cart(token="tok_declined", to=BERLIN, p_0132=1))  # noqa: S106  # the processor's
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_PAYMENT_DECLINED)
-    assert shop.shipments(order.name) == []
+    assert shop.shipment_states(order.name) == []
 
 
 async def test_an_order_of_a_product_without_stock_is_rejected_and_holds_nothing(shop: Shop) -> None:
@@ -88,7 +88,7 @@ async def test_an_order_of_a_product_without_stock_is_rejected_and_holds_nothing
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK)
     assert SOLD_OUT in order.rejection_message
     assert await shop.stock("p-0121") == before
-    assert shop.money(order.name) == []
+    assert shop.payment_states(order.name) == []
 
 
 async def test_a_declined_order_is_rejected_and_its_stock_released(shop: Shop) -> None:
@@ -97,7 +97,7 @@ async def test_a_declined_order_is_rejected_and_its_stock_released(shop: Shop) -
     assert (order.state, order.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_PAYMENT_DECLINED)
     assert "CARD_EXPIRED" in order.rejection_message
     assert await shop.stock("p-0122") == before
-    assert shop.money(order.name) == []
+    assert shop.payment_states(order.name) == []
 
 
 async def test_a_repeated_request_returns_the_same_order(shop: Shop) -> None:
@@ -133,8 +133,8 @@ async def test_one_request_sent_many_times_at_once_places_one_order(shop: Shop) 
     assert (await shop.ended(placed[0].name)).state == CONFIRMED
     assert len(await shop.orders(customer)) == 1
     assert await shop.stock("p-0125") == (before[0] - 2, before[1])
-    assert shop.money(placed[0].name) == ["CAPTURED"]
-    assert shop.shipments(placed[0].name) == ["BOOKED"]
+    assert shop.payment_states(placed[0].name) == ["CAPTURED"]
+    assert shop.shipment_states(placed[0].name) == ["BOOKED"]
 
 
 async def test_many_customers_at_once_cannot_buy_more_than_the_stock(shop: Shop) -> None:
@@ -184,13 +184,13 @@ def many(request: pb.PlaceOrderRequest, count: int) -> pb.PlaceOrderRequest:
             cart(to=pb.ShippingAddress(), p_0126=1),
             [f"shipping_address.{field}" for field in ("recipient", "lines", "locality", "region_code")],
         ),
-        (cart(to=elsewhere(recipient="r" * 101), p_0126=1), ["shipping_address.recipient"]),
-        (cart(to=elsewhere(lines=["1", "2", "3", "4"]), p_0126=1), ["shipping_address.lines"]),
-        (cart(to=elsewhere(lines=["1", ""]), p_0126=1), ["shipping_address.lines[1]"]),
-        (cart(to=elsewhere(locality="l" * 101), p_0126=1), ["shipping_address.locality"]),
-        (cart(to=elsewhere(postal_code="1" * 17), p_0126=1), ["shipping_address.postal_code"]),
-        (cart(to=elsewhere(region_code="de"), p_0126=1), ["shipping_address.region_code"]),
-        (cart(to=elsewhere(region_code="AQ"), p_0126=1), ["shipping_address.region_code"]),
+        (cart(to=address_with(recipient="r" * 101), p_0126=1), ["shipping_address.recipient"]),
+        (cart(to=address_with(lines=["1", "2", "3", "4"]), p_0126=1), ["shipping_address.lines"]),
+        (cart(to=address_with(lines=["1", ""]), p_0126=1), ["shipping_address.lines[1]"]),
+        (cart(to=address_with(locality="l" * 101), p_0126=1), ["shipping_address.locality"]),
+        (cart(to=address_with(postal_code="1" * 17), p_0126=1), ["shipping_address.postal_code"]),
+        (cart(to=address_with(region_code="de"), p_0126=1), ["shipping_address.region_code"]),
+        (cart(to=address_with(region_code="AQ"), p_0126=1), ["shipping_address.region_code"]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
@@ -224,8 +224,8 @@ async def test_a_cancelled_order_is_undone(shop: Shop, to: pb.ShippingAddress | 
     assert (cancelled.items, cancelled.total, cancelled.shipment) == (order.items, order.total, order.shipment)
     assert (cancelled.rejection_reason, cancelled.rejection_message) == (0, "")
     assert await shop.stock("p-0133") == before
-    assert shop.money(order.name) == ["REFUNDED"]
-    assert shop.shipments(order.name) == (["CANCELLED"] if to else [])
+    assert shop.payment_states(order.name) == ["REFUNDED"]
+    assert shop.shipment_states(order.name) == (["CANCELLED"] if to else [])
     assert await shop.cancel(order.name) == cancelled
     assert await shop.order(order.name) == cancelled
     assert await shop.stock("p-0133") == before
@@ -238,7 +238,7 @@ async def test_one_cancellation_sent_many_times_at_once_undoes_the_order_once(sh
     assert all(reply == replies[0] for reply in replies)
     assert replies[0].state == CANCELLED
     assert await shop.stock("p-0134") == before
-    assert shop.money(order.name) == ["REFUNDED"]
+    assert shop.payment_states(order.name) == ["REFUNDED"]
 
 
 async def test_a_rejected_order_cannot_be_cancelled(shop: Shop) -> None:

@@ -24,8 +24,8 @@ from tests.services.shop import (
     REJECTED,
     Shop,
     cart,
+    eventually,
     new_id,
-    patiently,
 )
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
@@ -50,7 +50,7 @@ async def opened(orders: Process, callees: dict[str, Process]) -> AsyncIterator[
 
 async def pending(shop: Shop, customer: str, product: str, before: tuple[int, int]) -> pb.Order:
     """Wait until the customer's order has reserved a piece of the product, and return the order."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert (await shop.stock(product))[1] > before[1]
     (order,) = await shop.orders(customer)
@@ -76,7 +76,7 @@ async def test_without_prices_nothing_is_stored_and_the_call_can_be_repeated(
         assert await shop.orders("customers/ada") == []
         assert await shop.stock("p-0140") == before
         start(missing)
-        async for attempt in patiently():
+        async for attempt in eventually():
             with attempt:
                 assert (await shop.place(request)).state == CONFIRMED
 
@@ -101,7 +101,7 @@ async def test_an_order_is_undone_when_its_missing_callee_starts(
             assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
             assert missing in ended.rejection_message
             assert (await whole.stock("p-0141"))[1] == untouched == 0
-            assert set(whole.money(order.name)) <= {"VOIDED"}
+            assert set(whole.payment_states(order.name)) <= {"VOIDED"}
         assert await shop.stock("p-0141") == before
 
 
@@ -122,14 +122,14 @@ async def test_an_order_is_undone_when_shipping_restarts_after_it_died_midway(
         placed = (await call).order
         assert (placed.state, placed.shipment) == (PENDING, "")
         assert await shop.stock("p-0145") == before
-        assert shop.money(order.name) == ["VOIDED"], "the other steps are undone"
+        assert shop.payment_states(order.name) == ["VOIDED"], "the other steps are undone"
 
         start("shipping")
         ended = await shop.ended(order.name)
         assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
         assert "shipping" in ended.rejection_message
-        assert shop.money(order.name) == ["VOIDED"]
-        assert set(shop.shipments(order.name)) <= {"CANCELLED"}
+        assert shop.payment_states(order.name) == ["VOIDED"]
+        assert set(shop.shipment_states(order.name)) <= {"CANCELLED"}
 
 
 async def test_a_cancellation_continues_after_orders_was_killed_and_the_callee_restarts(
@@ -143,14 +143,14 @@ async def test_a_cancellation_continues_after_orders_was_killed_and_the_callee_r
         assert order.state == CONFIRMED
         own_callees["payments"].stop()
         assert (await shop.cancel(order.name)).state == CANCELLING
-        assert shop.shipments(order.name) == ["CANCELLED"]
+        assert shop.shipment_states(order.name) == ["CANCELLED"]
         orders.signal(signal.SIGKILL)
         orders.wait()
     start("payments")
     async with opened(start("eager_orders", targets(*own_callees.values())), own_callees) as shop:
         assert (await shop.ended(order.name)).state == CANCELLED
         assert await shop.stock("p-0146") == before
-        assert shop.money(order.name) == ["REFUNDED"]
+        assert shop.payment_states(order.name) == ["REFUNDED"]
 
 
 async def assert_confirmed(shop: Shop, order: pb.Order, before: tuple[int, int]) -> None:
@@ -160,8 +160,8 @@ async def assert_confirmed(shop: Shop, order: pb.Order, before: tuple[int, int])
     """
     assert (await shop.ended(order.name)).state == CONFIRMED
     assert await shop.stock("p-0142") == (before[0] - 1, before[1])
-    assert shop.money(order.name) == ["CAPTURED"]
-    assert shop.shipments(order.name) == ["BOOKED"]
+    assert shop.payment_states(order.name) == ["CAPTURED"]
+    assert shop.shipment_states(order.name) == ["BOOKED"]
 
 
 async def test_an_order_continues_when_its_caller_leaves(shared: Shared, callees: dict[str, Process]) -> None:
@@ -204,14 +204,14 @@ async def test_a_stopping_process_finishes_its_orders(start: Start, callees: dic
             order = await pending(shop, customer, "p-0143", before)
             call.cancel()
             first.signal()
-            async for attempt in patiently():
+            async for attempt in eventually():
                 with attempt:
                     assert first.get("/ready") == 503
         assert first.wait() == 0
     async with opened(start("orders", env), callees) as shop:
         assert (await shop.order(order.name)).state == CONFIRMED
-        assert shop.money(order.name) == ["CAPTURED"]
-        assert shop.shipments(order.name) == ["BOOKED"]
+        assert shop.payment_states(order.name) == ["CAPTURED"]
+        assert shop.shipment_states(order.name) == ["BOOKED"]
 
 
 async def test_the_orders_of_a_killed_process_are_undone_after_its_restart(
@@ -234,5 +234,5 @@ async def test_the_orders_of_a_killed_process_are_undone_after_its_restart(
         assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
         assert await shop.place(request) == ended
         assert await shop.stock("p-0144") == before
-        assert set(shop.money(order.name)) <= {"VOIDED"}
-        assert set(shop.shipments(order.name)) <= {"CANCELLED"}
+        assert set(shop.payment_states(order.name)) <= {"VOIDED"}
+        assert set(shop.shipment_states(order.name)) <= {"CANCELLED"}

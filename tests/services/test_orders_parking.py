@@ -18,7 +18,7 @@ from tests.services.conftest import Shared, Start
 from tests.services.databases import query
 from tests.services.harness import ROOT, Process, records, targets
 from tests.services.refusals import refused
-from tests.services.shop import PENDING, REJECTED, Shop, cart, new_id, patiently
+from tests.services.shop import PENDING, REJECTED, Shop, cart, eventually, new_id
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 Parking = pb.Order.Parking
@@ -49,7 +49,7 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     callees["payments"].signal(signal.SIGSTOP)
     try:
         call = shop.stub.PlaceOrder(cart(customer=customer, p_0147=1))
-        async for attempt in patiently():
+        async for attempt in eventually():
             with attempt:
                 (order,) = await shop.orders(customer)
                 reservation = _reservation(orders, order.name)
@@ -62,7 +62,7 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
         callees["payments"].signal(signal.SIGCONT)
     _set_reservation(orders, order.name, f"reservations/{new_id()}")
     restarted = start("eager_orders", env)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             order = await shop.order(order.name)
             assert order.HasField("parking")
@@ -87,7 +87,7 @@ async def test_an_order_whose_reservation_is_unknown_is_parked_listed_and_resume
     assert order.state == PENDING
     assert (order.parking.call, order.parking.reason) == (Parking.CALL_RELEASE, Parking.REASON_REFUSED)
     assert order.parking.park_time.ToDatetime() >= order.create_time.ToDatetime()
-    assert set(shop.money(order.name)) <= {"VOIDED"}, "the other steps are undone"
+    assert set(shop.payment_states(order.name)) <= {"VOIDED"}, "the other steps are undone"
     (record,) = await records(parked.orders, level="ERROR", order=order.name.partition("/")[2])
     assert (record["call"], record["reason"]) == ("RELEASE", "REFUSED")
 

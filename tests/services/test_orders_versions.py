@@ -11,7 +11,7 @@ from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
 from tests.services.conftest import Shared
 from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, as_v2, cart, elsewhere, new_id
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, as_v2, cart, new_id
 
 REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])
 
@@ -55,7 +55,7 @@ def assert_same(first: v1.Order, second: v2.Order) -> None:
         pytest.param({"p_0141": 1}, CONFIRMED, id="picked up"),
         pytest.param({"p_0199": 1}, REJECTED, id="sold out"),
         pytest.param({"token": "tok_expired", "p_0141": 1}, REJECTED, id="declined"),
-        pytest.param({"to": elsewhere(postal_code="00000"), "p_0141": 1}, REJECTED, id="undeliverable"),
+        pytest.param({"to": address_with(postal_code="00000"), "p_0141": 1}, REJECTED, id="undeliverable"),
     ],
 )
 async def test_an_order_of_one_version_is_read_by_the_other(shop: Shop, lines: dict[str, Any], state: int) -> None:
@@ -85,14 +85,14 @@ async def test_one_request_by_both_versions_at_once_places_one_order(shop: Shop,
     assert_same(await shop.place(first), await place(shop, second))
     assert len(await shop.orders(customer)) == 1
     assert await shop.stock("p-0143") == (before[0] - 1, before[1])
-    assert shop.money(name) == ["CAPTURED"]
+    assert shop.payment_states(name) == ["CAPTURED"]
 
     cancel_request = v2.CancelOrderRequest(request_id=new_id(), name=name)
     cancelled = (await shop.v2.CancelOrder(cancel_request)).order
     assert int(cancelled.state) == CANCELLED
     assert_same(await shop.cancel(name, cancel_request.request_id), cancelled)
     assert await shop.stock("p-0143") == before
-    assert shop.money(name) == ["REFUNDED"]
+    assert shop.payment_states(name) == ["REFUNDED"]
 
 
 async def test_a_request_id_of_one_version_is_refused_for_other_requests_of_both(shop: Shop) -> None:
@@ -101,7 +101,7 @@ async def test_a_request_id_of_one_version_is_refused_for_other_requests_of_both
     second = await place(shop, as_v2(cart(two, customer=customer, to=BERLIN, p_0144=1)))
     others: list[dict[str, Any]] = [
         {"p_0144": 1},
-        {"to": elsewhere(recipient="Eve"), "p_0144": 1},
+        {"to": address_with(recipient="Eve"), "p_0144": 1},
         {"to": BERLIN, "p_0144": 2},
         {"to": BERLIN, "p_0144": 1, "p_0145": 1},
         {"to": BERLIN, "token": "tok_amex", "p_0144": 1},
@@ -171,7 +171,7 @@ async def test_the_second_version_requires_a_delivery(shop: Shop) -> None:
             + [f"shipping_address.{field}" for field in ("recipient", "lines", "locality")]
             + ["shipping_address.region_code"],
         ),
-        (as_v2(cart(to=elsewhere(region_code="AQ"), p_0001=1)), ["shipping_address.region_code"]),
+        (as_v2(cart(to=address_with(region_code="AQ"), p_0001=1)), ["shipping_address.region_code"]),
         (as_v2(cart(nothing=1, p_0001=1)), ["items[0].product"]),
         (as_v2(cart(p_0001=1, customer="ada")), ["customer"]),
     ],

@@ -14,7 +14,7 @@ from shop.orders.v1 import orders_pb2 as pb
 from tests.services.conftest import Shared, Start
 from tests.services.harness import Process, targets
 from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, new_id, patiently
+from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, eventually, new_id
 
 DIGEST = "0123456789abcdef"
 CALLEES = ("catalog", "inventory", "payments", "shipping")
@@ -31,7 +31,7 @@ async def shop(shared: Shared) -> AsyncIterator[Shop]:
 async def pair(start: Start, shared: Shared) -> AsyncIterator[tuple[Shop, Shop, Process]]:
     """Yield clients of two processes of orders that share a database, and the first process."""
     callees = [shared(name) for name in CALLEES]
-    replicas = [start("orders", targets(*callees), at=name, data="both") for name in ("one", "two")]
+    replicas = [start("orders", targets(*callees), folder=name, data_folder="both") for name in ("one", "two")]
     one, two = (Shop(replica, *callees[1:]) for replica in replicas)
     yield one, two, replicas[0]
     await one.close()
@@ -54,7 +54,7 @@ async def states(watch: Watch) -> list[int]:
 
 async def pending(shop: Shop, customer: str) -> pb.Order:
     """Wait for the customer's one order, and return it."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             (order,) = await shop.orders(customer)
     assert order.state == PENDING
@@ -88,7 +88,7 @@ async def test_a_cancellation_can_be_watched(shop: Shop, shared: Shared) -> None
     [seen] = [response async for response in shop.watch(order.name)]
     with frozen(shared("payments")):
         cancelling = asyncio.create_task(shop.cancel(order.name))
-        async for attempt in patiently():
+        async for attempt in eventually():
             with attempt:
                 assert (await shop.order(order.name)).state == pb.Order.STATE_CANCELLING
         watch = shop.watch(order.name, seen.resume_token)
@@ -194,7 +194,7 @@ async def test_equal_requests_to_two_processes_have_one_effect_and_equal_replies
     assert all(order == placed[0] for order in placed)
     assert await one.orders(customer) == [placed[0]]
     assert await one.stock("p-0137") == (before[0] - 1, before[1])
-    assert one.money(placed[0].name) == ["CAPTURED"]
+    assert one.payment_states(placed[0].name) == ["CAPTURED"]
 
     cancelling = new_id()
     cancelled = await asyncio.gather(
@@ -203,4 +203,4 @@ async def test_equal_requests_to_two_processes_have_one_effect_and_equal_replies
     assert cancelled[0].state == CANCELLED
     assert all(order == cancelled[0] for order in cancelled)
     assert await one.stock("p-0137") == before
-    assert one.money(placed[0].name) == ["REFUNDED"]
+    assert one.payment_states(placed[0].name) == ["REFUNDED"]

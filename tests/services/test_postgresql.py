@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: who may use a database, who waits for whom, and what is said when it goes wrong."""
+"""PostgreSQL only: permissions, locks between transactions, and errors."""
 
 import asyncio
 import signal
@@ -38,8 +38,8 @@ def upgrade() -> None:
     op.execute("CREATE TABLE numbers (id INTEGER PRIMARY KEY, value INTEGER)")
     op.execute("INSERT INTO numbers VALUES (1, 0), (2, 0)")
 """
-# Long enough for a transaction that does not wait to be through.
-MOMENT = 0.3
+# Longer than a transaction that waits for no lock.
+TRANSACTION_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def url(server: Server, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def replicas(url: str, versions: Path) -> AsyncIterator[tuple[Database, Database]]:
-    """Open one database as two processes do; a lock is waited for two seconds, an idle transaction ended after one."""
-    # A deadlock is found after a second, PostgreSQL's default.
+    """Open one database twice, as two processes do: lock_timeout is 2 s, idle transactions are ended after 1 s."""
+    # PostgreSQL finds a deadlock after 1 s by default.
     options = {"options": "-c lock_timeout=2s -c idle_in_transaction_session_timeout=1s"}
     url = make_url(url).update_query_dict(options, append=True).render_as_string(hide_password=False)
     opened = await open_database(url, versions), await open_database(url, versions)
@@ -68,7 +68,7 @@ async def replicas(url: str, versions: Path) -> AsyncIterator[tuple[Database, Da
 
 
 async def increment(connection: AsyncConnection, row: int = 1) -> None:
-    """Read, decide, write; the row is locked, as a shared write has to."""
+    """Read and write a row. It is locked, as a shared write requires."""
     locked = text("SELECT value FROM numbers WHERE id = :id FOR UPDATE")
     value = await connection.scalar(locked, {"id": row})
     await connection.execute(text("UPDATE numbers SET value = :value WHERE id = :id"), {"id": row, "value": value + 1})
@@ -85,12 +85,12 @@ async def value(database: Database, row: int = 1) -> object:
 
 
 def login(url: str, database: str) -> None:
-    """Log in to a database as the role of another's URL."""
+    """Log in to a database with the role and password of a URL."""
     own = make_url(url)
     psycopg.connect(host=str(own.query["host"]), user=own.username, password=own.password, dbname=database).close()
 
 
-def test_a_role_may_not_even_log_in_to_anothers_database(server: Server, tmp_path: Path) -> None:
+def test_a_role_cannot_log_in_to_the_database_of_another(server: Server, tmp_path: Path) -> None:
     one, other = server.url(tmp_path / "one", "catalog"), server.url(tmp_path / "other", "payments")
     login(one, str(make_url(one).database))
     for database in (str(make_url(other).database), "postgres", "template1"):
@@ -101,16 +101,16 @@ def test_a_role_may_not_even_log_in_to_anothers_database(server: Server, tmp_pat
 @pytest.mark.parametrize(
     "statement", ["CREATE DATABASE mine", "CREATE ROLE mine", "CREATE SCHEMA mine", "SELECT * FROM pg_authid"]
 )
-def test_a_role_has_no_right_but_to_make_tables(url: str, statement: str) -> None:
+def test_a_role_has_no_permissions_except_to_create_tables(url: str, statement: str) -> None:
     with pytest.raises(ProgrammingError, match="permission denied"):
         query(url, statement)
 
 
-def test_to_make_a_database_again_changes_its_password_and_keeps_the_rest(server: Server, url: str) -> None:
+def test_creating_a_database_again_changes_the_password_and_keeps_the_data(server: Server, url: str) -> None:
     own = make_url(url)
     query(url, "CREATE TABLE kept AS SELECT 1 AS a")
-    server.make(str(own.username), "another")
-    assert query(own.set(password="another").render_as_string(hide_password=False), "SELECT a FROM kept") == [(1,)]  # noqa: S106  # made up
+    server.create_database(str(own.username), "another")
+    assert query(own.set(password="another").render_as_string(hide_password=False), "SELECT a FROM kept") == [(1,)]  # noqa: S106  # no real password
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         login(url, str(own.database))
 
@@ -120,7 +120,7 @@ def test_to_make_a_database_again_changes_its_password_and_keeps_the_rest(server
     [{"password": "wrong"}, {"database": "postgres"}, {"query": {"host": "/nowhere"}}],
     ids=lambda wrong: str(*wrong),
 )
-def test_a_process_that_may_not_use_its_database_says_so_in_one_line(
+def test_a_process_without_access_to_its_database_reports_one_line(
     start: Start, url: str, wrong: dict[str, str]
 ) -> None:
     bad = make_url(url).set(**wrong)  # type: ignore[arg-type]  # one of its fields
@@ -131,23 +131,23 @@ def test_a_process_that_may_not_use_its_database_says_so_in_one_line(
     assert str(bad.password) not in process.errors().replace("password", "")
 
 
-async def test_a_transaction_that_reads_cannot_write(replicas: tuple[Database, Database]) -> None:
+async def test_a_read_transaction_cannot_write(replicas: tuple[Database, Database]) -> None:
     async with replicas[0].read() as connection:
         with pytest.raises(DBAPIError, match="read-only transaction"):
             await increment(connection)
 
 
-async def test_shared_writes_run_beside_each_other_and_not_beside_one_that_is_alone(
+async def test_shared_writes_run_in_parallel_but_an_exclusive_write_waits_for_them(
     replicas: tuple[Database, Database],
 ) -> None:
     one, other = replicas
     async with one.write(shared=True) as connection:
         await increment(connection, row=1)
         await write(other, row=2, shared=True)
-        alone = asyncio.create_task(write(other, row=2, shared=False))
-        await asyncio.sleep(MOMENT)
-        assert not alone.done()
-    await alone
+        exclusive = asyncio.create_task(write(other, row=2, shared=False))
+        await asyncio.sleep(TRANSACTION_SECONDS)
+        assert not exclusive.done()
+    await exclusive
     assert (await value(one, 1), await value(one, 2)) == (1, 2)
 
 
@@ -156,21 +156,21 @@ async def test_shared_writes_that_lock_their_row_lose_no_update(replicas: tuple[
     assert await value(replicas[0]) == 40
 
 
-async def test_a_name_is_held_by_one_transaction_at_a_time(replicas: tuple[Database, Database]) -> None:
-    async def held(name: str) -> None:
+async def test_a_name_is_locked_by_one_transaction_at_a_time(replicas: tuple[Database, Database]) -> None:
+    async def lock(name: str) -> None:
         async with replicas[1].write(shared=True) as connection:
             await lock_name(connection, name)
 
     async with replicas[0].write(shared=True) as connection:
         await lock_name(connection, "request-1")
-        await held("request-2")
-        second = asyncio.create_task(held("request-1"))
-        await asyncio.sleep(MOMENT)
+        await lock("request-2")
+        second = asyncio.create_task(lock("request-1"))
+        await asyncio.sleep(TRANSACTION_SECONDS)
         assert not second.done()
     await second
 
 
-async def test_of_two_that_wait_for_each_other_one_is_told_of_the_conflict_and_the_other_is_through(
+async def test_one_of_two_transactions_in_a_deadlock_fails_and_the_other_commits(
     replicas: tuple[Database, Database],
 ) -> None:
     both = asyncio.Barrier(2)
@@ -181,27 +181,27 @@ async def test_of_two_that_wait_for_each_other_one_is_told_of_the_conflict_and_t
             await both.wait()
             await increment(connection, rows[1])
 
-    ends = await asyncio.gather(write_both(replicas[0], 1, 2), write_both(replicas[1], 2, 1), return_exceptions=True)
-    assert {type(end) for end in ends} == {WriteConflictError, type(None)}
+    results = await asyncio.gather(write_both(replicas[0], 1, 2), write_both(replicas[1], 2, 1), return_exceptions=True)
+    assert {type(result) for result in results} == {WriteConflictError, type(None)}
     assert (await value(replicas[0], 1), await value(replicas[0], 2)) == (1, 1)
 
 
-async def test_a_lock_that_is_not_had_in_time_is_told_as_busy(replicas: tuple[Database, Database]) -> None:
+async def test_the_database_is_busy_if_a_lock_is_not_acquired_in_time(replicas: tuple[Database, Database]) -> None:
     async with replicas[0].write() as connection:
         waiting = asyncio.create_task(write(replicas[1], shared=True))
         while not waiting.done():
-            # It must not be idle for so long that the server ends it.
+            # If it were idle for too long, the server would end it.
             await increment(connection)
             await asyncio.sleep(0.1)
         with pytest.raises(DatabaseBusyError):
             await waiting
 
 
-async def test_a_transaction_whose_process_is_frozen_gives_its_locks_up(replicas: tuple[Database, Database]) -> None:
+async def test_a_transaction_of_a_frozen_process_releases_its_locks(replicas: tuple[Database, Database]) -> None:
     async def freeze() -> None:
         async with replicas[0].write() as connection:
             await increment(connection)
-            await asyncio.sleep(1 + MOMENT)
+            await asyncio.sleep(1 + TRANSACTION_SECONDS)
             await write(replicas[1], shared=False)
             await increment(connection)
 
@@ -211,7 +211,7 @@ async def test_a_transaction_whose_process_is_frozen_gives_its_locks_up(replicas
     await write(replicas[0], shared=False)
 
 
-async def test_settings_in_the_url_win(url: str, versions: Path) -> None:
+async def test_settings_in_the_url_override_defaults(url: str, versions: Path) -> None:
     database = await open_database(f"{url}&options=-c lock_timeout=7s -c TimeZone=Asia/Tokyo", versions)
     async with database.read() as connection:
         assert await connection.scalar(text("SHOW lock_timeout")) == "7s"
@@ -222,7 +222,7 @@ async def test_settings_in_the_url_win(url: str, versions: Path) -> None:
 
 @pytest.fixture
 def own_server() -> Iterator[Server]:
-    """Start a server that no other test needs."""
+    """Start a server for this test only."""
     programs = postgresql.programs()
     if programs is None:
         pytest.skip(postgresql.MISSING)
@@ -231,7 +231,7 @@ def own_server() -> Iterator[Server]:
     started.close()
 
 
-async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its_crash(
+async def test_calls_are_unavailable_while_the_server_is_down_and_its_crash_loses_no_data(
     start: Start, own_server: Server, tmp_path: Path
 ) -> None:
     process = start("inventory", {"DATABASE_URL": own_server.url(tmp_path, "inventory")})
@@ -240,11 +240,11 @@ async def test_calls_are_unavailable_while_the_server_is_and_none_is_lost_to_its
         read = inventory_pb2.GetStockRequest(name="stocks/p-0001")
         line = inventory_pb2.ReservationLine(product="products/p-0001", quantity=1)
         reserve = inventory_pb2.ReserveStockRequest(request_id="restart", lines=[line])
-        made = await stub.ReserveStock(reserve)
+        response = await stub.ReserveStock(reserve)
         own_server.stop(signal.SIGQUIT)  # as a crash
         for call in (stub.GetStock(read), stub.ReserveStock(reserve)):
             error = await refused(call)
             assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         own_server.start()
-        assert await stub.ReserveStock(reserve) == made
+        assert await stub.ReserveStock(reserve) == response
         assert (await stub.GetStock(read)).stock.reserved == 1

@@ -1,4 +1,4 @@
-"""A service's life: how it starts, says that it is well, ends; and what it says if it cannot start."""
+"""The lifecycle of a service process: start, health, stop, and the errors if it cannot start."""
 
 import signal
 import socket
@@ -21,13 +21,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from tests.services.conftest import Start
-from tests.services.harness import STOP_SECONDS, free_port, records
+from tests.services.harness import STOP_TIMEOUT_SECONDS, free_port, records
 from tests.services.probe import ASK, SERVICE, ask, stream
 from tests.services.refusals import refused
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-# How health's messages go out and come in; the stubs of these packages leave their methods out.
+# Serializers for the messages of health and reflection; the stubs of their packages are untyped.
 HEALTH = (health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString)
 REFLECTION = (
     reflection_pb2.ServerReflectionRequest.SerializeToString,
@@ -36,7 +36,7 @@ REFLECTION = (
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_call_under_way_is_finished_before_the_process_ends(start: Start, number: int) -> None:
+async def test_a_call_in_flight_is_finished_before_the_process_stops(start: Start, number: int) -> None:
     process = start("probe")
     async with process.channel() as channel, process.channel() as late:
         call = ask(channel)(StringValue(value="wait/2"))
@@ -57,26 +57,26 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(start: Start
     assert not (process.folder / "run" / "app.sock").exists()
 
 
-async def test_a_stream_is_ended_when_the_process_is_told_to_end(start: Start) -> None:
+async def test_a_stream_is_ended_when_the_process_is_stopped(start: Start) -> None:
     process = start("probe")
     async with process.channel() as channel:
-        answers = aiter(stream(channel)(StringValue(value="wait/60")))
-        assert (await anext(answers)).value == "begin"
+        responses = aiter(stream(channel)(StringValue(value="wait/60")))
+        assert (await anext(responses)).value == "begin"
         await records(process, message="waiting")
         process.signal()
-        error = await refused(anext(answers))
+        error = await refused(anext(responses))
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
     assert process.wait() == 0
     assert process.errors() == ""
 
 
-async def test_health_answers_for_the_process_and_for_each_service(start: Start) -> None:
+async def test_health_is_reported_for_the_process_and_for_each_service(start: Start) -> None:
     async with start("probe").channel() as channel:
         check = channel.unary_unary("/grpc.health.v1.Health/Check", *HEALTH)
         for service in ("", SERVICE):
             assert (await check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await check(health_pb2.HealthCheckRequest(service="nobody"))
+            await check(health_pb2.HealthCheckRequest(service="unknown"))
         assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
@@ -89,7 +89,7 @@ async def test_reflection_lists_the_services(start: Start) -> None:
     assert names == {SERVICE, "grpc.reflection.v1alpha.ServerReflection"}
 
 
-async def test_it_is_not_ready_before_it_serves_and_ends_cleanly_while_it_starts(start: Start) -> None:
+async def test_a_process_that_is_stopped_while_it_starts_exits_cleanly(start: Start) -> None:
     process = start("inventory", wait=False)
     while process.get("/live") != 200:
         assert process.popen.poll() is None
@@ -98,7 +98,7 @@ async def test_it_is_not_ready_before_it_serves_and_ends_cleanly_while_it_starts
     assert process.errors() == ""
 
 
-async def test_it_listens_on_several_addresses(start: Start) -> None:
+async def test_a_process_listens_on_several_addresses(start: Start) -> None:
     port = free_port()
     process = start("probe", {"GRPC_LISTEN": f"unix:run/app.sock, 127.0.0.1:{port}"})
     async with process.channel() as socket_channel, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as tcp_channel:
@@ -106,7 +106,7 @@ async def test_it_listens_on_several_addresses(start: Start) -> None:
             assert (await ask(channel)(StringValue(value="x"))).value == "x"
 
 
-async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> None:
+async def test_the_socket_of_a_dead_process_is_replaced(start: Start) -> None:
     first = start("probe")
     first.popen.kill()
     first.wait()
@@ -116,7 +116,7 @@ async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> 
 
 
 @pytest.mark.parametrize(
-    ("env", "says"),
+    ("env", "message"),
     [
         ({"GRPC_LISTEN": "nowhere"}, "GRPC_LISTEN: 'nowhere' is not of the form"),
         ({"GRPC_LISTEN": "127.0.0.1:99999"}, "GRPC_LISTEN: '127.0.0.1:99999' is not of the form"),
@@ -137,15 +137,15 @@ async def test_a_socket_that_a_dead_process_left_is_taken_over(start: Start) -> 
     ],
     ids=lambda value: "-".join(map("=".join, value.items())) if isinstance(value, dict) else "",
 )
-def test_a_wrong_environment_is_told_in_one_line(start: Start, env: dict[str, str], says: str) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(start: Start, env: dict[str, str], message: str) -> None:
     process = start("inventory", env, wait=False)
     assert process.wait() == 2
     assert process.errors().startswith("inventory: ")
     assert process.errors().count("\n") == 1, process.errors()
-    assert says in process.errors()
+    assert message in process.errors()
 
 
-def test_a_file_that_is_no_database_is_told_and_left_as_it_is(start: Start, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_and_not_changed(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, and longer than the header of one: " + "x" * 1000)
     process = start("inventory", {"DATABASE_URL": f"sqlite+aiosqlite:///{file}"}, wait=False)
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_database_is_told_and_left_as_it_is(start: Start, tmp_
 
 
 @pytest.mark.parametrize("variable", ["GRPC_LISTEN", "MANAGEMENT_LISTEN"])
-def test_a_port_in_use_is_named(start: Start, variable: str) -> None:
+def test_a_port_in_use_is_reported(start: Start, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         process = start("inventory", {variable: address}, wait=False)
@@ -164,7 +164,7 @@ def test_a_port_in_use_is_named(start: Start, variable: str) -> None:
     assert process.errors().count("\n") == 1, process.errors()
 
 
-def test_a_socket_that_another_process_serves_is_not_taken_over(start: Start) -> None:
+def test_the_socket_of_a_running_process_is_not_replaced(start: Start) -> None:
     first = start("probe")
     second = start("probe", wait=False)
     assert second.wait() == 2
@@ -187,12 +187,12 @@ async def test_spans_are_exported_to_a_collector(start: Start) -> None:
     collector.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": method})])
     port = collector.add_insecure_port("127.0.0.1:0")
     collector.start()
-    # A proxy is for the world outside.
+    # Exports must not use the proxy.
     env = {"SERVICE_VERSION": "v7", "http_proxy": "http://127.0.0.1:9"}
     process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", **env})
     async with process.channel() as channel:
         await ask(channel)(StringValue(value="x"))
-    # What is queued is sent before the process ends.
+    # The process sends queued spans before it exits.
     assert process.stop() == 0
     collector.stop(None)
     (spans,) = [resource for request in received for resource in request.resource_spans]
@@ -203,17 +203,17 @@ async def test_spans_are_exported_to_a_collector(start: Start) -> None:
 
 @pytest.mark.prove
 @pytest.mark.timing
-async def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(start: Start) -> None:
+async def test_an_unreachable_collector_delays_neither_calls_nor_the_exit(start: Start) -> None:
     process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
     async with process.channel() as channel:
         for _ in range(20):
             await ask(channel)(StringValue(value="x"), timeout=2)
-    begin = time.monotonic()
+    start_time = time.monotonic()
     assert process.stop() == 0
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - start_time < 5
 
 
-def test_a_run_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys\n"
         "from tests.services.harness import Process\n"
@@ -225,4 +225,4 @@ def test_a_run_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
         service = psutil.Process(int(run.stdout.readline()))
         assert service.is_running()
         run.kill()
-    assert psutil.wait_procs([service], timeout=STOP_SECONDS)[1] == []
+    assert psutil.wait_procs([service], timeout=STOP_TIMEOUT_SECONDS)[1] == []

@@ -21,7 +21,7 @@ from shop.shipping.v1 import shipping_pb2
 from tests.services.conftest import Shared, Start
 from tests.services.databases import query
 from tests.services.harness import ROOT, Process
-from tests.services.shop import CANCELLED, CONFIRMED, new_id, patiently
+from tests.services.shop import CANCELLED, CONFIRMED, eventually, new_id
 from tests.services.writes import (
     INVENTORY,
     ORDERS,
@@ -82,7 +82,7 @@ async def effect(caller: Caller, path: str, times: int) -> tuple[list[Decimal], 
 
 async def wait_until_ended(caller: Caller, order: str) -> None:
     """Wait for the end of an order."""
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             reply = await caller.reply(f"{ORDERS}GetOrder", orders_pb2.GetOrderRequest(name=order))
             assert reply.order.state in {CONFIRMED, CANCELLED}
@@ -154,7 +154,7 @@ async def test_records_of_requests_are_deleted_when_they_expire(start: Start, se
         rows = [{"request_id": key, "create_time": now - age, **row} for key, age in ages.items()]
         await connection.execute(insert(requests), rows)
     start(service)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             async with database.read() as connection:
                 remaining = await connection.execute(select(requests.c.request_id))
@@ -177,7 +177,7 @@ async def test_a_request_whose_record_was_deleted_counts_as_new(start: Start) ->
     process.stop()
     process = start("inventory")
     caller = Caller(lambda _: process)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert len(query(process.database_url, "SELECT request_id FROM requests")) == 1
     assert await caller.wire(f"{INVENTORY}CommitReservation", commit) == replies[1], "sold once"

@@ -12,7 +12,7 @@ from tests.conftest import Measured
 from tests.services.conftest import Shared
 from tests.services.databases import Databases
 from tests.services.harness import NotYetError
-from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, new_id, patiently
+from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, eventually, new_id
 
 TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
 
@@ -27,7 +27,7 @@ async def shop(shared: Shared) -> AsyncIterator[Shop]:
 async def buy(shop: Shop) -> pb.Order:
     """Order one of the ten pieces until the order is confirmed or they are sold out, and return the order."""
     request = cart(to=BERLIN, p_0062=1)
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             # On a busy machine PlaceOrder may return before the order has ended.
             order = await shop.ended((await shop.place(request)).name)
@@ -51,8 +51,8 @@ async def test_of_a_hundred_buyers_of_ten_pieces_ten_get_one(
     assert await shop.stock(TEN_PIECES) == (0, 0)
     for order in placed:
         sold = order.state == CONFIRMED
-        assert shop.money(order.name) == ["CAPTURED"] * sold
-        assert shop.shipments(order.name) == ["BOOKED"] * sold
+        assert shop.payment_states(order.name) == ["CAPTURED"] * sold
+        assert shop.shipment_states(order.name) == ["BOOKED"] * sold
 
 
 async def test_fifty_equal_requests_at_once_create_one_order_and_get_the_same_reply(shop: Shop) -> None:
@@ -63,5 +63,5 @@ async def test_fifty_equal_requests_at_once_create_one_order_and_get_the_same_re
     assert all(reply == replies[0] for reply in replies)
     assert await shop.orders(request.customer) == [replies[0]]
     assert await shop.stock("p-0065") == (before[0] - 1, before[1])
-    assert shop.money(replies[0].name) == ["CAPTURED"]
-    assert shop.shipments(replies[0].name) == ["BOOKED"]
+    assert shop.payment_states(replies[0].name) == ["CAPTURED"]
+    assert shop.shipment_states(replies[0].name) == ["BOOKED"]

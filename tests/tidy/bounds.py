@@ -6,7 +6,7 @@ from functools import cached_property
 
 from tests.tidy.tree import Function, Source
 
-WAITS = ("eventually", "eventually_sync", "patiently")
+WAITS = ("eventually", "eventually_sync")
 """Functions whose first argument is a number of seconds to wait."""
 ARGUMENTS = ("within", "deadline", "timeout")
 """Arguments of other functions that are seconds to wait."""

@@ -1,4 +1,4 @@
-"""Work beside the calls: it ends well, or is cut off where its owner expects it."""
+"""Background work is finished before the process stops, or cancelled after a timeout."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,11 @@ from services.runtime.background import Background
 from services.runtime.rpc.deadlines import remaining, set_deadline
 
 
-async def test_work_goes_on_when_its_caller_is_cancelled_and_closing_waits_for_it() -> None:
-    background, go_on, done = Background(), asyncio.Event(), asyncio.Event()
+async def test_work_continues_when_its_caller_is_cancelled_and_close_waits_for_it() -> None:
+    background, resume, done = Background(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
-        await go_on.wait()
+        await resume.wait()
         done.set()
 
     caller = asyncio.create_task(background.run_to_completion(work()))
@@ -24,12 +24,12 @@ async def test_work_goes_on_when_its_caller_is_cancelled_and_closing_waits_for_i
     closing = asyncio.create_task(background.close())
     await asyncio.sleep(0)
     assert not closing.done()
-    go_on.set()
+    resume.set()
     await closing
     assert done.is_set()
 
 
-async def test_work_has_no_deadline_and_its_caller_keeps_its_own() -> None:
+async def test_work_has_no_deadline_and_that_of_its_caller_does_not_change() -> None:
     async def work() -> float | None:
         return remaining()
 
@@ -49,48 +49,48 @@ async def test_close_cancels_work_that_takes_too_long(caplog: pytest.LogCaptureF
 
 
 async def test_a_failure_without_a_caller_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    background, go_on = Background(), asyncio.Event()
+    background, resume = Background(), asyncio.Event()
 
     async def work() -> None:
-        await go_on.wait()
-        raise ValueError("lost otherwise")
+        await resume.wait()
+        raise ValueError("must be logged")
 
     caller = asyncio.create_task(background.run_to_completion(work()))
     await asyncio.sleep(0)
     caller.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await caller
-    go_on.set()
+    resume.set()
     await background.close()
-    assert "lost otherwise" in caplog.text
+    assert "must be logged" in caplog.text
 
 
-async def test_repeated_work_survives_its_failures_and_ends_with_the_process() -> None:
-    background, turns = Background(), asyncio.Queue[int]()
+async def test_repeated_work_continues_after_failures_until_close() -> None:
+    background, runs = Background(), asyncio.Queue[int]()
 
     async def work() -> None:
-        turns.put_nowait(turns.qsize())
-        raise ValueError("one turn alone")
+        runs.put_nowait(runs.qsize())
+        raise ValueError("only this run fails")
 
     background.repeat(0.001, work)
-    assert [await turns.get() for _ in range(3)]
+    assert [await runs.get() for _ in range(3)]
     await background.close()
-    left = turns.qsize()
+    count = runs.qsize()
     await asyncio.sleep(0.01)
-    assert turns.qsize() == left
+    assert runs.qsize() == count
 
 
-async def test_repeated_work_ends_with_the_process_though_it_fails_on_its_way_out() -> None:
-    background, begun = Background(), asyncio.Event()
+async def test_close_stops_repeated_work_that_fails_when_it_is_cancelled() -> None:
+    background, started = Background(), asyncio.Event()
 
     async def work() -> None:
-        begun.set()
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             raise ValueError("in place of the cancellation")
 
     background.repeat(0.001, work)
-    await begun.wait()
+    await started.wait()
     async with asyncio.timeout(5):
         await background.close()

@@ -1,4 +1,4 @@
-"""Page tokens lead on in their own list, and nowhere in another."""
+"""A page token continues its list, and is invalid for any other list."""
 
 import base64
 
@@ -15,7 +15,7 @@ def read(size: int = 0, token: str = "", query: str = "teas") -> Page:
     return read_page(ListProductsRequest(page_size=size, page_token=token), query)
 
 
-def offending(token: str) -> list[str]:
+def invalid_fields(token: str) -> list[str]:
     with pytest.raises(InvalidFieldsError) as caught:
         read(token=token)
     return [violation.field for violation in caught.value.violations]
@@ -25,13 +25,13 @@ def token_of(key: str, query: str = "teas") -> str:
     return Page(query, 1, "").cut([key, "next"], key=lambda entry: entry)[1]
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, DEFAULT_SIZE), (1, 1), (MAX_SIZE, MAX_SIZE), (10**9, MAX_SIZE)])
-def test_a_page_size_has_a_default_and_a_limit(asked: int, given: int) -> None:
-    assert read(asked).size == given
+@pytest.mark.parametrize(("requested", "actual"), [(0, DEFAULT_SIZE), (1, 1), (MAX_SIZE, MAX_SIZE), (10**9, MAX_SIZE)])
+def test_a_page_size_has_a_default_and_a_limit(requested: int, actual: int) -> None:
+    assert read(requested).size == actual
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
-def test_a_token_leads_to_the_key_that_it_was_made_of(key: str) -> None:
+def test_a_token_contains_the_key_of_the_last_entry(key: str) -> None:
     assert read(token=token_of(key)).after == key
 
 
@@ -40,14 +40,14 @@ def test_a_token_is_the_same_for_the_same_page() -> None:
 
 
 def test_a_token_of_another_list_is_refused() -> None:
-    assert offending(token_of("p-1", "coffees")) == ["page_token"]
+    assert invalid_fields(token_of("p-1", "coffees")) == ["page_token"]
 
 
 @pytest.mark.parametrize(
     "token", ["p-1", "!", "====", "é", base64.b64encode(b"\xff" * 12).decode(), token_of("p-1")[:11], token_of("p\0")]
 )
-def test_what_is_no_token_is_refused(token: str) -> None:
-    assert offending(token) == ["page_token"]
+def test_an_invalid_token_is_refused(token: str) -> None:
+    assert invalid_fields(token) == ["page_token"]
 
 
 def test_the_last_page_has_no_token() -> None:
@@ -58,13 +58,13 @@ def test_the_last_page_has_no_token() -> None:
 
 def test_all_pages_together_are_the_list() -> None:
     entries = [f"{number:02}" for number in range(25)]
-    got: list[str] = []
+    collected: list[str] = []
     token = ""
     while True:
         page = read(size=10, token=token)
-        found = [entry for entry in entries if entry > page.after][: page.limit]
-        cut, token = page.cut(found, key=str)
-        got += cut
+        rest = [entry for entry in entries if entry > page.after][: page.limit]
+        cut, token = page.cut(rest, key=str)
+        collected += cut
         if not token:
             break
-    assert got == entries
+    assert collected == entries

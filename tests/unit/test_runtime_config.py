@@ -1,4 +1,4 @@
-"""The environment is read once; what is wrong with it is told by the variable's name."""
+"""Settings are read from the environment. An error names the variable."""
 
 import logging
 
@@ -45,7 +45,7 @@ def test_every_variable_is_read() -> None:
     assert settings.targets == {"CATALOG": "127.0.0.1:50052"}
 
 
-def test_the_longest_path_of_a_socket_is_taken() -> None:
+def test_a_socket_path_of_maximum_length_is_accepted() -> None:
     longest = "unix:///" + "x" * 106
     settings = Settings.read("orders", {"GRPC_LISTEN": longest, "CATALOG_TARGET": longest, "GRPC_EGRESS": longest})
     assert (settings.listen, settings.targets, settings.egress) == ((longest,), {"CATALOG": longest}, longest)
@@ -68,6 +68,6 @@ def test_the_longest_path_of_a_socket_is_taken() -> None:
         ("LOG_LEVEL", "loud"),
     ],
 )
-def test_a_wrong_value_is_told_by_its_variables_name(variable: str, value: str) -> None:
+def test_an_error_names_the_variable(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"^{variable}: "):
         Settings.read("catalog", {variable: value})

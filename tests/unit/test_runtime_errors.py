@@ -1,4 +1,4 @@
-"""One table decides how each exception is told; what it does not know never shows."""
+"""The ErrorTable maps exceptions to statuses. The text of any other exception stays inside."""
 
 import grpc
 import grpc.aio
@@ -17,13 +17,13 @@ from services.runtime.storage import (
 
 
 class GoneError(Exception):
-    """A domain's error."""
+    """An error of a domain."""
 
-    metadata = {"shelf": "7"}  # noqa: RUF012  # as a domain error has it, on the instance or here
+    metadata = {"shelf": "7"}  # noqa: RUF012  # domain errors have it on the instance or on the class
 
 
 class LongGoneError(GoneError):
-    """A more special one, which is in no table."""
+    """A subclass that is in no table."""
 
 
 TABLE = ErrorTable("test.shop.example", {GoneError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "GONE")})
@@ -42,14 +42,14 @@ def bad_request(status: status_pb2.Status) -> list[str]:
 
 
 @pytest.mark.parametrize("error", [GoneError("the last one is gone"), LongGoneError("the last one is gone")])
-def test_a_domain_error_is_told_with_its_text_reason_and_metadata(error: Exception) -> None:
+def test_the_status_of_a_domain_error_has_its_text_reason_and_metadata(error: Exception) -> None:
     status = TABLE.status(error)
     assert (rpc_status.to_status(status).code, status.message) == (grpc.StatusCode.NOT_FOUND, "the last one is gone")
     assert (info(status).reason, info(status).domain) == ("GONE", "test.shop.example")
     assert dict(info(status).metadata) == {"shelf": "7"}
 
 
-def test_an_unknown_error_shows_nothing_but_an_id(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_status_of_an_unknown_error_has_only_an_id(caplog: pytest.LogCaptureFixture) -> None:
     status = TABLE.status(ValueError("SELECT secret"))
     assert rpc_status.to_status(status).code == grpc.StatusCode.INTERNAL
     assert b"secret" not in status.SerializeToString()
@@ -58,16 +58,16 @@ def test_an_unknown_error_shows_nothing_but_an_id(caplog: pytest.LogCaptureFixtu
     assert record.exc_info is not None
 
 
-def test_offending_fields_are_told_one_by_one_and_a_long_list_is_cut() -> None:
+def test_each_invalid_field_is_listed_and_a_long_list_is_cut() -> None:
     error = InvalidFieldsError([Violation(f"lines[{number}]", "must be 1 to 9") for number in range(1000)])
     status = TABLE.status(error)
     assert info(status).reason == "INVALID_FIELDS"
     assert bad_request(status) == [f"lines[{number}]" for number in range(MAX_VIOLATIONS)]
-    # A status travels in headers, of which gRPC takes 8 KiB in all.
+    # A status is sent in headers, and gRPC accepts 8 KiB of headers in total.
     assert len(status.SerializeToString()) < 4096
 
 
-def test_a_request_id_that_served_another_request_is_named_as_the_offending_field() -> None:
+def test_a_reused_request_id_is_an_invalid_field() -> None:
     status = TABLE.status(RequestIdReusedError("a"))
     assert rpc_status.to_status(status).code == grpc.StatusCode.INVALID_ARGUMENT
     assert bad_request(status) == ["request_id"]
@@ -81,7 +81,7 @@ def test_a_request_id_that_served_another_request_is_named_as_the_offending_fiel
         (WriteConflictError(), grpc.StatusCode.ABORTED, "WRITE_CONFLICT"),
     ],
 )
-def test_what_befalls_a_transaction_is_told_as_what_may_be_sent_again(
+def test_a_failed_transaction_has_a_status_that_allows_a_retry(
     error: Exception, code: grpc.StatusCode, reason: str
 ) -> None:
     status = TABLE.status(error)
@@ -89,7 +89,7 @@ def test_what_befalls_a_transaction_is_told_as_what_may_be_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "expected"),
     [
         (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE),
         (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.DEADLINE_EXCEEDED),
@@ -98,9 +98,7 @@ def test_what_befalls_a_transaction_is_told_as_what_may_be_sent_again(
         (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL),
     ],
 )
-def test_a_peers_failure_passes_through_only_if_it_says_nothing_wrong_about_us(
-    code: grpc.StatusCode, told: grpc.StatusCode
-) -> None:
+def test_only_temporary_failures_of_a_callee_are_passed_on(code: grpc.StatusCode, expected: grpc.StatusCode) -> None:
     status = TABLE.status(grpc.aio.AioRpcError(code, details="10.0.0.7:50051 refused"))
-    assert rpc_status.to_status(status).code == told
+    assert rpc_status.to_status(status).code == expected
     assert "10.0.0.7" not in status.message

@@ -1,4 +1,4 @@
-"""The outbox, its relay and the inbox, with a client of Kafka that is made up where its failures are the matter."""
+"""The outbox, its relay and the inbox, with a fake Kafka producer whose failures tests control."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +42,7 @@ async def receiving(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 class _Producer:
-    """Takes what it is given, or fails as it is told."""
+    """Accepts records, or fails with `failure`."""
 
     sent: list[tuple[str, str, bytes]]
     failure: KafkaError | None
@@ -71,8 +71,8 @@ def kafka() -> type[_Producer]:
     return _Producer
 
 
-async def tell(database: Database, *seconds: int) -> None:
-    """Write an event for each."""
+async def publish(database: Database, *seconds: int) -> None:
+    """Write an event for each number of seconds."""
     async with database.write() as connection:
         for number in seconds:
             await BOX.add(connection, Duration(seconds=number), key="one", subject="things/one")
@@ -82,7 +82,7 @@ async def waiting(database: Database) -> object:
     return (await outbox.report_outbox(database))["waiting"]
 
 
-def patiently() -> AsyncRetrying:
+def eventually() -> AsyncRetrying:
     return AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.01), reraise=True)
 
 
@@ -94,7 +94,7 @@ def test_an_event_is_read_as_it_was_written() -> None:
     assert topic_of(event.message) == "google.protobuf.events"
 
 
-def test_a_type_that_is_not_asked_for_is_passed_over() -> None:
+def test_an_event_of_another_type_is_skipped() -> None:
     assert read_event(HEADERS, b"\xff", {}) is None
 
 
@@ -110,29 +110,29 @@ def test_a_type_that_is_not_asked_for_is_passed_over() -> None:
     ],
     ids=["no headers", "no id", "no time of day", "no time zone", "no time", "no message"],
 )
-def test_a_record_that_is_no_event_is_told_apart(headers: dict[str, str], value: bytes) -> None:
+def test_a_record_that_is_no_event_is_malformed(headers: dict[str, str], value: bytes) -> None:
     with pytest.raises(MalformedRecordError):
         read_event(headers, value, TYPES)
 
 
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait until it is over: the database must not be closed beneath it."""
+async def cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end: it must not use the database after that is closed."""
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
-async def test_an_event_is_there_if_its_change_is(database: Database) -> None:
+async def test_an_event_is_committed_with_its_change(database: Database) -> None:
     with suppress(ZeroDivisionError):
         async with database.write() as connection:
             await BOX.add(connection, Duration(seconds=1), key="one", subject="things/one")
             raise ZeroDivisionError
     assert await waiting(database) == 0
-    await tell(database, 2)
+    await publish(database, 2)
     assert await waiting(database) == 1
 
 
-async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
+async def test_only_one_relay_at_a_time_has_the_lease(database: Database) -> None:
     async def claimed(holder: str, period: timedelta = LEASE) -> bool:
         async with database.write() as connection:
             return await outbox.acquire_lease(connection, holder, period)
@@ -151,38 +151,38 @@ async def test_one_relay_at_a_time_has_the_lease(database: Database) -> None:
     assert await claimed("one")
 
 
-async def test_the_relay_is_woken_by_the_commit_and_keeps_the_sequence(
-    database: Database, kafka: type[_Producer]
-) -> None:
+async def test_a_commit_wakes_the_relay_which_sends_events_in_order(database: Database, kafka: type[_Producer]) -> None:
     running = asyncio.create_task(relay.Relay(database, {}, cast("Any", kafka)).run())
-    await tell(database, 1, 2)
-    await tell(database, 3)
-    async for attempt in patiently():
+    await publish(database, 1, 2)
+    await publish(database, 3)
+    async for attempt in eventually():
         with attempt:
             assert await waiting(database) == 0
     assert [Duration.FromString(value).seconds for _, _, value in kafka.sent] == [1, 2, 3]
     assert {(topic, key) for topic, key, _ in kafka.sent} == {("google.protobuf.events", "one")}
-    await ended(running)
+    await cancel(running)
 
 
-async def test_what_kafka_did_not_take_stays(database: Database, kafka: type[_Producer]) -> None:
+async def test_an_event_that_kafka_did_not_accept_stays_in_the_outbox(
+    database: Database, kafka: type[_Producer]
+) -> None:
     kafka.failure = KafkaError(KafkaError._FATAL)  # noqa: SLF001  # its public name
     working = relay.Relay(database, {}, cast("Any", kafka))
-    await tell(database, 1)
+    await publish(database, 1)
     with pytest.raises(KafkaException):
         await working.run()
     assert await waiting(database) == 1
     kafka.failure = None
     await working.wake()
     again = asyncio.create_task(working.run())
-    async for attempt in patiently():
+    async for attempt in eventually():
         with attempt:
             assert await waiting(database) == 0
     assert len(kafka.sent) == 1
-    await ended(again)
+    await cancel(again)
 
 
-async def test_an_event_is_new_once_and_only_if_its_effect_stays(receiving: Database) -> None:
+async def test_an_event_is_new_until_its_effect_is_committed(receiving: Database) -> None:
     with suppress(ZeroDivisionError):
         async with receiving.write() as connection:
             assert await inbox.record(connection, "1", "t")

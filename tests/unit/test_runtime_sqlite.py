@@ -1,4 +1,4 @@
-"""What is SQLite's own: its settings, its one writer; and what is said of a URL. tests/services has the rest."""
+"""SQLite only: its settings, its single writer, and errors in its URL. tests/services covers the rest."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -49,14 +49,14 @@ async def pragma(database: Database, name: str) -> object:
         return await connection.scalar(text(f"PRAGMA {name}"))
 
 
-async def test_it_is_set_to_keep_what_it_promised(database: Database) -> None:
+async def test_commits_are_durable_and_foreign_keys_are_enforced(database: Database) -> None:
     assert await pragma(database, "journal_mode") == "wal"
-    assert await pragma(database, "synchronous") == 2  # FULL: on the disk before a commit is answered
+    assert await pragma(database, "synchronous") == 2  # FULL: written to disk before the commit returns
     assert await pragma(database, "foreign_keys") == 1
     assert await pragma(database, "busy_timeout") == 100
 
 
-async def test_another_processs_transaction_that_does_not_end_is_told_as_busy(database: Database, file: Path) -> None:
+async def test_the_database_is_busy_while_another_process_holds_a_transaction(database: Database, file: Path) -> None:
     async def insert() -> None:
         async with database.write() as connection:
             await connection.execute(text("INSERT INTO numbers VALUES (1)"))
@@ -84,7 +84,7 @@ async def test_another_processs_transaction_that_does_not_end_is_told_as_busy(da
         "postgresql+psycopg://user:swordfish@/db?host=/nowhere&password=swordfish",
     ],
 )
-async def test_a_password_in_the_url_is_not_told(url: str, versions: Path) -> None:
+async def test_an_error_does_not_contain_the_password_of_the_url(url: str, versions: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         await open_database(url, versions)
     assert "swordfish" not in str(caught.value)

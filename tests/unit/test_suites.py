@@ -1,4 +1,4 @@
-"""Which suite a test is in, and that only tests of timing are tried again."""
+"""The part of a test, and retries: only tests with the mark `timing` are tried again."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from tests.suites import PARTS, part_of
 
 PLUGIN = "from tests import suites\ndef pytest_collection_modifyitems(items): suites.allow_retries(items)\n"
-ONCE_MORE = """
+PASSES_ON_RETRY = """
 import pathlib, pytest
 tries = pathlib.Path("tries")
 {marks}
@@ -22,7 +22,7 @@ def test_it():
 
 
 def run(folder: Path, test: str, *words: str, plugin: str = PLUGIN) -> subprocess.CompletedProcess[str]:
-    """Run a test file in a folder of its own."""
+    """Run a test file in an empty folder."""
     (folder / "conftest.py").write_text(plugin)
     (folder / "test_x.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", *words]
@@ -45,35 +45,35 @@ def run(folder: Path, test: str, *words: str, plugin: str = PLUGIN) -> subproces
         ("elsewhere.py::test_it", "other"),
     ],
 )
-def test_a_test_belongs_to_the_first_part_that_fits(nodeid: str, part: str) -> None:
+def test_a_test_belongs_to_the_first_part_that_matches(nodeid: str, part: str) -> None:
     assert part_of(nodeid) == part
     assert part in {*PARTS, "other"}
 
 
-def test_only_a_test_of_timing_is_tried_again(tmp_path: Path) -> None:
-    marked = run(tmp_path, ONCE_MORE.format(marks="@pytest.mark.prove\n@pytest.mark.timing"))
+def test_only_a_test_with_the_mark_timing_is_tried_again(tmp_path: Path) -> None:
+    marked = run(tmp_path, PASSES_ON_RETRY.format(marks="@pytest.mark.prove\n@pytest.mark.timing"))
     assert marked.returncode == 0, marked.stdout
     assert "1 passed, 1 rerun" in marked.stdout
     (tmp_path / "tries").unlink()
-    assert run(tmp_path, ONCE_MORE.format(marks="@pytest.mark.prove")).returncode == 1
+    assert run(tmp_path, PASSES_ON_RETRY.format(marks="@pytest.mark.prove")).returncode == 1
 
 
 @pytest.mark.parametrize(
     ("marks", "reason"),
     [
-        ("@pytest.mark.timing", "is marked timing and not prove"),
-        ("@pytest.mark.prove\n@pytest.mark.flaky(reruns=1)", "only tests of timing are tried again"),
+        ("@pytest.mark.timing", "is marked timing but not prove"),
+        ("@pytest.mark.prove\n@pytest.mark.flaky(reruns=1)", "only tests with the mark timing are tried again"),
     ],
 )
-def test_a_mark_that_would_hide_a_failure_is_refused(tmp_path: Path, marks: str, reason: str) -> None:
-    refused = run(tmp_path, ONCE_MORE.format(marks=marks))
-    assert refused.returncode == 4
-    assert reason in refused.stdout + refused.stderr
+def test_a_mark_that_would_hide_a_failure_is_an_error(tmp_path: Path, marks: str, reason: str) -> None:
+    result = run(tmp_path, PASSES_ON_RETRY.format(marks=marks))
+    assert result.returncode == 4
+    assert reason in result.stdout + result.stderr
 
 
-def test_a_proof_shows_its_progress_and_writes_its_report(tmp_path: Path) -> None:
+def test_a_proof_shows_progress_and_writes_a_report(tmp_path: Path) -> None:
     plugin = f"from tests.conftest import measured, pytest_addoption, pytest_configure\n{PLUGIN}"
-    again = ONCE_MORE.format(marks="@pytest.mark.prove\n@pytest.mark.timing")
+    again = PASSES_ON_RETRY.format(marks="@pytest.mark.prove\n@pytest.mark.timing")
     others = "def test_figure(measured): measured('7 orders')\ndef test_wrong(): assert 1 == 2\n"
     done = run(tmp_path, f"{again}\n{others}", "--proof", "proof", "--junitxml", "proof/junit.xml", plugin=plugin)
     assert done.returncode == 1
