@@ -1,6 +1,6 @@
-"""Copy google/api and google/type out of the googleapis-common-protos wheel into .googleapis, for buf.yaml.
+"""Copies google/api and google/type from the googleapis-common-protos wheel to .googleapis, for buf.yaml.
 
-buf reads no folder outside of its workspace, and the wheel's place in .venv depends on the Python version.
+buf cannot read folders outside its workspace, and the path of the wheel in .venv depends on the Python version.
 """
 
 import shutil
@@ -11,7 +11,7 @@ TARGET = Path(__file__).parent.parent / ".googleapis"
 
 
 def main() -> None:
-    """Replace the copy as a whole, so that nothing of an older wheel stays."""
+    """Replace the whole copy, so that no files of an older wheel are left."""
     shutil.rmtree(TARGET, ignore_errors=True)
     for file in files("googleapis-common-protos") or []:
         if file.suffix == ".proto" and file.parent.as_posix() in {"google/api", "google/type"}:

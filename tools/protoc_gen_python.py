@@ -1,6 +1,6 @@
-"""A protoc plugin that writes *_pb2.py and *_pb2_grpc.py: buf knows neither, but the protoc inside grpcio-tools does.
+"""A protoc plugin that generates *_pb2.py and *_pb2_grpc.py. buf cannot, so it runs the protoc in grpcio-tools.
 
-The request on standard input holds every file's descriptor; protoc takes them with --descriptor_set_in.
+The request on standard input contains the descriptors of all files, which protoc accepts with --descriptor_set_in.
 """
 
 import subprocess
@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 
 def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
-    """Answer the *_pb2.py of every file to generate, and the *_pb2_grpc.py of those that hold a service."""
+    """Return the *_pb2.py of every file to generate, and the *_pb2_grpc.py of files with a service."""
     response = CodeGeneratorResponse(supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
     with tempfile.TemporaryDirectory() as folder:
         descriptors = Path(folder, "descriptors.binpb")
@@ -30,7 +30,7 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
 
 
 def _protoc(*arguments: str) -> None:
-    # What it warns of is kept from the terminal: it takes a file for unused that is imported for its rules.
+    # The warnings are hidden: protoc reports a file that is imported only for its rules as unused.
     run = subprocess.run(
         [sys.executable, "-m", "grpc_tools.protoc", *arguments], stderr=subprocess.PIPE, text=True, check=False
     )

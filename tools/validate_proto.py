@@ -1,7 +1,7 @@
-"""Write buf/validate/validate.proto into .protovalidate, for buf.yaml: the rules as the installed validator knows them.
+"""Writes buf/validate/validate.proto of the installed validator to .protovalidate, for buf.yaml.
 
-The protovalidate wheel brings the file's descriptor, and not the file. What is written says the same in protobuf's own
-language, but for the comments and for the options on the rules themselves, which the validator has built in.
+The protovalidate wheel contains the descriptor of the file, but not the file. The written file lacks the comments and
+the options of the rules themselves, which are built into the validator.
 """
 
 import shutil
@@ -17,12 +17,12 @@ from google.protobuf.descriptor_pb2 import (
 from protovalidate import ViolationPb
 
 TARGET = Path(__file__).parent.parent / ".protovalidate"
-# Extension ranges end before this number where a file says "max".
-MAX = 2**29
+# The end of an extension range that is written as "max".
+MAX_FIELD_NUMBER = 2**29
 
 
 def main() -> None:
-    """Replace the folder as a whole, so that nothing of an older wheel stays."""
+    """Replace the whole folder, so that no files of an older wheel are left."""
     file = FileDescriptorProto.FromString(ViolationPb.desc().file.proto.to_binary())
     shutil.rmtree(TARGET, ignore_errors=True)
     path = TARGET / file.name
@@ -53,7 +53,7 @@ def _message(message: DescriptorProto) -> Iterator[str]:
         members = (field for field in message.field if field.HasField("oneof_index") and field.oneof_index == index)
         yield from (f"oneof {oneof.name} {{", *map(_member, members), "}")
     for span in message.extension_range:
-        yield f"extensions {span.start} to {'max' if span.end == MAX else span.end - 1};"
+        yield f"extensions {span.start} to {'max' if span.end == MAX_FIELD_NUMBER else span.end - 1};"
     yield from (f"reserved {span.start} to {span.end - 1};" for span in message.reserved_range)
     yield from (f'reserved "{name}";' for name in message.reserved_name)
     yield "}"
@@ -64,8 +64,8 @@ def _field(field: FieldDescriptorProto) -> str:
 
 
 def _member(field: FieldDescriptorProto) -> str:
-    kind = field.type_name or FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
-    return f"{kind} {field.name} = {field.number};"
+    type_name = field.type_name or FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    return f"{type_name} {field.name} = {field.number};"
 
 
 def _enum(enum: EnumDescriptorProto) -> Iterator[str]:

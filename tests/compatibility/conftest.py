@@ -13,7 +13,7 @@ from tests.compatibility.releases import PARTS, Release, lay_out
 from tests.services.conftest import CALLEES, Start, broker, starter
 from tests.services.databases import SQLiteFiles
 from tests.services.harness import ROOT, Process, targets
-from tools.breaking.bases import MissingError, noted, previous
+from tools.breaking.bases import MissingError, last_release, recorded_release
 
 __all__ = ["broker"]
 
@@ -47,7 +47,7 @@ def bring_up(start: Start, others: Mapping[str, Process] | None = None) -> dict[
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Answer the "previous" release and "this" one."""
     try:
-        older = lay_out(ROOT, previous(ROOT, noted(ROOT), *PARTS), tmp_path_factory.mktemp("release"))
+        older = lay_out(ROOT, last_release(ROOT, recorded_release(ROOT), *PARTS), tmp_path_factory.mktemp("release"))
     except MissingError as error:
         pytest.fail(str(error), pytrace=False)
     return {"previous": older, "this": Release("this checkout", ROOT, ROOT / "gen")}

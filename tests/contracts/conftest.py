@@ -1,4 +1,4 @@
-"""A copy of the contracts in a git repository of its own, where a test may change what it likes."""
+"""Fixtures with copies of the contracts, which a test may change."""
 
 import os
 import shutil
@@ -9,37 +9,37 @@ from pathlib import Path
 import pytest
 
 from tools.breaking import waivers
-from tools.breaking.bases import NOTED
+from tools.breaking.bases import RELEASE_FILE
 
 ROOT = Path(__file__).parent.parent.parent
 CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
-"""What services declare of themselves, and the code in which they name what the contracts hold."""
+"""The declarations of the services, and the code that names elements of the contracts."""
 IMPORTED = [".googleapis", ".protovalidate"]
-CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", "pyproject.toml", ".gitignore", NOTED]
+CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", "pyproject.toml", ".gitignore", RELEASE_FILE]
 IGNORED = shutil.ignore_patterns("__pycache__", Path(waivers.FILE).name)
-"""What was reviewed in the project's contracts is stale where they are released as they stand."""
+"""The waivers are left out: in the copy the current contracts are the last release, so all waivers would be stale."""
 RELEASED = "v0.1.0"
-"""The tag of the contracts as they stand, in a checkout of a test's own."""
+"""The tag of the current contracts in the copy of a test."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A checkout of the contracts and of what generates and checks them."""
+    """A checkout of the contracts and of the tools that generate and check them."""
 
     root: Path
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command at the checkout's root; its output is stdout and stderr together."""
-        # A make around the tests, or the user's own git settings, must not reach in here.
-        settings = {
+        """Run a command in the root of the checkout. stderr is redirected to stdout."""
+        # An outer make and the user's git settings must not affect the command.
+        environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "GIT_"))
         }
-        settings |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
         return subprocess.run(
             command,
             cwd=self.root,
-            env=settings,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -52,32 +52,32 @@ class Checkout:
         return self.run(".venv/bin/buf", *arguments)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run make with the virtual environment as it is, however old."""
+        """Run make without updating the virtual environment."""
         return self.run("make", "--old-file=.venv/.made", *arguments)
 
     def git(self, *arguments: str) -> str:
-        """Run git and answer what it prints."""
+        """Run git and return its output."""
         run = self.run("git", "-c", "user.name=Test", "-c", "user.email=test@shop.example", *arguments)
         run.check_returncode()
         return run.stdout.strip()
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text that stands exactly once in a file."""
+        """Replace a text that occurs exactly once in a file."""
         path = self.root / file
         before = path.read_text(encoding="utf-8")
-        assert before.count(old) == 1, f"{file} holds {old!r} {before.count(old)} times"
+        assert before.count(old) == 1, f"{file} contains {old!r} {before.count(old)} times"
         path.write_text(before.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture
 def project() -> Checkout:
-    """Answer the checkout that the tests stand in, to read alone."""
+    """Return the checkout of the tests, which is read-only."""
     return Checkout(ROOT)
 
 
 @pytest.fixture
 def contracts(tmp_path: Path) -> Checkout:
-    """Make a copy of what is compared alone: the contracts, and what services declare and name of them. No git."""
+    """Create a copy of the contracts, the declarations and the code of the services, without git."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "proto", root / "proto")
     for folder in IMPORTED:
@@ -88,7 +88,7 @@ def contracts(tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a copy of the contracts as they stand, released in the first commit of main; the second is empty."""
+    """Create a repository whose first commit is a release of the current contracts. The second commit is empty."""
     root = tmp_path_factory.mktemp("template") / "checkout"
     for folder in CONTRACTS:
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
@@ -98,15 +98,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
     copy.git("add", *CONTRACTS, *CONFIGURATION, "services")
-    copy.git("commit", "--quiet", "--message=The contracts as they stand")
+    copy.git("commit", "--quiet", "--message=The current contracts")
     copy.git("tag", RELEASED)
-    copy.git("commit", "--quiet", "--allow-empty", "--message=Begin the next release")
+    copy.git("commit", "--quiet", "--allow-empty", "--message=Start the next release")
     return root
 
 
 @pytest.fixture
 def checkout(template: Path, tmp_path: Path) -> Checkout:
-    """Make a copy of the contracts as they stand and were released, committed on main."""
+    """Create a copy of the repository in which the current contracts are released and committed on main."""
     return Checkout(shutil.copytree(template, tmp_path / "checkout", symlinks=True))
 
 

@@ -1,4 +1,4 @@
-"""What a built set of contracts holds."""
+"""The messages and methods of a built set of contracts."""
 
 from collections.abc import Iterator
 
@@ -11,23 +11,23 @@ from google.protobuf.descriptor_pb2 import (
 
 
 def own(contracts: FileDescriptorSet) -> Iterator[FileDescriptorProto]:
-    """Answer the project's own files, not those that they import."""
+    """Yield the project's files, without imports."""
     return (file for file in contracts.file if file.package.startswith("shop."))
 
 
 def messages(contracts: FileDescriptorSet) -> dict[str, DescriptorProto]:
-    """Answer every message by its full name, with a dot before it as a method's types have."""
-    found = {}
-    left = [(f".{file.package}.{message.name}", message) for file in own(contracts) for message in file.message_type]
-    while left:
-        name, message = left.pop()
-        found[name] = message
-        left += [(f"{name}.{nested.name}", nested) for nested in message.nested_type]
-    return found
+    """Return every message by its full name with a leading dot, as in the types of methods."""
+    result = {}
+    pending = [(f".{file.package}.{message.name}", message) for file in own(contracts) for message in file.message_type]
+    while pending:
+        name, message = pending.pop()
+        result[name] = message
+        pending += [(f"{name}.{nested.name}", nested) for nested in message.nested_type]
+    return result
 
 
 def methods(contracts: FileDescriptorSet) -> dict[str, MethodDescriptorProto]:
-    """Answer every method by "<package>.<Service>/<Method>"."""
+    """Return every method by "<package>.<Service>/<Method>"."""
     return {
         f"{file.package}.{service.name}/{method.name}": method
         for file in own(contracts)

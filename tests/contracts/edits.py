@@ -1,4 +1,4 @@
-"""Edits of the contracts, each with what `make breaking` has to say of it."""
+"""Edits of the contracts, each with the expected report of `make breaking`."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ ANALYTICS, CATALOG, INVENTORY, ORDERS, PAYMENTS, SHIPPING = (
 )
 EVENTS = "proto/shop/orders/v1/events.proto"
 RULES = "proto/shop/rules/v1/rules.proto"
-TOLD = "analytics, inventory, notifications, operator, orders"
-"""Who has to do with the events of orders."""
+EVENT_USERS = "analytics, inventory, notifications, operator, orders"
+"""The producer and the consumers of the events of orders."""
 
 
 @dataclass(frozen=True)
 class Break:
-    """An edit that breaks somebody: what it changes, at which level, and for whom."""
+    """A breaking edit, with the changed element, the level and the consumers."""
 
     file: str
     old: str
@@ -26,12 +26,12 @@ class Break:
 
 @dataclass(frozen=True)
 class Addition:
-    """An edit that breaks nobody, and the one line that tells of it, or none."""
+    """A compatible edit, with its line in the report, if any."""
 
     file: str
     old: str
     new: str
-    told: str = ""
+    note: str = ""
 
 
 BREAKS = {
@@ -59,7 +59,7 @@ BREAKS = {
         "JSON",
         "operator, outside",
     ),
-    "field of another type": Break(
+    "type of a field changed": Break(
         SHIPPING,
         "  int32 delivery_days = 2;",
         "  string delivery_days = 2;",
@@ -91,7 +91,7 @@ BREAKS = {
         "wire",
         "operator, outside",
     ),
-    "method that answers something else": Break(
+    "response type of a method changed": Break(
         SHIPPING,
         "rpc CancelShipment(CancelShipmentRequest) returns (CancelShipmentResponse)",
         "rpc CancelShipment(CancelShipmentRequest) returns (GetShipmentResponse)",
@@ -99,7 +99,7 @@ BREAKS = {
         "wire",
         "orders",
     ),
-    "stream made a single reply": Break(
+    "stream changed to a single response": Break(
         ORDERS,
         "returns (stream WatchOrderResponse)",
         "returns (WatchOrderResponse)",
@@ -113,7 +113,7 @@ BREAKS = {
         "message OrderUndone {",
         "shop.orders.v1.OrderCancelled",
         "wire",
-        TOLD,
+        EVENT_USERS,
     ),
     "field of an event renumbered": Break(
         EVENTS,
@@ -121,15 +121,15 @@ BREAKS = {
         "  // The order at that time: PENDING.\n  Order order = 2;",
         "shop.orders.v1.OrderPlaced.order",
         "wire",
-        TOLD,
+        EVENT_USERS,
     ),
-    "field within what events hold": Break(
+    "field of a message in events": Break(
         ORDERS,
         "  // How many pieces.\n  int32 quantity = 3;",
         "  // How many pieces.\n  int64 quantity = 3;",
         "shop.orders.v1.OrderItem.quantity",
         "JSON",
-        f"{TOLD}, outside",
+        f"{EVENT_USERS}, outside",
     ),
     "method closed to the public": Break(
         CATALOG,
@@ -140,7 +140,7 @@ BREAKS = {
         "behaviour",
         "outside",
     ),
-    "role asked for": Break(
+    "role required": Break(
         ORDERS,
         "    option (mesh.options.v1.method) = {audience: AUDIENCE_SIGNED_IN};\n"
         '    option (google.api.http) = {get: "/v1/orders"};',
@@ -158,7 +158,7 @@ BREAKS = {
         "behaviour",
         "outside",
     ),
-    "idempotency taken back": Break(
+    "weaker idempotency": Break(
         PAYMENTS,
         "rpc VoidPayment(VoidPaymentRequest) returns (VoidPaymentResponse) {\n"
         "    option idempotency_level = IDEMPOTENT;",
@@ -184,7 +184,7 @@ BREAKS = {
         "behaviour",
         "outside",
     ),
-    "value not taken any more": Break(
+    "value no longer accepted": Break(
         PAYMENTS,
         "this.currency_code in ['EUR', 'GBP', 'USD']",
         "this.currency_code in ['EUR', 'GBP']",
@@ -192,7 +192,7 @@ BREAKS = {
         "behaviour",
         "orders",
     ),
-    "new field that is required": Break(
+    "new required field": Break(
         SHIPPING,
         "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n",
         "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n"
@@ -201,20 +201,20 @@ BREAKS = {
         "behaviour",
         "orders",
     ),
-    "rule over a whole request": Break(
+    "rule of a whole request": Break(
         PAYMENTS,
         "message AuthorizePaymentRequest {\n",
         "message AuthorizePaymentRequest {\n"
         "  option (buf.validate.message).cel = {\n"
         '    id: "this.reference"\n'
-        '    message: "must be given"\n'
+        '    message: "must be set"\n'
         "    expression: \"this.reference != ''\"\n"
         "  };\n",
         "shop.payments.v1.AuthorizePaymentRequest",
         "behaviour",
         "orders",
     ),
-    "rule that many fields share": Break(
+    "rule of many fields": Break(
         RULES,
         "^[A-Za-z0-9_.:-]{1,64}$",
         "^[A-Za-z0-9_.:-]{1,36}$",
@@ -231,7 +231,7 @@ ADDITIONS = {
         "  bool discontinued = 6;\n  int32 weight_grams = 15;\n",
         "added: field shop.catalog.v1.Product.weight_grams",
     ),
-    "field of a request that may be left out": Addition(
+    "optional field of a request": Addition(
         SHIPPING,
         "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n",
         "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n"
@@ -246,7 +246,7 @@ ADDITIONS = {
     "comment": Addition(
         CATALOG,
         "  // The product.\n  Product product = 1;\n}\n\n// BatchGet",
-        "  // That product.\n  Product product = 1;\n}\n\n// BatchGet",
+        "  // This product.\n  Product product = 1;\n}\n\n// BatchGet",
     ),
     "message": Addition(
         SHIPPING,
@@ -278,7 +278,7 @@ ADDITIONS = {
         "PENDING.\n  Order order = 1;\n  string channel = 2;\n",
         "added: field shop.orders.v1.OrderPlaced.channel",
     ),
-    "field within what events hold": Addition(
+    "field of a message in events": Addition(
         ORDERS,
         "  string shipment = 11;\n",
         "  string shipment = 11;\n  string note = 13;\n",
@@ -296,24 +296,24 @@ ADDITIONS = {
         "(buf.validate.field).int32.(shop.rules.v1.count) = 2000",
         "looser: rules of field shop.orders.v1.PlaceOrderItem.quantity",
     ),
-    "rule taken away": Addition(
+    "rule removed": Addition(
         CATALOG,
         "  string search = 4 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 100];",
         "  string search = 4;",
         "looser: rules of field shop.catalog.v1.ListProductsRequest.search",
     ),
-    "rule of what is only answered": Addition(
+    "rule of a response": Addition(
         ORDERS, "  string shipment = 11;", "  string shipment = 11 [(buf.validate.field).string.max_len = 64];"
     ),
-    "expression that nothing can be shown of": Addition(
+    "expression with an unclear change": Addition(
         CATALOG,
         "^((name|display_name|price)( desc)?)?$",
         "^((name|display_name|price|category)( desc)?)?$",
-        "to judge: rules of field shop.catalog.v1.ListProductsRequest.order_by, which may refuse more: "
+        "to review: rules of field shop.catalog.v1.ListProductsRequest.order_by may be stricter: "
         "cel order_by: this.matches('^((name|display_name|price)( desc)?)?$') -> "
         "this.matches('^((name|display_name|price|category)( desc)?)?…",
     ),
-    "more time": Addition(
+    "longer timeout": Addition(
         ORDERS,
         "timeout: {seconds: 14}",
         "timeout: {seconds: 20}",
@@ -325,7 +325,7 @@ ADDITIONS = {
         '    option (google.api.http) = {get: "/v1/orders"};',
         "    option (mesh.options.v1.method) = {audience: AUDIENCE_ANYONE};\n"
         '    option (google.api.http) = {get: "/v1/orders"};',
-        "opened: method shop.orders.v1.OrdersService/ListOrders: from outside, anyone can call it",
+        "opened: method shop.orders.v1.OrdersService/ListOrders: anyone can call it from outside",
     ),
     "REST path beside the old one": Addition(
         ORDERS,
@@ -333,10 +333,10 @@ ADDITIONS = {
         '{get: "/v1/orders", additional_bindings: {get: "/v1/purchases"}}',
         "added: REST path GET /v1/purchases of method shop.orders.v1.OrdersService/ListOrders",
     ),
-    "idempotency promised": Addition(
+    "stronger idempotency": Addition(
         ORDERS,
         "option idempotency_level = IDEMPOTENCY_UNKNOWN;",
         "option idempotency_level = IDEMPOTENT;",
-        "promised: IDEMPOTENT by method shop.orders.v1.OrdersService/PlaceOrder; roll its server out first",
+        "promised: IDEMPOTENT by method shop.orders.v1.OrdersService/PlaceOrder; roll out its server first",
     ),
 }

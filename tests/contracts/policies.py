@@ -1,4 +1,4 @@
-"""The policies as protoc-gen-istio writes them from a set of contracts, and what it says of those that contradict."""
+"""Runs protoc-gen-istio on a set of contracts and returns its files or its error."""
 
 import json
 import subprocess
@@ -15,23 +15,23 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a run of the plugin led to."""
+class Output:
+    """The result of a run of the plugin."""
 
-    said: str
-    """What went wrong; empty if nothing did."""
+    error: str
+    """The error text; empty if the run succeeded."""
     files: dict[str, str]
 
     def manifests(self, kind: str) -> dict[str, Manifest]:
-        """Answer the manifests of a kind by their names."""
-        found = (
+        """Return the manifests of a kind by name."""
+        manifests = (
             each for name, text in self.files.items() if name.endswith(".yaml") for each in yaml.safe_load_all(text)
         )
-        return {each["metadata"]["name"]: each for each in found if each["kind"] == kind}
+        return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}
 
 
-def write(root: Path, out: Path, *inputs: str, **options: str) -> Written:
-    """Have buf run the plugin in a folder, over the contracts in `inputs`, with the plugin's options."""
+def run_plugin(root: Path, out: Path, *inputs: str, **options: str) -> Output:
+    """Run the plugin through buf in the folder `root` on the contracts in `inputs`, with the plugin's options."""
     plugin = {
         "local": [sys.executable, "-m", "tools.protoc_gen_istio"],
         "strategy": "all",
@@ -49,4 +49,4 @@ def write(root: Path, out: Path, *inputs: str, **options: str) -> Written:
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(out.parent)},
     )
     files = {path.name: path.read_text(encoding="utf-8") for path in out.glob("*") if path.is_file()}
-    return Written(run.stderr if run.returncode else "", files)
+    return Output(run.stderr if run.returncode else "", files)

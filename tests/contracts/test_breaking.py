@@ -1,4 +1,4 @@
-"""`make breaking` lets compatible changes pass and names those that break a caller."""
+"""`make breaking` passes for compatible changes and fails for breaking ones."""
 
 import os
 import re
@@ -18,19 +18,19 @@ from tools.breaking.report import Break, Report, merge
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
 DISCONTINUED = "  bool discontinued = 6;\n"
 REMOVED = "shop.catalog.v1.Product.discontinued"
-"""The full name of the field that most tests remove."""
+"""The full name of the field that is removed."""
 ADDED = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
 
 Compare = Callable[..., tuple[int, str]]
-"""Compares a checkout's contracts, as `python -m tools.breaking` does, and returns the exit code and the output."""
+"""Runs tools.breaking on a checkout and returns the exit code and the output."""
 
 
 @pytest.fixture
 def compare(capfd: pytest.CaptureFixture[str]) -> Compare:
-    """Return what compares within this process: it starts no Python and no make."""
+    """Return a function that runs the comparison in this process, which is faster than make."""
 
-    def run(checkout: Checkout, *words: str) -> tuple[int, str]:
-        code = main(words, checkout.root)
+    def run(checkout: Checkout, *arguments: str) -> tuple[int, str]:
+        code = main(arguments, checkout.root)
         captured = capfd.readouterr()
         assert "Traceback" not in captured.err
         return code, captured.out + captured.err
@@ -39,7 +39,7 @@ def compare(capfd: pytest.CaptureFixture[str]) -> Compare:
 
 
 def clone(checkout: Checkout, folder: Path, *options: str) -> Checkout:
-    """Clone a checkout, and install into the clone what git does not have."""
+    """Clone a checkout, with links to the imported contracts that are not in git."""
     checkout.git("clone", "--quiet", *options, f"file://{checkout.root}", str(folder))
     for name in IMPORTED:
         (folder / name).symlink_to(checkout.root / name)
@@ -47,9 +47,9 @@ def clone(checkout: Checkout, folder: Path, *options: str) -> Checkout:
 
 
 def against(output: str, subject: str) -> list[str]:
-    """Return the older states that show the one break of a subject."""
+    """Return the older states in which the only break of a subject was found."""
     [finding] = re.findall(rf": {re.escape(subject)}\n(.*?)\n  instead ", output, re.DOTALL)
-    labelled = finding.partition("  against   ")[2].partition("  for whom  ")[0]
+    labelled = finding.partition("  against   ")[2].partition("  affects   ")[0]
     return [line.strip() for line in labelled.splitlines()]
 
 
@@ -63,7 +63,7 @@ def test_unchanged_contracts_pass(checkout: Checkout) -> None:
     run = checkout.make("breaking")
     assert run.returncode == 0, run.stdout
     released = checkout.git("rev-parse", "--short", RELEASED)
-    assert run.stdout == f"comparing proto/ with the last release, {RELEASED} ({released})\nnothing breaks\n"
+    assert run.stdout == f"comparing proto/ with the last release, {RELEASED} ({released})\nno breaking changes\n"
 
 
 def test_adding_a_field_passes(checkout: Checkout, compare: Compare) -> None:
@@ -72,7 +72,7 @@ def test_adding_a_field_passes(checkout: Checkout, compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         pytest.param(
             DISCONTINUED, "", 'field "6" with name "discontinued" on message "Product" was deleted', id="removed"
@@ -88,17 +88,17 @@ def test_adding_a_field_passes(checkout: Checkout, compare: Compare) -> None:
         pytest.param("rpc ListProducts(", "rpc SearchProducts(", 'RPC "ListProducts"', id="method renamed"),
     ],
 )
-def test_a_change_that_breaks_callers_fails_and_is_named(
-    checkout: Checkout, compare: Compare, old: str, new: str, said: str
+def test_a_breaking_change_fails_and_is_named(
+    checkout: Checkout, compare: Compare, old: str, new: str, message: str
 ) -> None:
     checkout.edit(CATALOG, old, new)
     code, output = compare(checkout)
     assert code == 1
-    assert said in output
+    assert message in output
     assert CATALOG in output
 
 
-def test_a_break_that_is_committed_on_main_fails_and_is_named(checkout: Checkout) -> None:
+def test_a_break_committed_on_main_fails_and_is_named(checkout: Checkout) -> None:
     commit(checkout, CATALOG, DISCONTINUED, "")
     run = checkout.make("breaking")
     assert run.returncode != 0
@@ -106,7 +106,7 @@ def test_a_break_that_is_committed_on_main_fails_and_is_named(checkout: Checkout
     assert f": {REMOVED}\n" in run.stdout
 
 
-def test_a_break_is_not_hidden_by_the_tag_of_its_own_release(checkout: Checkout, compare: Compare) -> None:
+def test_a_tag_of_head_does_not_hide_a_break(checkout: Checkout, compare: Compare) -> None:
     commit(checkout, CATALOG, DISCONTINUED, "")
     checkout.git("tag", "v0.2.0")
     code, output = compare(checkout)
@@ -115,17 +115,17 @@ def test_a_break_is_not_hidden_by_the_tag_of_its_own_release(checkout: Checkout,
     assert REMOVED in output
 
 
-def test_a_clone_without_the_last_release_says_so_in_a_line(
+def test_a_clone_without_the_last_release_is_an_error_in_one_line(
     checkout: Checkout, compare: Compare, tmp_path: Path
 ) -> None:
     shallow = clone(checkout, tmp_path / "shallow", "--depth=1")
-    # There is a merge base to compare with, which is not enough.
+    # The merge base exists, but that is not enough.
     shallow.edit(CATALOG, DISCONTINUED, "")
     code, output = compare(shallow)
     assert code == 2
     assert output.startswith("breaking: the last release (")
     assert output.endswith(
-        ") is not in this clone, which holds only the newest commits: run `git fetch --tags --unshallow`\n"
+        ") is not in this clone, which contains only the newest commits: run `git fetch --tags --unshallow`\n"
     )
     assert output.count("\n") == 1
     shallow.git("fetch", "--quiet", "--tags", "--unshallow")
@@ -134,7 +134,7 @@ def test_a_clone_without_the_last_release_says_so_in_a_line(
     assert f"the last release, {RELEASED} (" in output
 
 
-def test_a_clone_compares_with_the_merge_base_too(checkout: Checkout, compare: Compare, tmp_path: Path) -> None:
+def test_a_clone_is_also_compared_with_the_merge_base(checkout: Checkout, compare: Compare, tmp_path: Path) -> None:
     commit(checkout, CATALOG, DISCONTINUED, DISCONTINUED + ADDED)
     fork = checkout.git("rev-parse", "--short", "HEAD")
     copy = clone(checkout, tmp_path / "clone")
@@ -147,22 +147,22 @@ def test_a_clone_compares_with_the_merge_base_too(checkout: Checkout, compare: C
     code, output = compare(copy)
     assert code == 1
     assert output.startswith(f"comparing proto/ with {released}\ncomparing proto/ with {merge_base}\n")
-    assert against(output, REMOVED) == [released, merge_base], "reported once, with both"
-    assert against(output, "shop.catalog.v1.Product.length_mm") == [merge_base], "the release does not have it"
+    assert against(output, REMOVED) == [released, merge_base], "reported once, with both bases"
+    assert against(output, "shop.catalog.v1.Product.length_mm") == [merge_base], "the release does not have the field"
 
 
-def test_commits_that_are_not_pushed_are_compared_with_those_that_are(
+def test_an_unpushed_change_is_compared_with_the_merge_base(
     checkout: Checkout, compare: Compare, tmp_path: Path
 ) -> None:
     copy = clone(checkout, tmp_path / "clone")
-    assert "merge base" not in compare(copy)[1], "that is HEAD itself, without a change"
+    assert "merge base" not in compare(copy)[1], "it is HEAD itself, without changes"
     copy.edit(CATALOG, DISCONTINUED, "")
     code, output = compare(copy)
     assert code == 1
     assert "comparing proto/ with the merge base with origin/main" in output
 
 
-def test_a_folder_can_be_compared_with(checkout: Checkout, project: Checkout) -> None:
+def test_the_base_can_be_a_folder(checkout: Checkout, project: Checkout) -> None:
     checkout.edit(CATALOG, DISCONTINUED, "")
     run = checkout.make("breaking", f"AGAINST={project.root}")
     assert run.returncode != 0
@@ -170,23 +170,23 @@ def test_a_folder_can_be_compared_with(checkout: Checkout, project: Checkout) ->
 
 
 @pytest.mark.parametrize(
-    ("against", "said"),
+    ("against", "message"),
     [
-        ("no-such-branch", "neither a git revision nor a folder: no-such-branch"),
-        ("{root}/gen", "gen holds no proto/"),
+        ("no-such-branch", "no-such-branch is neither a git revision nor a folder"),
+        ("{root}/gen", "gen contains no proto/"),
     ],
 )
-def test_what_cannot_be_compared_with_is_named(checkout: Checkout, compare: Compare, against: str, said: str) -> None:
+def test_an_invalid_base_is_named(checkout: Checkout, compare: Compare, against: str, message: str) -> None:
     code, output = compare(checkout, against.format(root=checkout.root))
     assert code == 2
-    assert said in output
+    assert message in output
 
 
-def test_a_revision_can_be_compared_with(checkout: Checkout, compare: Compare) -> None:
+def test_the_base_can_be_a_revision(checkout: Checkout, compare: Compare) -> None:
     commit(checkout, CATALOG, DISCONTINUED, "")
     assert compare(checkout, "main") == (
         0,
-        f"comparing proto/ with main ({checkout.git('rev-parse', '--short', 'HEAD')})\nnothing breaks\n",
+        f"comparing proto/ with main ({checkout.git('rev-parse', '--short', 'HEAD')})\nno breaking changes\n",
     )
     code, output = compare(checkout, RELEASED)
     assert code == 1
@@ -194,7 +194,7 @@ def test_a_revision_can_be_compared_with(checkout: Checkout, compare: Compare) -
     assert "1 breaking change: 1 wire; consumers: operator, orders, outside" in output
 
 
-def test_exit_codes_tell_what_breaks_from_what_cannot_be_compared(checkout: Checkout) -> None:
+def test_the_exit_code_distinguishes_breaks_from_errors(checkout: Checkout) -> None:
     command = (".venv/bin/python", "-m", "tools.breaking")
     assert checkout.run(*command, "no-such-branch").returncode == 2
     checkout.edit(CATALOG, DISCONTINUED, "")
@@ -211,9 +211,7 @@ def test_exit_codes_tell_what_breaks_from_what_cannot_be_compared(checkout: Chec
     ],
     ids=["except", "use", "ignore", "excludes"],
 )
-def test_no_edit_of_buf_yaml_switches_the_check_off(
-    checkout: Checkout, compare: Compare, edit: tuple[str, str]
-) -> None:
+def test_no_edit_of_buf_yaml_disables_the_check(checkout: Checkout, compare: Compare, edit: tuple[str, str]) -> None:
     checkout.edit("buf.yaml", *edit)
     commit(checkout, CATALOG, DISCONTINUED, "  // buf:lint:ignore FIELD_NO_DELETE\n")
     code, output = compare(checkout)
@@ -221,22 +219,22 @@ def test_no_edit_of_buf_yaml_switches_the_check_off(
     assert f": {REMOVED}\n" in output
 
 
-WHY = "No order ever read it."
+WHY = "No service reads it."
 
 
 def waive(checkout: Checkout, **values: str) -> None:
-    """Write a waiver of the removed field; `values` replace some of it."""
+    """Write a waiver for the removed field; `values` override its keys."""
     waiver = {"element": REMOVED, "rule": "FIELD_NO_DELETE", "why": WHY, "until": "0.2.0"} | values
     text = "".join(f"  {key}: {value}\n" for key, value in waiver.items())
     (checkout.root / "proto/waivers.yaml").write_text(f"-{text[1:]}", encoding="utf-8")
 
 
-def test_a_break_that_was_reviewed_is_listed_and_passes(checkout: Checkout, compare: Compare) -> None:
+def test_a_waived_break_is_listed_and_passes(checkout: Checkout, compare: Compare) -> None:
     commit(checkout, CATALOG, DISCONTINUED, "")
     waive(checkout)
     code, output = compare(checkout)
     assert code == 0
-    assert output.endswith(f"\nwaived: {REMOVED}: {WHY} (until 0.2.0)\nnothing breaks that is not waived\n")
+    assert output.endswith(f"\nwaived: {REMOVED}: {WHY} (until 0.2.0)\nno breaking changes except the waived ones\n")
 
 
 def test_another_break_of_the_same_element_is_not_waived(checkout: Checkout, compare: Compare) -> None:
@@ -248,24 +246,24 @@ def test_another_break_of_the_same_element_is_not_waived(checkout: Checkout, com
     assert "waived:" not in output
 
 
-def test_a_waiver_of_nothing_is_stale_and_fails(checkout: Checkout, compare: Compare) -> None:
+def test_a_waiver_without_a_break_is_stale_and_fails(checkout: Checkout, compare: Compare) -> None:
     waive(checkout)
     code, output = compare(checkout)
     assert code == 1
     assert output.endswith(f"stale: {REMOVED} (FIELD_NO_DELETE) in proto/waivers.yaml matches no break: remove it\n")
-    assert compare(checkout, RELEASED)[0] == 0, "with AGAINST= that is not judged"
+    assert compare(checkout, RELEASED)[0] == 0, "stale waivers do not count with AGAINST="
 
 
-def test_a_waiver_whose_release_is_reached_covers_nothing_and_fails(checkout: Checkout, compare: Compare) -> None:
+def test_an_expired_waiver_covers_nothing_and_fails(checkout: Checkout, compare: Compare) -> None:
     commit(checkout, CATALOG, DISCONTINUED, "")
     waive(checkout, until="0.1.0")
     code, output = compare(checkout)
     assert code == 1
-    assert f"expired: {REMOVED} (FIELD_NO_DELETE) in proto/waivers.yaml holds until 0.1.0" in output
+    assert f"expired: {REMOVED} (FIELD_NO_DELETE) in proto/waivers.yaml is valid until 0.1.0" in output
     assert f": {REMOVED}\n" in output
 
 
-def test_a_malformed_waiver_is_told_in_a_line(checkout: Checkout, compare: Compare) -> None:
+def test_a_malformed_waiver_is_an_error_in_one_line(checkout: Checkout, compare: Compare) -> None:
     waive(checkout, until="soon")
     assert compare(checkout) == (
         2,
@@ -274,7 +272,7 @@ def test_a_malformed_waiver_is_told_in_a_line(checkout: Checkout, compare: Compa
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "message"),
     [
         pytest.param(
             (CATALOG, DISCONTINUED, "  boolean discontinued = 6;\n"),
@@ -296,37 +294,37 @@ def test_a_malformed_waiver_is_told_in_a_line(checkout: Checkout, compare: Compa
         ),
     ],
 )
-def test_what_is_wrong_in_the_checkout_is_told(
-    checkout: Checkout, compare: Compare, edit: tuple[str, str, str], said: str
+def test_an_error_in_the_checkout_is_reported(
+    checkout: Checkout, compare: Compare, edit: tuple[str, str, str], message: str
 ) -> None:
     checkout.edit(CATALOG, "rpc BatchGetProducts(", "rpc GetProducts(")
     checkout.edit(*edit)
     code, output = compare(checkout)
     assert code == 2
-    assert said in output
+    assert message in output
 
 
-def test_without_git_history_it_says_so(checkout: Checkout, compare: Compare) -> None:
+def test_a_missing_git_history_is_an_error(checkout: Checkout, compare: Compare) -> None:
     shutil.rmtree(checkout.root / ".git")
     code, output = compare(checkout)
     assert code == 2
-    assert "there is no git history to compare with: name a folder that holds a proto/ with AGAINST=" in output
+    assert "there is no git history to compare with: set AGAINST= to a folder that contains a proto/" in output
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("block", blocks("tools/breaking/README.md"))
-async def test_the_readme_does_what_it_says(block: str, checkout: Checkout) -> None:
-    # What make installs from is old: the virtual environment is newer, and stays as it is.
+async def test_the_commands_in_the_readme_work(block: str, checkout: Checkout) -> None:
+    # The inputs of the virtual environment get old timestamps, so that make does not rebuild it.
     for file in ("pyproject.toml", "requirements.lock"):
         (checkout.root / file).touch()
         os.utime(checkout.root / file, (0, 0))
     await run_block(block, checkout.root, os.environ, {})
 
 
-def test_a_consumer_that_one_of_the_older_states_knows_is_named() -> None:
-    finding = Finding(Level.WIRE, "FIELD_RENUMBERED", "shop.x", "told", "proto/x.proto:1", frozenset())
+def test_a_consumer_in_any_of_the_older_states_is_named() -> None:
+    finding = Finding(Level.WIRE, "FIELD_RENUMBERED", "shop.x", "It changed.", "proto/x.proto:1", frozenset())
     orders, outside = Consumer("orders", "calls it"), Consumer("outside", "calls it through the gateway")
     reports = [("release", [orders]), ("merge base", [orders, outside])]
     merged = merge([(base, Report([Break(finding, consumers)], [])) for base, consumers in reports])
-    [found] = merged.breaks
-    assert (found.bases, found.consumers) == (("release", "merge base"), (orders, outside))
+    [item] = merged.breaks
+    assert (item.bases, item.consumers) == (("release", "merge base"), (orders, outside))

@@ -1,4 +1,4 @@
-"""gen/ and mesh/istio/contracts/ are what `make generate` writes from the contracts, and nothing else."""
+"""gen/ and mesh/istio/contracts/ contain exactly what `make generate` writes from the contracts."""
 
 from filecmp import cmp
 from pathlib import Path
@@ -11,35 +11,36 @@ GENERATED = ("gen", "mesh/istio/contracts")
 
 
 def files(folder: Path) -> set[str]:
-    """Answer the paths of all files in a folder, but for what Python itself writes there."""
+    """Return the paths of all files in a folder, except Python's bytecode."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
 
 
 def generate(checkout: Checkout, scratch: Path) -> Path:
-    """Generate a checkout's code anew into a scratch folder."""
+    """Generate a checkout's code into a scratch folder."""
     run = checkout.buf("generate", "--output", str(scratch))
     assert run.returncode == 0, run.stdout
     return scratch
 
 
 def assert_fresh(checkout: Checkout, generated: Path) -> None:
-    """Compare a checkout's code with what was generated: every file that differs is named."""
+    """Assert that a checkout's files equal the generated ones. The failure names every file that differs."""
     stale: list[str] = []
     for folder in GENERATED:
-        have, want = checkout.root / folder, generated / folder
-        same = {file for file in files(have) & files(want) if cmp(have / file, want / file, shallow=False)}
-        stale += sorted(f"{folder}/{file}" for file in (files(have) | files(want)) - same)
+        actual, expected = checkout.root / folder, generated / folder
+        common = files(actual) & files(expected)
+        same = {file for file in common if cmp(actual / file, expected / file, shallow=False)}
+        stale += sorted(f"{folder}/{file}" for file in (files(actual) | files(expected)) - same)
     if stale:
-        pytest.fail(f"not what `make generate` writes (run it; its files are never edited): {', '.join(stale)}")
+        pytest.fail(f"differs from the output of `make generate` (run it; do not edit its files): {', '.join(stale)}")
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what the contracts of this checkout generate."""
+    """Return a folder with the files that are generated from this checkout."""
     return generate(Checkout(ROOT), tmp_path_factory.mktemp("generated"))
 
 
-def test_what_is_generated_is_fresh(project: Checkout, generated: Path) -> None:
+def test_generated_files_are_up_to_date(project: Checkout, generated: Path) -> None:
     assert_fresh(project, generated)
 
 
@@ -57,25 +58,23 @@ def test_an_edit_in_a_policy_is_found(checkout: Checkout, generated: Path) -> No
         assert_fresh(checkout, generated)
 
 
-def test_a_contract_changed_without_generating_is_found(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_changed_contract_without_generated_code_is_found(checkout: Checkout, tmp_path: Path) -> None:
     checkout.edit("proto/shop/payments/v1/payments.proto", "STATE_VOIDED = 3;", "STATE_CANCELLED = 3;")
     with pytest.raises(pytest.fail.Exception, match=r"payments_pb2\.py,.*payments_pb2\.pyi"):
         assert_fresh(checkout, generate(checkout, tmp_path / "scratch"))
 
 
-def test_what_a_removed_contract_left_in_gen_is_found_and_generate_removes_it(
-    checkout: Checkout, generated: Path
-) -> None:
-    left = checkout.root / "gen/shop/gone/v1/gone_pb2.py"
-    left.parent.mkdir(parents=True)
-    left.write_text("")
+def test_files_of_a_removed_contract_are_found_and_generate_removes_them(checkout: Checkout, generated: Path) -> None:
+    leftover = checkout.root / "gen/shop/gone/v1/gone_pb2.py"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text("")
     with pytest.raises(pytest.fail.Exception, match=r"gen/shop/gone/v1/gone_pb2\.py$"):
         assert_fresh(checkout, generated)
     assert checkout.make("generate").returncode == 0
-    assert not left.exists()
+    assert not leftover.exists()
 
 
-def test_a_new_field_shows_in_the_generated_code(checkout: Checkout) -> None:
+def test_a_new_field_is_in_the_generated_code(checkout: Checkout) -> None:
     field = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
     last = "  bool discontinued = 6;\n"
     checkout.edit("proto/shop/catalog/v1/catalog.proto", last, last + field)

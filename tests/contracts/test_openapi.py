@@ -1,4 +1,4 @@
-"""openapi.json has each path over HTTP that the contracts open to the public, and nothing else."""
+"""openapi.json contains every HTTP path of a public method, and no other path."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from mesh.options.v1 import options_pb2
 from tests.contracts.conftest import ROOT, Checkout
-from tests.contracts.policies import write
+from tests.contracts.policies import run_plugin
 from tests.tidy.contracts import methods
 
 VERBS = ("get", "put", "post", "delete", "patch")
@@ -21,67 +21,67 @@ Document = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def document() -> Document:
-    found: Document = json.loads((ROOT / "mesh/istio/contracts/openapi.json").read_text(encoding="utf-8"))
-    return found
+    openapi: Document = json.loads((ROOT / "mesh/istio/contracts/openapi.json").read_text(encoding="utf-8"))
+    return openapi
 
 
 def operations(document: Document) -> dict[tuple[str, str], Document]:
-    """Answer every operation by its verb and its path."""
-    return {(verb, path): found for path, verbs in document["paths"].items() for verb, found in verbs.items()}
+    """Return every operation by verb and path."""
+    return {(verb, path): operation for path, verbs in document["paths"].items() for verb, operation in verbs.items()}
 
 
-def within(value: object) -> Iterator[Document]:
-    """Answer every object in the document."""
+def objects(value: object) -> Iterator[Document]:
+    """Yield every JSON object in a value."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
     if isinstance(value, list):
         for inner in value:
-            yield from within(inner)
+            yield from objects(inner)
 
 
-def ruled(found: MethodDescriptor) -> Iterator[tuple[str, str]]:
-    """Answer a method's verbs and paths, each variable of which is a star."""
+def http_paths(method: MethodDescriptor) -> Iterator[tuple[str, str]]:
+    """Yield a method's verbs and paths, with a star for each variable."""
     extension: Any = annotations_pb2.http
-    rule = found.GetOptions().Extensions[extension]
+    rule = method.GetOptions().Extensions[extension]
     for each in (rule, *rule.additional_bindings):
         if verb := each.WhichOneof("pattern"):
             yield verb, re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", getattr(each, verb))
 
 
-def test_each_public_path_is_told_and_nothing_else(document: Document) -> None:
+def test_every_public_path_is_listed_and_no_other(document: Document) -> None:
     audience = options_pb2.method
-    public = {path: found for path, found in methods().items() if found.GetOptions().Extensions[audience].audience}
-    want = {(verb, path, name) for name, found in public.items() for verb, path in ruled(found)}
-    have = {
-        (verb, re.sub(r"\{\w+\}", "*", path), f"/{'/'.join(found['operationId'].rsplit('.', 1))}")
-        for (verb, path), found in operations(document).items()
+    public = {path: method for path, method in methods().items() if method.GetOptions().Extensions[audience].audience}
+    expected = {(verb, path, name) for name, method in public.items() for verb, path in http_paths(method)}
+    listed = {
+        (verb, re.sub(r"\{\w+\}", "*", path), f"/{'/'.join(operation['operationId'].rsplit('.', 1))}")
+        for (verb, path), operation in operations(document).items()
     }
-    assert have == want
-    assert {path.split("/")[1] for _, path, _ in want} == {"v1", "v2", ".well-known"}
+    assert listed == expected
+    assert {path.split("/")[1] for _, path, _ in expected} == {"v1", "v2", ".well-known"}
 
 
-def test_who_has_to_sign_in_is_told_so(document: Document) -> None:
+def test_operations_state_the_required_login(document: Document) -> None:
     audience = options_pb2.method
-    for found in operations(document).values():
-        policy = methods()[f"/{'/'.join(found['operationId'].rsplit('.', 1))}"].GetOptions().Extensions[audience]
-        signed_in = policy.audience == options_pb2.AUDIENCE_SIGNED_IN
-        want = [{"token": [role]} for role in policy.roles] or [{"token": []}] if signed_in else None
-        assert found.get("security") == want
+    for operation in operations(document).values():
+        policy = methods()[f"/{'/'.join(operation['operationId'].rsplit('.', 1))}"].GetOptions().Extensions[audience]
+        needs_login = policy.audience == options_pb2.AUDIENCE_SIGNED_IN
+        expected = [{"token": [role]} for role in policy.roles] or [{"token": []}] if needs_login else None
+        assert operation.get("security") == expected
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
-def test_the_document_has_openapis_form(document: Document) -> None:
+def test_the_document_is_valid_openapi(document: Document) -> None:
     assert document["openapi"] == "3.1.1"
     assert all(document["info"][name] for name in ("title", "version"))
-    found = operations(document)
-    names = [operation["operationId"] for operation in found.values()]
+    by_path = operations(document)
+    names = [operation["operationId"] for operation in by_path.values()]
     assert len(names) == len(set(names))
-    for (verb, path), operation in found.items():
+    for (verb, path), operation in by_path.items():
         assert verb in VERBS
-        places = [(each["in"], each["name"]) for each in operation.get("parameters", [])]
-        assert len(places) == len(set(places))
-        assert {name for place, name in places if place == "path"} == set(re.findall(r"\{(\w+)\}", path))
+        parameters = [(each["in"], each["name"]) for each in operation.get("parameters", [])]
+        assert len(parameters) == len(set(parameters))
+        assert {name for location, name in parameters if location == "path"} == set(re.findall(r"\{(\w+)\}", path))
         assert all(each["schema"] for each in operation.get("parameters", []))
         assert ("requestBody" in operation) == (verb in {"post", "patch", "put"})
         assert set(operation["responses"]) == {"200", "default"}
@@ -91,13 +91,15 @@ def test_the_document_has_openapis_form(document: Document) -> None:
     assert all(re.fullmatch(r"[\w.-]+", name) for name in document["components"]["schemas"])
 
 
-def test_what_is_referred_to_is_there_and_nothing_else(document: Document) -> None:
-    named = {str(found["$ref"]) for found in within(document) if "$ref" in found}
-    kinds = ("schemas", "responses")
-    assert named == {f"#/components/{kind}/{name}" for kind in kinds for name in document["components"][kind]}
+def test_the_components_are_exactly_those_that_are_referenced(document: Document) -> None:
+    references = {str(found["$ref"]) for found in objects(document) if "$ref" in found}
+    sections = ("schemas", "responses")
+    assert references == {
+        f"#/components/{section}/{name}" for section in sections for name in document["components"][section]
+    }
 
 
-def test_fields_are_as_json_has_them(document: Document) -> None:
+def test_fields_have_their_json_types(document: Document) -> None:
     schemas = document["components"]["schemas"]
     money, order = (schemas[name]["properties"] for name in ("google.type.Money", "shop.orders.v1.Order"))
     assert (money["units"]["type"], money["units"]["format"]) == ("string", "int64")
@@ -112,12 +114,12 @@ def test_fields_are_as_json_has_them(document: Document) -> None:
     assert schemas["shop.identity.v1.User"]["properties"]["createTime"]["readOnly"]
     place = schemas["shop.orders.v2.PlaceOrderRequest"]
     assert place["required"] == ["requestId", "customer", "items", "paymentToken"]
-    assert "Only one of these may be there: shippingAddress, pickup." in place["properties"]["pickup"]["description"]
+    assert "Only one of these may be set: shippingAddress, pickup." in place["properties"]["pickup"]["description"]
 
 
-def test_a_request_is_divided_as_its_rule_says(document: Document) -> None:
-    found = operations(document)
-    update = found["patch", "/v1/products/{product}"]
+def test_a_request_is_split_into_path_query_and_body(document: Document) -> None:
+    by_path = operations(document)
+    update = by_path["patch", "/v1/products/{product}"]
     assert [(each["in"], each["name"]) for each in update["parameters"]] == [
         ("path", "product"),
         ("query", "requestId"),
@@ -125,19 +127,19 @@ def test_a_request_is_divided_as_its_rule_says(document: Document) -> None:
     ]
     body = update["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"] == "#/components/schemas/shop.catalog.v1.Product"
-    cancel = found["post", "/v1/orders/{order}:cancel"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(cancel["properties"]) == {"requestId"}, "the name stands in the path"
-    query = {each["name"] for each in found["get", "/v1/products"]["parameters"] if each["in"] == "query"}
+    cancel = by_path["post", "/v1/orders/{order}:cancel"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(cancel["properties"]) == {"requestId"}, "the name is in the path"
+    query = {each["name"] for each in by_path["get", "/v1/products"]["parameters"] if each["in"] == "query"}
     assert {"pageSize", "minPrice.currencyCode", "minPrice.units"} <= query
-    watch = found["get", "/v1/orders/{order}:watch"]["responses"]["200"]["content"]["application/json"]["schema"]
+    watch = by_path["get", "/v1/orders/{order}:watch"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert watch["type"] == "array"
 
 
-def test_a_method_that_loses_its_path_is_not_told(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_method_without_an_http_path_is_not_listed(checkout: Checkout, tmp_path: Path) -> None:
     contract = "proto/shop/inventory/v1/inventory.proto"
     checkout.edit(contract, '    option (google.api.http) = {get: "/v1/{name=stocks/*}"};\n', "")
-    written = write(checkout.root, tmp_path / "out", "proto", services="services", namespace="shop")
-    assert written.said == ""
-    assert "/v1/stocks" not in written.files["openapi.json"]
-    assert "shop.inventory.v1.Stock" not in written.files["openapi.json"]
-    assert "/v1/products" in written.files["openapi.json"]
+    output = run_plugin(checkout.root, tmp_path / "out", "proto", services="services", namespace="shop")
+    assert output.error == ""
+    assert "/v1/stocks" not in output.files["openapi.json"]
+    assert "shop.inventory.v1.Stock" not in output.files["openapi.json"]
+    assert "/v1/products" in output.files["openapi.json"]

@@ -1,4 +1,4 @@
-"""Every method of the contracts has its policies; the plugin serves other people's contracts too."""
+"""Every method of the contracts has its policies, and the plugin works for contracts of other projects."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 from mesh.local.tools import bin_dir
 from tests.conftest import Measured
 from tests.contracts.conftest import ROOT, Checkout
-from tests.contracts.policies import Written, write
+from tests.contracts.policies import Output, run_plugin
 from tests.contracts.test_generated import assert_fresh, generate
 from tests.tidy.contracts import methods
 
@@ -18,67 +18,67 @@ FOREIGN = ROOT / "tests/contracts/foreign"
 BILLING, LEDGER = "/acme.billing.v1.Billing", "/acme.billing.v1.Ledger"
 
 
-def routes(written: Written, name: str) -> dict[str, dict[str, Any]]:
-    """Answer what happens to the calls of each path, by the rows that send them to the service."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in written.manifests("VirtualService")[name]["spec"]["http"]:
+def routes(output: Output, name: str) -> dict[str, dict[str, Any]]:
+    """Return the route to the service for each path in a VirtualService."""
+    by_path: dict[str, dict[str, Any]] = {}
+    for row in output.manifests("VirtualService")[name]["spec"]["http"]:
         if "route" in row:
-            found |= {match["uri"]["exact"]: row for match in row["match"]}
-    return found
+            by_path |= {match["uri"]["exact"]: row for match in row["match"]}
+    return by_path
 
 
 @pytest.fixture
-def foreign(tmp_path: Path) -> Written:
-    return write(FOREIGN, tmp_path / "out", "proto", namespace="billing", max_depth="3")
+def foreign(tmp_path: Path) -> Output:
+    return run_plugin(FOREIGN, tmp_path / "out", "proto", namespace="billing", max_depth="3")
 
 
-def test_every_method_has_a_route_with_a_stated_number_of_tries_and_a_caller(project: Checkout, tmp_path: Path) -> None:
-    written = write(project.root, tmp_path / "out", "proto", services="services", namespace="shop")
-    routed = {path: row for name in written.manifests("VirtualService") for path, row in routes(written, name).items()}
-    policies = written.manifests("AuthorizationPolicy").values()
+def test_every_method_has_a_route_with_explicit_retries_and_a_caller(project: Checkout, tmp_path: Path) -> None:
+    output = run_plugin(project.root, tmp_path / "out", "proto", services="services", namespace="shop")
+    routed = {path: row for name in output.manifests("VirtualService") for path, row in routes(output, name).items()}
+    policies = output.manifests("AuthorizationPolicy").values()
     rules = [rule for policy in policies for rule in policy["spec"]["rules"]]
     allowed = {path for rule in rules for to in rule["to"] for path in to["operation"]["paths"]}
     assert set(methods()) == set(routed) == allowed - {"/openapi.json"}
     assert all("attempts" in row["retries"] for row in routed.values())
 
 
-def test_contracts_of_others_get_policies(foreign: Written) -> None:
-    assert foreign.said == ""
+def test_contracts_of_other_projects_get_policies(foreign: Output) -> None:
+    assert foreign.error == ""
     assert set(foreign.files) == {"billing.yaml", "ledger.yaml", "web.yaml", "kustomization.yaml", "README.md"}
-    found = routes(foreign, "billing")
-    assert found[f"{BILLING}/GetInvoice"]["retries"]["attempts"] == 2
-    assert found[f"{BILLING}/GetInvoice"]["timeout"] == "2s"
-    assert found[f"{BILLING}/SendInvoice"]["retries"] == {"attempts": 0}
-    assert found[f"{BILLING}/SendInvoice"]["timeout"] == "3s"
-    follow = found[f"{BILLING}/FollowInvoice"]
+    billing = routes(foreign, "billing")
+    assert billing[f"{BILLING}/GetInvoice"]["retries"]["attempts"] == 2
+    assert billing[f"{BILLING}/GetInvoice"]["timeout"] == "2s"
+    assert billing[f"{BILLING}/SendInvoice"]["retries"] == {"attempts": 0}
+    assert billing[f"{BILLING}/SendInvoice"]["timeout"] == "3s"
+    follow = billing[f"{BILLING}/FollowInvoice"]
     assert (follow["retries"], "timeout" in follow) == ({"attempts": 0}, False)
-    assert f"{BILLING}/ImportInvoices" not in found, "nobody calls it"
+    assert f"{BILLING}/ImportInvoices" not in billing, "it has no callers"
     rules = foreign.manifests("AuthorizationPolicy")["ledger"]["spec"]["rules"]
     assert [rule["from"][0]["source"]["principals"] for rule in rules] == [["cluster.local/ns/billing/sa/billing"]]
     hosts = foreign.manifests("Sidecar")["web"]["spec"]["egress"][0]["hosts"]
     assert hosts == ["./billing.billing.svc.cluster.local"]
 
 
-def test_istio_takes_the_policies_of_others(foreign: Written, tmp_path: Path) -> None:
+def test_istio_accepts_the_policies_of_other_projects(foreign: Output, tmp_path: Path) -> None:
     files = [str(tmp_path / "out" / name) for name in foreign.files if name not in {"README.md", "kustomization.yaml"}]
     command = [str(bin_dir() / "istioctl"), "validate", *(word for file in files for word in ("-f", file))]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_what_comes_twice_is_written_alike(foreign: Written, tmp_path: Path) -> None:
-    assert write(FOREIGN, tmp_path / "again", "proto", namespace="billing", max_depth="3").files == foreign.files
+def test_the_output_is_deterministic(foreign: Output, tmp_path: Path) -> None:
+    assert run_plugin(FOREIGN, tmp_path / "again", "proto", namespace="billing", max_depth="3").files == foreign.files
 
 
-@pytest.mark.parametrize(("words", "code"), [(["--help"], 0), (["-h"], 0), (["--hlep"], 2)])
-def test_the_plugin_tells_its_parameters(words: list[str], code: int) -> None:
-    command = [sys.executable, "-m", "tools.protoc_gen_istio", *words]
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["-h"], 0), (["--hlep"], 2)])
+def test_help_lists_the_parameters(arguments: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "tools.protoc_gen_istio", *arguments]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert run.returncode == code
     assert "namespace=default" in run.stdout + run.stderr
 
 
-def test_what_is_no_request_is_refused_in_a_line() -> None:
+def test_an_invalid_request_is_an_error_in_one_line() -> None:
     command = [sys.executable, "-m", "tools.protoc_gen_istio"]
     run = subprocess.run(command, cwd=ROOT, input=b"\xff\xff", capture_output=True, check=False, timeout=30)
     assert run.returncode == 1
@@ -87,7 +87,7 @@ def test_what_is_no_request_is_refused_in_a_line() -> None:
 
 
 ADDED = """\
-  // RenameProduct gives a product another name.
+  // RenameProduct changes the name of a product.
   //
   // Errors: NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product.
   rpc RenameProduct(RenameProductRequest) returns (RenameProductResponse) {
@@ -96,7 +96,7 @@ ADDED = """\
 
 """
 MESSAGES = """
-// RenameProductRequest says which product gets which name.
+// RenameProductRequest names the product.
 message RenameProductRequest {
   // The product, "products/{id}".
   string name = 1;
@@ -122,11 +122,11 @@ def test_a_new_method_needs_one_command(checkout: Checkout, tmp_path: Path, meas
     run = checkout.make("generate")
     assert run.returncode == 0, run.stdout
     assert_fresh(checkout, generate(checkout, tmp_path / "again"))
-    for file, told in {
+    for file, text in {
         "gen/shop/catalog/v1/catalog_pb2_grpc.py": "RenameProduct",
         "mesh/istio/contracts/catalog.yaml": "exact: /shop.catalog.v1.CatalogService/RenameProduct",
         "mesh/istio/contracts/README.md": "| `shop.catalog.v1.CatalogService/RenameProduct` | - | operator | 3s | 3 |",
     }.items():
-        assert told in (checkout.root / file).read_text(encoding="utf-8")
+        assert text in (checkout.root / file).read_text(encoding="utf-8")
     everything = sum(int(line.split()[0]) for line in checkout.git("diff", "--numstat").splitlines())
     measured(f"a new method: {by_hand} lines by hand, {everything - by_hand} generated")

@@ -1,4 +1,4 @@
-"""The contracts keep buf's rules and the project's own; each rule is seen to find an offence."""
+"""The contracts follow the rules of buf and of the project, and each rule finds a violation."""
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -20,19 +20,19 @@ def build(checkout: Checkout) -> FileDescriptorSet:
     return FileDescriptorSet.FromString(image.read_bytes())
 
 
-def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
-    assert rules.offences(build(checkout)) == []
+def test_the_contracts_follow_every_rule(checkout: Checkout) -> None:
+    assert rules.violations(build(checkout)) == []
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         pytest.param(
             ORDERS,
             "    option idempotency_level = IDEMPOTENCY_UNKNOWN;\n",
             "",
             "shop.orders.v1.OrdersService/PlaceOrder does not state its idempotency_level",
-            id="level left out",
+            id="no idempotency_level",
         ),
         pytest.param(
             PAYMENTS,
@@ -73,15 +73,15 @@ def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
             ORDERS,
             '  // The resource name, "orders/{id}". The service chooses the id.',
             "  // The resource name",
-            "the comment is no sentence: 'The resource name'",
-            id="comment that is no sentence",
+            "the comment is not a sentence: 'The resource name'",
+            id="comment that is not a sentence",
         ),
         pytest.param(
             ORDERS,
             '  // Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND',
             "  // NOT_FOUND",
-            "the method's comment does not tell its errors",
-            id="errors left out",
+            "the method's comment does not list its errors",
+            id="no errors in the comment",
         ),
         pytest.param(
             CATALOG,
@@ -109,25 +109,25 @@ def test_the_contracts_keep_every_rule(checkout: Checkout) -> None:
             ANALYTICS,
             'id: "this.end_time"',
             'id: "period"',
-            "the id 'period' names no field of it, as this.<field> does",
-            id="rule over a message that names no field",
+            "the id 'period' does not name a field: use this.<field>",
+            id="message rule whose id is not a field",
         ),
         pytest.param(
             CATALOG,
             '    message: "must be 1 to 32 lower-case letters, digits and hyphens, or empty"\n',
             "",
-            "the rule 'category' does not say what must be",
+            "the rule 'category' has no text",
             id="rule without a text",
         ),
     ],
 )
-def test_an_offence_is_found_and_named(checkout: Checkout, file: str, old: str, new: str, said: str) -> None:
+def test_a_violation_is_found_and_named(checkout: Checkout, file: str, old: str, new: str, message: str) -> None:
     checkout.edit(file, old, new)
-    [offence] = rules.offences(build(checkout))
-    assert offence.endswith(said)
+    [violation] = rules.violations(build(checkout))
+    assert violation.endswith(message)
 
 
-def test_only_what_the_gateway_lets_in_has_an_http_path(checkout: Checkout) -> None:
+def test_only_public_methods_have_an_http_path(checkout: Checkout) -> None:
     assert rules.public(build(checkout)) == {
         "shop.catalog.v1.CatalogService/BatchGetProducts",
         "shop.catalog.v1.CatalogService/CreateProduct",
@@ -163,7 +163,7 @@ def test_buf_format_is_clean(project: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (
             "  // The products of this page, in the requested order.\n",
@@ -174,8 +174,8 @@ def test_buf_format_is_clean(project: Checkout) -> None:
         ("rpc GetProduct(GetProductRequest)", "rpc GetProduct(Product)", 'RPC request type "Product" should be named'),
     ],
 )
-def test_buf_lint_finds_an_offence(checkout: Checkout, old: str, new: str, said: str) -> None:
+def test_buf_lint_finds_a_violation(checkout: Checkout, old: str, new: str, message: str) -> None:
     checkout.edit(CATALOG, old, new)
     run = checkout.buf("lint")
     assert run.returncode != 0
-    assert said in run.stdout
+    assert message in run.stdout

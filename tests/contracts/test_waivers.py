@@ -1,4 +1,4 @@
-"""What proto/waivers.yaml may hold, and when a waiver ends."""
+"""The format of proto/waivers.yaml, and when a waiver expires."""
 
 from pathlib import Path
 
@@ -7,58 +7,58 @@ import pytest
 from tools.breaking.sources import ROOT, SourceError
 from tools.breaking.waivers import FILE, Waiver, load, version
 
-VALID = "- {element: shop.a.v1.A, rule: RULE, why: Nobody sends it., until: 0.2.0}\n"
+VALID = "- {element: shop.a.v1.A, rule: RULE, why: No caller sends it., until: 0.2.0}\n"
 
 
-def written(root: Path, text: str) -> Path:
-    """Write a file of waivers below a folder, and return the folder."""
+def write_waivers(root: Path, text: str) -> Path:
+    """Write the file with the waivers and return the root folder."""
     (root / FILE).parent.mkdir()
     (root / FILE).write_text(text, encoding="utf-8")
     return root
 
 
 def test_waivers_are_read(tmp_path: Path) -> None:
-    assert load(tmp_path) == [], "without a file there are none"
-    assert load(written(tmp_path, VALID)) == [Waiver("shop.a.v1.A", "RULE", "Nobody sends it.", "0.2.0")]
+    assert load(tmp_path) == [], "no file, no waivers"
+    assert load(write_waivers(tmp_path, VALID)) == [Waiver("shop.a.v1.A", "RULE", "No caller sends it.", "0.2.0")]
 
 
 @pytest.mark.parametrize("text", ["", "# none\n", "[]\n"])
-def test_a_file_without_waivers_holds_none(tmp_path: Path, text: str) -> None:
-    assert load(written(tmp_path, text)) == []
+def test_a_file_may_contain_no_waivers(tmp_path: Path, text: str) -> None:
+    assert load(write_waivers(tmp_path, text)) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("- {element: [", "is not YAML: while parsing"),
         ("element: shop.a.v1.A\n", "expected a list of waivers"),
         ("- shop.a.v1.A\n", "waiver 1: expected the keys element, rule, why, until"),
         (VALID.replace("rule: RULE, ", ""), "waiver 1: rule is missing"),
         (VALID.replace("rule:", "level:"), "waiver 1: unknown key level"),
-        (VALID.replace("Nobody sends it.", "''"), "waiver 1: why: expected a text, not ''"),
-        (VALID.replace("0.2.0", "0.2"), "waiver 1: until: expected a text, not 0.2"),
+        (VALID.replace("No caller sends it.", "''"), "waiver 1: why: expected a string, not ''"),
+        (VALID.replace("0.2.0", "0.2"), "waiver 1: until: expected a string, not 0.2"),
         (VALID.replace("0.2.0", "forever"), "waiver 1: until: expected a release such as 0.2.0, not forever"),
         (VALID + VALID, "waiver 2: shop.a.v1.A (RULE) is waived twice"),
     ],
 )
-def test_a_malformed_file_is_told_in_a_line(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SourceError) as told:
-        load(written(tmp_path, text))
-    assert str(told.value).startswith(FILE)
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+def test_a_malformed_file_is_an_error_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SourceError) as error:
+        load(write_waivers(tmp_path, text))
+    assert str(error.value).startswith(FILE)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("reached", "expired"),
     [("0.1.9", False), ("0.2.0", True), ("0.2.0rc1", True), ("0.10.0", True), ("1.0.0", True)],
 )
-def test_a_waiver_holds_until_its_release(reached: str, expired: bool) -> None:  # noqa: FBT001  # a case
-    assert Waiver("shop.a.v1.A", "RULE", "Nobody sends it.", "0.2.0").expired(reached) == expired
+def test_a_waiver_is_valid_until_its_release(reached: str, expired: bool) -> None:  # noqa: FBT001  # a case
+    assert Waiver("shop.a.v1.A", "RULE", "No caller sends it.", "0.2.0").expired(reached) == expired
 
 
-def test_the_version_is_the_project_s(tmp_path: Path) -> None:
+def test_the_version_is_read_from_pyproject(tmp_path: Path) -> None:
     assert version(ROOT)
     (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
-    with pytest.raises(SourceError, match=r"pyproject\.toml holds no version"):
+    with pytest.raises(SourceError, match=r"pyproject\.toml has no version"):
         version(tmp_path)

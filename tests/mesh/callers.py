@@ -31,7 +31,7 @@ def callers_by_path() -> Mapping[str, list[str]]:
     """Return the allowed callers of each method path: services, and "gateway" if outsiders may call it."""
     contracts = graph(ROOT)
     return {
-        method.path: [*([] if method.audience is Audience.NOBODY else [GATEWAY]), *contracts.callers[name]]
+        method.path: [*([] if method.audience is Audience.UNSPECIFIED else [GATEWAY]), *contracts.callers[name]]
         for name, method in contracts.methods.items()
     }
 

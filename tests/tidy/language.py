@@ -17,8 +17,6 @@ NOT_YET: tuple[str, ...] = (
     "Makefile",
     "README.md",
     "bench",
-    "mesh/istio/contracts",
-    "proto",
     "pyproject.toml",
     "services/analytics",
     "services/inventory",
@@ -28,7 +26,6 @@ NOT_YET: tuple[str, ...] = (
     "tests/README.md",
     "tests/compatibility",
     "tests/conftest.py",
-    "tests/contracts",
     "tests/documents.py",
     "tests/mesh/callers.py",
     "tests/mesh/test_docs.py",
@@ -37,9 +34,6 @@ NOT_YET: tuple[str, ...] = (
     "tests/thief.py",
     "tests/tidy",
     "tests/unit",
-    "tools/breaking",
-    "tools/protoc_gen_istio",
-    "tools/protoc_gen_python.py",
 )
 """Files and folders that are not translated yet."""
 

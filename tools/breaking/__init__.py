@@ -1,1 +1,1 @@
-"""Compares the contracts with an older state of them, and tells what breaks, for whom, and what to do instead."""
+"""Finds breaking changes of the contracts, the consumers that they affect, and the alternatives."""

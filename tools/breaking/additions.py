@@ -1,4 +1,4 @@
-"""What is new or deprecated in the contracts, and breaks nobody."""
+"""Compatible changes: elements that are new or deprecated."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ from tools.breaking.image import Element, Image
 
 
 def compare(older: Image, newer: Image) -> Iterator[Note]:
-    """Answer what is there that was not; of a new message or service, not what stands in it."""
+    """Yield a note for each new or deprecated element; none for the content of a new message or service."""
     for element in newer.elements.values():
-        was = older.same(element) or older.elements.get(element.name)
+        was = older.counterpart(element) or older.elements.get(element.name)
         if was is None and (element.parent in older.elements or element.parent not in newer.elements):
             yield Note("added", f"{element.kind} {element.name}")
         elif was is not None and _deprecated(element) and not _deprecated(was):

@@ -1,52 +1,52 @@
-"""What to do instead of a change that breaks somebody, by the kind of change."""
+"""Alternatives to breaking changes, by rule."""
 
 import re
 
 from tools.breaking.findings import Finding
 
-DELETE = "keep it, marked `deprecated = true`; when nobody sends, reads or stores it, delete it and {reserve}"
-FIELD = "add a field beside it, fill both, and mark this one `deprecated = true` until nobody reads it"
-METHOD = "add a method beside it, and mark this one `deprecated = true` until nobody calls it"
-PACKAGE = "keep it until nobody uses it; what is to be another stands beside it, in the package {next}"
-NAME = "keep the name, and say in its comment what it means now; or "
-RESERVED = "leave it reserved: what was stored or sent before has it still, and means something else"
+DELETE = "keep it, marked `deprecated = true`; when no program sends, reads or stores it, delete it and {reserve}"
+FIELD = "add a second field, fill both, and mark this one `deprecated = true` until no program reads it"
+METHOD = "add a second method, and mark this one `deprecated = true` until no program calls it"
+PACKAGE = "keep it until no program uses it, and add the new version in the package {next}"
+NAME = "keep the name, and describe the new meaning in its comment; or "
+RESERVED = "keep it reserved: stored and sent messages still contain it with its old meaning"
 ADVICE = {
-    "AUDIENCE": "add a method beside it that asks for more, and close this one when no call of it comes",
+    "AUDIENCE": "add a second method with the stricter audience, and remove this one when it gets no more calls",
     "ENUM_NO_DELETE": PACKAGE,
     "ENUM_VALUE_NO_DELETE": DELETE,
-    "ENUM_VALUE_SAME_NAME": f"{NAME}add a value of another number beside it",
+    "ENUM_VALUE_SAME_NAME": f"{NAME}add a value with another number",
     "FIELD_NO_DELETE": DELETE,
-    "FIELD_RENUMBERED": "give it the number {number} again: a field is known by its number",
+    "FIELD_RENUMBERED": "use the number {number} again: the number identifies a field",
     "FIELD_SAME_CARDINALITY": FIELD,
     "FIELD_SAME_NAME": f"{NAME}{FIELD}",
     "FIELD_SAME_ONEOF": FIELD,
     "FIELD_SAME_TYPE": FIELD,
-    "FILE_NO_DELETE": "leave what it holds in it: code imports it by its file",
+    "FILE_NO_DELETE": "leave its content in this file: code imports it by file",
     "FILE_SAME_PACKAGE": PACKAGE,
-    "HTTP": "keep the path that it had, and add the new one to its `additional_bindings`",
-    "IDEMPOTENCY": f"keep the promise, by its request_id; for what cannot be done twice, {METHOD}",
+    "HTTP": "keep the old path, and add the new one to its `additional_bindings`",
+    "IDEMPOTENCY": f"keep the promise with a request_id; if the call cannot be repeated, {METHOD}",
     "MESSAGE_NO_DELETE": PACKAGE,
     "PACKAGE_NO_DELETE": PACKAGE,
-    "REQUIRED": "let it be left out, and have that mean what a request without it has meant so far",
+    "REQUIRED": "make it optional, so that a request without it keeps its meaning",
     "RESERVED_ENUM_NO_DELETE": RESERVED,
     "RESERVED_MESSAGE_NO_DELETE": RESERVED,
-    "RPC_NO_DELETE": "keep it, marked `deprecated = true`, until no service.yaml names it and no call comes",
+    "RPC_NO_DELETE": "keep it, marked `deprecated = true`, until no service.yaml names it and it gets no more calls",
     "RPC_SAME_CLIENT_STREAMING": METHOD,
     "RPC_SAME_REQUEST_TYPE": METHOD,
     "RPC_SAME_RESPONSE_TYPE": METHOD,
     "RPC_SAME_SERVER_STREAMING": METHOD,
-    "RULE": "take what was valid so far; a field or a method beside it may be stricter",
+    "RULE": "accept what was valid so far; a new field or method may be stricter",
     "SERVICE_NO_DELETE": PACKAGE,
-    "TIMEOUT": "leave the time; a caller that is in a hurry sets a deadline of its own",
+    "TIMEOUT": "keep the timeout; callers can set a shorter deadline themselves",
 }
-OTHERWISE = "leave it as it is"
+DEFAULT_ADVICE = "leave it unchanged"
 
 
-def instead(finding: Finding) -> str:
-    """Say what to do instead."""
+def advice_for(finding: Finding) -> str:
+    """Return the alternative to a breaking change."""
     element = finding.element
     number = getattr(element.proto, "number", "") if element else ""
-    return ADVICE.get(finding.rule, OTHERWISE).format(
+    return ADVICE.get(finding.rule, DEFAULT_ADVICE).format(
         number=number,
         reserve=f'write `reserved {number}; reserved "{element.proto.name}";`' if element else "",
         next=re.sub(r"\.v(\d+)\b.*", lambda version: f".v{int(version[1]) + 1}", finding.subject.replace("/", ".")),

@@ -1,17 +1,17 @@
-"""What the contracts are compared with by default: the last release, and the merge base with the upstream's main."""
+"""The default bases of a comparison: the last release, and the merge base with the upstream's main."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.breaking.sources import SourceError, commit_of, git
 
-NOTED = "tests/compatibility/previous-release"
-"""Holds the commit that stands for the last release while there are no tags."""
+RELEASE_FILE = "tests/compatibility/previous-release"
+"""Contains the commit that counts as the last release while there are no tags."""
 CONTRACTS = ("proto/*.proto",)
 
 
 class MissingError(SourceError):
-    """There is no older release to compare with. The text says why, and what to do."""
+    """There is no older release to compare with. The text states the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,16 @@ class Base:
 
     revision: str
     name: str
-    """What it is, for people."""
+    """A human-readable name."""
 
 
 def default_bases(root: Path) -> list[Base]:
     """Return the last release and, in a clone, the merge base of HEAD and the upstream's main. Raise MissingError.
 
-    No commit is compared with itself: the merge base is left out if it is HEAD and the contracts are as committed.
+    A commit is not compared with itself: without uncommitted changes of the contracts, a merge base that is HEAD does
+    not count.
     """
-    release = previous(root, noted(root))
+    release = last_release(root, recorded_release(root))
     bases = {_commit(root, release): Base(release, f"the last release, {_name(root, release)}")}
     main = _upstream_main(root)
     fork = git(root, "merge-base", "HEAD", main) if main else None
@@ -37,48 +38,48 @@ def default_bases(root: Path) -> list[Base]:
     return list(bases.values())
 
 
-def noted(root: Path) -> str:
-    """Return the commit that stands for the last release while there are no tags; "" if none is noted."""
-    path = root / NOTED
+def recorded_release(root: Path) -> str:
+    """Return the commit in the file previous-release, or "" without the file."""
+    path = root / RELEASE_FILE
     return path.read_text(encoding="utf-8").split()[-1] if path.exists() else ""
 
 
-def previous(root: Path, otherwise: str, *paths: str) -> str:
-    """Return the newest tag that leads to HEAD or, without one, the commit `otherwise`. Raise MissingError.
+def last_release(root: Path, default: str, *paths: str) -> str:
+    """Return the newest tag that is an ancestor of HEAD or, without tags, the commit `default`. Raise MissingError.
 
-    A release is not compared with itself: HEAD, and a tag of it, count only if files in `paths` (by default the
-    contracts) differ from what is committed.
+    A release is not compared with itself: HEAD and its tags count only if files in `paths` (by default the contracts)
+    have uncommitted changes.
     """
     head = _commit(root, "HEAD")
     if head is None:
-        raise MissingError("there is no git history to compare with: name a folder that holds a proto/ with AGAINST=")
+        raise MissingError("there is no git history to compare with: set AGAINST= to a folder that contains a proto/")
     edited = changed(root, *paths)
-    own = [] if edited else (git(root, "tag", "--points-at", "HEAD") or "").split()
-    tag = git(root, "describe", "--tags", "--abbrev=0", *(f"--exclude={name}" for name in own))
+    head_tags = [] if edited else (git(root, "tag", "--points-at", "HEAD") or "").split()
+    tag = git(root, "describe", "--tags", "--abbrev=0", *(f"--exclude={name}" for name in head_tags))
     if tag:
         return tag
-    commit = _commit(root, otherwise)
+    commit = _commit(root, default)
     if commit is None:
-        name = f"the last release ({otherwise})" if otherwise else "a tag of the last release"
-        raise MissingError(f"{name} is not in this {_way_to_fetch(root)}")
+        name = f"the last release ({default})" if default else "a tag of the last release"
+        raise MissingError(f"{name} is not in this {_describe_fetch(root)}")
     if commit == head and not edited:
-        raise MissingError(f"the last release ({otherwise}) is HEAD itself, without changes: nothing to compare")
-    return otherwise
+        raise MissingError(f"the last release ({default}) is HEAD itself, without changes: nothing to compare")
+    return default
 
 
 def changed(root: Path, *paths: str) -> bool:
-    """Return whether files in these paths, by default the contracts, differ from HEAD or are not in it."""
+    """Return whether files in `paths`, by default the contracts, have uncommitted changes."""
     return bool(git(root, "status", "--porcelain", "--untracked-files=all", "--", *(paths or CONTRACTS)))
 
 
-def _way_to_fetch(root: Path) -> str:
+def _describe_fetch(root: Path) -> str:
     if git(root, "rev-parse", "--is-shallow-repository") == "true":
-        return "clone, which holds only the newest commits: run `git fetch --tags --unshallow`"
-    return f"repository: run `git fetch --tags`, or note another commit in {NOTED}"
+        return "clone, which contains only the newest commits: run `git fetch --tags --unshallow`"
+    return f"repository: run `git fetch --tags`, or write another commit into {RELEASE_FILE}"
 
 
 def _upstream_main(root: Path) -> str:
-    """Return the branch main of the remote that the current branch tracks, else of origin; "" if there is none."""
+    """Return the main branch of the remote that the current branch tracks, else of origin; "" if there is none."""
     branch = git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
     tracked = git(root, "config", f"branch.{branch}.remote") if branch else None
     names = (f"{remote}/main" for remote in (tracked, "origin") if remote)
@@ -91,4 +92,4 @@ def _commit(root: Path, revision: str) -> str | None:
 
 def _name(root: Path, release: str) -> str:
     short = commit_of(release, root)
-    return f"{release} ({short})" if not release.startswith(str(short)) else f"{short} (noted in {NOTED})"
+    return f"{release} ({short})" if not release.startswith(str(short)) else f"{short} (from {RELEASE_FILE})"

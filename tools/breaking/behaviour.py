@@ -1,6 +1,6 @@
-"""How methods are called: who may, at which path, for how long, and how often. buf does not judge these options.
+"""Changes of audience, HTTP paths, timeouts and idempotency, which buf does not check.
 
-They are read as the mesh's policies are made from them (tools/protoc_gen_istio): what is not set is what holds then.
+The options are read by tools/protoc_gen_istio, with the same defaults as in the generated policies.
 """
 
 from collections.abc import Iterator
@@ -11,106 +11,105 @@ from tools.breaking.findings import Finding, Level, Note, Reach, behavioural
 from tools.breaking.image import Element, Image
 from tools.breaking.sources import SourceError
 from tools.protoc_gen_istio import contracts
-from tools.protoc_gen_istio.contracts import Audience, Contract, Method
-from tools.protoc_gen_istio.contracts import Level as Promise
+from tools.protoc_gen_istio.contracts import Audience, Contract, Idempotency, Method
 
-PROMISES = (Promise.UNKNOWN, Promise.IDEMPOTENT, Promise.READ)
-"""What a contract says of a call that is sent twice, from nothing to most."""
-PROMISED = {
-    Promise.UNKNOWN: "IDEMPOTENCY_UNKNOWN: a call that is sent again may be done twice, and the mesh sends none again",
-    Promise.IDEMPOTENT: "IDEMPOTENT: a call may change something now, though only once however often it is sent",
-    Promise.READ: "NO_SIDE_EFFECTS",
+PROMISES = (Idempotency.UNKNOWN, Idempotency.IDEMPOTENT, Idempotency.READ)
+"""What a contract promises about a repeated call, the weakest promise first."""
+DESCRIPTIONS = {
+    Idempotency.UNKNOWN: "IDEMPOTENCY_UNKNOWN: a repeated call may take effect twice, and the mesh does not retry it",
+    Idempotency.IDEMPOTENT: "IDEMPOTENT: a call may now change something, though only once if it is repeated",
+    Idempotency.READ: "NO_SIDE_EFFECTS",
 }
 VERBS = ("get", "put", "post", "delete", "patch")
 
 
 def read(image: Image) -> dict[str, Contract]:
-    """Answer an image's proto services by their full names, with what their options say. Raises SourceError."""
+    """Return the proto services of an image by full name, with their options. Raises SourceError."""
     try:
         return contracts.read(image.files, list(image.packages))
     except ValueError as error:
-        raise SourceError(f"the options of a method have what no policy is known for: {error}") from error
+        raise SourceError(f"an option of a method has an unknown value: {error}") from error
 
 
 def compare(older: Image, newer: Image) -> Iterator[Finding | Note]:
-    """Answer what has changed of each service and method that both have."""
+    """Yield the changes of each service and method that is in both images."""
     services = read(older), read(newer)
     methods = [contracts.by_name(side) for side in services]
     for name in services[0].keys() & services[1].keys():
         before, after = services[0][name].tier.value, services[1][name].tier.value
         if before != after:
-            told = f"calls in flight to an instance of service {name}, {after} at most instead of {before}"
-            yield Note("fewer" if after < before else "more", told)
+            description = f"calls in flight to an instance of service {name}, at most {after} instead of {before}"
+            yield Note("fewer" if after < before else "more", description)
     for name in methods[0].keys() & methods[1].keys():
         element, now = older.elements[name], newer.elements[name]
         yield from _paths(element, now, _bindings(older, element), _bindings(newer, now))
-        for judge in (_audience, _time, _promise):
-            yield from judge(element, now, methods[0][name], methods[1][name])
+        for compare_option in (_audience, _timeout, _idempotency):
+            yield from compare_option(element, now, methods[0][name], methods[1][name])
 
 
 def _audience(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
-    told = f"From outside, {_who(before)} could call it; now {_who(after)} can."
+    description = f"Callers from outside: {_callers(before)} before, {_callers(after)} now."
     if not _admits(after, before):
-        yield behavioural("AUDIENCE", element, now, told, Reach.OUTSIDE)
-    elif _who(before) != _who(after):
-        yield Note("opened", f"method {element.name}: from outside, {_who(after)} can call it")
+        yield behavioural("AUDIENCE", element, now, description, Reach.OUTSIDE)
+    elif _callers(before) != _callers(after):
+        yield Note("opened", f"method {element.name}: {_callers(after)} can call it from outside")
 
 
 def _admits(after: Method, before: Method) -> bool:
-    """Whether everybody may still call it who could."""
+    """Return whether all earlier callers may still call the method."""
     if not before.public or after.audience == Audience.ANYONE:
         return True
     narrowed = after.roles and not (before.roles and set(before.roles) <= set(after.roles))
     return after.audience == before.audience and not narrowed
 
 
-def _who(method: Method) -> str:
+def _callers(method: Method) -> str:
     if method.audience == Audience.SIGNED_IN:
-        role = f"a token with the role {' or '.join(sorted(method.roles))}" if method.roles else "an access token"
-        return f"whoever has {role}"
-    return "anyone" if method.public else "nobody"
+        role = f" with the role {' or '.join(sorted(method.roles))}" if method.roles else ""
+        return f"anyone with an access token{role}"
+    return "anyone" if method.public else "no one"
 
 
 def _bindings(image: Image, element: Element) -> frozenset[str]:
-    """Answer a method's paths over HTTP, with their verbs and what of the messages is their body."""
-    rule = image.options(element.proto.options).get(contracts.HTTP)
+    """Return a method's HTTP paths, with verb, request body and response body."""
+    rule = image.options(element.proto.options).get(contracts.HTTP_OPTION)
     return frozenset(_paths_of(rule)) if rule is not None else frozenset()
 
 
-def _paths_of(rule: Any) -> Iterator[str]:  # noqa: ANN401  # a google.api.HttpRule of the image's own class
+def _paths_of(rule: Any) -> Iterator[str]:  # noqa: ANN401  # a google.api.HttpRule of the image's pool
     verb = rule.WhichOneof("pattern")
     path = f"{verb.upper()} {getattr(rule, verb)}" if verb in VERBS else f"{rule.custom.kind} {rule.custom.path}"
     body = f" with the body {rule.body}" if rule.body else ""
-    yield path + body + (f", answered by {rule.response_body}" if rule.response_body else "")
+    yield path + body + (f" with the response body {rule.response_body}" if rule.response_body else "")
     for other in rule.additional_bindings:
         yield from _paths_of(other)
 
 
 def _paths(element: Element, now: Element, before: frozenset[str], after: frozenset[str]) -> Iterator[Finding | Note]:
-    gone, come = " and ".join(sorted(before - after)), " and ".join(sorted(after - before))
-    if gone:
-        told = f"Over REST it had {gone}{f'; now it has {come}' if come else ''}."
-        yield replace(behavioural("HTTP", element, now, told, Reach.OUTSIDE), level=Level.JSON)
-    elif come:
-        yield Note("added", f"REST path {come} of method {element.name}")
+    removed, added = " and ".join(sorted(before - after)), " and ".join(sorted(after - before))
+    if removed:
+        description = f"REST path {removed} is removed{f' and {added} is added' if added else ''}."
+        yield replace(behavioural("HTTP", element, now, description, Reach.OUTSIDE), level=Level.JSON)
+    elif added:
+        yield Note("added", f"REST path {added} of method {element.name}")
 
 
-def _time(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
-    # A stream has no end. Whether a method has become one, or is none any more, is buf's to tell.
+def _timeout(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
+    # A stream has no timeout. buf reports a method that becomes a stream or stops being one.
     if before.timeout_ms is None or after.timeout_ms is None:
         return
     old, new = f"{before.timeout_ms / 1000:g} s", f"{after.timeout_ms / 1000:g} s"
     if after.timeout_ms < before.timeout_ms:
-        yield behavioural("TIMEOUT", element, now, f"A call could take {old}; now the mesh ends it after {new}.")
+        yield behavioural("TIMEOUT", element, now, f"The timeout of a call is {new} instead of {old}.")
     elif after.timeout_ms > before.timeout_ms:
         yield Note("longer", f"timeout of method {element.name}, {new} instead of {old}")
 
 
-def _promise(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
-    step = PROMISES.index(after.level) - PROMISES.index(before.level)
-    was, becomes = PROMISED[before.level].partition(":")[0], PROMISED[after.level]
+def _idempotency(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
+    step = PROMISES.index(after.idempotency) - PROMISES.index(before.idempotency)
+    was, becomes = DESCRIPTIONS[before.idempotency].partition(":")[0], DESCRIPTIONS[after.idempotency]
     if step < 0:
-        yield behavioural("IDEMPOTENCY", element, now, f"It was {was} and now is {becomes}.")
+        yield behavioural("IDEMPOTENCY", element, now, f"It was {was} and is now {becomes}.")
     elif step > 0:
-        told = f"{becomes.partition(':')[0]} by method {element.name}; roll its server out first"
-        yield Note("promised", told)
+        description = f"{becomes.partition(':')[0]} by method {element.name}; roll out its server first"
+        yield Note("promised", description)

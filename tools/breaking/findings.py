@@ -1,4 +1,4 @@
-"""What a comparison finds."""
+"""The results of a comparison."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -7,7 +7,7 @@ from tools.breaking.image import Element
 
 
 class Level(Enum):
-    """What a change breaks, the worst first."""
+    """What a change breaks, the most severe first."""
 
     WIRE = "wire"
     JSON = "JSON"
@@ -15,63 +15,63 @@ class Level(Enum):
     SOURCE = "source"
 
     @property
-    def told(self) -> str:
-        """Say what it means."""
+    def meaning(self) -> str:
+        """Return what breaks, in a sentence."""
         return MEANINGS[self]
 
 
 MEANINGS = {
-    Level.WIRE: "old and new programs misread each other, or refuse each other's calls",
-    Level.JSON: "callers over REST and grpcurl misread or miss it; code must change where it names it",
-    Level.BEHAVIOUR: "messages read as before, but what was accepted or promised no longer is",
-    Level.SOURCE: "code must change, running programs do not notice",
+    Level.WIRE: "old and new programs misread each other's messages or reject each other's calls",
+    Level.JSON: "REST and grpcurl callers misread or miss it; code that names it must change",
+    Level.BEHAVIOUR: "messages stay readable, but something that was accepted or promised no longer is",
+    Level.SOURCE: "code must change; running programs are not affected",
 }
 
 
 class Reach(Enum):
-    """Whom a change breaks, of those who meet what it changes."""
+    """Which users of a changed element are affected."""
 
-    EVERYBODY = auto()
+    ALL = auto()
     SENDERS = auto()
-    """Those who send it in a request."""
+    """Callers that send it in a request."""
     OUTSIDE = auto()
-    """Those who call through the gateway."""
+    """Callers through the gateway."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One change that breaks somebody."""
+    """A breaking change."""
 
     level: Level
     rule: str
-    """The kind of change: the name of buf's rule, or of one in advice.py."""
+    """The name of buf's rule, or of a rule in advice.py."""
     subject: str
-    """What is changed, by the full name that it had before."""
-    told: str
-    """What has become of it, in a sentence."""
-    place: str
+    """The full name of the changed element before the change."""
+    description: str
+    """The change, in a sentence."""
+    location: str
     """`file:line`."""
     holders: frozenset[str]
-    """The messages, enums or methods by which others meet it."""
+    """The messages, enums or methods that contain the changed element."""
     element: Element | None = field(default=None, compare=False)
-    """What is changed, as it was before; None if it is not one thing."""
-    reach: Reach = Reach.EVERYBODY
+    """The changed element before the change; None if it is not a single element."""
+    reach: Reach = Reach.ALL
 
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """One change that breaks nobody."""
+    """A compatible change."""
 
-    kind: str
-    told: str
-
-
-def place(element: Element | None, file: str = "") -> str:
-    """Answer where an element stands, from the checkout's root; of none, where its file begins."""
-    return f"proto/{element.file}:{element.begin[0]}" if element else f"proto/{file}:1"
+    category: str
+    description: str
 
 
-def behavioural(rule: str, before: Element, now: Element, told: str, reach: Reach = Reach.EVERYBODY) -> Finding:
-    """Make a finding about how an element behaves; it is there before and now."""
+def location_of(element: Element | None, file: str = "") -> str:
+    """Return `file:line` of an element, relative to the checkout; without an element, the first line of the file."""
+    return f"proto/{element.file}:{element.start[0]}" if element else f"proto/{file}:1"
+
+
+def behavioural(rule: str, before: Element, now: Element, description: str, reach: Reach = Reach.ALL) -> Finding:
+    """Create a finding of the level BEHAVIOUR about an element that exists before and now."""
     holders = frozenset({before.holder})
-    return Finding(Level.BEHAVIOUR, rule, before.name, told, place(now), holders, before, reach)
+    return Finding(Level.BEHAVIOUR, rule, before.name, description, location_of(now), holders, before, reach)

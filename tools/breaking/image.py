@@ -1,6 +1,6 @@
-"""A built set of contracts: what it holds, where each element stands, and what reaches what.
+"""A built set of contracts: its elements, their locations, and which messages contain which.
 
-Options are read with the classes of the image itself: those of gen/ may be newer, or older, than what is compared.
+Options are read with the classes of the image itself, because those in gen/ may be newer or older.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -37,37 +37,37 @@ CHILDREN: Mapping[type[Message], Mapping[str, str]] = {
     EnumDescriptorProto: {"value": "enum value"},
     ServiceDescriptorProto: {"method": "method"},
 }
-"""Where the elements below an element stand, and what they are."""
-FULL_SPAN = 4
-"""Numbers of a span that ends on another line than it begins."""
-HELD = ("field", "oneof", "enum value")
-"""What belongs to a message or an enum, and is sent with it."""
+"""The fields of a descriptor that contain child elements, and the kind of these."""
+MULTILINE_SPAN_LENGTH = 4
+"""How many numbers a span has that starts and ends on different lines."""
+PARTS = ("field", "oneof", "enum value")
+"""Kinds of elements that are part of a message or an enum."""
 
 
 @dataclass(frozen=True)
 class Element:
-    """Something that a person wrote into a contract."""
+    """An element that is written in a contract."""
 
     kind: str
     name: str
-    """Its full name; a method's is "<package>.<Service>/<Method>", and an enum value's begins with its enum's."""
+    """The full name. A method's is "<package>.<Service>/<Method>", an enum value's starts with its enum's."""
     parent: str
-    """The full name of what it stands in; of a file, its package."""
+    """The full name of the enclosing element, or the package."""
     file: str
-    begin: tuple[int, int]
+    start: tuple[int, int]
     """Line and column, from 1."""
     end: tuple[int, int]
     proto: Any = field(repr=False, compare=False)
-    """Its descriptor."""
+    """The descriptor."""
 
     @property
     def holder(self) -> str:
-        """The full name of the message, enum, method or service in which others meet it."""
-        return self.parent if self.kind in HELD else self.name
+        """The full name of the message, enum, method or service that contains it."""
+        return self.parent if self.kind in PARTS else self.name
 
 
 class Image:
-    """The contracts at one time. `own` are the files to be judged: the others are what they import."""
+    """The contracts in one state. `own` are the project's files; the other files are imports."""
 
     def __init__(self, built: bytes, own: Collection[str]) -> None:
         self._pool = DescriptorPool()
@@ -84,75 +84,75 @@ class Image:
         self.children = cache(self._children)
 
     def of_kind(self, *kinds: str) -> list[Element]:
-        """Answer the elements of these kinds."""
+        """Return the elements of these kinds."""
         return [element for element in self.elements.values() if element.kind in kinds]
 
-    def at(self, file: str, place: tuple[int, int]) -> Element | None:
-        """Answer the innermost element that stands at a line and column."""
-        around = (each for each in self.elements.values() if each.file == file and each.begin <= place < each.end)
-        return max(around, key=lambda element: element.begin, default=None)
+    def element_at(self, file: str, position: tuple[int, int]) -> Element | None:
+        """Return the innermost element at a line and column, or None."""
+        enclosing = (each for each in self.elements.values() if each.file == file and each.start <= position < each.end)
+        return max(enclosing, key=lambda element: element.start, default=None)
 
-    def same(self, other: Element) -> Element | None:
-        """Answer what another image's element is here: a field or enum value is known by its number."""
+    def counterpart(self, other: Element) -> Element | None:
+        """Return the element that matches one of another image: fields and enum values by number, others by name."""
         if other.kind not in {"field", "enum value"}:
             return self.elements.get(other.name)
-        alike = (each for each in self.children(other.parent) if each.kind == other.kind)
-        return next((each for each in alike if each.proto.number == other.proto.number), None)
+        candidates = (each for each in self.children(other.parent) if each.kind == other.kind)
+        return next((each for each in candidates if each.proto.number == other.proto.number), None)
 
     def method(self, element: Element) -> MethodDescriptor:
-        """Answer a method's descriptor, with the types of its request and response."""
-        found: MethodDescriptor = self._pool.FindMethodByName(element.name.replace("/", "."))
-        return found
+        """Return a method's descriptor, with the types of its request and response."""
+        descriptor: MethodDescriptor = self._pool.FindMethodByName(element.name.replace("/", "."))
+        return descriptor
 
     def field(self, element: Element) -> FieldDescriptor:
-        """Answer a field's descriptor."""
-        found: FieldDescriptor = self._pool.FindFieldByName(element.name)
-        return found
+        """Return a field's descriptor."""
+        descriptor: FieldDescriptor = self._pool.FindFieldByName(element.name)
+        return descriptor
 
-    def new(self, message: str) -> Any:  # noqa: ANN401  # of a class made at run time
-        """Make an empty message of this image."""
+    def new(self, message: str) -> Any:  # noqa: ANN401  # of a class that is built at run time
+        """Create an empty message of this image."""
         return GetMessageClass(self._pool.FindMessageTypeByName(message))()
 
     def options(self, options: Message) -> dict[str, Any]:
-        """Answer the options that are set, by their full names; those of the project's own among them."""
-        own = self.new(options.DESCRIPTOR.full_name)
-        own.MergeFromString(options.SerializeToString())
-        return {found.full_name: value for found, value in own.ListFields()}
+        """Return the options that are set, by full name, including the project's options."""
+        message = self.new(options.DESCRIPTOR.full_name)
+        message.MergeFromString(options.SerializeToString())
+        return {field.full_name: value for field, value in message.ListFields()}
 
     def requests(self) -> frozenset[str]:
-        """Answer every message that a request holds, or is."""
+        """Return every request message and every message in one."""
         inputs = (self.method(method).input_type.full_name for method in self.of_kind("method"))
         return frozenset().union(*map(self.reach, inputs))
 
     def _reach(self, message: str) -> frozenset[str]:
-        """Answer the full names of a message and of all messages and enums that it may hold."""
-        found: set[str] = set()
-        left: list[Descriptor] = [self._pool.FindMessageTypeByName(message)]
-        while left:
-            descriptor = left.pop()
-            if descriptor.full_name not in found:
-                found.add(descriptor.full_name)
-                found.update(each.enum_type.full_name for each in descriptor.fields if each.enum_type)
-                left += [each.message_type for each in descriptor.fields if each.message_type]
-        return frozenset(found)
+        """Return the full names of a message and of all messages and enums that it may contain."""
+        names: set[str] = set()
+        pending: list[Descriptor] = [self._pool.FindMessageTypeByName(message)]
+        while pending:
+            descriptor = pending.pop()
+            if descriptor.full_name not in names:
+                names.add(descriptor.full_name)
+                names.update(each.enum_type.full_name for each in descriptor.fields if each.enum_type)
+                pending += [each.message_type for each in descriptor.fields if each.message_type]
+        return frozenset(names)
 
     def _children(self, parent: str) -> tuple[Element, ...]:
         return tuple(element for element in self.elements.values() if element.parent == parent)
 
 
 def _elements(file: FileDescriptorProto) -> Iterator[Element]:
-    spans = {tuple(found.path): tuple(found.span) for found in file.source_code_info.location}
-    left: list[tuple[str, tuple[int, ...], Any]] = [(file.package, (), file)]
-    while left:
-        parent, path, proto = left.pop()
-        for place, kind in CHILDREN.get(type(proto), {}).items():
-            number = proto.DESCRIPTOR.fields_by_name[place].number
-            for index, child in enumerate(getattr(proto, place)):
+    spans = {tuple(location.path): tuple(location.span) for location in file.source_code_info.location}
+    pending: list[tuple[str, tuple[int, ...], Any]] = [(file.package, (), file)]
+    while pending:
+        parent, path, proto = pending.pop()
+        for field_name, kind in CHILDREN.get(type(proto), {}).items():
+            number = proto.DESCRIPTOR.fields_by_name[field_name].number
+            for index, child in enumerate(getattr(proto, field_name)):
                 name = f"{parent}{'/' if kind == 'method' else '.'}{child.name}"
                 span = spans.get((*path, number, index))
-                # What the compiler adds (a map's entry, the oneof of an optional field) nobody wrote.
+                # Elements that the compiler adds have no span: the entry of a map, the oneof of an optional field.
                 if span:
-                    *_, last, column = span if len(span) == FULL_SPAN else (span[0], span[-1])
-                    begin, end = (span[0] + 1, span[1] + 1), (last + 1, column + 1)
-                    yield Element(kind, name, parent, file.name, begin, end, child)
-                left.append((name, (*path, number, index), child))
+                    *_, last, column = span if len(span) == MULTILINE_SPAN_LENGTH else (span[0], span[-1])
+                    start, end = (span[0] + 1, span[1] + 1), (last + 1, column + 1)
+                    yield Element(kind, name, parent, file.name, start, end, child)
+                pending.append((name, (*path, number, index), child))

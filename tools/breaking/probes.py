@@ -1,4 +1,4 @@
-"""Values that show whether a field's rules refuse what they took before: such as stand at the edges of its rules."""
+"""Test values at the limits of a field's rules. They show whether the rules reject a value that was valid before."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ from protovalidate import CompilationError, EvaluationError, Validator
 from tools.breaking.image import Element, Image
 from tools.breaking.sources import SourceError
 
-MOST = 20_000
-"""Of a text's characters, or a list's entries, that are tried."""
-LONGEST = 40
-"""Characters of a text that is told whole."""
+MAX_SIZE = 20_000
+"""The longest string, in characters, and the longest list, in entries, that are tried."""
+MAX_SHOWN_CHARACTERS = 40
+"""Longer strings are shortened in the report."""
 CHARACTERS = ("a", "A", "0", "é")
 NUMBERS = {
     FieldDescriptor.CPPTYPE_INT32: int,
@@ -30,68 +30,68 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Probe:
-    """A value of a field."""
+    """A test value of a field."""
 
-    told: str
-    put: Callable[[Any, str], None]
-    """Gives it to a message's field of a name. Raises ValueError, TypeError or AttributeError if the field cannot
-    have it."""
+    description: str
+    apply: Callable[[Any, str], None]
+    """Sets the value in the named field of a message. Raises ValueError, TypeError or AttributeError if the field
+    cannot have the value."""
     as_list: bool = False
-    """Whether it is judged as a list, and no entry of it for itself."""
+    """Whether the value is a list, of which only the rules for the whole list count."""
 
 
-UNSET = Probe("without it", lambda _message, _name: None)
-EMPTY = Probe("with an empty one", lambda message, name: getattr(message, name).SetInParent())
+UNSET = Probe("without a value", lambda _message, _name: None)
+EMPTY = Probe("with an empty value", lambda message, name: getattr(message, name).SetInParent())
 
 
-class Judge:
-    """Holds values against the rules that fields have in one image."""
+class RuleChecker:
+    """Checks values against the rules that fields have in one image."""
 
     def __init__(self, image: Image) -> None:
         self._image = image
         self._validator = Validator()
 
-    def refusals(self, field: Element, probe: Probe) -> dict[str, str]:
-        """Answer what the field must be and is not if it has this value, by the rules that say so.
+    def violations(self, field: Element, probe: Probe) -> dict[str, str]:
+        """Return the texts of the rules that reject the value, by rule id.
 
-        What is wrong with the message's other fields does not count. Raises ValueError, TypeError or AttributeError if
-        the field cannot have the value, as that of an older contract; SourceError if its rules do not compile.
+        Violations in other fields of the message do not count. Raises ValueError, TypeError or AttributeError if the
+        field cannot have the value, for example in an older contract; SourceError if its rules do not compile.
         """
-        refusals: dict[str, str] = {}
+        violations: dict[str, str] = {}
         try:
             for names, violation in self._violations(field, probe):
                 if len(names) == 1 and not (probe.as_list and violation.field.elements[0].subscript):
-                    refusals[violation.rule_id] = violation.message or violation.rule_id
+                    violations[violation.rule_id] = violation.message or violation.rule_id
         except EvaluationError as error:
             return {"": str(error)}
-        return refusals
+        return violations
 
-    def refusals_within(self, field: Element, probe: Probe) -> set[tuple[str, ...]]:
-        """Return the rules of the message in the field that refuse the value: the path of each, and the rule."""
+    def nested_violations(self, field: Element, probe: Probe) -> set[tuple[str, ...]]:
+        """Return the rules inside the field's message that reject the value: the path to each rule, and the rule id."""
         try:
-            found = list(self._violations(field, probe))
+            violations = list(self._violations(field, probe))
         except EvaluationError:
             return set()
-        return {(*names, violation.rule_id) for names, violation in found if len(names) > 1}
+        return {(*names, violation.rule_id) for names, violation in violations if len(names) > 1}
 
     def _violations(self, field: Element, probe: Probe) -> Iterator[tuple[list[str], Any]]:
-        """Yield every violation of the field's rules, or of rules within it, with the names that lead to it."""
+        """Yield every violation of the field's rules and of rules inside it, with the path of field names."""
         message = self._image.new(field.parent)
-        probe.put(message, field.proto.name)
+        probe.apply(message, field.proto.name)
         try:
-            found = self._validator.collect_violations(message)
+            violations = self._validator.collect_violations(message)
         except CompilationError as error:
             raise SourceError(f"the rules of {field.parent} do not compile: {error}") from error
-        for violation in found:
+        for violation in violations:
             names = [each.field_name for each in violation.proto.field.elements] if violation.proto.field else []
             if names[:1] == [field.proto.name]:
                 yield names, violation.proto
 
 
 def probes(field: FieldDescriptor, rules: Iterable[str]) -> Iterator[Probe]:
-    """Answer values of a field, from the numbers and words that stand in its rules."""
+    """Yield test values of a field, derived from the numbers and words in its rules."""
     text = " ".join(rules)
-    near = sorted({int(found) + step for found in re.findall(r"\d{1,9}", text) for step in (-1, 0, 1)} | {0, 1, 2})
+    near = sorted({int(number) + step for number in re.findall(r"\d{1,9}", text) for step in (-1, 0, 1)} | {0, 1, 2})
     yield UNSET
     if field.is_repeated:
         if not (field.message_type and field.message_type.GetOptions().map_entry):
@@ -103,9 +103,9 @@ def probes(field: FieldDescriptor, rules: Iterable[str]) -> Iterator[Probe]:
         yield EMPTY
         for inner in field.message_type.fields:
             if not inner.message_type:
-                put = _append if inner.is_repeated else _set
+                setter = _append if inner.is_repeated else _set
                 for value in _scalars(inner, near, text):
-                    yield Probe(f"with {inner.name} {_show(value)}", _within(put(value), inner.name))
+                    yield Probe(f"with {inner.name} {_show(value)}", _within(setter(value), inner.name))
     else:
         yield from (Probe(f"with {_show(value)}", _set(value)) for value in _scalars(field, near, text))
 
@@ -121,52 +121,52 @@ def _scalars(field: FieldDescriptor, near: list[int], text: str) -> Iterator[Any
 
 
 def _texts(near: list[int], text: str) -> Iterator[str]:
-    """Answer the words that stand in quotes, and texts of every length, perhaps behind a word with a slash."""
-    words = {found for found in chain.from_iterable(re.findall(r"'([^']*)'|\"([^\"]*)\"", text)) if found}
+    """Yield the quoted words, and strings of every size, with and without a prefix such as "products/"."""
+    words = {word for word in chain.from_iterable(re.findall(r"'([^']*)'|\"([^\"]*)\"", text)) if word}
     yield from sorted(words)
-    heads = {f"{word}/" for word in words if word.isidentifier()} | set(re.findall(r"\b\w+/", text))
-    for head in ("", *sorted(heads)):
-        yield from (head + character * count for count in _sizes(near) for character in CHARACTERS)
+    prefixes = {f"{word}/" for word in words if word.isidentifier()} | set(re.findall(r"\b\w+/", text))
+    for prefix in ("", *sorted(prefixes)):
+        yield from (prefix + character * count for count in _sizes(near) for character in CHARACTERS)
 
 
 def _sizes(near: list[int]) -> Iterator[int]:
-    return (number for number in near if 0 <= number <= MOST)
+    return (number for number in near if 0 <= number <= MAX_SIZE)
 
 
-def _set(value: Any) -> Callable[[Any, str], None]:  # noqa: ANN401  # the field's
+def _set(value: Any) -> Callable[[Any, str], None]:  # noqa: ANN401  # a value of the field's type
     return lambda message, name: setattr(message, name, value)
 
 
-def _append(value: Any) -> Callable[[Any, str], None]:  # noqa: ANN401  # the field's
+def _append(value: Any) -> Callable[[Any, str], None]:  # noqa: ANN401  # a value of the field's type
     return lambda message, name: getattr(message, name).append(value)
 
 
-def _within(put: Callable[[Any, str], None], inner: str) -> Callable[[Any, str], None]:
-    return lambda message, name: put(getattr(message, name), inner)
+def _within(apply: Callable[[Any, str], None], inner: str) -> Callable[[Any, str], None]:
+    return lambda message, name: apply(getattr(message, name), inner)
 
 
 def _fill(count: int) -> Callable[[Any, str], None]:
-    def put(message: Any, name: str) -> None:  # noqa: ANN401  # of a class made at run time
+    def apply(message: Any, name: str) -> None:  # noqa: ANN401  # of a class that is built at run time
         field, entries = message.DESCRIPTOR.fields_by_name[name], getattr(message, name)
         for number in range(count):
-            # No two are alike: a list may have to be without doubles.
+            # All entries differ, because a rule may forbid duplicates.
             if field.message_type:
-                _differ(entries.add(), number)
+                _make_unique(entries.add(), number)
             elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
                 entries.append(str(number) if field.type == FieldDescriptor.TYPE_STRING else str(number).encode())
             else:
                 entries.append(number)
 
-    return put
+    return apply
 
 
-def _differ(entry: Any, number: int) -> None:  # noqa: ANN401  # of a class made at run time
+def _make_unique(entry: Any, number: int) -> None:  # noqa: ANN401  # of a class that is built at run time
     texts = (field for field in entry.DESCRIPTOR.fields if field.type == field.TYPE_STRING and not field.is_repeated)
     if text := next(texts, None):
         setattr(entry, text.name, str(number))
 
 
-def _show(value: Any) -> str:  # noqa: ANN401  # the field's
-    if isinstance(value, str | bytes) and len(value) > LONGEST:
+def _show(value: Any) -> str:  # noqa: ANN401  # a value of the field's type
+    if isinstance(value, str | bytes) and len(value) > MAX_SHOWN_CHARACTERS:
         return f"{len(value)} {'characters' if isinstance(value, str) else 'bytes'} ({value[:12]!r}…)"
     return repr(value)

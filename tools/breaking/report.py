@@ -1,4 +1,4 @@
-"""What the comparisons found, as a person reads it in a terminal."""
+"""The report of the comparisons, as text for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,54 +6,54 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from tools.breaking import additions, behaviour, rules, structure
-from tools.breaking.advice import instead
+from tools.breaking.advice import advice_for
 from tools.breaking.consumers import OUTSIDE, Consumer, Consumers
 from tools.breaking.findings import Finding, Level, Note
 from tools.breaking.sources import State
 from tools.breaking.waivers import Waiver
 
 MAX_NOTES = 30
-"""Compatible changes that are named."""
+"""How many compatible changes the report lists."""
 LEVELS = list(Level)
 
 
 @dataclass(frozen=True)
 class Break:
-    """A change that breaks somebody."""
+    """A breaking change with its consumers."""
 
     finding: Finding
     consumers: Sequence[Consumer]
     bases: tuple[str, ...] = ()
-    """The older states that show it, if there are several."""
+    """The older states in which it was found, if there are several."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What has changed: what breaks, what of it was reviewed, and what breaks nobody."""
+    """All changes: breaking ones, waived ones and compatible ones."""
 
     breaks: Sequence[Break]
     notes: Sequence[Note]
     waived: Sequence[Waiver] = ()
     problems: Sequence[str] = ()
-    """What is wrong with the waivers."""
+    """Faults of the waivers."""
 
     @property
     def fails(self) -> bool:
-        """Whether something has to be done."""
+        """Whether the check fails."""
         return bool(self.breaks or self.problems)
 
     def text(self) -> str:
-        """Return all of it; the last line sums it up."""
+        """Return the report as text. The last line is the summary."""
         return "".join(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
         for each in self.breaks:
-            yield from _described(each)
+            yield from _describe(each)
         for waiver in self.waived:
             yield f"waived: {waiver.element}: {waiver.why} (until {waiver.until})"
         if not self.breaks:
-            yield "nothing breaks that is not waived" if self.waived else "nothing breaks"
-        yield from (f"{note.kind}: {note.told}" for note in self.notes[:MAX_NOTES])
+            yield "no breaking changes except the waived ones" if self.waived else "no breaking changes"
+        yield from (f"{note.category}: {note.description}" for note in self.notes[:MAX_NOTES])
         if len(self.notes) > MAX_NOTES:
             yield f"and {len(self.notes) - MAX_NOTES} more compatible changes"
         yield from self.problems
@@ -63,7 +63,7 @@ class Report:
     def _summary(self) -> str:
         levels = Counter(each.finding.level for each in self.breaks)
         counts = ", ".join(f"{levels[level]} {level.value}" for level in Level if levels[level])
-        names = {each.name for found in self.breaks for each in found.consumers if not each.serves}
+        names = {each.name for item in self.breaks for each in item.consumers if not each.only_serves}
         consumers = ", ".join(sorted(names, key=lambda name: (name == OUTSIDE, name))) or "none"
         plural = "" if len(self.breaks) == 1 else "s"
         return f"{len(self.breaks)} breaking change{plural}: {counts}; consumers: {consumers}"
@@ -71,16 +71,16 @@ class Report:
 
 def compare(older: State, newer: State) -> Report:
     """Compare two states of the contracts. Raise SourceError."""
-    both = older.image, newer.image
-    found = list(chain(structure.compare(older, newer), behaviour.compare(*both), rules.compare(*both)))
+    images = older.image, newer.image
+    results = list(chain(structure.compare(older, newer), behaviour.compare(*images), rules.compare(*images)))
     consumers = Consumers(older, newer)
-    breaks = [Break(each, consumers.of(each)) for each in found if isinstance(each, Finding)]
-    notes = sorted([*(each for each in found if isinstance(each, Note)), *additions.compare(*both)])
+    breaks = [Break(each, consumers.affected_by(each)) for each in results if isinstance(each, Finding)]
+    notes = sorted([*(each for each in results if isinstance(each, Note)), *additions.compare(*images)])
     return Report(sorted(breaks, key=_order), sorted(notes, key=_is_settled))
 
 
 def merge(reports: Sequence[tuple[str, Report]]) -> Report:
-    """Return one report of several comparisons, each with the name of its older state. A break stands in it once.
+    """Return one report of several comparisons, each with the name of its older state. Each break is listed once.
 
     The notes of the last comparison come first.
     """
@@ -90,24 +90,24 @@ def merge(reports: Sequence[tuple[str, Report]]) -> Report:
     for base, report in reports:
         for each in report.breaks:
             key = each.finding.subject, each.finding.rule
-            known = breaks.get(key, each)
-            # An older state may not say yet who consumes what: whom any of them knows is broken.
-            consumers = {found.name: found for found in (*known.consumers, *each.consumers)}
-            breaks[key] = replace(known, consumers=tuple(consumers.values()), bases=(*known.bases, base))
+            previous = breaks.get(key, each)
+            # An older state may not declare all consumers, so the consumers of all states count.
+            consumers = {consumer.name: consumer for consumer in (*previous.consumers, *each.consumers)}
+            breaks[key] = replace(previous, consumers=tuple(consumers.values()), bases=(*previous.bases, base))
     notes = dict.fromkeys(chain.from_iterable(report.notes for _, report in reversed(reports)))
     return Report(sorted(breaks.values(), key=_order), sorted(notes, key=_is_settled))
 
 
 def waive(report: Report, waivers: Sequence[Waiver], version: str, *, stale: bool) -> Report:
-    """Return the report without the breaks that were reviewed, and with what is wrong with the waivers.
+    """Return the report without the waived breaks, and with the faults of the waivers.
 
-    A waiver that the project's version has reached covers nothing. With `stale`, one that covers nothing is a problem.
+    A waiver expires when the project's version reaches its `until`. With `stale`, a waiver without a break is a fault.
     """
     valid = [waiver for waiver in waivers if not waiver.expired(version)]
     used = [waiver for waiver in valid if any(waiver.covers(each.finding) for each in report.breaks)]
     problems = [
-        f"expired: {each} holds until {each.until}, and the version in pyproject.toml is {version}: undo the break, "
-        "or have it reviewed again"
+        f"expired: {each} is valid until {each.until}, and the version in pyproject.toml is {version}: "
+        "undo the change, or review it again and extend the waiver"
         for each in waivers
         if each not in valid
     ]
@@ -117,32 +117,32 @@ def waive(report: Report, waivers: Sequence[Waiver], version: str, *, stale: boo
     return replace(report, breaks=breaks, waived=used, problems=problems)
 
 
-def _described(found: Break) -> Iterator[str]:
-    finding = found.finding
-    yield f"{finding.place}: {finding.subject}"
-    yield f"  broken    {finding.told}"
-    yield f"  level     {finding.level.value}: {finding.level.told}"
+def _describe(item: Break) -> Iterator[str]:
+    finding = item.finding
+    yield f"{finding.location}: {finding.subject}"
+    yield f"  change    {finding.description}"
+    yield f"  level     {finding.level.value}: {finding.level.meaning}"
     yield f"  rule      {finding.rule}"
-    yield from _labelled("against", found.bases)
-    yield from _labelled("for whom", [_told(each) for each in found.consumers] or ["nobody of whom the project knows"])
-    yield f"  instead   {instead(finding)}"
+    yield from _labelled("against", item.bases)
+    yield from _labelled("affects", [_describe_consumer(each) for each in item.consumers] or ["no known consumers"])
+    yield f"  instead   {advice_for(finding)}"
     yield ""
 
 
-def _order(found: Break) -> tuple[int, str, int]:
-    finding = found.finding
-    file, _, line = finding.place.rpartition(":")
+def _order(item: Break) -> tuple[int, str, int]:
+    finding = item.finding
+    file, _, line = finding.location.rpartition(":")
     return LEVELS.index(finding.level), file, int(line)
 
 
 def _is_settled(note: Note) -> bool:
-    """Return whether nobody has to judge it. What has to be judged comes first, so that no limit cuts it off."""
-    return note.kind != "to judge"
+    """Return whether a note needs no review. Notes to review come first, so that the limit never drops them."""
+    return note.category != "to review"
 
 
-def _told(consumer: Consumer) -> str:
+def _describe_consumer(consumer: Consumer) -> str:
     code = f" ({', '.join(consumer.lines)})" if consumer.lines else ""
-    return f"{consumer.name}{code}: {consumer.does}"
+    return f"{consumer.name}{code}: {consumer.usage}"
 
 
 def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:

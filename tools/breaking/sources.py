@@ -1,6 +1,6 @@
-"""What is compared: the contracts of this checkout, and an older state of them, each built into an image.
+"""Builds the images to compare: the contracts of this checkout, and an older state.
 
-The older state lacks the .proto files that wheels bring, which are not in git: it is laid out in a folder beside them.
+An older state from git lacks the .proto files from wheels, so they are linked into its folder.
 """
 
 import json
@@ -18,26 +18,26 @@ ROOT = Path(__file__).parents[2]
 BUF = ROOT / ".venv/bin/buf"
 IMPORTED = (".googleapis", ".protovalidate")
 MODULES = json.dumps({"version": "v2", "modules": [{"path": path} for path in ("proto", *IMPORTED)]})
-"""What both sides are built from. buf.yaml is not read: an edit of it could leave out files and their breaks."""
+"""The modules of both images. buf.yaml is not read, because an edit of it could exclude files and hide breaks."""
 
 
 class SourceError(Exception):
-    """There is nothing to compare, or it does not compile; the text says so."""
+    """There is nothing to compare, or it does not compile. The text states the reason."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The contracts at one time."""
+    """The contracts in one state."""
 
     folder: Path
     built: Path
-    """The image, as buf reads it."""
+    """The file with the image."""
     image: Image
     declared: list[Declaration]
 
 
 def build(folder: Path, built: Path) -> State:
-    """Build a folder's proto/. Raises SourceError with buf's own words, DeclarationError."""
+    """Build a folder's proto/. Raises SourceError with buf's output, or DeclarationError."""
     command: list[str | Path] = [BUF, "build", "proto", "--output", built, "--config", MODULES]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
@@ -46,20 +46,20 @@ def build(folder: Path, built: Path) -> State:
     return State(folder, built, Image(built.read_bytes(), own), load(folder / "services"))
 
 
-def build_older(folder: Path, built: Path, told: str) -> State:
-    """Build an older state, of which `told` says what it is. Raises SourceError."""
+def build_older(folder: Path, built: Path, name: str) -> State:
+    """Build an older state. Errors start with its name. Raises SourceError."""
     try:
         return build(folder, built)
     except SourceError as error:
-        raise SourceError(f"{told}: {error}") from error
+        raise SourceError(f"{name}: {error}") from error
     except DeclarationError as error:
-        raise SourceError(f"{told}: {str(error).replace(f'{folder}/', '')}") from error
+        raise SourceError(f"{name}: {str(error).replace(f'{folder}/', '')}") from error
 
 
-def lay_out(against: str, folder: Path, root: Path = ROOT) -> str:
-    """Write an older state into an empty folder and return what it is, for people. Raise SourceError.
+def write_older_state(against: str, folder: Path, root: Path = ROOT) -> str:
+    """Write an older state into an empty folder and return its name for the report. Raise SourceError.
 
-    `against` is a git revision or a folder that holds a proto/.
+    `against` is a git revision or a folder that contains a proto/.
     """
     name = _copy(Path(against), folder) if Path(against).is_dir() else _extract(against, folder, root)
     for imported in IMPORTED:
@@ -69,7 +69,7 @@ def lay_out(against: str, folder: Path, root: Path = ROOT) -> str:
 
 def _copy(source: Path, folder: Path) -> str:
     if not (source / "proto").is_dir():
-        raise SourceError(f"the folder {source} holds no proto/")
+        raise SourceError(f"the folder {source} contains no proto/")
     shutil.copytree(source / "proto", folder / "proto")
     for path in source.glob(f"services/*/{FILE}"):
         copy = folder / path.relative_to(source)
@@ -81,14 +81,14 @@ def _copy(source: Path, folder: Path) -> str:
 def _extract(revision: str, folder: Path, root: Path) -> str:
     commit = commit_of(revision, root)
     if not commit:
-        raise SourceError(f"nothing to compare with: neither a git revision nor a folder: {revision}")
+        raise SourceError(f"nothing to compare with: {revision} is neither a git revision nor a folder")
     files = (git(root, "ls-tree", "-r", "-z", "--name-only", commit, "proto", "services") or "").split("\0")
-    wanted = [file for file in files if file.startswith("proto/") or file.endswith(f"/{FILE}")]
+    needed = [file for file in files if file.startswith("proto/") or file.endswith(f"/{FILE}")]
     archive = folder / "older.zip"
-    if "proto" not in {file.partition("/")[0] for file in wanted} or (
-        git(root, "archive", f"--output={archive}", commit, *wanted) is None
+    if "proto" not in {file.partition("/")[0] for file in needed} or (
+        git(root, "archive", f"--output={archive}", commit, *needed) is None
     ):
-        raise SourceError(f"{revision} holds no proto/")
+        raise SourceError(f"{revision} contains no proto/")
     shutil.unpack_archive(archive, folder)
     return f"{revision} ({commit})"
 
@@ -99,7 +99,7 @@ def commit_of(revision: str, root: Path) -> str | None:
 
 
 def git(root: Path, *arguments: str) -> str | None:
-    """Return what git prints in a folder, or None if it fails. A hook's own repository does not count."""
+    """Return the output of git in a folder, or None if it fails. The environment of a git hook is ignored."""
     settings = {name: value for name, value in os.environ.items() if not re.match("GIT_(?!CONFIG)", name)}
     command: list[str | Path] = ["git", "--no-optional-locks", "-C", root, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)

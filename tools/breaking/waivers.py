@@ -1,4 +1,4 @@
-"""Breaks that were reviewed and may stand: proto/waivers.yaml says which, why, and until which release."""
+"""Waivers: breaking changes that were reviewed and accepted, in proto/waivers.yaml."""
 
 import re
 import tomllib
@@ -17,31 +17,31 @@ RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 @dataclass(frozen=True)
 class Waiver:
-    """One break that was reviewed."""
+    """One accepted breaking change."""
 
     element: str
-    """The finding's subject, as the report prints it."""
+    """The changed element, as in the report."""
     rule: str
-    """The finding's rule, as the report prints it."""
+    """The rule, as in the report."""
     why: str
     until: str
-    """The first release that is not covered: "0.2.0"."""
+    """The first release for which the waiver is not valid: "0.2.0"."""
 
     def __str__(self) -> str:
-        """Return the waiver's name, with its file."""
+        """Return the waiver's name and file."""
         return f"{self.element} ({self.rule}) in {FILE}"
 
     def covers(self, finding: Finding) -> bool:
-        """Return whether the finding is the one that was reviewed."""
+        """Return whether the waiver is for this finding."""
         return (finding.subject, finding.rule) == (self.element, self.rule)
 
     def expired(self, version: str) -> bool:
-        """Return whether the project's version has reached the release that is not covered."""
+        """Return whether the project's version has reached `until`."""
         return _release(version) >= _release(self.until)
 
 
 def load(root: Path) -> list[Waiver]:
-    """Return the waivers of a checkout; without a file there are none. Raise SourceError if the file is malformed."""
+    """Return the waivers of a checkout; none without the file. Raise SourceError if the file is malformed."""
     path = root / FILE
     if not path.exists():
         return []
@@ -59,38 +59,38 @@ def load(root: Path) -> list[Waiver]:
 
 
 def version(root: Path) -> str:
-    """Return the project's version. Raise SourceError if pyproject.toml does not say it."""
+    """Return the project's version. Raise SourceError if pyproject.toml has none."""
     try:
-        found = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        number = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        raise SourceError(f"pyproject.toml holds no version, which the waivers are judged by: {error}") from error
-    if not RELEASE.match(str(found)):
-        raise SourceError(f"pyproject.toml: expected a version such as 0.2.0, not {found!r}")
-    return str(found)
+        raise SourceError(f"pyproject.toml has no version, which the waivers need: {error}") from error
+    if not RELEASE.match(str(number)):
+        raise SourceError(f"pyproject.toml: expected a version such as 0.2.0, not {number!r}")
+    return str(number)
 
 
 def _read(number: int, waiver: object) -> Waiver:
-    where, keys = f"{FILE}: waiver {number}", [each.name for each in fields(Waiver)]
+    prefix, keys = f"{FILE}: waiver {number}", [each.name for each in fields(Waiver)]
     if not isinstance(waiver, dict):
-        raise SourceError(f"{where}: expected the keys {', '.join(keys)}")
-    if wrong := _first_wrong(waiver, keys):
-        raise SourceError(f"{where}: {wrong}")
+        raise SourceError(f"{prefix}: expected the keys {', '.join(keys)}")
+    if fault := _first_fault(waiver, keys):
+        raise SourceError(f"{prefix}: {fault}")
     values = {key: " ".join(waiver[key].split()) for key in keys}
     if not RELEASE.fullmatch(values["until"]):
-        raise SourceError(f"{where}: until: expected a release such as 0.2.0, not {values['until']}")
+        raise SourceError(f"{prefix}: until: expected a release such as 0.2.0, not {values['until']}")
     return Waiver(**values)
 
 
-def _first_wrong(waiver: dict[object, object], keys: Collection[str]) -> str:
-    """Return what is wrong with a waiver's keys, or an empty text."""
+def _first_fault(waiver: dict[object, object], keys: Collection[str]) -> str:
+    """Return the first fault of a waiver's keys and values, or an empty string."""
     if unknown := [key for key in waiver if key not in keys]:
         return f"unknown key {unknown[0]}"
     if missing := [key for key in keys if key not in waiver]:
         return f"{missing[0]} is missing"
     empty = (key for key in keys if not (isinstance(waiver[key], str) and str(waiver[key]).strip()))
-    return next((f"{key}: expected a text, not {waiver[key]!r}" for key in empty), "")
+    return next((f"{key}: expected a string, not {waiver[key]!r}" for key in empty), "")
 
 
 def _release(text: str) -> tuple[int, ...]:
-    found = RELEASE.match(text)
-    return tuple(map(int, found.groups())) if found else ()
+    match = RELEASE.match(text)
+    return tuple(map(int, match.groups())) if match else ()

@@ -1,1 +1,1 @@
-"""protoc-gen-istio: Istio's policies from contracts and from what each service declares of itself. See README.md."""
+"""protoc-gen-istio: generates Istio policies from contracts and service declarations. See README.md."""

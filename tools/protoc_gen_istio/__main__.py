@@ -1,4 +1,4 @@
-"""The plugin's program: a CodeGeneratorRequest on standard input, the response on standard output."""
+"""The plugin's command: reads a CodeGeneratorRequest from standard input, writes the response to standard output."""
 
 import re
 import sys
@@ -13,9 +13,9 @@ from tools.protoc_gen_istio.generate import ContradictionError, generate
 from tools.protoc_gen_istio.settings import ParameterError, Settings
 
 USAGE = """\
-protoc-gen-istio writes Istio's policies from protobuf contracts and from each service's service.yaml.
+protoc-gen-istio generates Istio policies from protobuf contracts and the service.yaml of each service.
 
-It is a plugin of buf and protoc, which run it. In buf.gen.yaml:
+It is a plugin that buf and protoc run. In buf.gen.yaml:
 
   - local: protoc-gen-istio
     strategy: all
@@ -27,27 +27,27 @@ Parameters:
 
 
 def usage() -> str:
-    """Answer what --help tells: each parameter's docstring stands under its field in settings.py."""
+    """Return the text of --help. The description of a parameter is the docstring of its field in settings.py."""
     source = Path(sys.modules[Settings.__module__].__file__ or "").read_text(encoding="utf-8")
-    told = dict(re.findall(r'^    (\w+): [\w.]+ = .+\n    """(.+)"""$', source, re.MULTILINE))
-    rows = [(f"{field.name}={field.default}", told[field.name]) for field in fields(Settings)]
+    descriptions = dict(re.findall(r'^    (\w+): [\w.]+ = .+\n    """(.+)"""$', source, re.MULTILINE))
+    rows = [(f"{field.name}={field.default}", descriptions[field.name]) for field in fields(Settings)]
     width = max(len(name) for name, _ in rows)
     return USAGE + "".join(f"  {name:{width}}  {text}\n" for name, text in rows)
 
 
 def main() -> None:
-    """Answer one request. Faults are the response's error: buf prints them and fails."""
+    """Handle one request. Faults become the error of the response, which buf prints before it fails."""
     if sys.argv[1:]:
-        asked = sys.argv[1:] in (["--help"], ["-h"])
-        (sys.stdout if asked else sys.stderr).write(usage())
-        sys.exit(0 if asked else 2)
+        is_help = sys.argv[1:] in (["--help"], ["-h"])
+        (sys.stdout if is_help else sys.stderr).write(usage())
+        sys.exit(0 if is_help else 2)
     if sys.stdin.isatty():
-        sys.exit(usage() + "\nNothing comes on standard input: buf or protoc starts this program.")
+        sys.exit(usage() + "\nThere is no request on standard input. Run this plugin from buf or protoc.")
     response = CodeGeneratorResponse(supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
     try:
         files = generate(CodeGeneratorRequest.FromString(sys.stdin.buffer.read()))
     except DecodeError:
-        sys.exit("protoc-gen-istio: standard input holds no CodeGeneratorRequest: buf or protoc starts this program")
+        sys.exit("protoc-gen-istio: standard input holds no CodeGeneratorRequest. Run this plugin from buf or protoc.")
     except (ParameterError, DeclarationError, ContradictionError) as error:
         response.error = str(error)
     else:

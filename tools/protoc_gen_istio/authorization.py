@@ -11,7 +11,7 @@ ROLES = "request.auth.claims[roles]"
 
 
 def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
-    """Write who may call a service; nothing if nobody may."""
+    """Yield the lines of a service's AuthorizationPolicy; none if it has no callers."""
     methods = graph.own(declared)
     files = {other.service: other.file for other in graph.declarations}
     callers: dict[str, list[Method]] = {}
@@ -40,7 +40,7 @@ def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> I
 
 
 def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
-    """Write who may pass the gateway with which call."""
+    """Yield the lines of the gateway's AuthorizationPolicy: which callers may call which public methods."""
     yield from _head("public-methods", settings.gateway_namespace, "istio", settings.gateway_label)
     if anyone := [method for method in methods if method.audience is Audience.ANYONE]:
         yield "    # AUDIENCE_ANYONE"
@@ -62,7 +62,7 @@ def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[st
 
 
 def open_path(name: str, path: str, settings: Settings) -> Iterator[str]:
-    """Write that anybody may ask the gateway for a path that is no method's."""
+    """Yield the lines of an AuthorizationPolicy that allows any caller to GET a path that is not a method."""
     yield from _head(name, settings.gateway_namespace, "istio", settings.gateway_label)
     yield "    - to:"
     yield "        - operation:"

@@ -1,4 +1,4 @@
-"""The contracts' google.api.http rules: which request over HTTP is which call."""
+"""The contracts' google.api.http rules: which HTTP request maps to which method."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,39 +15,40 @@ WILDCARD = re.compile(r"\*+")
 
 @dataclass(frozen=True)
 class Variable:
-    """A part of a path that is told from call to call."""
+    """A variable part of a path."""
 
     name: str
     field: str
-    """The field of the request that it goes into, as "product.name"."""
+    """The request field that it is part of, such as "product.name"."""
     pattern: str
-    """What the field then holds: "products/{product}"."""
+    """The full value of that field: "products/{product}"."""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """A verb and a path that lead to a method."""
+    """An HTTP verb and path that map to a method."""
 
     verb: str
-    """In lower case, as OpenAPI has it."""
+    """In lower case, as in OpenAPI."""
     path: str
-    """With a name for each part that is told: "/v1/products/{product}"."""
+    """With a name for each variable: "/v1/products/{product}"."""
     variables: tuple[Variable, ...]
     body: str
-    """The field that the body is, "*" for all that are not in the path, or nothing."""
+    """The field in the request body; "*" for all fields that are not in the path; empty without a body."""
     response_body: str
-    """The field that the answer's body is, or nothing: all of it."""
+    """The field in the response body; empty for the whole message."""
 
 
 def http_rule(options: MethodOptions) -> HttpRule | None:
-    """Answer a method's google.api.http rule, which its own module knows how to read."""
-    extension: Any = annotations_pb2.http  # google's own types do not say whose extension it is
-    found = MethodOptions.FromString(options.SerializeToString())
-    return found.Extensions[extension] if found.HasExtension(extension) else None
+    """Return a method's google.api.http rule, or None."""
+    extension: Any = annotations_pb2.http  # google's type stubs do not say which message it extends
+    # The options come from the request's descriptor pool. They are parsed again, so that the extension is known.
+    parsed = MethodOptions.FromString(options.SerializeToString())
+    return parsed.Extensions[extension] if parsed.HasExtension(extension) else None
 
 
 def bindings(options: MethodOptions, names: Mapping[str, str]) -> Iterator[Binding]:
-    """Answer a method's bindings; `names` has how parts of resource names are called (Elements.resources)."""
+    """Yield a method's bindings. `names` maps resource patterns to named ones (Elements.resources)."""
     rule = http_rule(options)
     for each in (rule, *rule.additional_bindings) if rule else ():
         verb = str(each.WhichOneof("pattern"))

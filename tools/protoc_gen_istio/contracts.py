@@ -1,7 +1,7 @@
-"""The contracts as the plugin's request holds them: services, their methods, and what their options say.
+"""The contracts in the plugin's request: services, their methods and their options.
 
-Options are read by descriptors that the request brings along, so that the contracts need no generated code, whosever
-they are: without mesh/options/v1/options.proto or google/api among the imports, the options just are not there.
+Options are read with the descriptors in the request, so contracts of any project work without generated code. If
+mesh/options/v1/options.proto or google/api are not imported, the options are unset.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,22 +12,22 @@ from typing import Any
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, MethodOptions
 
-READS_MS, WRITES_MS = 2000, 3000
-"""How long calls may take whose contract does not say."""
-POLICY = "mesh.options.v1"
-HTTP = "google.api.http"
+DEFAULT_READ_TIMEOUT_MS, DEFAULT_WRITE_TIMEOUT_MS = 2000, 3000
+"""Timeouts of methods whose contract sets none."""
+OPTIONS_PACKAGE = "mesh.options.v1"
+HTTP_OPTION = "google.api.http"
 
 
 class Audience(Enum):
     """Who may call a method from outside."""
 
-    NOBODY = 0
+    UNSPECIFIED = 0
     ANYONE = 1
     SIGNED_IN = 2
 
 
-class Level(Enum):
-    """What happens when a call is carried out twice: protobuf's `idempotency_level`."""
+class Idempotency(Enum):
+    """What happens when a call is executed twice: protobuf's `idempotency_level`."""
 
     UNKNOWN = MethodOptions.IDEMPOTENCY_UNKNOWN
     READ = MethodOptions.NO_SIDE_EFFECTS
@@ -35,7 +35,7 @@ class Level(Enum):
 
 
 class Tier(Enum):
-    """How much depends on a service; the value is how many calls may be in flight to one instance."""
+    """How important a service is. The value is how many calls may be in flight to one instance."""
 
     CRITICAL = 256
     STANDARD = 128
@@ -44,52 +44,52 @@ class Tier(Enum):
 
 @dataclass(frozen=True)
 class Method:
-    """A method, by its name "<package>.<Service>/<Method>"."""
+    """A method. Its name is "<package>.<Service>/<Method>"."""
 
     name: str
-    where: str
+    location: str
     """`file:line`."""
-    level: Level
+    idempotency: Idempotency
     timeout_ms: int | None
-    """How long a call may take; None without end."""
-    timeout_given: bool
-    """Whether the contract states the timeout."""
+    """None for a stream, which has no timeout."""
+    is_timeout_set: bool
+    """Whether the contract sets the timeout."""
     audience: Audience
     roles: tuple[str, ...]
     http: bool
-    """Whether it has a path over HTTP."""
+    """Whether it has an HTTP path."""
     requests_stream: bool
     responses_stream: bool
 
     @property
     def path(self) -> str:
-        """The path of its calls."""
+        """The path of its calls: "/<package>.<Service>/<Method>"."""
         return f"/{self.name}"
 
     @property
     def service(self) -> str:
-        """The full name of the proto service that has it."""
+        """The full name of its proto service."""
         return self.name.partition("/")[0]
 
     @property
     def short(self) -> str:
-        """Its name within its service."""
+        """The name within its service."""
         return self.name.partition("/")[2]
 
     @property
     def stream(self) -> bool:
-        """Whether messages come one by one, in either direction."""
+        """Whether it streams in either direction."""
         return self.requests_stream or self.responses_stream
 
     @property
-    def repeatable(self) -> bool:
-        """Whether the mesh may send a call again: it has no effect, or one effect however often it is sent."""
-        return self.level is not Level.UNKNOWN and not self.requests_stream
+    def retryable(self) -> bool:
+        """Whether the mesh may retry a call: it has no effect, or only one effect however often it is sent."""
+        return self.idempotency is not Idempotency.UNKNOWN and not self.requests_stream
 
     @property
     def public(self) -> bool:
-        """Whether anybody outside may call it."""
-        return self.audience is not Audience.NOBODY
+        """Whether callers outside the mesh may call it."""
+        return self.audience is not Audience.UNSPECIFIED
 
 
 @dataclass(frozen=True)
@@ -98,26 +98,26 @@ class Contract:
 
     name: str
     file: str
-    where: str
+    location: str
     owner: str
     tier: Tier
     methods: tuple[Method, ...]
 
 
 def read(files: Sequence[FileDescriptorProto], generate: Sequence[str]) -> dict[str, Contract]:
-    """Answer the proto services of the files that are to be generated, by their full names."""
+    """Return the proto services of the files to generate, by full name."""
     options = _Options(files)
-    found = [contract for file in files if file.name in generate for contract in _contracts(file, options)]
-    return {contract.name: contract for contract in found}
+    contracts = (contract for file in files if file.name in generate for contract in _contracts(file, options))
+    return {contract.name: contract for contract in contracts}
 
 
 def messages(files: Sequence[FileDescriptorProto]) -> set[str]:
-    """Answer the full names of the files' own messages, but for those within others."""
+    """Return the full names of the top-level messages of the files."""
     return {f"{file.package}.{message.name}" for file in files for message in file.message_type}
 
 
 def _contracts(file: FileDescriptorProto, options: "_Options") -> Iterator[Contract]:
-    lines = {tuple(place.path): place.span[0] + 1 for place in file.source_code_info.location}
+    lines = {tuple(location.path): location.span[0] + 1 for location in file.source_code_info.location}
     for index, service in enumerate(file.service):
         name = f"{file.package}.{service.name}" if file.package else service.name
         policy = options.policy("service", service.options)
@@ -127,7 +127,7 @@ def _contracts(file: FileDescriptorProto, options: "_Options") -> Iterator[Contr
         yield Contract(
             name=name,
             file=file.name,
-            where=f"{file.name}:{lines.get((6, index), 1)}",
+            location=f"{file.name}:{lines.get((6, index), 1)}",
             owner=policy.owner if policy else "",
             tier=Tier.__members__.get(tier.removeprefix("TIER_"), Tier.STANDARD),
             methods=tuple(
@@ -137,19 +137,21 @@ def _contracts(file: FileDescriptorProto, options: "_Options") -> Iterator[Contr
         )
 
 
-def _method(name: str, where: str, method: MethodDescriptorProto, options: "_Options") -> Method:
+def _method(name: str, location: str, method: MethodDescriptorProto, options: "_Options") -> Method:
     policy = options.policy("method", method.options)
-    level = Level(method.options.idempotency_level)
+    idempotency = Idempotency(method.options.idempotency_level)
     stream = method.client_streaming or method.server_streaming
-    given = bool(policy) and policy.HasField("timeout")
-    default = None if stream else READS_MS if level is Level.READ else WRITES_MS
+    is_timeout_set = bool(policy) and policy.HasField("timeout")
+    default = (
+        None if stream else DEFAULT_READ_TIMEOUT_MS if idempotency is Idempotency.READ else DEFAULT_WRITE_TIMEOUT_MS
+    )
     return Method(
         name=name,
-        where=where,
-        level=level,
-        timeout_ms=policy.timeout.seconds * 1000 + policy.timeout.nanos // 1_000_000 if given else default,
-        timeout_given=given,
-        audience=Audience(policy.audience) if policy else Audience.NOBODY,
+        location=location,
+        idempotency=idempotency,
+        timeout_ms=policy.timeout.seconds * 1000 + policy.timeout.nanos // 1_000_000 if is_timeout_set else default,
+        is_timeout_set=is_timeout_set,
+        audience=Audience(policy.audience) if policy else Audience.UNSPECIFIED,
         roles=tuple(policy.roles) if policy else (),
         http=options.has_http(method.options),
         requests_stream=method.client_streaming,
@@ -158,26 +160,26 @@ def _method(name: str, where: str, method: MethodDescriptorProto, options: "_Opt
 
 
 class _Options:
-    """Reads options whose declarations stand in the request."""
+    """Reads options that are declared in the request."""
 
     def __init__(self, files: Sequence[FileDescriptorProto]) -> None:
         self._pool = descriptor_pool.DescriptorPool()
         for file in files:
             self._pool.Add(file)
-        self._kinds = {"method": "google.protobuf.MethodOptions", "service": "google.protobuf.ServiceOptions"}
+        self._option_types = {"method": "google.protobuf.MethodOptions", "service": "google.protobuf.ServiceOptions"}
 
-    def policy(self, kind: str, options: Any) -> Any:  # noqa: ANN401  # a message of the request's own types
-        """Answer the message under (mesh.options.v1.<kind>), or None."""
-        return self._value(f"{POLICY}.{kind}", self._kinds[kind], options)
+    def policy(self, kind: str, options: Any) -> Any:  # noqa: ANN401  # a type of the request's pool
+        """Return the message of the option (mesh.options.v1.<kind>), or None."""
+        return self._value(f"{OPTIONS_PACKAGE}.{kind}", self._option_types[kind], options)
 
     def has_http(self, options: MethodOptions) -> bool:
-        """Whether there is a google.api.http rule."""
-        return self._value(HTTP, self._kinds["method"], options) is not None
+        """Return whether there is a google.api.http rule."""
+        return self._value(HTTP_OPTION, self._option_types["method"], options) is not None
 
-    def _value(self, name: str, kind: str, options: Any) -> Any:  # noqa: ANN401  # a message of the request's own types
+    def _value(self, name: str, options_type: str, options: Any) -> Any:  # noqa: ANN401  # a type of the request's pool
         try:
             extension: Any = self._pool.FindExtensionByName(name)
-            message: Any = message_factory.GetMessageClass(self._pool.FindMessageTypeByName(kind))()
+            message: Any = message_factory.GetMessageClass(self._pool.FindMessageTypeByName(options_type))()
         except KeyError:
             return None
         message.ParseFromString(options.SerializeToString())
@@ -185,5 +187,5 @@ class _Options:
 
 
 def by_name(contracts: Mapping[str, Contract]) -> dict[str, Method]:
-    """Answer every method by its name."""
+    """Return every method by its name."""
     return {method.name: method for contract in contracts.values() for method in contract.methods}

@@ -1,19 +1,19 @@
-"""What each service declares of itself in its service.yaml: the one place of who calls whom, and who tells whom.
+"""The declarations of the services: each service.yaml lists what a service serves, calls, emits, consumes and owns.
 
-service: orders                                 # its label `app`, its ServiceAccount and its host's first part
+service: orders                                 # its label `app`, its ServiceAccount and the first part of its host
 serves: [shop.orders.v1.OrdersService]
 calls:
   - to: shop.catalog.v1.CatalogService
     methods: [BatchGetProducts]
-    during: [PlaceOrder]                        # methods of its own whose callers wait for these calls
+    during: [PlaceOrder]                        # its methods that make these calls while their caller waits
   - to: shop.identity.v1.IdentityService
     methods: [GetUser]
-    on_demand: true                             # no code names them: a person does
-emits: [shop.orders.v1.OrderPlaced]             # messages, by their full names
+    on_demand: true                             # made by a person, not by code
+emits: [shop.orders.v1.OrderPlaced]             # full names of messages
 consumes: [shop.orders.v1.OrderPlaced]
-owns: [orders.shop.example/Order]               # resource types, as google.api.resource has them
+owns: [orders.shop.example/Order]               # resource types of google.api.resource
 
-All but `service` may be left out.
+Only `service` is required.
 """
 
 import re
@@ -33,19 +33,19 @@ CALL_KEYS = {"to", "methods", "during", "on_demand"}
 
 
 class DeclarationError(Exception):
-    """Some service.yaml cannot be read. The text has a line for each fault: file, line, what is wrong."""
+    """A service.yaml is invalid. The text has one line for each fault: file, line and what is wrong."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One method that a service calls: "<package>.<Service>/<Method>"."""
+    """A method that a service calls. Its name is "<package>.<Service>/<Method>"."""
 
     method: str
     during: tuple[str, ...] = ()
-    """Names of the caller's own methods whose callers wait for this call; empty if nobody does."""
+    """The caller's methods that make this call while their caller waits; empty if no caller waits."""
     on_demand: bool = False
-    """Whether a person asks for it, and no code names it."""
-    where: str = field(default="", compare=False)
+    """Whether a person makes the call, and the service's code does not."""
+    location: str = field(default="", compare=False)
     """`file:line`."""
 
 
@@ -64,42 +64,42 @@ class Declaration:
 
 
 def load(folder: Path) -> list[Declaration]:
-    """Read every `<service>/service.yaml` of a folder, in the order of their services' names.
+    """Read every `<service>/service.yaml` of a folder and return the declarations, sorted by service.
 
-    Raises DeclarationError, which names every fault of every file.
+    Raises DeclarationError with all faults of all files.
     """
-    found: list[Declaration] = []
+    declarations: list[Declaration] = []
     faults: list[str] = []
     for path in sorted(folder.glob(f"*/{FILE}")):
         reader = _Reader(path.as_posix())
         declared = reader.read(path.read_text(encoding="utf-8"))
         faults += reader.faults
         if declared:
-            found.append(declared)
-    faults += _twice(found)
+            declarations.append(declared)
+    faults += _duplicates(declarations)
     if faults:
         raise DeclarationError("\n".join(faults))
-    return sorted(found, key=lambda declared: declared.service)
+    return sorted(declarations, key=lambda declared: declared.service)
 
 
-def _twice(found: Sequence[Declaration]) -> Iterator[str]:
-    """Answer what two files claim."""
+def _duplicates(declarations: Sequence[Declaration]) -> Iterator[str]:
+    """Yield a fault for each name that two files claim."""
     owners: dict[tuple[str, str], str] = {}
-    for declared in found:
-        for kind, names in (
+    for declared in declarations:
+        for key, names in (
             ("service", (declared.service,)),
             ("serves", declared.serves),
             ("emits", declared.emits),
             ("owns", declared.owns),
         ):
             for name in names:
-                first = owners.setdefault((kind, name), declared.file)
+                first = owners.setdefault((key, name), declared.file)
                 if first != declared.file:
-                    yield f"{declared.file}: {kind}: {name} is {first}'s already"
+                    yield f"{declared.file}: {key}: {first} has {name} already"
 
 
 class _Reader:
-    """Reads one file; what is wrong with it gathers in `faults`."""
+    """Reads one file and collects its faults in `faults`."""
 
     def __init__(self, file: str) -> None:
         self.faults: list[str] = []
@@ -110,47 +110,47 @@ class _Reader:
             root = yaml.compose(text, yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            self._fault(mark.line if mark else 0, f"no YAML: {getattr(error, 'problem', None) or error}")
+            self._fault(mark.line if mark else 0, f"not YAML: {getattr(error, 'problem', None) or error}")
             return None
         if not isinstance(root, yaml.MappingNode):
-            self._fault(0, "holds no mapping that begins with `service:`")
+            self._fault(0, "expected a mapping that starts with `service:`")
             return None
-        found = self._mapping(root, KEYS)
-        name = self._text(found["service"], NAME) if "service" in found else ""
-        if "service" not in found:
+        values = self._mapping(root, KEYS)
+        name = self._text(values["service"], NAME) if "service" in values else ""
+        if "service" not in values:
             self._fault(0, "has no `service`")
-        lists = {key: tuple(self._texts(found[key])) if key in found else () for key in LISTS}
-        calls = tuple(self._calls(found["calls"])) if "calls" in found else ()
+        lists = {key: tuple(self._texts(values[key])) if key in values else () for key in LISTS}
+        calls = tuple(self._calls(values["calls"])) if "calls" in values else ()
         return Declaration(name, self._file, calls=calls, **lists)
 
     def _calls(self, node: yaml.Node) -> Iterator[Call]:
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(node.start_mark.line, "`calls` is no list")
+            self._fault(node.start_mark.line, "`calls` is not a list")
             return
         for entry in node.value:
-            found = self._mapping(entry, CALL_KEYS)
-            if missing := {"to", "methods"} - found.keys():
+            values = self._mapping(entry, CALL_KEYS)
+            if missing := {"to", "methods"} - values.keys():
                 self._fault(entry.start_mark.line, f"a call without `{'`, `'.join(sorted(missing))}`")
                 continue
-            to = self._text(found["to"], SYMBOL)
-            during = tuple(self._texts(found["during"])) if "during" in found else ()
-            on_demand = self._flag(found["on_demand"]) if "on_demand" in found else False
-            where = f"{self._file}:{entry.start_mark.line + 1}"
-            yield from (Call(f"{to}/{name}", during, on_demand, where) for name in self._texts(found["methods"]))
+            to = self._text(values["to"], SYMBOL)
+            during = tuple(self._texts(values["during"])) if "during" in values else ()
+            on_demand = self._flag(values["on_demand"]) if "on_demand" in values else False
+            location = f"{self._file}:{entry.start_mark.line + 1}"
+            yield from (Call(f"{to}/{name}", during, on_demand, location) for name in self._texts(values["methods"]))
 
-    def _mapping(self, node: yaml.Node, known: set[str]) -> dict[str, yaml.Node]:
+    def _mapping(self, node: yaml.Node, allowed: set[str]) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node.start_mark.line, f"expected a mapping of {', '.join(sorted(known))}")
+            self._fault(node.start_mark.line, f"expected a mapping of {', '.join(sorted(allowed))}")
             return {}
-        found: dict[str, yaml.Node] = {}
+        values: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = str(key.value)
-            if name not in known:
-                self._fault(key.start_mark.line, f"unknown key `{name}`; known are {', '.join(sorted(known))}")
-            elif name in found:
-                self._fault(key.start_mark.line, f"`{name}` stands twice")
-            found[name] = value
-        return found
+            if name not in allowed:
+                self._fault(key.start_mark.line, f"unknown key `{name}`; known are {', '.join(sorted(allowed))}")
+            elif name in values:
+                self._fault(key.start_mark.line, f"duplicate key `{name}`")
+            values[name] = value
+        return values
 
     def _texts(self, node: yaml.Node) -> Iterator[str]:
         if not isinstance(node, yaml.SequenceNode):
@@ -160,14 +160,14 @@ class _Reader:
         for entry in node.value:
             text = self._text(entry)
             if text in seen:
-                self._fault(entry.start_mark.line, f"{text} stands twice")
+                self._fault(entry.start_mark.line, f"duplicate entry {text}")
             seen.add(text)
             yield text
 
-    def _text(self, node: yaml.Node, form: re.Pattern[str] | None = None) -> str:
+    def _text(self, node: yaml.Node, pattern: re.Pattern[str] | None = None) -> str:
         text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-        if not text or (form and not form.fullmatch(text)):
-            self._fault(node.start_mark.line, f"{text!r} is no name" if text else "expected a name")
+        if not text or (pattern and not pattern.fullmatch(text)):
+            self._fault(node.start_mark.line, f"{text!r} is not a valid name" if text else "expected a name")
         return text
 
     def _flag(self, node: yaml.Node) -> bool:

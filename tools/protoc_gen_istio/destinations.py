@@ -1,4 +1,4 @@
-"""DestinationRules and Sidecars: how much may be asked of a service at once, what is left alone, who may call out."""
+"""DestinationRules and Sidecars: limits, ejection of failing instances, and which services a workload may call."""
 
 from collections.abc import Iterator
 
@@ -8,62 +8,63 @@ from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.routes import STREAMS
 from tools.protoc_gen_istio.settings import Settings
 
-MOST_STREAMS = 1024
-MOST_CONNECTIONS = 100
+MAX_STREAMS = 1024
+MAX_CONNECTIONS = 100
 
 POLICY = """\
   trafficPolicy:
-    # All figures are per calling proxy: Envoys do not share their counts.
+    # All limits are per calling proxy: Envoys do not share their counts.
     connectionPool:
       tcp:
-        # Within one network a connection with its TLS handshake takes milliseconds. What takes a second does not come.
+        # In one network, a connection with its TLS handshake takes milliseconds. After one second it has failed.
         connectTimeout: 1s
-        # HTTP/2 carries all calls to an instance on one connection per worker thread of Envoy. So many are never
-        # reached in good health; the limit stops a proxy that opens connections in a loop.
+        # HTTP/2 sends all calls to an instance over one connection per worker thread of Envoy. A healthy proxy never
+        # reaches this limit; it stops a proxy that opens connections in a loop.
         maxConnections: {connections}
       http:
-        # Tier {tier}: calls in flight. What comes on top is refused at once with UNAVAILABLE, in the caller's own
-        # proxy, instead of waiting until everything times out.
+        # Tier {tier}: calls in flight. The caller's proxy rejects further calls at once with UNAVAILABLE, so that
+        # they do not queue until everything times out.
         http2MaxRequests: {calls}
-    # Retries in flight: a fifth of the calls, or 3 if that is more. When everything fails, retries add 20 %, not 200 %.
+    # Retries in flight: 20 % of the calls, or 3 if that is more. If every call fails, retries add 20 %, not 200 %.
     retryBudget:
       percent: 20
       minRetryConcurrency: 3
     outlierDetection:
-      # UNAVAILABLE and DEADLINE_EXCEEDED in a row: this instance does not answer. Five are no chance: even if every
-      # third call fails, five in a row are one case in 240.
+      # Consecutive UNAVAILABLE and DEADLINE_EXCEEDED: the instance does not respond. Five are no coincidence: even if
+      # every third call fails, five in a row happen once in 240 times.
       consecutiveGatewayErrors: 5
-      # UNKNOWN, INTERNAL and DATA_LOSS count here too. They may lie in the request as well as in the instance, so it
-      # takes more of them.
+      # UNKNOWN, INTERNAL and DATA_LOSS count here too. The request may cause them as well as the instance, so the
+      # limit is higher.
       consecutive5xxErrors: 10
-      # How often it is looked at whether an ejected instance may come back.
+      # How often Envoy checks whether an ejected instance may return.
       interval: 5s
-      # Times the number of ejections so far. Longer than a process takes to restart, short enough not to miss it.
+      # Multiplied by the number of ejections so far. Longer than the restart of a process, short enough that the
+      # instance is back in use soon after.
       baseEjectionTime: 15s
-      # At most half of the instances, and so never the only one: a bad answer may still be followed by a good one.
+      # At most half of the instances, so the only instance is never ejected: its next response may be good.
       maxEjectionPercent: 50"""
 
 SUBSETS = """\
   subsets:
-    # The same Pods, with limits of their own: streams, which last, take no place from calls.
+    # The same Pods with separate limits, so that long-lived streams do not use up the limit of the calls.
     - name: {name}
       labels: {{app: {service}}}
       trafficPolicy:
-        # It stands in place of the pool above, whose first part it repeats.
+        # It replaces the pool above, so it repeats the TCP settings.
         connectionPool:
           tcp: {{connectTimeout: 1s, maxConnections: {connections}}}
-          # A stream that waits costs a few KiB and no work.
+          # A waiting stream costs a few KiB and no CPU.
           http: {{http2MaxRequests: {streams}}}"""
 
 
 def tier(contracts: list[Contract]) -> Tier:
-    """Answer the highest tier of what a service serves."""
-    return max((contract.tier for contract in contracts), key=lambda found: found.value)
+    """Return the highest tier of the contracts."""
+    return max((contract.tier for contract in contracts), key=lambda tier: tier.value)
 
 
 def destination_rule(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
-    """Write the limits of a service."""
-    found = tier(graph.served(declared))
+    """Yield the lines of a service's DestinationRule: its limits."""
+    highest = tier(graph.served(declared))
     yield "apiVersion: networking.istio.io/v1"
     yield "kind: DestinationRule"
     yield "metadata:"
@@ -71,13 +72,16 @@ def destination_rule(graph: Graph, declared: Declaration, settings: Settings) ->
     yield f"  namespace: {settings.namespace}"
     yield "spec:"
     yield f"  host: {settings.host(declared.service)}"
-    yield POLICY.format(connections=MOST_CONNECTIONS, tier=found.name, calls=found.value)
+    yield POLICY.format(connections=MAX_CONNECTIONS, tier=highest.name, calls=highest.value)
     if _streams(graph, declared):
-        yield SUBSETS.format(name=STREAMS, service=declared.service, connections=MOST_CONNECTIONS, streams=MOST_STREAMS)
+        yield SUBSETS.format(name=STREAMS, service=declared.service, connections=MAX_CONNECTIONS, streams=MAX_STREAMS)
 
 
 def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
-    """Write whom a service may call, and how much its app takes at once; nothing if the namespace's default does."""
+    """Yield the lines of a service's Sidecar: which services it may call, and the limits of its app.
+
+    Yields none if the namespace's default Sidecar is enough.
+    """
     callees = graph.callees(declared)
     streams = _streams(graph, declared)
     if not (callees or streams):
@@ -91,11 +95,11 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Iterator
     yield "  workloadSelector:"
     yield f"    labels: {{app: {declared.service}}}"
     if streams:
-        yield "  # What the app itself takes at once: calls, as many as a caller may have in flight, and streams. Else"
-        yield "  # the callers' limit would count here too, for both together."
+        yield "  # The app's own limit: one caller's calls in flight plus the streams. Without it, the callers' limit"
+        yield "  # would apply here to calls and streams together."
         yield "  inboundConnectionPool:"
-        yield f"    tcp: {{maxConnections: {MOST_CONNECTIONS}}}"
-        yield f"    http: {{http2MaxRequests: {tier(graph.served(declared)).value + MOST_STREAMS}}}"
+        yield f"    tcp: {{maxConnections: {MAX_CONNECTIONS}}}"
+        yield f"    http: {{http2MaxRequests: {tier(graph.served(declared)).value + MAX_STREAMS}}}"
     yield "  egress:"
     yield "    - hosts:"
     if callees:

@@ -1,4 +1,4 @@
-"""The public methods as JSON over HTTP, told in OpenAPI, and what has the gateway answer with it.
+"""The OpenAPI document of the public methods with HTTP paths, and the route that serves it at the gateway.
 
 https://spec.openapis.org/oas/v3.1.1
 """
@@ -22,16 +22,16 @@ STATUS: Schema = {
     "description": "Why a call failed.",
     "properties": {
         "code": {"type": "integer", "format": "int32", "description": "The number of the gRPC status."},
-        "message": {"type": "string", "description": "What is wrong, for a person."},
+        "message": {"type": "string", "description": "A human-readable error message."},
         "details": {
             "type": "array",
             "items": ANYTHING["google.protobuf.Any"],
-            "description": "The same for a program: a google.rpc.ErrorInfo with the reason, and what belongs to it.",
+            "description": "Machine-readable details: a google.rpc.ErrorInfo with the reason, and further messages.",
         },
     },
 }
 ERROR: Schema = {
-    "description": "The call failed. What the gateway refuses without asking a service, it tells in plain text.",
+    "description": "The call failed. Errors of the gateway itself are in plain text.",
     "content": {
         JSON: {"schema": {"$ref": "#/components/schemas/google.rpc.Status"}},
         "text/plain": {"schema": {"type": "string"}},
@@ -40,7 +40,7 @@ ERROR: Schema = {
 
 
 def document(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> str:
-    """Write the document for methods that have a path over HTTP."""
+    """Return the OpenAPI document of methods that have an HTTP path."""
     elements = Elements.of(files)
     schemas = Schemas(elements)
     paths: dict[str, Schema] = {}
@@ -52,12 +52,12 @@ def document(methods: Sequence[Method], files: Sequence[FileDescriptorProto], se
             paths.setdefault(binding.path, {})[binding.verb] = operation
     services = sorted({method.service for method in methods})
     versions = sorted({service.rpartition(".")[0].rpartition(".")[2] for service in services})
-    told = {
+    openapi = {
         "openapi": "3.1.1",
         "info": {
             "title": settings.namespace,
             "version": ", ".join(versions),
-            "description": "Every public method that has a path over HTTP, as protoc-gen-istio reads the contracts.",
+            "description": "All public methods with an HTTP path. Generated from the contracts by protoc-gen-istio.",
         },
         "tags": [{"name": name, "description": elements.comments.get(name, "")} for name in services],
         "paths": paths,
@@ -67,12 +67,12 @@ def document(methods: Sequence[Method], files: Sequence[FileDescriptorProto], se
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(openapi, indent=1, ensure_ascii=False) + "\n"
 
 
 def _operation(method: Method, binding: Binding, elements: Elements, schemas: Schemas) -> Schema:
     descriptor, comments = elements.methods[method.name], elements.comments
-    request, answer = descriptor.input_type.removeprefix("."), descriptor.output_type.removeprefix(".")
+    request, response = descriptor.input_type.removeprefix("."), descriptor.output_type.removeprefix(".")
     operation: Schema = {"operationId": method.name.replace("/", "."), "tags": [method.service]}
     if method.name in comments:
         operation["description"] = comments[method.name]
@@ -84,15 +84,19 @@ def _operation(method: Method, binding: Binding, elements: Elements, schemas: Sc
         body = _body(request, binding, schemas)
         schema = {"type": "array", "items": body} if method.requests_stream else body
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
-    schema = schemas.at(answer, binding.response_body) if binding.response_body else schemas.reference(answer)
+    schema = schemas.at(response, binding.response_body) if binding.response_body else schemas.reference(response)
     if method.responses_stream:
-        schema = {"type": "array", "items": schema, "description": "It grows for as long as the call lasts."}
+        schema = {
+            "type": "array",
+            "items": schema,
+            "description": "A stream: the array grows while the call lasts.",
+        }
     operation["responses"] = {
-        "200": {"description": comments.get(answer, "The call succeeded."), "content": {JSON: {"schema": schema}}},
+        "200": {"description": comments.get(response, "The call succeeded."), "content": {JSON: {"schema": schema}}},
         "default": {"$ref": "#/components/responses/Error"},
     }
     if method.audience is Audience.SIGNED_IN:
-        # One of these will do.
+        # OpenAPI requires only one of the entries.
         operation["security"] = [{"token": [role]} for role in method.roles] or [{"token": []}]
     return operation
 
@@ -100,19 +104,19 @@ def _operation(method: Method, binding: Binding, elements: Elements, schemas: Sc
 def _parameters(request: str, binding: Binding, schemas: Schemas) -> Iterator[Schema]:
     for variable in binding.variables:
         field = schemas.at(request, variable.field)
-        told = field.get("description", "")
+        description = field.get("description", "")
         if variable.pattern != f"{{{variable.name}}}":
-            told = f"The part {{{variable.name}}} of {variable.pattern}. {told}".strip()
-        yield _parameter(variable.name, "path", {"type": "string", "description": told}, required=True)
+            description = f"The part {{{variable.name}}} of {variable.pattern}. {description}".strip()
+        yield _parameter(variable.name, "path", {"type": "string", "description": description}, required=True)
     if binding.body != "*":
         bound = {variable.field for variable in binding.variables} | ({binding.body} - {""})
         for name, schema, required in schemas.query(request, bound):
             yield _parameter(name, "query", schema, required=required)
 
 
-def _parameter(name: str, place: str, schema: Schema, *, required: bool) -> Schema:
-    told = schema.pop("description", "")
-    return {"name": name, "in": place, "required": required, "description": told, "schema": schema}
+def _parameter(name: str, location: str, schema: Schema, *, required: bool) -> Schema:
+    description = schema.pop("description", "")
+    return {"name": name, "in": location, "required": required, "description": description, "schema": schema}
 
 
 def _body(request: str, binding: Binding, schemas: Schemas) -> Schema:
@@ -123,7 +127,7 @@ def _body(request: str, binding: Binding, schemas: Schemas) -> Schema:
 
 
 def served(text: str, settings: Settings) -> Iterator[str]:
-    """Write the route that answers with the document; istiod takes up to 1 MiB, and from 100 KiB on it warns."""
+    """Yield the lines of the route that serves the document. istiod accepts up to 1 MiB and warns from 100 KiB."""
     yield "apiVersion: networking.istio.io/v1"
     yield "kind: VirtualService"
     yield "metadata:"
@@ -136,7 +140,7 @@ def served(text: str, settings: Settings) -> Iterator[str]:
     yield "    - name: openapi"
     yield "      match:"
     yield f"        - {{uri: {{exact: {PATH}}}, method: {{exact: GET}}}}"
-    yield "      # Envoy's own filter for pages of other origins leaves such an answer out; any page may read this one."
+    yield "      # Envoy's CORS filter does not apply to a direct response. Pages of any origin may read this one."
     yield f"      headers: {{response: {{set: {{content-type: {JSON}, access-control-allow-origin: '*'}}}}}}"
     yield "      directResponse:"
     yield "        status: 200"

@@ -1,27 +1,27 @@
-"""VirtualServices: what happens to the calls of each method, in the mesh and at the gateway.
+"""VirtualServices: timeout, retries and destination of each method, in the mesh and at the gateway.
 
-Each kind of call has two rows. The first hands it to the VirtualService `<service>-traffic`, which is an operator's: it
-takes this row's timeout and retries, and may split, mirror, delay or abort. istiod passes the row over as long as there
-is no such VirtualService; then the second sends the call to the service.
+Each kind of call has two routes. The first one delegates to the VirtualService `<service>-traffic`, which operators
+create to split, mirror, delay or abort calls; it inherits timeout and retries. If that VirtualService does not exist,
+istiod ignores the first route, and the second one sends the call to the service.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.protoc_gen_istio.contracts import Level, Method
+from tools.protoc_gen_istio.contracts import Idempotency, Method
 from tools.protoc_gen_istio.settings import Settings
 
 RETRIES = 2
-# `unavailable` alone is a status that the callee sent; by the other three Envoy answers UNAVAILABLE in its place.
+# `unavailable` is the only status from the callee. In the other three cases, Envoy itself returns UNAVAILABLE.
 RETRY_ON = "unavailable,connect-failure,refused-stream,reset"
 STREAMS = "streams"
-"""The subset that streams go to."""
+"""The subset for streams."""
 TRAFFIC = "traffic"
 
 
 @dataclass(frozen=True)
-class Row:
-    """Methods that are called alike."""
+class Route:
+    """Methods with the same kind of call and timeout."""
 
     name: str
     reason: str
@@ -29,42 +29,45 @@ class Row:
 
     @property
     def first(self) -> Method:
-        """Any of them."""
+        """The first method, which stands for all of them."""
         return self.methods[0]
 
 
 KINDS = {
-    "streams": "NO_SIDE_EFFECTS, a stream: as long as its caller likes; opened again as long as nothing was answered.",
-    "streams-once": "A stream: as long as its caller likes, and opened once.",
-    "reads": "NO_SIDE_EFFECTS: sent again when it gets no answer.",
-    "writes": "IDEMPOTENT: sent again when it gets no answer; its effect is there once.",
-    "once": "IDEMPOTENCY_UNKNOWN: sent once. What got no answer may have happened.",
+    "streams": "NO_SIDE_EFFECTS, a stream: no timeout. It is retried until the first response.",
+    "streams-once": "A stream: no timeout, no retries.",
+    "reads": "NO_SIDE_EFFECTS: retried if there is no response.",
+    "writes": "IDEMPOTENT: retried if there is no response. It takes effect once.",
+    "once": "IDEMPOTENCY_UNKNOWN: not retried. A call without a response may have taken effect.",
 }
 
 
-def kind(method: Method) -> str:
-    """Answer how a method is called: a key of KINDS."""
+def kind_of(method: Method) -> str:
+    """Return the kind of a method's calls: a key of KINDS."""
     if method.stream:
-        return "streams" if method.repeatable else "streams-once"
-    return {Level.READ: "reads", Level.IDEMPOTENT: "writes", Level.UNKNOWN: "once"}[method.level]
+        return "streams" if method.retryable else "streams-once"
+    return {Idempotency.READ: "reads", Idempotency.IDEMPOTENT: "writes", Idempotency.UNKNOWN: "once"}[
+        method.idempotency
+    ]
 
 
-def rows(methods: Iterable[Method]) -> list[Row]:
-    """Group methods that are called alike; those whose timeout is not their kind's shortest get a name with it."""
+def routes(methods: Iterable[Method]) -> list[Route]:
+    """Group methods by kind and timeout. If a kind has several timeouts, the names of its routes contain them."""
     groups: dict[tuple[str, int], list[Method]] = {}
     for method in methods:
-        groups.setdefault((kind(method), method.timeout_ms or 0), []).append(method)
-    found = []
+        groups.setdefault((kind_of(method), method.timeout_ms or 0), []).append(method)
+    result = []
     for name, timeout in sorted(groups, key=lambda group: (list(KINDS).index(group[0]), group[1])):
-        alone = sum(other == name for other, _ in groups) == 1
-        found.append(Row(name if alone else f"{name}-{duration(timeout)}", KINDS[name], tuple(groups[name, timeout])))
-    return found
+        is_single = sum(other == name for other, _ in groups) == 1
+        title = name if is_single else f"{name}-{duration(timeout)}"
+        result.append(Route(title, KINDS[name], tuple(groups[name, timeout])))
+    return result
 
 
 def virtual_service(
     name: str, service: str, methods: Sequence[Method], settings: Settings, *, public: bool
 ) -> Iterator[str]:
-    """Write the routes of a service's methods: those within the mesh, or those at the gateway."""
+    """Yield the lines of a VirtualService with a service's methods, in the mesh or at the gateway (`public`)."""
     yield "apiVersion: networking.istio.io/v1"
     yield "kind: VirtualService"
     yield "metadata:"
@@ -77,30 +80,30 @@ def virtual_service(
     else:
         yield f"  hosts: [{settings.host(service)}]"
     yield "  http:"
-    # Named in the second row's matches, which istiod would else take for those of the first, and warn of.
+    # The second route names the gateway in its matches. Without it, istiod warns that the first route duplicates them.
     gateway = f"gateways: [{settings.gateway if public else 'mesh'}]"
-    for row in rows(methods):
-        yield f"    # {row.reason}"
-        # An operator's split would send streams past the limits that are theirs.
-        if not row.first.stream:
-            yield from _rule(row, f"{row.name}-{TRAFFIC}", "")
+    for route in routes(methods):
+        yield f"    # {route.reason}"
+        # Streams are not delegated: an operator's traffic split would bypass their limits.
+        if not route.first.stream:
+            yield from _rule(route, f"{route.name}-{TRAFFIC}", "")
             yield f"      delegate: {{name: {service}-{TRAFFIC}, namespace: {settings.namespace}}}"
-        yield from _rule(row, row.name, "" if row.first.stream else f", {gateway}")
+        yield from _rule(route, route.name, "" if route.first.stream else f", {gateway}")
         yield "      route:"
         yield "        - destination:"
         yield f"            host: {settings.host(service)}"
-        if row.first.stream:
+        if route.first.stream:
             yield f"            subset: {STREAMS}"
         yield f"            port: {{number: {settings.port}}}"
 
 
-def _rule(row: Row, name: str, further: str) -> Iterator[str]:
+def _rule(route: Route, name: str, further: str) -> Iterator[str]:
     yield f"    - name: {name}"
     yield "      match:"
-    yield from (f"        - {{uri: {{exact: {method.path}}}{further}}}" for method in row.methods)
-    if row.first.timeout_ms is not None:
-        yield f"      timeout: {duration(row.first.timeout_ms)}"
-    if row.first.repeatable:
+    yield from (f"        - {{uri: {{exact: {method.path}}}{further}}}" for method in route.methods)
+    if route.first.timeout_ms is not None:
+        yield f"      timeout: {duration(route.first.timeout_ms)}"
+    if route.first.retryable:
         yield f"      retries: {{attempts: {RETRIES}, retryOn: '{RETRY_ON}'}}"
     else:
         yield "      retries: {attempts: 0}"

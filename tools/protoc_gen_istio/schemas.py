@@ -1,4 +1,4 @@
-"""Messages as JSON Schema: the form that Envoy's transcoder reads and writes, which is proto3's JSON.
+"""JSON Schemas of messages in the JSON mapping of proto3, which Envoy's transcoder reads and writes.
 
 https://protobuf.dev/programming-guides/json
 """
@@ -52,7 +52,7 @@ VALUES: dict[str, Schema] = {
     "google.protobuf.StringValue": TEXT,
     "google.protobuf.BytesValue": BYTES,
 }
-"""Messages that are one value in JSON."""
+"""Messages that are a single value in JSON."""
 ANYTHING: dict[str, Schema] = {
     "google.protobuf.Any": {"type": "object", "properties": {"@type": TEXT}, "required": ["@type"]},
     "google.protobuf.Struct": {"type": "object"},
@@ -63,27 +63,27 @@ SPECIAL = VALUES | ANYTHING
 
 
 class Schemas:
-    """The schemas of types. What is referred to becomes one of `components`, and what that refers to."""
+    """Builds the schemas of types. Referenced types are added to `components`."""
 
     def __init__(self, elements: Elements) -> None:
         self.components: dict[str, Schema] = {}
         self._elements = elements
 
     def reference(self, name: str) -> Schema:
-        """Answer the schema of a type."""
+        """Return the schema of a type, or a reference to its component."""
         if name in SPECIAL:
             return dict(SPECIAL[name])
         if name not in self.components:
-            self.components[name] = {}  # it may refer to itself
+            self.components[name] = {}  # the type may refer to itself
             self.components[name] = self._enum(name) if name in self._elements.enums else self.message(name)
         return {"$ref": f"#/components/schemas/{name}"}
 
     def message(self, name: str, *, without: AbstractSet[str] = frozenset()) -> Schema:
-        """Answer a message's schema, without some of its fields."""
+        """Return a message's schema without the fields `without`."""
         fields = [field for field in self._fields(name) if field.name not in without]
         schema: Schema = {"type": "object"}
-        if told := self._elements.comments.get(name):
-            schema["description"] = told
+        if comment := self._elements.comments.get(name):
+            schema["description"] = comment
         if fields:
             schema["properties"] = {field.json_name: self._field(name, field) for field in fields}
         if required := [field.json_name for field in fields if _required(field)]:
@@ -91,28 +91,29 @@ class Schemas:
         return schema
 
     def at(self, message: str, path: str) -> Schema:
-        """Answer the schema of the field at a path, "product.name"."""
+        """Return the schema of the field with a path such as "product.name"."""
         first, _, rest = path.partition(".")
         [field] = [field for field in self._fields(message) if field.name == first]
         return self.at(_type(field), rest) if rest else self._field(message, field)
 
     def query(
-        self, message: str, without: AbstractSet[str], prefix: str = "", around: tuple[str, ...] = ()
+        self, message: str, without: AbstractSet[str], prefix: str = "", enclosing: tuple[str, ...] = ()
     ) -> Iterator[tuple[str, Schema, bool]]:
-        """Answer a message's fields as parameters: name, schema, whether it is required.
+        """Yield a message's fields as query parameters: name, schema, whether it is required.
 
-        Those of a message within it have that one's name before their own. A list of messages has no such form.
+        The fields of nested messages are prefixed with the name of the nested field. A list of messages cannot be a
+        query parameter.
         """
-        around = (*around, message)
+        enclosing = (*enclosing, message)
         for field in self._fields(message):
-            kind = _type(field)
-            if field.name in without or kind in around or kind in ANYTHING:
+            type_name = _type(field)
+            if field.name in without or type_name in enclosing or type_name in ANYTHING:
                 continue
-            if field.type != Field.TYPE_MESSAGE or kind in VALUES:
+            if field.type != Field.TYPE_MESSAGE or type_name in VALUES:
                 yield prefix + field.json_name, self._field(message, field), _required(field)
             elif field.label != Field.LABEL_REPEATED:
                 inner = {path.removeprefix(f"{field.name}.") for path in without if path.startswith(f"{field.name}.")}
-                yield from self.query(kind, inner, f"{prefix}{field.json_name}.", around)
+                yield from self.query(type_name, inner, f"{prefix}{field.json_name}.", enclosing)
 
     def _fields(self, message: str) -> Sequence[Field]:
         return self._elements.messages[message].field
@@ -125,10 +126,10 @@ class Schemas:
             schema = {"type": "array", "items": self._value(field)}
         else:
             schema = self._value(field)
-        told = [self._elements.comments.get(f"{message}.{field.name}", "")]
+        sentences = [self._elements.comments.get(f"{message}.{field.name}", "")]
         if alternatives := self._alternatives(message, field):
-            told.append(f"Only one of these may be there: {', '.join(alternatives)}.")
-        if text := " ".join(filter(None, told)):
+            sentences.append(f"Only one of these may be set: {', '.join(alternatives)}.")
+        if text := " ".join(filter(None, sentences)):
             schema["description"] = text
         if field.options.deprecated:
             schema["deprecated"] = True
@@ -137,7 +138,7 @@ class Schemas:
         return schema
 
     def _alternatives(self, message: str, field: Field) -> list[str]:
-        """Answer the fields of the same oneof; one that is `optional` is alone in a oneof of protoc's."""
+        """Return the fields of the same oneof. An `optional` field is in a synthetic oneof, which does not count."""
         if not field.HasField("oneof_index") or field.proto3_optional:
             return []
         fields = [each for each in self._fields(message) if each.HasField("oneof_index")]
@@ -149,10 +150,10 @@ class Schemas:
     def _enum(self, name: str) -> Schema:
         values = [value.name for value in self._elements.enums[name].value]
         comments = self._elements.comments
-        told = "\n".join(
+        listed = "\n".join(
             f"- {value}: {comments[f'{name}.{value}']}" for value in values if f"{name}.{value}" in comments
         )
-        text = "\n\n".join(filter(None, [comments.get(name), told]))
+        text = "\n\n".join(filter(None, [comments.get(name), listed]))
         return {"type": "string", "enum": values} | ({"description": text} if text else {})
 
 
@@ -165,5 +166,5 @@ def _required(field: Field) -> bool:
 
 
 def _behavior(field: Field) -> Sequence[int]:
-    extension: Any = field_behavior_pb2.field_behavior  # google's own types do not say whose extension it is
+    extension: Any = field_behavior_pb2.field_behavior  # google's type stubs do not say which message it extends
     return list(FieldOptions.FromString(field.options.SerializeToString()).Extensions[extension])

@@ -1,9 +1,9 @@
-"""What was generated, as tables for people: the README of the folder that the policies stand in."""
+"""The generated policies as tables: the README of their folder."""
 
 from collections.abc import Iterable, Iterator
 
 from tools.protoc_gen_istio.contracts import Audience, Method
-from tools.protoc_gen_istio.destinations import MOST_STREAMS, tier
+from tools.protoc_gen_istio.destinations import MAX_STREAMS, tier
 from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.routes import RETRIES, duration
 
@@ -11,7 +11,7 @@ NONE = "-"
 
 
 def readme(graph: Graph) -> Iterator[str]:
-    """Write who may call what, how, and who tells whom."""
+    """Yield the lines of the README: every method with its callers, and every service with its calls and events."""
     yield "# Every method and every service: callers, timeouts, limits, events"
     yield ""
     yield "`make generate` writes this file from the contracts and the `service.yaml` of each service. Do not edit it."
@@ -19,12 +19,12 @@ def readme(graph: Graph) -> Iterator[str]:
     yield "defines whether it is retried. The `service.yaml` of a service lists the methods that it calls."
     yield ""
     yield "## Every method"
-    yield "| method | from outside | from inside | timeout | tries |"
+    yield "| method | from outside | from inside | timeout | attempts |"
     yield "|---|---|---|---|---|"
     for declared in graph.declarations:
         yield from (_row(graph, method) for method in graph.own(declared))
     yield ""
-    yield "A timeout covers all tries together. A stream has no timeout and is retried only before its first response."
+    yield "A timeout covers all attempts. A stream has no timeout and is retried only before its first response."
     yield ""
     yield "## Every service"
     yield "| service | owner | tier | calls in flight | calls | emits | consumes |"
@@ -34,7 +34,7 @@ def readme(graph: Graph) -> Iterator[str]:
         owners = ", ".join(dict.fromkeys(contract.owner for contract in served if contract.owner))
         streams = any(method.stream for method in graph.own(declared))
         level = tier(served) if served else None
-        flight = f"{level.value}{f', and {MOST_STREAMS} streams' if streams else ''}" if level else ""
+        flight = f"{level.value}{f', and {MAX_STREAMS} streams' if streams else ''}" if level else ""
         cells = [
             declared.service,
             owners,
@@ -49,13 +49,13 @@ def readme(graph: Graph) -> Iterator[str]:
 
 def _row(graph: Graph, method: Method) -> str:
     outside = {
-        Audience.NOBODY: NONE,
+        Audience.UNSPECIFIED: NONE,
         Audience.ANYONE: "anyone",
         Audience.SIGNED_IN: f"users with the role {' or '.join(method.roles)}" if method.roles else "users",
     }[method.audience]
     inside = ", ".join(graph.callers[method.name]) or NONE
     timeout = NONE if method.timeout_ms is None else duration(method.timeout_ms)
-    return f"| `{method.name}` | {outside} | {inside} | {timeout} | {1 + RETRIES * method.repeatable} |"
+    return f"| `{method.name}` | {outside} | {inside} | {timeout} | {1 + RETRIES * method.retryable} |"
 
 
 def _names(messages: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The EnvoyFilter by which the gateway speaks JSON over HTTP: the public methods' descriptors, and nothing else.
+"""The EnvoyFilter that serves JSON over HTTP at the gateway, with the descriptors of the public methods only.
 
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/grpc_json_transcoder_filter
 """
@@ -29,7 +29,7 @@ WIDTH = 116
 
 
 def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> Iterator[str]:
-    """Write the filter for methods that have a path over HTTP."""
+    """Yield the lines of the EnvoyFilter for methods that have an HTTP path."""
     services = sorted({method.service for method in methods})
     files = [*files, *_details({file.name for file in files})]
     text = base64.b64encode(_descriptors(methods, files).SerializeToString(deterministic=True)).decode()
@@ -39,7 +39,7 @@ def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto],
     yield "  name: transcoding"
     yield f"  namespace: {settings.gateway_namespace}"
     yield "  annotations:"
-    yield "    # That an EnvoyFilter speaks of Envoy's own settings is known; Istio's API has none for this filter."
+    yield "    # IST0133 warns that an EnvoyFilter uses Envoy's internal API. Istio's API does not support this filter."
     yield "    galley.istio.io/analyze-suppress: IST0133"
     yield "spec:"
     yield "  workloadSelector:"
@@ -53,7 +53,7 @@ def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto],
     yield "            filter:"
     yield "              name: envoy.filters.network.http_connection_manager"
     yield "      patch:"
-    yield "        # Before all that looks at a call's path: tokens, policies and routes see the method's."
+    yield "        # Runs first, so that token checks, policies and routes see the gRPC path of the method."
     yield "        operation: INSERT_FIRST"
     yield "        value:"
     yield "          name: envoy.filters.http.grpc_json_transcoder"
@@ -61,18 +61,18 @@ def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto],
     yield f'            "@type": type.googleapis.com/{FILTER}'
     yield "            services:"
     yield from (f"              - {name}" for name in services)
-    yield "            # A google.rpc.Status in the body, in place of a header that a browser would not read."
+    yield "            # Errors are a google.rpc.Status in the body; browsers cannot read the gRPC trailers."
     yield "            convert_grpc_status: true"
     yield "            print_options: {always_print_primitive_fields: true}"
-    yield "            # A field that the request does not have is refused, in place of being passed over."
+    yield "            # An unknown field is an error instead of being ignored."
     yield "            request_validation_options: {reject_unknown_query_parameters: true}"
-    yield "            # A FileDescriptorSet of these services' messages, without comments and options."
+    yield "            # A FileDescriptorSet of the services' messages, without comments and options."
     yield "            proto_descriptor_bin: |-"
-    yield from (f"              {text[at : at + WIDTH]}" for at in range(0, len(text), WIDTH))
+    yield from (f"              {text[start : start + WIDTH]}" for start in range(0, len(text), WIDTH))
 
 
 def _descriptors(methods: Sequence[Method], files: Sequence[FileDescriptorProto]) -> FileDescriptorSet:
-    """Answer the files of the methods' services, stripped, each after what it imports."""
+    """Return the stripped files of the methods' services, each after its imports."""
     names = {method.name for method in methods}
     declared = {name: file.name for file in files for name in _declared(file)}
     kept: dict[str, FileDescriptorProto] = {}
@@ -95,14 +95,14 @@ def _descriptors(methods: Sequence[Method], files: Sequence[FileDescriptorProto]
 
 
 def _details(present: AbstractSet[str]) -> Iterator[FileDescriptorProto]:
-    """Answer the file of google.rpc's error details, and its import: without it Envoy leaves an error's body empty."""
+    """Yield google.rpc's error details and their import. Without them, Envoy leaves the body of an error empty."""
     for descriptor in (duration_pb2.DESCRIPTOR, error_details_pb2.DESCRIPTOR):
         if descriptor.name not in present:
             yield FileDescriptorProto.FromString(descriptor.serialized_pb)
 
 
 def _bare(file: FileDescriptorProto, methods: set[str]) -> FileDescriptorProto:
-    """Answer a file without comments, options and other methods."""
+    """Return a file without comments, options and other methods."""
     bare = FileDescriptorProto()
     bare.CopyFrom(file)
     for field in ("source_code_info", "options", "extension", "dependency", "public_dependency", "weak_dependency"):
@@ -111,7 +111,7 @@ def _bare(file: FileDescriptorProto, methods: set[str]) -> FileDescriptorProto:
         service.ClearField("options")
         kept = [method for method in service.method if f"{_full(file, service.name)}/{method.name}" in methods]
         for method in kept:
-            options = _http_alone(method.options)
+            options = _only_http(method.options)
             method.ClearField("options")
             if options.ByteSize():
                 method.options.CopyFrom(options)
@@ -149,9 +149,9 @@ def _strip_enum(enum: EnumDescriptorProto) -> None:
         value.ClearField("options")
 
 
-def _http_alone(options: MethodOptions) -> MethodOptions:
-    """Answer the options without all but google.api.http."""
-    extension: Any = annotations_pb2.http  # google's own types do not say whose extension it is
+def _only_http(options: MethodOptions) -> MethodOptions:
+    """Return options with nothing but google.api.http."""
+    extension: Any = annotations_pb2.http  # google's type stubs do not say which message it extends
     bare = MethodOptions()
     if rule := http_rule(options):
         bare.Extensions[extension].CopyFrom(rule)
@@ -163,28 +163,30 @@ def _full(file: FileDescriptorProto, name: str) -> str:
 
 
 def _declared(file: FileDescriptorProto) -> Iterator[str]:
-    """Answer the types that a file declares, as fields refer to them: with a dot before the name."""
+    """Return the types that a file declares, with a leading dot, as fields refer to them."""
 
-    def within(prefix: str, messages: Iterable[DescriptorProto], enums: Iterable[EnumDescriptorProto]) -> Iterator[str]:
+    def nested_names(
+        prefix: str, messages: Iterable[DescriptorProto], enums: Iterable[EnumDescriptorProto]
+    ) -> Iterator[str]:
         yield from (f"{prefix}.{enum.name}" for enum in enums)
         for message in messages:
             yield f"{prefix}.{message.name}"
-            yield from within(f"{prefix}.{message.name}", message.nested_type, message.enum_type)
+            yield from nested_names(f"{prefix}.{message.name}", message.nested_type, message.enum_type)
 
-    return within(f".{file.package}" if file.package else "", file.message_type, file.enum_type)
+    return nested_names(f".{file.package}" if file.package else "", file.message_type, file.enum_type)
 
 
 def _used(file: FileDescriptorProto) -> set[str]:
-    """Answer the types that a file refers to."""
-    found = {
+    """Return the types that a file refers to."""
+    names = {
         name
         for service in file.service
         for method in service.method
         for name in (method.input_type, method.output_type)
     }
-    left = list(file.message_type)
-    while left:
-        message = left.pop()
-        left += message.nested_type
-        found |= {field.type_name for field in message.field if field.type_name}
-    return found
+    pending = list(file.message_type)
+    while pending:
+        message = pending.pop()
+        pending += message.nested_type
+        names |= {field.type_name for field in message.field if field.type_name}
+    return names

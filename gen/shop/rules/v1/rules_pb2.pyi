@@ -48,7 +48,7 @@ currency: _extension_dict._ExtensionFieldDescriptor[_validate_pb2.StringRules, _
 region: _extension_dict._ExtensionFieldDescriptor[_validate_pb2.StringRules, _builtins.bool]
 """The code of a country or region of ISO 3166-1."""
 page_token: _extension_dict._ExtensionFieldDescriptor[_validate_pb2.StringRules, _builtins.bool]
-"""A next_page_token, or empty. Only the service can tell which list a token belongs to."""
+"""A next_page_token, or empty. Only the service knows which list a token belongs to."""
 customers: _extension_dict._ExtensionFieldDescriptor[_validate_pb2.StringRules, _builtins.bool]
 """The name of a customer, or "customers/-" for all of them."""
 email: _extension_dict._ExtensionFieldDescriptor[_validate_pb2.StringRules, _builtins.bool]
