@@ -24,7 +24,7 @@ $(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyprojec
 up: $(VENV) ## Start the mesh (builds its tools the first time) and place an order through it
 	@$(BIN)/mesh up
 
-down: ## End the mesh; its data stays
+down: ## Stop the mesh; its data stays
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down
 
 status: $(VENV) ## Show every Pod of the mesh with its memory
@@ -39,7 +39,7 @@ resume: $(VENV) ## Resume a parked order: ORDER=orders/<id>
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
 	@$(BIN)/mesh call "$(METHOD)" '$(or $(JSON),{})'
 
-matrix: $(VENV) ## Call every method as every caller, and hold each answer to the contracts
+matrix: $(VENV) ## Call every method as every caller, and compare each result with the contracts
 	@$(BIN)/mesh matrix
 
 scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; show what each has reached
@@ -55,7 +55,7 @@ prove: $(VENV) tools ## Prove every claim, in about 45 minutes; writes proof/rep
 fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>
 	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -m "" -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py
 
-tools: $(VENV) ## Build the mesh's tools that are missing; list all with their versions
+tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
 
 generate: $(VENV) ## Write gen/ anew from proto/
