@@ -1,7 +1,9 @@
 """Converts requests to domain values, and domain values to messages."""
 
+from collections.abc import Sequence
+
 from services.analytics.domain import Period, ProductSales, Sale, State, Summary
-from services.runtime.rpc import from_cents, from_timestamp, to_timestamp
+from services.runtime.rpc import Page, from_cents, from_timestamp, to_timestamp
 from shop.analytics.v1 import analytics_pb2 as pb
 
 
@@ -38,6 +40,12 @@ def write_sale(sale: Sale) -> pb.Sale:
         place_time=to_timestamp(sale.place_time),
         event_time=to_timestamp(sale.event_time),
     )
+
+
+def write_list(sales: Sequence[Sale], page: Page) -> pb.ListSalesResponse:
+    """Build the response of a list, with the token of the next page."""
+    sales, token = page.cut(sales, key=lambda sale: sale.id)
+    return pb.ListSalesResponse(sales=map(write_sale, sales), next_page_token=token)
 
 
 def _write_product(sales: ProductSales) -> pb.ProductSales:

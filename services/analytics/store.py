@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics.domain import MAX_TOP_PRODUCTS, Period, ProductSales, Sale, State, Summary
-from services.runtime.storage import UtcDateTime, newest_first
+from services.runtime.storage import UtcDateTime, lock_name, newest_first
 
 metadata = MetaData()
 
@@ -55,6 +55,10 @@ class Store:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def lock_sale(self, sale_id: str) -> None:
+        """Wait until no other transaction has locked the sale, stored or not, and lock it until this one ends."""
+        await lock_name(self._connection, f"sales/{sale_id}")
 
     async def state(self, sale_id: str) -> State | None:
         """Return the stored state of a sale; None if it is not stored."""

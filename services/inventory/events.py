@@ -1,14 +1,14 @@
-"""Handles the events of orders: adds up the demand for products."""
+"""Consumes the events of orders: counts the demand for products."""
 
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.domain import Demand
+from services.inventory.handlers import count_demand
 from services.inventory.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name
-from services.runtime.storage import lock_name
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
@@ -19,12 +19,17 @@ async def count(
     connection: AsyncConnection, event: Event[OrderEvent], *, asked: int = 0, sold: int = 0, missed: int = 0
 ) -> None:
     """Add the pieces of each item, times the factors, to the demand of its product. Raises InvalidResourceNameError."""
-    # Two orders can contain the same products. A second process waits here until the first one has committed.
-    await lock_name(connection, "demands")
-    for item in event.message.order.items:
-        product, pieces = parse_resource_name(item.product, "products"), item.quantity
-        demand = Demand(product, asked * pieces, sold * pieces, missed * pieces, event.time)
-        await Store(connection).add_demand(demand)
+    demands = [
+        Demand(
+            product=parse_resource_name(item.product, "products"),
+            asked=asked * item.quantity,
+            sold=sold * item.quantity,
+            missed=missed * item.quantity,
+            event_time=event.time,
+        )
+        for item in event.message.order.items
+    ]
+    await count_demand(Store(connection), demands)
 
 
 async def count_rejected(connection: AsyncConnection, event: Event[OrderEvent]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from google.rpc import error_details_pb2
 
 from services.inventory.domain import Demand, InsufficientStockError, Reservation, ReservationLine, Stock
-from services.runtime.rpc import resource_id, to_timestamp
+from services.runtime.rpc import Page, resource_id, to_timestamp
 from shop.inventory.v1 import inventory_pb2 as pb
 
 
@@ -26,6 +26,12 @@ def write_stock(stock: Stock) -> pb.Stock:
     )
 
 
+def write_stock_list(stocks: Sequence[Stock], page: Page) -> pb.ListStocksResponse:
+    """Build the response of a list, with the token of the next page."""
+    stocks, token = page.cut(stocks, key=lambda stock: stock.product)
+    return pb.ListStocksResponse(stocks=map(write_stock, stocks), next_page_token=token)
+
+
 def write_demand(demand: Demand) -> pb.Demand:
     """Convert a demand to its message."""
     return pb.Demand(
@@ -36,6 +42,12 @@ def write_demand(demand: Demand) -> pb.Demand:
         missed=demand.missed,
         event_time=to_timestamp(demand.event_time),
     )
+
+
+def write_demand_list(demands: Sequence[Demand], page: Page) -> pb.ListDemandsResponse:
+    """Build the response of a list, with the token of the next page."""
+    demands, token = page.cut(demands, key=lambda demand: demand.product)
+    return pb.ListDemandsResponse(demands=map(write_demand, demands), next_page_token=token)
 
 
 def write_reservation(reservation: Reservation) -> pb.Reservation:
@@ -50,6 +62,12 @@ def write_reservation(reservation: Reservation) -> pb.Reservation:
         update_time=to_timestamp(reservation.update_time),
         reference=reservation.reference,
     )
+
+
+def write_reservation_list(reservations: Sequence[Reservation], page: Page) -> pb.ListReservationsResponse:
+    """Build the response of a list, with the token of the next page."""
+    reservations, token = page.cut(reservations, key=lambda reservation: reservation.id)
+    return pb.ListReservationsResponse(reservations=map(write_reservation, reservations), next_page_token=token)
 
 
 def write_shortages(error: InsufficientStockError) -> Sequence[error_details_pb2.PreconditionFailure]:

@@ -33,7 +33,7 @@ from services.inventory.domain import (
     Stock,
     StockNotFoundError,
 )
-from services.runtime.storage import UtcDateTime, newest_first
+from services.runtime.storage import UtcDateTime, lock_name, newest_first
 
 metadata = MetaData()
 
@@ -171,8 +171,12 @@ class Store:
         rows = await self._connection.execute(query)
         return [Demand(row.product_id, row.asked, row.sold, row.missed, row.event_time) for row in rows]
 
+    async def lock_demands(self) -> None:
+        """Wait until no other transaction has locked the demands, and lock them until this one ends."""
+        await lock_name(self._connection, "demands")
+
     async def add_demand(self, demand: Demand) -> None:
-        """Add to the demand for a product. The caller ensures that no other transaction changes demands now."""
+        """Add to the demand for a product. The demands must be locked."""
         sums = {name: demands.c[name] + getattr(demand, name) for name in ("asked", "sold", "missed")}
         newest = case((demands.c.event_time < demand.event_time, demand.event_time), else_=demands.c.event_time)
         addition = update(demands).where(demands.c.product_id == demand.product).values(**sums, event_time=newest)
@@ -204,6 +208,16 @@ class Store:
             )
             for row in rows
         ]
+
+
+async def find_stock(connection: AsyncConnection, product: str) -> Stock:
+    """Return the stock of a product. Raises StockNotFoundError."""
+    return await Store(connection).stock(product)
+
+
+async def find_reservation(connection: AsyncConnection, reservation_id: str) -> Reservation:
+    """Return one reservation. Raises ReservationNotFoundError."""
+    return await Store(connection).reservation(reservation_id)
 
 
 def _stock(row: Row[Any]) -> Stock:

@@ -5,6 +5,7 @@ from pathlib import Path
 import grpc.aio
 
 from services.notifications.events import HANDLERS
+from services.notifications.handlers import Notifications
 from services.notifications.servicer import ERRORS, NotificationsServicer
 from services.runtime import Runtime, serve
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
@@ -14,7 +15,8 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     """Open the database, start to consume events, and register the servicer."""
     database = await runtime.database(Path(__file__).parent / "migrations")
     runtime.consume(database, HANDLERS)
-    notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(NotificationsServicer(database), server)
+    servicer = NotificationsServicer(Notifications(database))
+    notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(servicer, server)
     return [notifications_pb2.DESCRIPTOR.services_by_name["NotificationsService"].full_name]
 
 

@@ -1,11 +1,11 @@
-"""Handles the events of orders: stores a notification for each."""
+"""Consumes the events of orders: stores a notification for each."""
 
-from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications.domain import Kind, Notification, Order, render_text
+from services.notifications.domain import Kind, Order
+from services.notifications.handlers import notify
 from services.notifications.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name, to_cents
@@ -15,20 +15,9 @@ from shop.orders.v1 import orders_pb2
 OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
-async def notify(kind: Kind, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
-    """Store the notification of an order's event. Raises InvalidResourceNameError."""
-    order = read_order(event.message.order)
-    await Store(connection).add(
-        Notification(
-            id=event.id,
-            customer=order.customer,
-            order=order.id,
-            kind=kind,
-            text=render_text(kind, order),
-            event_time=event.time,
-            create_time=datetime.now(UTC),
-        )
-    )
+async def handle(kind: Kind, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+    """Notify the customer of an order about its event. Raises InvalidResourceNameError."""
+    await notify(Store(connection), event.id, kind, read_order(event.message.order), event.time)
 
 
 def read_order(order: orders_pb2.Order) -> Order:
@@ -44,8 +33,8 @@ def read_order(order: orders_pb2.Order) -> Order:
 
 
 HANDLERS: Handlers = {
-    orders.OrderPlaced: partial(notify, Kind.ORDER_PLACED),
-    orders.OrderConfirmed: partial(notify, Kind.ORDER_CONFIRMED),
-    orders.OrderRejected: partial(notify, Kind.ORDER_REJECTED),
-    orders.OrderCancelled: partial(notify, Kind.ORDER_CANCELLED),
+    orders.OrderPlaced: partial(handle, Kind.ORDER_PLACED),
+    orders.OrderConfirmed: partial(handle, Kind.ORDER_CONFIRMED),
+    orders.OrderRejected: partial(handle, Kind.ORDER_REJECTED),
+    orders.OrderCancelled: partial(handle, Kind.ORDER_CANCELLED),
 }

@@ -1,5 +1,7 @@
 """Converts requests to domain values, and domain values to messages."""
 
+from collections.abc import Sequence
+
 from services.notifications.domain import Notification
 from services.runtime.rpc import Page, read_page, resource_id, to_timestamp
 from shop.notifications.v1 import notifications_pb2 as pb
@@ -26,3 +28,9 @@ def write_notification(notification: Notification) -> pb.Notification:
         event_time=to_timestamp(notification.event_time),
         create_time=to_timestamp(notification.create_time),
     )
+
+
+def write_list(notifications: Sequence[Notification], page: Page) -> pb.ListNotificationsResponse:
+    """Build the response of a list, with the token of the next page."""
+    notifications, token = page.cut(notifications, key=lambda notification: notification.id)
+    return pb.ListNotificationsResponse(notifications=map(write_notification, notifications), next_page_token=token)

@@ -1,7 +1,9 @@
 """Converts requests to domain values, and domain values to messages."""
 
+from collections.abc import Sequence
+
 from services.payments.domain import Authorization, Payment
-from services.runtime.rpc import from_cents, to_cents, to_timestamp
+from services.runtime.rpc import Page, from_cents, to_cents, to_timestamp
 from shop.payments.v1 import payments_pb2 as pb
 
 
@@ -25,3 +27,9 @@ def write_payment(payment: Payment) -> pb.Payment:
         create_time=to_timestamp(payment.create_time),
         update_time=to_timestamp(payment.update_time),
     )
+
+
+def write_list(payments: Sequence[Payment], page: Page) -> pb.ListPaymentsResponse:
+    """Build the response of a list, with the token of the next page."""
+    payments, token = page.cut(payments, key=lambda payment: payment.id)
+    return pb.ListPaymentsResponse(payments=map(write_payment, payments), next_page_token=token)

@@ -81,6 +81,11 @@ class Store:
         )
 
 
+async def find_payment(connection: AsyncConnection, payment_id: str) -> Payment:
+    """Return one payment. Raises PaymentNotFoundError."""
+    return await Store(connection).payment(payment_id)
+
+
 def _payment(row: Row[Any]) -> Payment:
     return Payment(
         id=row.id,

@@ -1,6 +1,8 @@
 """Converts requests to domain values, and domain values to messages."""
 
-from services.runtime.rpc import from_cents, to_cents, to_timestamp
+from collections.abc import Sequence
+
+from services.runtime.rpc import Page, from_cents, to_cents, to_timestamp
 from services.shipping.domain import Address, Booking, Quote, Shipment
 from shop.shipping.v1 import shipping_pb2 as pb
 
@@ -43,3 +45,9 @@ def write_shipment(shipment: Shipment) -> pb.Shipment:
         create_time=to_timestamp(shipment.create_time),
         update_time=to_timestamp(shipment.update_time),
     )
+
+
+def write_list(shipments: Sequence[Shipment], page: Page) -> pb.ListShipmentsResponse:
+    """Build the response of a list, with the token of the next page."""
+    shipments, token = page.cut(shipments, key=lambda shipment: shipment.id)
+    return pb.ListShipmentsResponse(shipments=map(write_shipment, shipments), next_page_token=token)

@@ -1,6 +1,5 @@
 """The gRPC methods of shipping, and the status of each error."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -8,10 +7,8 @@ import grpc.aio
 from typing_extensions import override
 
 from services.runtime.rpc import ErrorStatus, ErrorTable, read_page, request_key, resource_id
-from services.runtime.storage import Database
-from services.runtime.storage.idempotency import reply_once
-from services.shipping import carrier, domain, handlers, messages
-from services.shipping.store import Store
+from services.shipping import domain, messages
+from services.shipping.handlers import Shipping
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
 
@@ -32,47 +29,31 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ShippingServicer(shipping_pb2_grpc.ShippingServiceServicer):
     """Implements shop.shipping.v1.ShippingService."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, shipping: Shipping[pb.Shipment]) -> None:
+        self._shipping = shipping
 
     @override
     async def QuoteShipping(self, request: pb.QuoteShippingRequest, context: Context) -> pb.QuoteShippingResponse:
-        quote = carrier.quote(request.region_code, request.pieces, request.currency_code)
+        quote = self._shipping.quote(request.region_code, request.pieces, request.currency_code)
         return pb.QuoteShippingResponse(quote=messages.write_quote(quote, request.currency_code))
 
     @override
     async def BookShipment(self, request: pb.BookShipmentRequest, context: Context) -> pb.BookShipmentResponse:
-        booking = messages.read_booking(request)
-        shipment = await self._once(request, lambda store: handlers.book_shipment(store, booking))
+        shipment = await self._shipping.book(request_key(request), messages.read_booking(request))
         return pb.BookShipmentResponse(shipment=shipment)
 
     @override
     async def CancelShipment(self, request: pb.CancelShipmentRequest, context: Context) -> pb.CancelShipmentResponse:
-        name = resource_id(request.name)
-        shipment = await self._once(request, lambda store: handlers.cancel_shipment(store, name))
+        shipment = await self._shipping.cancel(request_key(request), resource_id(request.name))
         return pb.CancelShipmentResponse(shipment=shipment)
 
     @override
     async def GetShipment(self, request: pb.GetShipmentRequest, context: Context) -> pb.GetShipmentResponse:
-        name = resource_id(request.name)
-        async with self._database.read() as connection:
-            shipment = await Store(connection).shipment(name)
+        shipment = await self._shipping.get(resource_id(request.name))
         return pb.GetShipmentResponse(shipment=messages.write_shipment(shipment))
 
     @override
     async def ListShipments(self, request: pb.ListShipmentsRequest, context: Context) -> pb.ListShipmentsResponse:
         page = read_page(request, "shipments")
-        async with self._database.read() as connection:
-            shipments = await Store(connection).shipments_after(page.after, page.limit)
-        page_shipments, token = page.cut(shipments, key=lambda shipment: shipment.id)
-        return pb.ListShipmentsResponse(shipments=map(messages.write_shipment, page_shipments), next_page_token=token)
-
-    async def _once(
-        self,
-        request: pb.BookShipmentRequest | pb.CancelShipmentRequest,
-        change: Callable[[Store], Awaitable[domain.Shipment]],
-    ) -> pb.Shipment:
-        async with self._database.write(shared=True) as connection:
-            store = Store(connection)
-            write = messages.write_shipment
-            return await reply_once(connection, request_key(request), lambda: change(store), store.shipment, write)
+        shipments = await self._shipping.list(page.after, page.limit)
+        return messages.write_list(shipments, page)

@@ -97,6 +97,11 @@ class Store:
         )
 
 
+async def find_shipment(connection: AsyncConnection, shipment_id: str) -> Shipment:
+    """Return one shipment. Raises ShipmentNotFoundError."""
+    return await Store(connection).shipment(shipment_id)
+
+
 def _shipment(row: Row[Any]) -> Shipment:
     destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
     return Shipment(
