@@ -53,6 +53,7 @@ def test_dialect_is_found_with_what_to_write_instead(make_tree: MakeTree, file: 
         ("a.py", 'class C:\n    @cached_property\n    def f(self):\n        """Whether it runs."""'),
         ("a.py", 'def test_x():\n    """PostgreSQL alone can do this."""'),
         ("a.py", "DEAD_LETTERS, at_most, LEAST_REQUEST, longest = dead_letters, at_least, string.ascii_letters, 4"),
+        ("services/inventory/a.py", "demand.asked"),
         ("a.py", 'user = "nobody"  # the dead-letter topic; each process has its own'),
         ("a.yaml", "user: nobody"),
         ("gen/a.py", "told = 1"),

@@ -6,7 +6,6 @@ The request's row and its effect are one transaction, so neither exists without 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -89,31 +88,18 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
         `shared` is that of Database.write. Raises RequestIdReusedError. A change that raises is not remembered.
         """
         async with self._database.write(shared=shared) as connection:
-            return await reply_once(
-                connection, key, partial(change, connection), partial(self._find, connection), self._to_reply
-            )
-
-
-async def reply_once(
-    connection: AsyncConnection,
-    key: RequestKey,
-    change: Callable[[], Awaitable[ResourceT]],
-    find: Callable[[str], Awaitable[ResourceT]],
-    to_reply: Callable[[ResourceT], ReplyT],
-) -> ReplyT:
-    """Run `change` as IdempotentRequests.run does, but in the caller's transaction."""
-    # The same request, sent twice at the same time, waits here until the first one has committed.
-    await lock_name(connection, key.id)
-    request = await _find_row(connection, key)
-    if request is None:
-        resource = await change()
-        reply = to_reply(resource)
-        await _store(connection, key, resource.id, reply.SerializeToString())
-        return reply
-    reply = to_reply(await find(request.resource_id))
-    if request.reply is not None:
-        reply.ParseFromString(request.reply)
-    return reply
+            # The same request, sent twice at the same time, waits here until the first one has committed.
+            await lock_name(connection, key.id)
+            request = await _find_row(connection, key)
+            if request is None:
+                resource = await change(connection)
+                reply = self._to_reply(resource)
+                await _store(connection, key, resource.id, reply.SerializeToString())
+                return reply
+            reply = self._to_reply(await self._find(connection, request.resource_id))
+            if request.reply is not None:
+                reply.ParseFromString(request.reply)
+            return reply
 
 
 async def run_once(
