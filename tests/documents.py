@@ -66,7 +66,7 @@ _repeat() {
 """
 FENCED_BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELLIPSIS = "…"
-"""In a `text` block: anything within a line. On a line of its own: any lines."""
+"""In a `text` block: anything within a line. Alone on a line: any lines."""
 TIMEOUT_SECONDS, POLL_INTERVAL_SECONDS = 200, 0.02
 
 
