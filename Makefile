@@ -11,7 +11,7 @@ VENV := .venv/.made
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Not a target of its own: every target that needs Python names it.
+# Each target that needs Python depends on this one.
 $(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=<path>")'
 	$(PYTHON) -m venv .venv
@@ -42,7 +42,7 @@ call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Meth
 matrix: $(VENV) ## Call every method as every caller, and compare each result with the contracts
 	@$(BIN)/mesh matrix
 
-scenarios: $(VENV) tools ## Play every scenario, and chaos, on a mesh of its own; show what each has reached
+scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; show the figure that each reached
 	@$(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
 
 test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS="-k word" picks some
@@ -58,10 +58,10 @@ fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<
 tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
 
-generate: $(VENV) ## Write gen/ anew from proto/
+generate: $(VENV) ## Generate gen/ and mesh/istio/contracts/ from proto/
 	$(BIN)/buf generate
 
-lint: $(VENV) ## Check form and types of code and contracts
+lint: $(VENV) ## Check format, style and types of code and contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
