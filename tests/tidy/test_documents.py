@@ -17,11 +17,6 @@ README = "services/catalog/README.md"
 LAWS = (laws.make_targets, laws.mesh_commands, laws.links, laws.headings, laws.paths, laws.contract_names)
 
 
-@pytest.fixture(autouse=True)
-def _every_document_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws, "WIDE", ())
-
-
 @pytest.mark.parametrize(
     ("law", "text", "message"),
     [
