@@ -5,6 +5,7 @@ import json
 import urllib.request
 import uuid
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import jwt
 import pytest
@@ -16,15 +17,16 @@ from tests.mesh.harness import MESH, Mesh, dial
 
 AUDIENCE, ISSUER = "https://shop.example", "https://identity.shop.example"
 Stub = identity_pb2_grpc.IdentityServiceStub
+AsyncStub: TypeAlias = "identity_pb2_grpc.IdentityServiceAsyncStub"
 
 
 @pytest.fixture
-async def identity(mesh: Mesh) -> AsyncIterator[Stub]:
+async def identity(mesh: Mesh) -> AsyncIterator[AsyncStub]:
     async with dial(mesh.gateway) as channel:
         yield Stub(channel)
 
 
-async def create_user(identity: Stub) -> tuple[pb.User, str]:
+async def create_user(identity: AsyncStub) -> tuple[pb.User, str]:
     """Create a user. Return it with an access token."""
     user = pb.User(email=f"{uuid.uuid4()}@shop.example", display_name="Test")
     password = str(uuid.uuid4())
@@ -46,7 +48,7 @@ async def keys_over_http(mesh: Mesh) -> bytes:
     return await asyncio.to_thread(fetch)
 
 
-async def test_a_token_can_be_verified_with_the_keys_from_the_gateway(mesh: Mesh, identity: Stub) -> None:
+async def test_a_token_can_be_verified_with_the_keys_from_the_gateway(mesh: Mesh, identity: AsyncStub) -> None:
     user, text = await create_user(identity)
     response = await identity.GetJwks(pb.GetJwksRequest())
     keys = [{field.name: value for field, value in key.ListFields()} for key in response.keys]
@@ -63,14 +65,14 @@ async def as_operator(mesh: Mesh, method: str, request: dict[str, object]) -> st
     return run.stdout + run.stderr
 
 
-async def test_the_operator_may_disable_a_user_and_rotate_the_keys(mesh: Mesh, identity: Stub) -> None:
+async def test_the_operator_may_disable_a_user_and_rotate_the_keys(mesh: Mesh, identity: AsyncStub) -> None:
     user, _ = await create_user(identity)
     assert "STATE_DISABLED" in await as_operator(mesh, "DisableUser", {"name": user.name})
     # The call is allowed, but in a new mesh the next key is too new.
     assert "NEXT_KEY_TOO_NEW" in await as_operator(mesh, "RotateKeys", {})
 
 
-async def test_a_wrong_password_is_refused_through_the_gateway(identity: Stub) -> None:
+async def test_a_wrong_password_is_refused_through_the_gateway(identity: AsyncStub) -> None:
     user, _ = await create_user(identity)
     wrong = pb.IssueTokenRequest(email=user.email, password="wrong words")  # noqa: S106  # not a real one
     assert (await outcome_of(identity.IssueToken(wrong))).startswith("UNAUTHENTICATED the e-mail address or")

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import grpc
 import grpc.aio
@@ -16,10 +17,11 @@ from tests.mesh.calls import well_stocked_products
 from tests.mesh.harness import Mesh, dial, eventually
 
 Stub = orders_pb2_grpc.OrdersServiceStub
+AsyncStub: TypeAlias = "orders_pb2_grpc.OrdersServiceAsyncStub"
 
 
 @pytest.fixture
-async def orders(mesh: Mesh) -> AsyncIterator[Stub]:
+async def orders(mesh: Mesh) -> AsyncIterator[AsyncStub]:
     channel = dial(mesh.gateway, token=await mesh.token())
     yield Stub(channel)
     await channel.close()
@@ -35,7 +37,7 @@ async def without_payments(mesh: Mesh) -> AsyncIterator[None]:
 class Watcher:
     """Watches an order until its final state. When a stream breaks, it resumes from the last message."""
 
-    def __init__(self, orders: Stub, name: str) -> None:
+    def __init__(self, orders: AsyncStub, name: str) -> None:
         self._orders, self._name = orders, name
         self.updates: list[pb.Order] = []
         self.stream_errors: list[str] = []
@@ -57,7 +59,7 @@ class Watcher:
                 return
 
 
-async def place_order(orders: Stub, deadline: float = 30) -> pb.Order:
+async def place_order(orders: AsyncStub, deadline: float = 30) -> pb.Order:
     """Place an order for one piece without a shipping address."""
     request = pb.PlaceOrderRequest(
         request_id=str(uuid.uuid4()),
@@ -71,7 +73,7 @@ async def place_order(orders: Stub, deadline: float = 30) -> pb.Order:
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
 async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders(
-    mesh: Mesh, orders: Stub, measured: Measured
+    mesh: Mesh, orders: AsyncStub, measured: Measured
 ) -> None:
     order = await place_order(orders)
     assert order.state == pb.Order.STATE_PENDING
@@ -96,7 +98,7 @@ async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
-async def test_many_watches_do_not_block_new_orders(orders: Stub) -> None:
+async def test_many_watches_do_not_block_new_orders(orders: AsyncStub) -> None:
     """Test more streams than the calls that may be in flight to orders."""
     order = await place_order(orders)
     streams = [aiter(orders.WatchOrder(pb.WatchOrderRequest(name=order.name), timeout=60)) for _ in range(300)]
@@ -113,7 +115,7 @@ async def test_many_watches_do_not_block_new_orders(orders: Stub) -> None:
     ],
 )
 async def test_a_response_comes_before_the_deadline_and_the_order_continues(
-    mesh: Mesh, orders: Stub, deadline: float
+    mesh: Mesh, orders: AsyncStub, deadline: float
 ) -> None:
     (payments,) = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
     payments.suspend()
@@ -127,7 +129,7 @@ async def test_a_response_comes_before_the_deadline_and_the_order_continues(
     assert watcher.updates[-1].state in {pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED}
 
 
-async def test_watching_an_order_in_its_final_state_ends_at_once(orders: Stub) -> None:
+async def test_watching_an_order_in_its_final_state_ends_at_once(orders: AsyncStub) -> None:
     order = await place_order(orders)
     assert order.state == pb.Order.STATE_CONFIRMED
     watcher = Watcher(orders, order.name)

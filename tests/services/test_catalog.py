@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -15,15 +16,16 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
+AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"
 
 
 @pytest.fixture
-async def catalog(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
+async def catalog(shared: Callable[[str], Process]) -> AsyncIterator[AsyncStub]:
     async with shared("catalog").channel() as channel:
         yield Stub(channel)
 
 
-async def all_pages(catalog: Stub, size: int, category: str = "") -> list[list[pb.Product]]:
+async def all_pages(catalog: AsyncStub, size: int, category: str = "") -> list[list[pb.Product]]:
     """Return every page of a list, in order."""
     pages: list[list[pb.Product]] = []
     token = ""
@@ -40,7 +42,7 @@ def names(*ids: str) -> list[str]:
     return [f"products/{product}" for product in ids]
 
 
-async def test_a_product_is_returned_with_its_price(catalog: Stub) -> None:
+async def test_a_product_is_returned_with_its_price(catalog: AsyncStub) -> None:
     product = (await catalog.GetProduct(pb.GetProductRequest(name="products/p-0001"))).product
     with (HERE / "products.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
@@ -63,18 +65,18 @@ async def test_the_200_initial_products_conform_to_the_contract(start: Start) ->
         assert product.price.nanos % 10_000_000 == 0
 
 
-async def test_a_batch_is_returned_in_the_order_of_the_request(catalog: Stub) -> None:
+async def test_a_batch_is_returned_in_the_order_of_the_request(catalog: AsyncStub) -> None:
     batch = names("p-0200", "p-0001", "p-0100")
     reply = await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch))
     assert [product.name for product in reply.products] == batch
 
 
-async def test_a_batch_may_have_a_hundred_products(catalog: Stub) -> None:
+async def test_a_batch_may_have_a_hundred_products(catalog: AsyncStub) -> None:
     batch = names(*(f"p-{number:04}" for number in range(1, 101)))
     assert len((await catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch))).products) == 100
 
 
-async def test_a_batch_with_missing_products_fails_and_the_error_names_them(catalog: Stub) -> None:
+async def test_a_batch_with_missing_products_fails_and_the_error_names_them(catalog: AsyncStub) -> None:
     batch = names("p-0001", "p-9999", "p-0002", "tea")
     error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch)))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
@@ -82,7 +84,7 @@ async def test_a_batch_with_missing_products_fails_and_the_error_names_them(cata
     assert error.metadata == {"products": "products/p-9999,products/tea"}
 
 
-async def test_an_error_names_as_many_missing_products_as_fit(catalog: Stub) -> None:
+async def test_an_error_names_as_many_missing_products_as_fit(catalog: AsyncStub) -> None:
     missing = names(*(f"{number:064}" for number in range(100)))
     error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=missing)))
     assert error.reason == "PRODUCT_NOT_FOUND"
@@ -90,7 +92,7 @@ async def test_an_error_names_as_many_missing_products_as_fit(catalog: Stub) -> 
     assert named == missing[: len(named)]
 
 
-async def test_a_product_that_does_not_exist_is_not_found(catalog: Stub) -> None:
+async def test_a_product_that_does_not_exist_is_not_found(catalog: AsyncStub) -> None:
     error = await refused(catalog.GetProduct(pb.GetProductRequest(name="products/p-9999")))
     assert (error.code, error.metadata) == (grpc.StatusCode.NOT_FOUND, {"products": "products/p-9999"})
 
@@ -98,7 +100,7 @@ async def test_a_product_that_does_not_exist_is_not_found(catalog: Stub) -> None
 @pytest.mark.parametrize(
     "name", ["", "p-0001", "products/", "products/P-1", "stocks/p-0001", "products/a/b", "products/" + "a" * 65]
 )
-async def test_a_malformed_name_is_rejected(catalog: Stub, name: str) -> None:
+async def test_a_malformed_name_is_rejected(catalog: AsyncStub, name: str) -> None:
     error = await refused(catalog.GetProduct(pb.GetProductRequest(name=name)))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
     assert error.fields == ["name"]
@@ -114,17 +116,17 @@ async def test_a_malformed_name_is_rejected(catalog: Stub, name: str) -> None:
     ],
     ids=["none", "101", "twice", "malformed"],
 )
-async def test_every_invalid_name_of_a_batch_is_named(catalog: Stub, batch: list[str], fields: list[str]) -> None:
+async def test_every_invalid_name_of_a_batch_is_named(catalog: AsyncStub, batch: list[str], fields: list[str]) -> None:
     error = await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=batch)))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
 @pytest.mark.parametrize(("requested", "returned"), [(0, 50), (1, 1), (100, 100), (101, 100), (2**31 - 1, 100)])
-async def test_a_page_has_a_default_and_a_maximum_size(catalog: Stub, requested: int, returned: int) -> None:
+async def test_a_page_has_a_default_and_a_maximum_size(catalog: AsyncStub, requested: int, returned: int) -> None:
     assert len((await catalog.ListProducts(pb.ListProductsRequest(page_size=requested))).products) == returned
 
 
-async def test_the_pages_of_a_category_contain_exactly_its_products(catalog: Stub) -> None:
+async def test_the_pages_of_a_category_contain_exactly_its_products(catalog: AsyncStub) -> None:
     pages = await all_pages(catalog, 5, "tea")
     assert {len(page) for page in pages[:-1]} == {5}
     listed = [product for page in pages for product in page]
@@ -133,11 +135,11 @@ async def test_the_pages_of_a_category_contain_exactly_its_products(catalog: Stu
     assert listed == [product for product in everything if product.category == "tea"]
 
 
-async def test_an_unknown_category_has_no_products(catalog: Stub) -> None:
+async def test_an_unknown_category_has_no_products(catalog: AsyncStub) -> None:
     assert await all_pages(catalog, 10, "submarines") == [[]]
 
 
-async def test_a_page_token_can_be_used_again(catalog: Stub) -> None:
+async def test_a_page_token_can_be_used_again(catalog: AsyncStub) -> None:
     first = await catalog.ListProducts(pb.ListProductsRequest(page_size=3))
     request = pb.ListProductsRequest(page_size=7, page_token=first.next_page_token)
     assert await catalog.ListProducts(request) == await catalog.ListProducts(request)
@@ -156,13 +158,13 @@ async def test_a_page_token_can_be_used_again(catalog: Stub) -> None:
     ids=",".join,
 )
 async def test_every_invalid_field_of_a_list_request_is_named(
-    catalog: Stub, bad: dict[str, object], fields: list[str]
+    catalog: AsyncStub, bad: dict[str, object], fields: list[str]
 ) -> None:
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(**bad)))  # type: ignore[arg-type]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_a_page_token_is_valid_only_for_its_category(catalog: Stub) -> None:
+async def test_a_page_token_is_valid_only_for_its_category(catalog: AsyncStub) -> None:
     token = (await catalog.ListProducts(pb.ListProductsRequest(page_size=1, category="tea"))).next_page_token
     for category in ("", "tools"):
         request = pb.ListProductsRequest(page_token=token, category=category)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -16,10 +17,11 @@ from tests.services.refusals import Refused, refused
 from tests.services.shop import CONFIRMED, Shop, cart, new_id
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
+AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"
 
 
 @pytest.fixture
-async def catalog(shared: Shared) -> AsyncIterator[Stub]:
+async def catalog(shared: Shared) -> AsyncIterator[AsyncStub]:
     async with shared("catalog").channel() as channel:
         yield Stub(channel)
 
@@ -34,7 +36,7 @@ def kettle(**fields: object) -> pb.Product:
     return pb.Product(**(defaults | fields))  # type: ignore[arg-type]
 
 
-async def create(catalog: Stub, **fields: object) -> pb.Product:
+async def create(catalog: AsyncStub, **fields: object) -> pb.Product:
     request = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=kettle(**fields))
     return (await catalog.CreateProduct(request)).product
 
@@ -45,19 +47,19 @@ def edit_request(product: pb.Product, *paths: str, **fields: object) -> pb.Updat
     return pb.UpdateProductRequest(request_id=new_id(), product=changed, update_mask=FieldMask(paths=paths))
 
 
-async def update(catalog: Stub, product: pb.Product, *paths: str, **fields: object) -> pb.Product:
+async def update(catalog: AsyncStub, product: pb.Product, *paths: str, **fields: object) -> pb.Product:
     return (await catalog.UpdateProduct(edit_request(product, *paths, **fields))).product
 
 
-async def read(catalog: Stub, name: str) -> pb.Product:
+async def read(catalog: AsyncStub, name: str) -> pb.Product:
     return (await catalog.GetProduct(pb.GetProductRequest(name=name))).product
 
 
-async def reject_batch(catalog: Stub, *names: str) -> Refused:
+async def reject_batch(catalog: AsyncStub, *names: str) -> Refused:
     return await refused(catalog.BatchGetProducts(pb.BatchGetProductsRequest(names=names)))
 
 
-async def test_a_created_product_can_be_read(catalog: Stub) -> None:
+async def test_a_created_product_can_be_read(catalog: AsyncStub) -> None:
     request = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=kettle(name="products/other"))
     product = (await catalog.CreateProduct(request)).product
     assert product == kettle(name=f"products/{request.product_id}", etag=product.etag)
@@ -65,7 +67,7 @@ async def test_a_created_product_can_be_read(catalog: Stub) -> None:
     assert await read(catalog, product.name) == product
 
 
-async def test_an_edit_changes_the_fields_of_its_mask_and_the_etag(catalog: Stub) -> None:
+async def test_an_edit_changes_the_fields_of_its_mask_and_the_etag(catalog: AsyncStub) -> None:
     product = await create(catalog)
     after = await update(catalog, product, "price", price=euros(3990), description="not in the mask, not changed")
     assert after == kettle(name=product.name, etag=after.etag, price=euros(3990))
@@ -73,24 +75,24 @@ async def test_an_edit_changes_the_fields_of_its_mask_and_the_etag(catalog: Stub
     assert await read(catalog, product.name) == after
 
 
-async def test_an_edit_without_a_mask_changes_the_fields_that_are_set(catalog: Stub) -> None:
+async def test_an_edit_without_a_mask_changes_the_fields_that_are_set(catalog: AsyncStub) -> None:
     product = await create(catalog)
     after = await update(catalog, product, display_name="Teapot", category="pots")
     assert after == kettle(name=product.name, etag=after.etag, display_name="Teapot", category="pots")
 
 
-async def test_a_mask_of_all_fields_clears_the_fields_that_are_not_set(catalog: Stub) -> None:
+async def test_a_mask_of_all_fields_clears_the_fields_that_are_not_set(catalog: AsyncStub) -> None:
     product = await create(catalog, discontinued=True)
     after = await update(catalog, product, "*", display_name="Pot", category="pots", price=euros(1))
     assert (after.description, after.discontinued) == ("", False)
 
 
-async def test_an_edit_without_a_change_keeps_the_etag(catalog: Stub) -> None:
+async def test_an_edit_without_a_change_keeps_the_etag(catalog: AsyncStub) -> None:
     product = await create(catalog)
     assert await update(catalog, product, "display_name", display_name="Kettle") == product
 
 
-async def test_an_edit_of_an_old_version_is_aborted(catalog: Stub) -> None:
+async def test_an_edit_of_an_old_version_is_aborted(catalog: AsyncStub) -> None:
     product = await create(catalog)
     after = await update(catalog, product, price=euros(3990))
     error = await refused(catalog.UpdateProduct(edit_request(product, price=euros(2990))))
@@ -98,7 +100,7 @@ async def test_an_edit_of_an_old_version_is_aborted(catalog: Stub) -> None:
     assert await read(catalog, product.name) == after
 
 
-async def test_an_old_etag_stays_invalid_when_the_contents_are_restored(catalog: Stub) -> None:
+async def test_an_old_etag_stays_invalid_when_the_contents_are_restored(catalog: AsyncStub) -> None:
     product = await create(catalog)
     after = await update(catalog, product, price=euros(1))
     after = await update(catalog, after, price=product.price)
@@ -106,7 +108,7 @@ async def test_an_old_etag_stays_invalid_when_the_contents_are_restored(catalog:
     assert (await refused(catalog.UpdateProduct(edit_request(product, price=euros(2))))).reason == "ETAG_MISMATCH"
 
 
-async def test_only_one_of_many_concurrent_edits_of_one_version_succeeds(catalog: Stub) -> None:
+async def test_only_one_of_many_concurrent_edits_of_one_version_succeeds(catalog: AsyncStub) -> None:
     product = await create(catalog)
     requests = [edit_request(product, price=euros(cents)) for cents in range(1, 21)]
     calls = await asyncio.gather(*map(catalog.UpdateProduct, requests), return_exceptions=True)
@@ -114,7 +116,7 @@ async def test_only_one_of_many_concurrent_edits_of_one_version_succeeds(catalog
     assert await read(catalog, product.name) == winner
 
 
-async def test_a_product_id_cannot_be_used_twice(catalog: Stub) -> None:
+async def test_a_product_id_cannot_be_used_twice(catalog: AsyncStub) -> None:
     product = await create(catalog, discontinued=True)
     same_id = product.name.removeprefix("products/")
     request = pb.CreateProductRequest(request_id=new_id(), product_id=same_id, product=kettle())
@@ -123,7 +125,7 @@ async def test_a_product_id_cannot_be_used_twice(catalog: Stub) -> None:
     assert await read(catalog, product.name) == product
 
 
-async def test_a_discontinued_product_can_be_read_but_not_ordered(catalog: Stub) -> None:
+async def test_a_discontinued_product_can_be_read_but_not_ordered(catalog: AsyncStub) -> None:
     product = await update(catalog, await create(catalog), discontinued=True)
     assert (await read(catalog, product.name)).discontinued
     error = await reject_batch(catalog, "products/p-0001", product.name)
@@ -147,7 +149,7 @@ async def test_an_order_with_a_discontinued_product_fails_and_the_error_names_th
     await shop.close()
 
 
-async def test_a_missing_product_cannot_be_edited(catalog: Stub) -> None:
+async def test_a_missing_product_cannot_be_edited(catalog: AsyncStub) -> None:
     error = await refused(catalog.UpdateProduct(edit_request(pb.Product(name="products/no", etag="x"), price=euros(1))))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
 
@@ -168,7 +170,7 @@ async def test_a_missing_product_cannot_be_edited(catalog: Stub) -> None:
     ids=",".join,
 )
 async def test_every_invalid_field_is_named_and_nothing_is_stored(
-    catalog: Stub, fields: dict[str, object], invalid: list[str]
+    catalog: AsyncStub, fields: dict[str, object], invalid: list[str]
 ) -> None:
     request = pb.CreateProductRequest(request_id=new_id(), product_id="bad", product=kettle(**fields))
     error = await refused(catalog.CreateProduct(request))
@@ -193,7 +195,7 @@ async def test_every_invalid_field_is_named_and_nothing_is_stored(
     ids=["nothing", "no etag", "no name", "not editable"],
 )
 async def test_a_malformed_edit_is_rejected(
-    catalog: Stub, request_: pb.UpdateProductRequest, invalid: list[str]
+    catalog: AsyncStub, request_: pb.UpdateProductRequest, invalid: list[str]
 ) -> None:
     before = await read(catalog, "products/p-0001")
     error = await refused(catalog.UpdateProduct(request_))

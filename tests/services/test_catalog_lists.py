@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -17,6 +18,7 @@ from tests.services.refusals import refused
 from tests.services.shop import new_id
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
+AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"
 ORDERS = ("", "name", "name desc", "display_name", "display_name desc", "price", "price desc")
 # If a database compared these names by its own rules, it would sort or find them differently.
 NAMES = [
@@ -53,7 +55,7 @@ SEARCHES = {
 
 
 @pytest.fixture
-async def catalog(shared: Shared) -> AsyncIterator[Stub]:
+async def catalog(shared: Shared) -> AsyncIterator[AsyncStub]:
     async with shared("catalog").channel() as channel:
         yield Stub(channel)
 
@@ -62,13 +64,13 @@ def money(cents: int, currency: str = "EUR") -> money_pb2.Money:
     return money_pb2.Money(currency_code=currency, units=cents // 100, nanos=cents % 100 * 10_000_000)
 
 
-async def create(catalog: Stub, category: str, name: str, price: money_pb2.Money) -> pb.Product:
+async def create(catalog: AsyncStub, category: str, name: str, price: money_pb2.Money) -> pb.Product:
     product = pb.Product(display_name=name, description="It WHISTLES.", category=category, price=price)
     request = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=product)
     return (await catalog.CreateProduct(request)).product
 
 
-async def update(catalog: Stub, product: pb.Product, **fields: object) -> pb.Product:
+async def update(catalog: AsyncStub, product: pb.Product, **fields: object) -> pb.Product:
     """Set fields of a product to new values."""
     for field in fields:
         product.ClearField(field)  # type: ignore[arg-type]
@@ -76,7 +78,7 @@ async def update(catalog: Stub, product: pb.Product, **fields: object) -> pb.Pro
     return (await catalog.UpdateProduct(pb.UpdateProductRequest(request_id=new_id(), product=product))).product
 
 
-async def list_all(catalog: Stub, size: int = 100, **query: object) -> list[pb.Product]:
+async def list_all(catalog: AsyncStub, size: int = 100, **query: object) -> list[pb.Product]:
     """Return the products of all pages."""
     products: list[pb.Product] = []
     token = ""
@@ -97,14 +99,14 @@ def cents(product: pb.Product) -> int:
     return product.price.units * 100 + product.price.nanos // 10_000_000
 
 
-async def test_words_are_found_in_any_script_and_case(catalog: Stub) -> None:
+async def test_words_are_found_in_any_script_and_case(catalog: AsyncStub) -> None:
     for name in NAMES:
         await create(catalog, "words", name, money(1))
     results = {search: set(names(await list_all(catalog, search=search, category="words"))) for search in SEARCHES}
     assert results == SEARCHES
 
 
-async def test_display_names_are_sorted_the_same_on_every_database(catalog: Stub) -> None:
+async def test_display_names_are_sorted_the_same_on_every_database(catalog: AsyncStub) -> None:
     for name in NAMES:
         await create(catalog, "names", name, money(1))
     listed = names(await list_all(catalog, 3, category="names", order_by="display_name"))
@@ -112,7 +114,7 @@ async def test_display_names_are_sorted_the_same_on_every_database(catalog: Stub
     assert [fold(name) for name in listed] == sorted(map(fold, NAMES))
 
 
-async def test_prices_are_sorted_by_currency_and_amount_and_filtered_within_one_currency(catalog: Stub) -> None:
+async def test_prices_are_sorted_by_currency_and_amount_and_filtered_within_one_currency(catalog: AsyncStub) -> None:
     for price in (money(300), money(100), money(200), money(150, "USD"), money(999, "EUR"), money(1, "GBP")):
         await create(catalog, "prices", "Kettle", price)
     listed = await list_all(catalog, 2, category="prices", order_by="price desc")
@@ -135,7 +137,7 @@ async def test_prices_are_sorted_by_currency_and_amount_and_filtered_within_one_
         assert [cents(product) for product in listed] == expected
 
 
-async def test_discontinued_products_are_listed_only_on_request(catalog: Stub) -> None:
+async def test_discontinued_products_are_listed_only_on_request(catalog: AsyncStub) -> None:
     discontinued = await update(catalog, await create(catalog, "gone", "Kettle", money(1)), discontinued=True)
     assert await list_all(catalog, category="gone") == []
     assert await list_all(catalog, category="gone", show_discontinued=True) == [discontinued]
@@ -153,7 +155,7 @@ async def test_discontinued_products_are_listed_only_on_request(catalog: Stub) -
     ],
     ids=",".join,
 )
-async def test_a_page_token_is_valid_only_for_its_list(catalog: Stub, other: dict[str, object]) -> None:
+async def test_a_page_token_is_valid_only_for_its_list(catalog: AsyncStub, other: dict[str, object]) -> None:
     request = pb.ListProductsRequest(page_size=1, category="coffee-beans")
     token = (await catalog.ListProducts(request)).next_page_token
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(page_token=token, **other)))  # type: ignore[arg-type]
@@ -175,7 +177,7 @@ async def test_a_page_token_is_valid_only_for_its_list(catalog: Stub, other: dic
     ids=",".join,
 )
 async def test_every_invalid_field_of_a_query_is_named(
-    catalog: Stub, query: dict[str, object], fields: list[str]
+    catalog: AsyncStub, query: dict[str, object], fields: list[str]
 ) -> None:
     error = await refused(catalog.ListProducts(pb.ListProductsRequest(**query)))  # type: ignore[arg-type]
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
@@ -193,7 +195,7 @@ CHANGES = st.tuples(st.integers(0, 30), st.sampled_from(["create", "price", "ren
     changes=st.lists(st.lists(CHANGES, max_size=4), max_size=8),
 )
 async def test_products_that_do_not_move_appear_exactly_once(
-    catalog: Stub, order: str, size: int, prices: list[int], changes: list[list[tuple[int, str]]]
+    catalog: AsyncStub, order: str, size: int, prices: list[int], changes: list[list[tuple[int, str]]]
 ) -> None:
     category = new_id()[:8]
     products = [await create(catalog, category, f"Kettle {price}", money(price)) for price in prices]
@@ -212,7 +214,7 @@ async def test_products_that_do_not_move_appear_exactly_once(
     assert max(Counter(name for name in seen if name not in moved).values(), default=1) == 1
 
 
-async def apply(catalog: Stub, products: list[pb.Product], number: int, change: str) -> str:
+async def apply(catalog: AsyncStub, products: list[pb.Product], number: int, change: str) -> str:
     """Change a product or create one. Return the product's name if it may have moved, else ""."""
     product = products[number]
     match change:

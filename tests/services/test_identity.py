@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import grpc
 import jwt
@@ -18,6 +19,7 @@ from tests.services.harness import Process
 from tests.services.refusals import Refused, refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
+AsyncStub: TypeAlias = "identity_pb2_grpc.IdentityServiceAsyncStub"
 ACTIVE, DISABLED = pb.User.STATE_ACTIVE, pb.User.STATE_DISABLED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 PASSWORD, OTHER_PASSWORD = "correct horse battery staple", "another horse"
@@ -33,7 +35,7 @@ def process(shared: Callable[[str], Process]) -> Process:
 
 
 @pytest.fixture
-async def identity(process: Process) -> AsyncIterator[Stub]:
+async def identity(process: Process) -> AsyncIterator[AsyncStub]:
     async with process.channel() as channel:
         yield Stub(channel)
 
@@ -56,24 +58,24 @@ def create_request(
     )
 
 
-async def create_user(identity: Stub) -> pb.User:
+async def create_user(identity: AsyncStub) -> pb.User:
     return (await identity.CreateUser(create_request())).user
 
 
-async def get(identity: Stub, name: str) -> pb.User:
+async def get(identity: AsyncStub, name: str) -> pb.User:
     return (await identity.GetUser(pb.GetUserRequest(name=name))).user
 
 
-async def token(identity: Stub, email: str, password: str = PASSWORD) -> str:
+async def token(identity: AsyncStub, email: str, password: str = PASSWORD) -> str:
     return (await identity.IssueToken(pb.IssueTokenRequest(email=email, password=password))).access_token
 
 
-async def disable(identity: Stub, name: str, request_id: str = "") -> pb.User:
+async def disable(identity: AsyncStub, name: str, request_id: str = "") -> pb.User:
     request = pb.DisableUserRequest(request_id=request_id or new_id(), name=name)
     return (await identity.DisableUser(request)).user
 
 
-async def rename(identity: Stub, name: str, display_name: str = "Countess", etag: str = "") -> pb.User:
+async def rename(identity: AsyncStub, name: str, display_name: str = "Countess", etag: str = "") -> pb.User:
     user = pb.User(name=name, display_name=display_name, etag=etag)
     return (await identity.UpdateUser(pb.UpdateUserRequest(request_id=new_id(), user=user))).user
 
@@ -99,21 +101,21 @@ def count_rows(process: Process) -> tuple[int, int]:
     return users, requests
 
 
-async def test_a_created_user_can_be_read(identity: Stub) -> None:
+async def test_a_created_user_can_be_read(identity: AsyncStub) -> None:
     request = create_request(email=f"Ada.{new_id()}@Shop.Example", name="Ada Lovelace")
     user = (await identity.CreateUser(request)).user
     assert (user.email, user.display_name, user.state) == (request.user.email.lower(), "Ada Lovelace", ACTIVE)
     assert await get(identity, user.name) == user
 
 
-async def test_a_request_that_is_sent_many_times_creates_one_user(process: Process, identity: Stub) -> None:
+async def test_a_request_that_is_sent_many_times_creates_one_user(process: Process, identity: AsyncStub) -> None:
     request, before = create_request(), count_rows(process)
     replies = await asyncio.gather(*(identity.CreateUser(request) for _ in range(20)))
     assert all(reply == replies[0] for reply in replies)
     assert count_rows(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_request_id_cannot_be_used_for_another_request_or_password(identity: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request_or_password(identity: AsyncStub) -> None:
     request_id, email = new_id(), new_email()
     user = (await identity.CreateUser(create_request(request_id, email=email))).user
     for call in (
@@ -126,7 +128,7 @@ async def test_a_request_id_cannot_be_used_for_another_request_or_password(ident
     assert await get(identity, user.name) == user
 
 
-async def test_an_email_address_has_at_most_one_user(process: Process, identity: Stub) -> None:
+async def test_an_email_address_has_at_most_one_user(process: Process, identity: AsyncStub) -> None:
     email, before = new_email(), count_rows(process)
     calls = (
         identity.CreateUser(create_request(email=spelling)) for spelling in (email, email.upper()) for _ in range(5)
@@ -140,7 +142,7 @@ async def test_an_email_address_has_at_most_one_user(process: Process, identity:
     assert count_rows(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_any_jwt_library_can_verify_a_token_with_the_published_keys(identity: Stub) -> None:
+async def test_any_jwt_library_can_verify_a_token_with_the_published_keys(identity: AsyncStub) -> None:
     user = await create_user(identity)
     reply = await identity.IssueToken(pb.IssueTokenRequest(email=user.email.upper(), password=PASSWORD))
     keys = (await identity.GetJwks(pb.GetJwksRequest())).keys
@@ -159,7 +161,7 @@ async def test_any_jwt_library_can_verify_a_token_with_the_published_keys(identi
     assert (claims["exp"], claims["exp"] - claims["iat"]) == (reply.expire_time.seconds, 15 * 60)
 
 
-async def test_the_keys_are_also_published_over_http(process: Process, identity: Stub) -> None:
+async def test_the_keys_are_also_published_over_http(process: Process, identity: AsyncStub) -> None:
     text = await token(identity, (await create_user(identity)).email)
     client = jwt.PyJWKClient(f"http://127.0.0.1:{process.port}/.well-known/jwks.json")
     key = await asyncio.to_thread(client.get_signing_key_from_jwt, text)
@@ -167,16 +169,16 @@ async def test_the_keys_are_also_published_over_http(process: Process, identity:
     assert process.get("/.well-known/other.json") == 404
 
 
-async def test_all_tokens_differ(identity: Stub) -> None:
+async def test_all_tokens_differ(identity: AsyncStub) -> None:
     user = await create_user(identity)
     assert len({await token(identity, user.email) for _ in range(3)}) == 3
 
 
-async def wrong(identity: Stub, email: str) -> Refused:
+async def wrong(identity: AsyncStub, email: str) -> Refused:
     return await refused(token(identity, email, OTHER_PASSWORD))
 
 
-async def test_a_wrong_password_and_an_unknown_user_get_the_same_errors(identity: Stub) -> None:
+async def test_a_wrong_password_and_an_unknown_user_get_the_same_errors(identity: AsyncStub) -> None:
     known, unknown = (await create_user(identity)).email, new_email()
     for _ in range(5):
         error = await wrong(identity, known)
@@ -198,7 +200,7 @@ def expire_attempts(process: Process, email: str) -> None:
 
 
 async def test_a_locked_user_can_log_in_after_the_lock_and_other_users_are_not_locked(
-    process: Process, identity: Stub
+    process: Process, identity: AsyncStub
 ) -> None:
     user, other = await create_user(identity), await create_user(identity)
     for _ in range(5):
@@ -210,13 +212,13 @@ async def test_a_locked_user_can_log_in_after_the_lock_and_other_users_are_not_l
     assert await token(identity, user.email)
 
 
-async def test_of_a_hundred_concurrent_guesses_five_are_allowed(identity: Stub) -> None:
+async def test_of_a_hundred_concurrent_guesses_five_are_allowed(identity: AsyncStub) -> None:
     email = (await create_user(identity)).email
     outcomes = await asyncio.gather(*(outcome(token(identity, email, OTHER_PASSWORD)) for _ in range(100)))
     assert (outcomes.count(INVALID_CREDENTIALS), outcomes.count(LOCKED)) == (5, 95)
 
 
-async def test_the_right_password_resets_the_count(identity: Stub) -> None:
+async def test_the_right_password_resets_the_count(identity: AsyncStub) -> None:
     user = await create_user(identity)
     for _ in range(2):
         for _ in range(4):
@@ -224,7 +226,7 @@ async def test_the_right_password_resets_the_count(identity: Stub) -> None:
         assert await token(identity, user.email)
 
 
-async def test_a_disabled_user_gets_no_token_and_only_the_right_password_reveals_why(identity: Stub) -> None:
+async def test_a_disabled_user_gets_no_token_and_only_the_right_password_reveals_why(identity: AsyncStub) -> None:
     user = await create_user(identity)
     disabled = await disable(identity, user.name)
     assert (disabled.state, await get(identity, user.name)) == (DISABLED, disabled)
@@ -234,7 +236,7 @@ async def test_a_disabled_user_gets_no_token_and_only_the_right_password_reveals
     assert await outcome(identity.ChangePassword(change_request(user.email))) == USER_DISABLED
 
 
-async def test_after_a_change_only_the_new_password_is_valid(identity: Stub) -> None:
+async def test_after_a_change_only_the_new_password_is_valid(identity: AsyncStub) -> None:
     user = await create_user(identity)
     changed = (await identity.ChangePassword(change_request(user.email))).user
     assert changed.etag != user.etag
@@ -243,7 +245,7 @@ async def test_after_a_change_only_the_new_password_is_valid(identity: Stub) -> 
     assert await token(identity, user.email, OTHER_PASSWORD)
 
 
-async def test_a_password_change_that_is_sent_many_times_takes_effect_once(identity: Stub) -> None:
+async def test_a_password_change_that_is_sent_many_times_takes_effect_once(identity: AsyncStub) -> None:
     user = await create_user(identity)
     request = change_request(user.email, request_id=new_id())
     # Fewer than the limit on wrong passwords, because the first copies all count as attempts.
@@ -256,7 +258,7 @@ async def test_a_password_change_that_is_sent_many_times_takes_effect_once(ident
     assert await token(identity, user.email, OTHER_PASSWORD)
 
 
-async def test_a_password_cannot_be_changed_without_the_current_one(identity: Stub) -> None:
+async def test_a_password_cannot_be_changed_without_the_current_one(identity: AsyncStub) -> None:
     user = await create_user(identity)
     assert (
         await outcome(identity.ChangePassword(change_request(user.email, current=OTHER_PASSWORD)))
@@ -266,7 +268,7 @@ async def test_a_password_cannot_be_changed_without_the_current_one(identity: St
     assert await token(identity, user.email)
 
 
-async def test_a_login_replaces_a_hash_with_older_parameters(process: Process, identity: Stub) -> None:
+async def test_a_login_replaces_a_hash_with_older_parameters(process: Process, identity: AsyncStub) -> None:
     user = await create_user(identity)
     old = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
     values = {"hash": old, "email": user.email}
@@ -277,7 +279,7 @@ async def test_a_login_replaces_a_hash_with_older_parameters(process: Process, i
     assert await token(identity, user.email)
 
 
-async def test_an_update_with_an_old_etag_is_aborted(identity: Stub) -> None:
+async def test_an_update_with_an_old_etag_is_aborted(identity: AsyncStub) -> None:
     user = await create_user(identity)
     renamed = await rename(identity, user.name, "Countess", user.etag)
     assert (renamed.display_name, renamed.email) == ("Countess", user.email)
@@ -288,7 +290,7 @@ async def test_an_update_with_an_old_etag_is_aborted(identity: Stub) -> None:
     assert (await rename(identity, user.name, "Augusta")).display_name == "Augusta"
 
 
-async def test_only_one_of_many_concurrent_updates_with_the_same_etag_succeeds(identity: Stub) -> None:
+async def test_only_one_of_many_concurrent_updates_with_the_same_etag_succeeds(identity: AsyncStub) -> None:
     user = await create_user(identity)
     calls = (rename(identity, user.name, f"Ada {number}", user.etag) for number in range(10))
     results = await asyncio.gather(*calls, return_exceptions=True)
@@ -296,7 +298,7 @@ async def test_only_one_of_many_concurrent_updates_with_the_same_etag_succeeds(i
     assert await get(identity, user.name) == renamed
 
 
-async def test_only_the_fields_that_the_contract_allows_can_be_updated(identity: Stub) -> None:
+async def test_only_the_fields_that_the_contract_allows_can_be_updated(identity: AsyncStub) -> None:
     user = await create_user(identity)
     for paths, fields in ((["display_name"], None), (["email"], ["update_mask"]), (["*"], ["update_mask"])):
         request = pb.UpdateUserRequest(request_id=new_id(), user=user, update_mask=FieldMask(paths=paths))
@@ -326,7 +328,7 @@ async def test_only_the_fields_that_the_contract_allows_can_be_updated(identity:
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
 async def test_every_invalid_field_of_a_new_user_is_named_and_nothing_is_stored(
-    process: Process, identity: Stub, bad: pb.CreateUserRequest, fields: list[str]
+    process: Process, identity: AsyncStub, bad: pb.CreateUserRequest, fields: list[str]
 ) -> None:
     before = count_rows(process)
     error = await refused(identity.CreateUser(bad))
@@ -336,7 +338,7 @@ async def test_every_invalid_field_of_a_new_user_is_named_and_nothing_is_stored(
     assert count_rows(process) == before
 
 
-async def test_every_invalid_field_of_the_other_methods_is_named(identity: Stub) -> None:
+async def test_every_invalid_field_of_the_other_methods_is_named(identity: AsyncStub) -> None:
     for call, fields in (
         (identity.IssueToken(pb.IssueTokenRequest()), ["email", "password"]),
         (identity.IssueToken(pb.IssueTokenRequest(email="ada", password="p" * 129)), ["email", "password"]),
@@ -355,13 +357,15 @@ async def test_every_invalid_field_of_the_other_methods_is_named(identity: Stub)
 
 
 @pytest.mark.parametrize("call", [get, disable, rename], ids=["get", "disable", "update"])
-async def test_a_missing_user_is_not_found(identity: Stub, call: Callable[[Stub, str], Awaitable[pb.User]]) -> None:
+async def test_a_missing_user_is_not_found(
+    identity: AsyncStub, call: Callable[[AsyncStub, str], Awaitable[pb.User]]
+) -> None:
     error = await refused(call(identity, f"users/{new_id()}"))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND")
 
 
 async def test_neither_the_log_nor_the_database_contains_a_password_or_a_token(
-    process: Process, identity: Stub
+    process: Process, identity: AsyncStub
 ) -> None:
     passwords = [f"secret words {uuid.uuid4()}" for _ in range(4)]
     email = new_email()

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 import grpc
 import jwt
@@ -15,6 +16,7 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = identity_pb2_grpc.IdentityServiceStub
+AsyncStub: TypeAlias = "identity_pb2_grpc.IdentityServiceAsyncStub"
 PASSWORD = "correct horse battery staple"  # noqa: S105  # made up
 
 
@@ -24,43 +26,43 @@ def process(shared: Callable[[str], Process]) -> Process:
 
 
 @pytest.fixture
-async def identity(process: Process) -> AsyncIterator[Stub]:
+async def identity(process: Process) -> AsyncIterator[AsyncStub]:
     async with process.channel() as channel:
         yield Stub(channel)
 
 
-async def create_user(identity: Stub, *roles: str) -> pb.User:
+async def create_user(identity: AsyncStub, *roles: str) -> pb.User:
     """Create a user with a request that contains these roles."""
     user = pb.User(email=f"{uuid.uuid4()}@shop.example", display_name="Ada", roles=roles)
     request = pb.CreateUserRequest(request_id=str(uuid.uuid4()), user=user, password=PASSWORD)
     return (await identity.CreateUser(request)).user
 
 
-async def update(identity: Stub, user: pb.User, *paths: str) -> pb.User:
+async def update(identity: AsyncStub, user: pb.User, *paths: str) -> pb.User:
     mask = FieldMask(paths=paths)
     request = pb.UpdateUserRequest(request_id=str(uuid.uuid4()), user=user, update_mask=mask)
     return (await identity.UpdateUser(request)).user
 
 
-async def set_roles(identity: Stub, name: str, *roles: str, etag: str = "") -> list[str]:
+async def set_roles(identity: AsyncStub, name: str, *roles: str, etag: str = "") -> list[str]:
     """Set the roles of a user, and return the roles in the response."""
     return [*(await update(identity, pb.User(name=name, roles=roles, etag=etag), "roles")).roles]
 
 
-async def token_roles(identity: Stub, email: str) -> list[str]:
+async def token_roles(identity: AsyncStub, email: str) -> list[str]:
     """Return the roles in a new token of a user."""
     reply = await identity.IssueToken(pb.IssueTokenRequest(email=email, password=PASSWORD))
     roles: list[str] = jwt.decode(reply.access_token, options={"verify_signature": False})["roles"]
     return roles
 
 
-async def test_a_new_user_is_only_a_customer_even_if_the_request_contains_other_roles(identity: Stub) -> None:
+async def test_a_new_user_is_only_a_customer_even_if_the_request_contains_other_roles(identity: AsyncStub) -> None:
     user = await create_user(identity, "admin", "merchandiser")
     assert [*user.roles] == ["customer"]
     assert await token_roles(identity, user.email) == ["customer"]
 
 
-async def test_tokens_contain_the_roles_until_they_are_revoked(identity: Stub) -> None:
+async def test_tokens_contain_the_roles_until_they_are_revoked(identity: AsyncStub) -> None:
     user = await create_user(identity)
     assert await set_roles(identity, user.name, "merchandiser", "admin") == ["admin", "customer", "merchandiser"]
     assert await token_roles(identity, user.email) == ["admin", "customer", "merchandiser"]
@@ -68,14 +70,14 @@ async def test_tokens_contain_the_roles_until_they_are_revoked(identity: Stub) -
     assert await token_roles(identity, user.email) == ["admin", "customer"]
 
 
-async def test_the_role_customer_cannot_be_revoked(identity: Stub) -> None:
+async def test_the_role_customer_cannot_be_revoked(identity: AsyncStub) -> None:
     user = await create_user(identity)
     await set_roles(identity, user.name, "admin")
     assert await set_roles(identity, user.name) == ["customer"]
     assert await token_roles(identity, user.email) == ["customer"]
 
 
-async def test_an_update_changes_only_the_fields_of_its_mask(identity: Stub) -> None:
+async def test_an_update_changes_only_the_fields_of_its_mask(identity: AsyncStub) -> None:
     user = await create_user(identity)
     await set_roles(identity, user.name, "admin")
     for paths in ((), ("display_name",)):
@@ -90,7 +92,7 @@ async def test_an_update_changes_only_the_fields_of_its_mask(identity: Stub) -> 
     assert (await identity.GetUser(pb.GetUserRequest(name=user.name))).user == updated
 
 
-async def test_roles_cannot_be_set_with_an_old_etag(identity: Stub) -> None:
+async def test_roles_cannot_be_set_with_an_old_etag(identity: AsyncStub) -> None:
     user = await create_user(identity)
     assert await set_roles(identity, user.name, "admin", etag=user.etag) == ["admin", "customer"]
     error = await refused(set_roles(identity, user.name, "merchandiser", etag=user.etag))
@@ -108,20 +110,20 @@ async def test_roles_cannot_be_set_with_an_old_etag(identity: Stub) -> None:
         ([f"role-{number}" for number in range(8)], "user.roles"),
     ],
 )
-async def test_invalid_roles_are_rejected(identity: Stub, roles: list[str], field: str) -> None:
+async def test_invalid_roles_are_rejected(identity: AsyncStub, roles: list[str], field: str) -> None:
     user = await create_user(identity)
     error = await refused(set_roles(identity, user.name, *roles))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, [field])
 
 
-async def test_a_user_may_have_eight_roles(identity: Stub) -> None:
+async def test_a_user_may_have_eight_roles(identity: AsyncStub) -> None:
     user = await create_user(identity)
     roles = sorted(["r" * 32, "customer", *(f"role-{number}" for number in range(6))])
     assert await set_roles(identity, user.name, *roles) == roles
     assert await set_roles(identity, user.name, *roles[1:]) == roles
 
 
-async def test_a_user_created_by_the_previous_release_is_a_customer(process: Process, identity: Stub) -> None:
+async def test_a_user_created_by_the_previous_release_is_a_customer(process: Process, identity: AsyncStub) -> None:
     """During a rollout old Pods run next to new ones, and they set no roles."""
     user = await create_user(identity)
     columns = "email, display_name, password_hash, state, revision, create_time, update_time"

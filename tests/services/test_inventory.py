@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = inventory_pb2_grpc.InventoryServiceStub
+AsyncStub: TypeAlias = "inventory_pb2_grpc.InventoryServiceAsyncStub"
 HELD, COMMITTED, RELEASED, RETURNED = (
     pb.Reservation.STATE_HELD,
     pb.Reservation.STATE_COMMITTED,
@@ -24,7 +26,7 @@ HELD, COMMITTED, RELEASED, RETURNED = (
 
 
 @pytest.fixture
-async def inventory(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
+async def inventory(shared: Callable[[str], Process]) -> AsyncIterator[AsyncStub]:
     async with shared("inventory").channel() as channel:
         yield Stub(channel)
 
@@ -44,18 +46,18 @@ def reserve(request_id: str, **pieces: int) -> pb.ReserveStockRequest:
     )
 
 
-async def counts(inventory: Stub, product: str) -> tuple[int, int]:
+async def counts(inventory: AsyncStub, product: str) -> tuple[int, int]:
     """Return how many pieces are available and reserved."""
     stock = (await inventory.GetStock(pb.GetStockRequest(name=f"stocks/{product}"))).stock
     return stock.available, stock.reserved
 
 
-async def reserved(inventory: Stub, **pieces: int) -> str:
+async def reserved(inventory: AsyncStub, **pieces: int) -> str:
     """Reserve pieces and return the reservation's name."""
     return (await inventory.ReserveStock(reserve(new_id(), **pieces))).reservation.name
 
 
-async def test_a_reservation_reserves_pieces_and_its_commit_sells_them(inventory: Stub) -> None:
+async def test_a_reservation_reserves_pieces_and_its_commit_sells_them(inventory: AsyncStub) -> None:
     before = await counts(inventory, "p-0001")
     reservation = (await inventory.ReserveStock(reserve(new_id(), p_0001=3))).reservation
     assert reservation.state == HELD
@@ -67,7 +69,7 @@ async def test_a_reservation_reserves_pieces_and_its_commit_sells_them(inventory
     assert await counts(inventory, "p-0001") == (before[0] - 3, before[1])
 
 
-async def test_a_release_makes_every_piece_available_again(inventory: Stub) -> None:
+async def test_a_release_makes_every_piece_available_again(inventory: AsyncStub) -> None:
     before = await counts(inventory, "p-0002"), await counts(inventory, "p-0003")
     name = await reserved(inventory, p_0002=1, p_0003=4)
     release = pb.ReleaseReservationRequest(request_id=new_id(), name=name)
@@ -75,7 +77,7 @@ async def test_a_release_makes_every_piece_available_again(inventory: Stub) -> N
     assert (await counts(inventory, "p-0002"), await counts(inventory, "p-0003")) == before
 
 
-async def test_returning_a_reservation_many_times_makes_its_pieces_available_once(inventory: Stub) -> None:
+async def test_returning_a_reservation_many_times_makes_its_pieces_available_once(inventory: AsyncStub) -> None:
     before = await counts(inventory, "p-0015"), await counts(inventory, "p-0016")
     name = await reserved(inventory, p_0015=1, p_0016=2)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
@@ -86,7 +88,7 @@ async def test_returning_a_reservation_many_times_makes_its_pieces_available_onc
     assert (await counts(inventory, "p-0015"), await counts(inventory, "p-0016")) == before
 
 
-async def test_only_a_committed_reservation_can_be_returned(inventory: Stub) -> None:
+async def test_only_a_committed_reservation_can_be_returned(inventory: AsyncStub) -> None:
     name = await reserved(inventory, p_0017=1)
     for state in ("HELD", "RELEASED"):
         after = await counts(inventory, "p-0017")
@@ -97,7 +99,7 @@ async def test_only_a_committed_reservation_can_be_returned(inventory: Stub) -> 
         await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
 
 
-async def test_a_returned_reservation_cannot_be_committed_or_released(inventory: Stub) -> None:
+async def test_a_returned_reservation_cannot_be_committed_or_released(inventory: AsyncStub) -> None:
     name = await reserved(inventory, p_0017=1)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     await inventory.ReturnReservation(pb.ReturnReservationRequest(request_id=new_id(), name=name))
@@ -110,7 +112,7 @@ async def test_a_returned_reservation_cannot_be_committed_or_released(inventory:
     assert await counts(inventory, "p-0017") == after
 
 
-async def test_committing_again_changes_nothing(inventory: Stub) -> None:
+async def test_committing_again_changes_nothing(inventory: AsyncStub) -> None:
     name = await reserved(inventory, p_0004=2)
     first = await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     after = await counts(inventory, "p-0004")
@@ -119,7 +121,7 @@ async def test_committing_again_changes_nothing(inventory: Stub) -> None:
     assert await counts(inventory, "p-0004") == after
 
 
-async def test_a_committed_reservation_cannot_be_released(inventory: Stub) -> None:
+async def test_a_committed_reservation_cannot_be_released(inventory: AsyncStub) -> None:
     name = await reserved(inventory, p_0005=1)
     await inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name))
     after = await counts(inventory, "p-0005")
@@ -129,7 +131,7 @@ async def test_a_committed_reservation_cannot_be_released(inventory: Stub) -> No
     assert await counts(inventory, "p-0005") == after
 
 
-async def test_a_released_reservation_cannot_be_committed(inventory: Stub) -> None:
+async def test_a_released_reservation_cannot_be_committed(inventory: AsyncStub) -> None:
     name = await reserved(inventory, p_0006=1)
     await inventory.ReleaseReservation(pb.ReleaseReservationRequest(request_id=new_id(), name=name))
     error = await refused(inventory.CommitReservation(pb.CommitReservationRequest(request_id=new_id(), name=name)))
@@ -137,7 +139,7 @@ async def test_a_released_reservation_cannot_be_committed(inventory: Stub) -> No
 
 
 async def test_all_lines_are_reserved_or_none_and_the_error_names_what_lacks_stock(
-    inventory: Stub,
+    inventory: AsyncStub,
 ) -> None:
     before = await counts(inventory, "p-0007")
     error = await refused(inventory.ReserveStock(reserve(new_id(), p_0007=1, p_0199=1, p_0047=2)))
@@ -147,12 +149,12 @@ async def test_all_lines_are_reserved_or_none_and_the_error_names_what_lacks_sto
     assert await counts(inventory, "p-0007") == before
 
 
-async def test_a_product_without_a_stock_has_no_pieces(inventory: Stub) -> None:
+async def test_a_product_without_a_stock_has_no_pieces(inventory: AsyncStub) -> None:
     error = await refused(inventory.ReserveStock(reserve(new_id(), p_9999=1)))
     assert (error.reason, error.subjects) == ("INSUFFICIENT_STOCK", ["products/p-9999"])
 
 
-async def test_concurrent_reservations_never_exceed_the_stock(inventory: Stub) -> None:
+async def test_concurrent_reservations_never_exceed_the_stock(inventory: AsyncStub) -> None:
     available, already_reserved = await counts(inventory, "p-0013")
     calls = [inventory.ReserveStock(reserve(new_id(), p_0013=1, p_0014=1)) for _ in range(20)]
     replies = await asyncio.gather(*calls, return_exceptions=True)
@@ -161,7 +163,7 @@ async def test_concurrent_reservations_never_exceed_the_stock(inventory: Stub) -
     assert await counts(inventory, "p-0013") == (0, already_reserved + available)
 
 
-async def test_sending_the_same_request_many_times_creates_one_reservation(inventory: Stub) -> None:
+async def test_sending_the_same_request_many_times_creates_one_reservation(inventory: AsyncStub) -> None:
     before = await counts(inventory, "p-0008")
     request = reserve(new_id(), p_0008=2)
     replies = await asyncio.gather(*(inventory.ReserveStock(request) for _ in range(10)))
@@ -169,13 +171,13 @@ async def test_sending_the_same_request_many_times_creates_one_reservation(inven
     assert await counts(inventory, "p-0008") == (before[0] - 2, before[1] + 2)
 
 
-async def test_a_failed_request_is_not_stored_under_its_request_id(inventory: Stub) -> None:
+async def test_a_failed_request_is_not_stored_under_its_request_id(inventory: AsyncStub) -> None:
     request_id = new_id()
     assert (await refused(inventory.ReserveStock(reserve(request_id, p_0199=1)))).reason == "INSUFFICIENT_STOCK"
     assert (await inventory.ReserveStock(reserve(request_id, p_0010=1))).reservation.state == HELD
 
 
-async def test_a_request_id_cannot_be_used_for_another_request(inventory: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(inventory: AsyncStub) -> None:
     request_id = new_id()
     name = (await inventory.ReserveStock(reserve(request_id, p_0011=1))).reservation.name
     before = await counts(inventory, "p-0011")
@@ -215,7 +217,7 @@ async def test_a_request_id_cannot_be_used_for_another_request(inventory: Stub) 
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
 async def test_the_error_names_each_invalid_field_of_a_reservation_and_nothing_is_reserved(
-    inventory: Stub, request_: pb.ReserveStockRequest, fields: list[str]
+    inventory: AsyncStub, request_: pb.ReserveStockRequest, fields: list[str]
 ) -> None:
     before = await counts(inventory, "p-0012")
     error = await refused(inventory.ReserveStock(request_))
@@ -227,13 +229,13 @@ async def test_the_error_names_each_invalid_field_of_a_reservation_and_nothing_i
 @pytest.mark.parametrize(
     "name", ["", "p-0001", "stocks/", "stocks/P-1", "products/p-0001", "stocks/a/b", "stocks/" + "a" * 65]
 )
-async def test_the_name_of_a_stock_is_checked(inventory: Stub, name: str) -> None:
+async def test_the_name_of_a_stock_is_checked(inventory: AsyncStub, name: str) -> None:
     error = await refused(inventory.GetStock(pb.GetStockRequest(name=name)))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["name"])
 
 
 @pytest.mark.parametrize("name", ["", "reservations/", "stocks/p-0001", "reservations/a b"])
-async def test_every_method_checks_the_name_of_a_reservation(inventory: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_reservation(inventory: AsyncStub, name: str) -> None:
     for call, fields in (
         (inventory.GetReservation(pb.GetReservationRequest(name=name)), ["name"]),
         (inventory.CommitReservation(pb.CommitReservationRequest(name=name)), ["request_id", "name"]),
@@ -244,7 +246,7 @@ async def test_every_method_checks_the_name_of_a_reservation(inventory: Stub, na
         assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_a_stock_or_reservation_that_does_not_exist_is_not_found(inventory: Stub) -> None:
+async def test_a_stock_or_reservation_that_does_not_exist_is_not_found(inventory: AsyncStub) -> None:
     name = f"reservations/{new_id()}"
     for call, reason in (
         (inventory.GetStock(pb.GetStockRequest(name="stocks/p-9999")), "STOCK_NOT_FOUND"),
@@ -300,7 +302,7 @@ def receipt(name: str, pieces: int, request_id: str = "") -> pb.ReceiveStockRequ
     return pb.ReceiveStockRequest(request_id=request_id or new_id(), name=name, pieces=pieces)
 
 
-async def test_sending_the_same_receipt_many_times_adds_its_pieces_once(inventory: Stub) -> None:
+async def test_sending_the_same_receipt_many_times_adds_its_pieces_once(inventory: AsyncStub) -> None:
     name = f"stocks/{new_id()}"
     first = (await inventory.ReceiveStock(receipt(name, 5, "again-" + name[7:20]))).stock
     assert (first.available, first.received, first.reserved, first.sold) == (5, 5, 0, 0)
@@ -311,14 +313,14 @@ async def test_sending_the_same_receipt_many_times_adds_its_pieces_once(inventor
     assert (stock.available, stock.received) == (10, 10)
 
 
-async def test_concurrent_first_receipts_of_a_product_create_one_stock(inventory: Stub) -> None:
+async def test_concurrent_first_receipts_of_a_product_create_one_stock(inventory: AsyncStub) -> None:
     name = f"stocks/{new_id()}"
     await asyncio.gather(*(inventory.ReceiveStock(receipt(name, 2)) for _ in range(10)))
     stock = (await inventory.GetStock(pb.GetStockRequest(name=name))).stock
     assert (stock.available, stock.received) == (20, 20)
 
 
-async def test_received_is_the_sum_of_available_reserved_and_sold(inventory: Stub) -> None:
+async def test_received_is_the_sum_of_available_reserved_and_sold(inventory: AsyncStub) -> None:
     product = new_id()
     await inventory.ReceiveStock(receipt(f"stocks/{product}", 9))
     names = [await reserved(inventory, **{product: 1}) for _ in range(5)]
@@ -330,13 +332,13 @@ async def test_received_is_the_sum_of_available_reserved_and_sold(inventory: Stu
     assert (stock.available, stock.reserved, stock.sold, stock.received) == (6, 1, 2, 9)
 
 
-async def test_the_opening_stock_counts_as_received(inventory: Stub) -> None:
+async def test_the_opening_stock_counts_as_received(inventory: AsyncStub) -> None:
     stock = (await inventory.GetStock(pb.GetStockRequest(name="stocks/p-0002"))).stock
     assert stock.received == 78
     assert stock.received == stock.available + stock.reserved + stock.sold
 
 
-async def test_a_receipt_beyond_the_maximum_fails(inventory: Stub, shared: Callable[[str], Process]) -> None:
+async def test_a_receipt_beyond_the_maximum_fails(inventory: AsyncStub, shared: Callable[[str], Process]) -> None:
     product = new_id()
     await inventory.ReceiveStock(receipt(f"stocks/{product}", 1))
     set_to_maximum = "UPDATE stocks SET received = 1000000000, available = 1000000000 WHERE product_id = :product"
@@ -355,13 +357,13 @@ async def test_a_receipt_beyond_the_maximum_fails(inventory: Stub, shared: Calla
     ],
 )
 async def test_an_invalid_receipt_is_rejected(
-    inventory: Stub, request_: pb.ReceiveStockRequest, fields: list[str]
+    inventory: AsyncStub, request_: pb.ReceiveStockRequest, fields: list[str]
 ) -> None:
     error = await refused(inventory.ReceiveStock(request_))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
-async def test_a_reservation_has_the_reference_of_its_request(inventory: Stub) -> None:
+async def test_a_reservation_has_the_reference_of_its_request(inventory: AsyncStub) -> None:
     request = reserve(new_id(), p_0001=1)
     request.reference = "orders/o-1"
     name = (await inventory.ReserveStock(request)).reservation.name

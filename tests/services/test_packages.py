@@ -1,8 +1,11 @@
 """The three distributions: the contracts, the services that a service's image installs, and the local mesh."""
 
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from http import HTTPStatus
 from pathlib import Path
@@ -59,3 +62,67 @@ def test_the_contracts_bring_their_proto_files_and_say_that_they_are_typed(insta
         assert (installed / source.parent / f"{source.stem}_pb2.pyi").is_file()
     packages = [installed / "shop", installed / "mesh/options", installed / "buf/validate"]
     assert all((package / "py.typed").is_file() for package in packages)
+
+
+CLIENTS = {
+    "synchronous": """
+import grpc
+from shop.orders.v2 import orders_pb2, orders_pb2_grpc
+
+def state(channel: grpc.Channel, name: str) -> "orders_pb2.Order.State.ValueType":
+    stub = orders_pb2_grpc.OrdersServiceStub(channel)
+    order = stub.GetOrder(orders_pb2.GetOrderRequest(name=name), timeout=5).order
+    for response in stub.WatchOrder(orders_pb2.WatchOrderRequest(name=name)):
+        order = response.order
+    return order.state
+""",
+    "asynchronous": """
+import grpc.aio
+from shop.orders.v2 import orders_pb2, orders_pb2_grpc
+
+async def state(channel: grpc.aio.Channel, name: str) -> "orders_pb2.Order.State.ValueType":
+    stub = orders_pb2_grpc.OrdersServiceStub(channel)
+    order = (await stub.GetOrder(orders_pb2.GetOrderRequest(name=name), timeout=5)).order
+    async for response in stub.WatchOrder(orders_pb2.WatchOrderRequest(name=name)):
+        order = response.order
+    return order.state
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def outside(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a virtual environment that has the contracts and their dependencies, and no checkout."""
+    folder = tmp_path_factory.mktemp("outside")
+    venv.create(folder / ".venv", symlinks=True)
+    packages = next((folder / ".venv").glob("lib/python*/site-packages"))
+    for name in ("buf", "mesh", "shop"):
+        shutil.copytree(installed / name, packages / name)
+    # This adds one folder, and not the .pth files in it, which would add the checkout.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return folder
+
+
+def check_types(outside: Path, code: str) -> str:
+    """Return the output of mypy in strict mode for a client outside of this repository."""
+    (outside / "client.py").write_text(code)
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", ".venv/bin/python", "client.py"]
+    return subprocess.run(command, cwd=outside, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
+def test_strict_mypy_accepts_a_client_outside_the_repository(outside: Path, client: str) -> None:
+    assert check_types(outside, client) == "Success: no issues found in 1 source file\n"
+
+
+@pytest.mark.parametrize(
+    ("client", "correct", "wrong", "error"),
+    [
+        ("synchronous", "GetOrderRequest(name", "GetOrderRequest(id", 'Unexpected keyword argument "id"'),
+        ("asynchronous", "(await stub", "(stub", 'no attribute "order"'),
+    ],
+)
+def test_strict_mypy_finds_the_mistakes_of_such_a_client(
+    outside: Path, client: str, correct: str, wrong: str, error: str
+) -> None:
+    assert error in check_types(outside, CLIENTS[client].replace(correct, wrong))

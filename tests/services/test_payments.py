@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -14,6 +15,7 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = payments_pb2_grpc.PaymentsServiceStub
+AsyncStub: TypeAlias = "payments_pb2_grpc.PaymentsServiceAsyncStub"
 AUTHORIZED, CAPTURED, VOIDED, REFUNDED = (
     pb.Payment.STATE_AUTHORIZED,
     pb.Payment.STATE_CAPTURED,
@@ -24,7 +26,7 @@ PRICE = money_pb2.Money(currency_code="EUR", units=12, nanos=340_000_000)
 
 
 @pytest.fixture
-async def payments(shared: Callable[[str], Process]) -> AsyncIterator[Stub]:
+async def payments(shared: Callable[[str], Process]) -> AsyncIterator[AsyncStub]:
     async with shared("payments").channel() as channel:
         yield Stub(channel)
 
@@ -48,33 +50,33 @@ def authorization(
     )
 
 
-async def authorized(payments: Stub) -> str:
+async def authorized(payments: AsyncStub) -> str:
     """Authorize a payment and return its name."""
     return (await payments.AuthorizePayment(authorization())).payment.name
 
 
-async def capture(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+async def capture(payments: AsyncStub, name: str, request_id: str = "") -> pb.Payment:
     return (
         await payments.CapturePayment(pb.CapturePaymentRequest(request_id=request_id or new_id(), name=name))
     ).payment
 
 
-async def void(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+async def void(payments: AsyncStub, name: str, request_id: str = "") -> pb.Payment:
     return (await payments.VoidPayment(pb.VoidPaymentRequest(request_id=request_id or new_id(), name=name))).payment
 
 
-async def refund(payments: Stub, name: str, request_id: str = "") -> pb.Payment:
+async def refund(payments: AsyncStub, name: str, request_id: str = "") -> pb.Payment:
     return (await payments.RefundPayment(pb.RefundPaymentRequest(request_id=request_id or new_id(), name=name))).payment
 
 
-async def get(payments: Stub, name: str) -> pb.Payment:
+async def get(payments: AsyncStub, name: str) -> pb.Payment:
     return (await payments.GetPayment(pb.GetPaymentRequest(name=name))).payment
 
 
 Step = Callable[[Stub, str], Awaitable[pb.Payment]]
 
 
-async def test_an_authorized_payment_has_the_amount_and_the_reference(payments: Stub) -> None:
+async def test_an_authorized_payment_has_the_amount_and_the_reference(payments: AsyncStub) -> None:
     payment = (await payments.AuthorizePayment(authorization(reference="orders/42"))).payment
     assert (payment.state, payment.amount, payment.reference) == (AUTHORIZED, PRICE, "orders/42")
     assert await get(payments, payment.name) == payment
@@ -86,7 +88,7 @@ async def test_an_authorized_payment_has_the_amount_and_the_reference(payments: 
     ids=["captured", "voided", "refunded"],
 )
 async def test_a_step_covers_the_whole_amount_and_repeating_it_changes_nothing(
-    payments: Stub, steps: tuple[Step, ...], state: pb.Payment.State.ValueType
+    payments: AsyncStub, steps: tuple[Step, ...], state: pb.Payment.State.ValueType
 ) -> None:
     name = await authorized(payments)
     for step in steps:
@@ -109,7 +111,7 @@ async def test_a_step_covers_the_whole_amount_and_repeating_it_changes_nothing(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_step_that_the_state_does_not_allow_fails_and_changes_nothing(
-    payments: Stub, before: tuple[Step, ...], step: Step, state: str
+    payments: AsyncStub, before: tuple[Step, ...], step: Step, state: str
 ) -> None:
     name = await authorized(payments)
     for earlier in before:
@@ -121,7 +123,7 @@ async def test_a_step_that_the_state_does_not_allow_fails_and_changes_nothing(
     assert await get(payments, name) == unchanged
 
 
-async def test_of_a_concurrent_capture_and_void_one_succeeds(payments: Stub) -> None:
+async def test_of_a_concurrent_capture_and_void_one_succeeds(payments: AsyncStub) -> None:
     for _ in range(5):
         name = await authorized(payments)
         replies = await asyncio.gather(capture(payments, name), void(payments, name), return_exceptions=True)
@@ -139,7 +141,7 @@ async def test_of_a_concurrent_capture_and_void_one_succeeds(payments: Stub) -> 
     ],
 )
 async def test_a_declined_payment_is_an_error_with_the_reason_and_can_be_retried(
-    payments: Stub, token: str, code: str
+    payments: AsyncStub, token: str, code: str
 ) -> None:
     request_id = new_id()
     error = await refused(payments.AuthorizePayment(authorization(request_id, token=token)))
@@ -149,7 +151,7 @@ async def test_a_declined_payment_is_an_error_with_the_reason_and_can_be_retried
     assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
 
 
-async def test_a_card_with_a_limit_pays_small_amounts_only(payments: Stub) -> None:
+async def test_a_card_with_a_limit_pays_small_amounts_only(payments: AsyncStub) -> None:
     small, large = (
         money_pb2.Money(currency_code="USD", units=100),
         money_pb2.Money(currency_code="USD", units=100, nanos=10_000_000),
@@ -160,13 +162,13 @@ async def test_a_card_with_a_limit_pays_small_amounts_only(payments: Stub) -> No
     assert (await refused(payments.AuthorizePayment(limited))).metadata == {"decline_code": "INSUFFICIENT_FUNDS"}
 
 
-async def test_sending_the_same_request_many_times_creates_one_payment(payments: Stub) -> None:
+async def test_sending_the_same_request_many_times_creates_one_payment(payments: AsyncStub) -> None:
     request = authorization()
     replies = await asyncio.gather(*(payments.AuthorizePayment(request) for _ in range(10)))
     assert len({reply.payment.name for reply in replies}) == 1
 
 
-async def test_a_request_id_cannot_be_used_for_another_request(payments: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(payments: AsyncStub) -> None:
     request_id = new_id()
     name = (await payments.AuthorizePayment(authorization(request_id))).payment.name
     other = money_pb2.Money(currency_code="EUR", units=99)
@@ -206,7 +208,7 @@ def money(units: int = 0, nanos: int = 0, currency: str = "EUR") -> money_pb2.Mo
     ids=str,
 )
 async def test_an_invalid_amount_is_rejected_and_not_stored(
-    payments: Stub, amount: money_pb2.Money, fields: list[str]
+    payments: AsyncStub, amount: money_pb2.Money, fields: list[str]
 ) -> None:
     request_id = new_id()
     error = await refused(payments.AuthorizePayment(authorization(request_id, amount=amount)))
@@ -215,7 +217,7 @@ async def test_an_invalid_amount_is_rejected_and_not_stored(
     assert (await payments.AuthorizePayment(authorization(request_id))).payment.state == AUTHORIZED
 
 
-async def test_the_largest_amount_is_accepted(payments: Stub) -> None:
+async def test_the_largest_amount_is_accepted(payments: AsyncStub) -> None:
     largest = money(1_000_000)
     assert (await payments.AuthorizePayment(authorization(amount=largest))).payment.amount == largest
 
@@ -238,14 +240,14 @@ async def test_the_largest_amount_is_accepted(payments: Stub) -> None:
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
 async def test_the_error_names_each_invalid_field_of_an_authorization(
-    payments: Stub, request_: pb.AuthorizePaymentRequest, fields: list[str]
+    payments: AsyncStub, request_: pb.AuthorizePaymentRequest, fields: list[str]
 ) -> None:
     error = await refused(payments.AuthorizePayment(request_))
     assert (error.code, error.fields) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
 
 
 @pytest.mark.parametrize("name", ["", "payments/", "orders/1", "payments/A", "payments/a/b"])
-async def test_every_method_checks_the_name_of_a_payment(payments: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_payment(payments: AsyncStub, name: str) -> None:
     for call, fields in (
         (payments.GetPayment(pb.GetPaymentRequest(name=name)), ["name"]),
         (payments.CapturePayment(pb.CapturePaymentRequest(name=name)), ["request_id", "name"]),
@@ -257,6 +259,6 @@ async def test_every_method_checks_the_name_of_a_payment(payments: Stub, name: s
 
 
 @pytest.mark.parametrize("call", [get, capture, void, refund], ids=["get", "capture", "void", "refund"])
-async def test_a_payment_that_does_not_exist_is_not_found(payments: Stub, call: Step) -> None:
+async def test_a_payment_that_does_not_exist_is_not_found(payments: AsyncStub, call: Step) -> None:
     error = await refused(call(payments, f"payments/{new_id()}"))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "PAYMENT_NOT_FOUND")

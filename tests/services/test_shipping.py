@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from tests.services.harness import Process
 from tests.services.refusals import refused
 
 Stub = shipping_pb2_grpc.ShippingServiceStub
+AsyncStub: TypeAlias = "shipping_pb2_grpc.ShippingServiceAsyncStub"
 BOOKED, CANCELLED = pb.Shipment.STATE_BOOKED, pb.Shipment.STATE_CANCELLED
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 BERLIN = pb.Address(
@@ -33,7 +35,7 @@ def process(shared: Callable[[str], Process]) -> Process:
 
 
 @pytest.fixture
-async def shipping(process: Process) -> AsyncIterator[Stub]:
+async def shipping(process: Process) -> AsyncIterator[AsyncStub]:
     async with process.channel() as channel:
         yield Stub(channel)
 
@@ -65,22 +67,22 @@ def booking(
     )
 
 
-async def quote(shipping: Stub, region_code: str = "DE", pieces: int = 2, currency_code: str = "EUR") -> pb.Quote:
+async def quote(shipping: AsyncStub, region_code: str = "DE", pieces: int = 2, currency_code: str = "EUR") -> pb.Quote:
     request = pb.QuoteShippingRequest(region_code=region_code, pieces=pieces, currency_code=currency_code)
     return (await shipping.QuoteShipping(request)).quote
 
 
-async def booked(shipping: Stub) -> str:
+async def booked(shipping: AsyncStub) -> str:
     """Book a shipment and return its name."""
     return (await shipping.BookShipment(booking())).shipment.name
 
 
-async def cancel(shipping: Stub, name: str, request_id: str = "") -> pb.Shipment:
+async def cancel(shipping: AsyncStub, name: str, request_id: str = "") -> pb.Shipment:
     request = pb.CancelShipmentRequest(request_id=request_id or new_id(), name=name)
     return (await shipping.CancelShipment(request)).shipment
 
 
-async def get(shipping: Stub, name: str) -> pb.Shipment:
+async def get(shipping: AsyncStub, name: str) -> pb.Shipment:
     return (await shipping.GetShipment(pb.GetShipmentRequest(name=name))).shipment
 
 
@@ -95,7 +97,7 @@ def stored(process: Process) -> tuple[int, int]:
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "USD"])
 @pytest.mark.parametrize(("region_code", "days"), [("DE", 3), ("FR", 5), ("US", 10)])
 async def test_a_shipment_can_be_booked_at_the_quoted_price(
-    shipping: Stub, region_code: str, days: int, currency: str
+    shipping: AsyncStub, region_code: str, days: int, currency: str
 ) -> None:
     quoted = await quote(shipping, region_code, 21, currency)
     assert (quoted.price.currency_code, quoted.delivery_days) == (currency, days)
@@ -111,18 +113,18 @@ async def test_a_shipment_can_be_booked_at_the_quoted_price(
     assert await get(shipping, shipment.name) == shipment
 
 
-async def test_more_parcels_cost_more(shipping: Stub) -> None:
+async def test_more_parcels_cost_more(shipping: AsyncStub) -> None:
     assert (await quote(shipping, pieces=20)).price == PRICE
     assert (await quote(shipping, pieces=21)).price == money_pb2.Money(currency_code="EUR", units=9, nanos=800_000_000)
 
 
-async def test_an_address_may_have_no_postal_code_and_any_script(shipping: Stub) -> None:
+async def test_an_address_may_have_no_postal_code_and_any_script(shipping: AsyncStub) -> None:
     destination = address(recipient="Αδα", lines=["—"], locality="東京", postal_code="")
     shipment = (await shipping.BookShipment(booking(destination=destination))).shipment
     assert (await get(shipping, shipment.name)).destination == destination
 
 
-async def test_cancelling_a_cancelled_shipment_changes_nothing(shipping: Stub) -> None:
+async def test_cancelling_a_cancelled_shipment_changes_nothing(shipping: AsyncStub) -> None:
     name = await booked(shipping)
     cancelled = await cancel(shipping, name)
     assert (cancelled.state, cancelled.destination, cancelled.price) == (CANCELLED, BERLIN, PRICE)
@@ -142,7 +144,7 @@ async def test_cancelling_a_cancelled_shipment_changes_nothing(shipping: Stub) -
     ids=["region", "address", "price", "currency", "pieces"],
 )
 async def test_a_failed_booking_says_why_stores_nothing_and_can_be_retried(
-    process: Process, shipping: Stub, changes: dict[str, object], reason: str, metadata: dict[str, str]
+    process: Process, shipping: AsyncStub, changes: dict[str, object], reason: str, metadata: dict[str, str]
 ) -> None:
     request_id, before = new_id(), stored(process)
     error = await refused(shipping.BookShipment(booking(request_id, **changes)))  # type: ignore[arg-type]
@@ -153,20 +155,20 @@ async def test_a_failed_booking_says_why_stores_nothing_and_can_be_retried(
     assert (await shipping.BookShipment(booking(request_id))).shipment.state == BOOKED
 
 
-async def test_a_region_that_is_not_served_has_no_quote(shipping: Stub) -> None:
+async def test_a_region_that_is_not_served_has_no_quote(shipping: AsyncStub) -> None:
     error = await refused(quote(shipping, "AQ"))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REGION_NOT_SERVED")
     assert error.metadata == {"region_code": "AQ"}
 
 
-async def test_sending_the_same_request_many_times_books_one_shipment(process: Process, shipping: Stub) -> None:
+async def test_sending_the_same_request_many_times_books_one_shipment(process: Process, shipping: AsyncStub) -> None:
     request, before = booking(), stored(process)
     replies = await asyncio.gather(*(shipping.BookShipment(request) for _ in range(50)))
     assert all(reply == replies[0] for reply in replies)
     assert stored(process) == (before[0] + 1, before[1] + 1)
 
 
-async def test_a_request_id_cannot_be_used_for_another_request(shipping: Stub) -> None:
+async def test_a_request_id_cannot_be_used_for_another_request(shipping: AsyncStub) -> None:
     request_id = new_id()
     name = (await shipping.BookShipment(booking(request_id))).shipment.name
     for call in (
@@ -196,7 +198,7 @@ async def test_a_request_id_cannot_be_used_for_another_request(shipping: Stub) -
     ids=str,
 )
 async def test_the_error_names_each_invalid_field_of_a_quote(
-    shipping: Stub, arguments: tuple[str, int, str], fields: list[str]
+    shipping: AsyncStub, arguments: tuple[str, int, str], fields: list[str]
 ) -> None:
     error = await refused(quote(shipping, *arguments))
     assert (error.code, error.reason, error.fields) == (INVALID, "INVALID_FIELDS", fields)
@@ -244,7 +246,7 @@ async def test_the_error_names_each_invalid_field_of_a_quote(
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
 async def test_the_error_names_each_invalid_field_of_a_booking_and_nothing_is_stored(
-    process: Process, shipping: Stub, request_: pb.BookShipmentRequest, fields: list[str]
+    process: Process, shipping: AsyncStub, request_: pb.BookShipmentRequest, fields: list[str]
 ) -> None:
     before = stored(process)
     error = await refused(shipping.BookShipment(request_))
@@ -253,7 +255,7 @@ async def test_the_error_names_each_invalid_field_of_a_booking_and_nothing_is_st
 
 
 @pytest.mark.parametrize("name", ["", "shipments/", "orders/1", "shipments/A", "shipments/a/b"])
-async def test_every_method_checks_the_name_of_a_shipment(process: Process, shipping: Stub, name: str) -> None:
+async def test_every_method_checks_the_name_of_a_shipment(process: Process, shipping: AsyncStub, name: str) -> None:
     before = stored(process)
     for call, fields in (
         (shipping.GetShipment(pb.GetShipmentRequest(name=name)), ["name"]),
@@ -266,7 +268,7 @@ async def test_every_method_checks_the_name_of_a_shipment(process: Process, ship
 
 @pytest.mark.parametrize("call", [get, cancel], ids=["get", "cancel"])
 async def test_a_shipment_that_does_not_exist_is_not_found(
-    shipping: Stub, call: Callable[[Stub, str], Awaitable[pb.Shipment]]
+    shipping: AsyncStub, call: Callable[[AsyncStub, str], Awaitable[pb.Shipment]]
 ) -> None:
     error = await refused(call(shipping, f"shipments/{new_id()}"))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "SHIPMENT_NOT_FOUND")

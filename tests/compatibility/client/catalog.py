@@ -21,7 +21,7 @@ async def go(channel: grpc.aio.Channel) -> None:
     await _edit(stub)
 
 
-async def _find(stub: catalog_pb2_grpc.CatalogServiceStub) -> None:
+async def _find(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> None:
     first = await stub.ListProducts(pb.ListProductsRequest(page_size=2))
     second = await stub.ListProducts(pb.ListProductsRequest(page_size=2, page_token=first.next_page_token))
     names = [product.name for page in (first, second) for product in page.products]
@@ -41,7 +41,7 @@ async def _find(stub: catalog_pb2_grpc.CatalogServiceStub) -> None:
     assert (kind(error), error.fields) == (INVALID, ["page_size"])
 
 
-async def _edit(stub: catalog_pb2_grpc.CatalogServiceStub) -> None:
+async def _edit(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> None:
     product = pb.Product(display_name="Kettle", category="kettles", price=PRICE)
     creating = pb.CreateProductRequest(request_id=new_id(), product_id=new_id(), product=product)
     kettle = (await stub.CreateProduct(creating)).product

@@ -39,7 +39,7 @@ async def go(channel: grpc.aio.Channel) -> None:
     assert kind(error) == (PRECONDITION, "NEXT_KEY_TOO_NEW")
 
 
-async def _sign_in(stub: identity_pb2_grpc.IdentityServiceStub, user: pb.User, password: str) -> None:
+async def _sign_in(stub: "identity_pb2_grpc.IdentityServiceAsyncStub", user: pb.User, password: str) -> None:
     """Have a token issued, and verify it with the published keys."""
     token = (await stub.IssueToken(pb.IssueTokenRequest(email=user.email, password=password))).access_token
     kid = jwt.get_unverified_header(token)["kid"]

@@ -11,7 +11,7 @@ from tests.services.refusals import refused
 class Shelf:
     """The stock of one product, which is nobody else's."""
 
-    def __init__(self, stub: inventory_pb2_grpc.InventoryServiceStub) -> None:
+    def __init__(self, stub: "inventory_pb2_grpc.InventoryServiceAsyncStub") -> None:
         self.id = new_id()
         self._stub = stub
 

@@ -57,13 +57,13 @@ async def go(channels: Mapping[str, grpc.aio.Channel]) -> None:
     await _ask_wrongly(stub)
 
 
-async def _ended(stub: orders_pb2_grpc.OrdersServiceStub, order: pb.Order) -> pb.Order:
+async def _ended(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", order: pb.Order) -> pb.Order:
     """Wait for the end of an order, whose call may have been answered before."""
     [*_, told] = [told async for told in stub.WatchOrder(pb.WatchOrderRequest(name=order.name))]
     return told.order
 
 
-async def _buy(stub: orders_pb2_grpc.OrdersServiceStub, books: Books) -> pb.Order:
+async def _buy(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", books: Books) -> pb.Order:
     request = wish(("p-0031", 2), ("p-0032", 1), shipping_address=BERLIN)
     order = await _ended(stub, (await stub.PlaceOrder(request)).order)
     assert order.state == pb.Order.STATE_CONFIRMED, order.rejection_message
@@ -88,7 +88,7 @@ async def _buy(stub: orders_pb2_grpc.OrdersServiceStub, books: Books) -> pb.Orde
     return order
 
 
-async def _undo(stub: orders_pb2_grpc.OrdersServiceStub, books: Books, order: pb.Order) -> None:
+async def _undo(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", books: Books, order: pb.Order) -> None:
     [seen] = [told async for told in stub.WatchOrder(pb.WatchOrderRequest(name=order.name))]
     assert seen.order == order
     request = pb.CancelOrderRequest(request_id=new_id(), name=order.name)
@@ -101,7 +101,7 @@ async def _undo(stub: orders_pb2_grpc.OrdersServiceStub, books: Books, order: pb
     assert await books.of(order) == ["STATE_RETURNED", "STATE_REFUNDED", "STATE_CANCELLED"]
 
 
-async def _come_to_nothing(stub: orders_pb2_grpc.OrdersServiceStub, books: Books) -> None:
+async def _come_to_nothing(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", books: Books) -> None:
     for request, reason, left in (
         (wish(("p-0033", 1), ("p-0199", 1)), Reason.REJECTION_REASON_INSUFFICIENT_STOCK, []),
         (wish(("p-0033", 1), token="tok_expired"), Reason.REJECTION_REASON_PAYMENT_DECLINED, ["STATE_RELEASED"]),  # noqa: S106
@@ -117,7 +117,7 @@ async def _come_to_nothing(stub: orders_pb2_grpc.OrdersServiceStub, books: Books
     assert kind(error) == (PRECONDITION, "ORDER_NOT_PARKED")
 
 
-async def _ask_wrongly(stub: orders_pb2_grpc.OrdersServiceStub) -> None:
+async def _ask_wrongly(stub: "orders_pb2_grpc.OrdersServiceAsyncStub") -> None:
     error = await refused(stub.PlaceOrder(wish(("p-0031", 0), customer="ada")))
     assert (kind(error), error.fields) == (INVALID, ["customer", "items[0].quantity"])
     error = await refused(stub.PlaceOrder(wish(("nothing", 1))))

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.analytics.v1 import analytics_pb2 as _analytics_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -20,13 +34,38 @@ class AnalyticsServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetSalesSummary: _aio.UnaryUnaryMultiCallable[_analytics_pb2.GetSalesSummaryRequest, _analytics_pb2.GetSalesSummaryResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> AnalyticsServiceAsyncStub: ...
+    GetSalesSummary: _grpc.UnaryUnaryMultiCallable[_analytics_pb2.GetSalesSummaryRequest, _analytics_pb2.GetSalesSummaryResponse]
     """GetSalesSummary returns what was sold in a period. A period without orders has zeros.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after it starts.
     """
-    ListSales: _aio.UnaryUnaryMultiCallable[_analytics_pb2.ListSalesRequest, _analytics_pb2.ListSalesResponse]
+    ListSales: _grpc.UnaryUnaryMultiCallable[_analytics_pb2.ListSalesRequest, _analytics_pb2.ListSalesResponse]
+    """ListSales returns the counted orders in pages, the most recently placed first. An order that is counted between two
+    pages may or may not be included. No other order is missing or returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+
+@_typing.type_check_only
+class AnalyticsServiceAsyncStub(AnalyticsServiceStub):
+    """AnalyticsService returns sales figures. It is read-only. It computes the figures from the events of other contexts,
+    shortly after each event.
+
+    Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetSalesSummary: _aio.UnaryUnaryMultiCallable[_analytics_pb2.GetSalesSummaryRequest, _analytics_pb2.GetSalesSummaryResponse]  # type: ignore[assignment]
+    """GetSalesSummary returns what was sold in a period. A period without orders has zeros.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after it starts.
+    """
+    ListSales: _aio.UnaryUnaryMultiCallable[_analytics_pb2.ListSalesRequest, _analytics_pb2.ListSalesResponse]  # type: ignore[assignment]
     """ListSales returns the counted orders in pages, the most recently placed first. An order that is counted between two
     pages may or may not be included. No other order is missing or returned twice.
 
@@ -45,8 +84,8 @@ class AnalyticsServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetSalesSummary(
         self,
         request: _analytics_pb2.GetSalesSummaryRequest,
-        context: _aio.ServicerContext[_analytics_pb2.GetSalesSummaryRequest, _abc.Awaitable[_analytics_pb2.GetSalesSummaryResponse]],
-    ) -> _abc.Awaitable[_analytics_pb2.GetSalesSummaryResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_analytics_pb2.GetSalesSummaryResponse, _abc.Awaitable[_analytics_pb2.GetSalesSummaryResponse]]:
         """GetSalesSummary returns what was sold in a period. A period without orders has zeros.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a time is out of range or the period does not end after it starts.
@@ -56,12 +95,12 @@ class AnalyticsServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListSales(
         self,
         request: _analytics_pb2.ListSalesRequest,
-        context: _aio.ServicerContext[_analytics_pb2.ListSalesRequest, _abc.Awaitable[_analytics_pb2.ListSalesResponse]],
-    ) -> _abc.Awaitable[_analytics_pb2.ListSalesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_analytics_pb2.ListSalesResponse, _abc.Awaitable[_analytics_pb2.ListSalesResponse]]:
         """ListSales returns the counted orders in pages, the most recently placed first. An order that is counted between two
         pages may or may not be included. No other order is missing or returned twice.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
 
-def add_AnalyticsServiceServicer_to_server(servicer: AnalyticsServiceServicer, server: _aio.Server) -> None: ...
+def add_AnalyticsServiceServicer_to_server(servicer: AnalyticsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

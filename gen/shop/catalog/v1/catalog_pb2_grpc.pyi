@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.catalog.v1 import catalog_pb2 as _catalog_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -26,14 +40,17 @@ class CatalogServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
+    GetProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]
     """GetProduct returns one product.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "products/{id}"; NOT_FOUND
     (PRODUCT_NOT_FOUND, with the name in the metadata "products") if there is no such product.
     """
-    BatchGetProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]
+    BatchGetProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]
     """BatchGetProducts returns several products for an order. Either all of them exist and are for sale, or the call
     fails.
 
@@ -42,7 +59,7 @@ class CatalogServiceStub:
     the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
     in the same metadata) if all products exist and any is discontinued.
     """
-    ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
+    ListProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
     """ListProducts returns the products that match the request, in pages and in the requested order.
 
     Paging is stable while products change: a product that is neither created nor edited in the meantime is returned
@@ -52,13 +69,73 @@ class CatalogServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, or the page token is not from this method
     and the same list.
     """
-    CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
+    CreateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
     """CreateProduct adds a product to the catalog. From outside, only merchandisers may call it.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if a product
     with that id exists, even a discontinued one; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
+    UpdateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
+    """UpdateProduct edits a product, discontinues it, or puts it back on sale. Existing orders keep their copy of the
+    product's name and price. From outside, only merchandisers may call it.
+
+    The request must carry the etag of the version that was edited. This prevents two editors from overwriting each
+    other's changes.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field to change is out of bounds, the etag is missing, or the mask
+    names a field that cannot be changed; NOT_FOUND (PRODUCT_NOT_FOUND) if there is no such product; ABORTED
+    (ETAG_MISMATCH) if the product has changed since the etag was read: read it and edit it again; INVALID_ARGUMENT
+    (REQUEST_ID_REUSED) as described above.
+    """
+
+@_typing.type_check_only
+class CatalogServiceAsyncStub(CatalogServiceStub):
+    """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
+    not deleted, so that past orders can still be read with their products.
+
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it then fails, because the product exists already or has another etag.
+
+    Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]  # type: ignore[assignment]
+    """GetProduct returns one product.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "products/{id}"; NOT_FOUND
+    (PRODUCT_NOT_FOUND, with the name in the metadata "products") if there is no such product.
+    """
+    BatchGetProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]  # type: ignore[assignment]
+    """BatchGetProducts returns several products for an order. Either all of them exist and are for sale, or the call
+    fails.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
+    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+    the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
+    in the same metadata) if all products exist and any is discontinued.
+    """
+    ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]  # type: ignore[assignment]
+    """ListProducts returns the products that match the request, in pages and in the requested order.
+
+    Paging is stable while products change: a product that is neither created nor edited in the meantime is returned
+    exactly once. A product that an edit moves within the list, into it or out of it may be returned at its old
+    position, its new one, both or neither.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, or the page token is not from this method
+    and the same list.
+    """
+    CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]  # type: ignore[assignment]
+    """CreateProduct adds a product to the catalog. From outside, only merchandisers may call it.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if a product
+    with that id exists, even a discontinued one; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]  # type: ignore[assignment]
     """UpdateProduct edits a product, discontinues it, or puts it back on sale. Existing orders keep their copy of the
     product's name and price. From outside, only merchandisers may call it.
 
@@ -89,8 +166,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetProduct(
         self,
         request: _catalog_pb2.GetProductRequest,
-        context: _aio.ServicerContext[_catalog_pb2.GetProductRequest, _abc.Awaitable[_catalog_pb2.GetProductResponse]],
-    ) -> _abc.Awaitable[_catalog_pb2.GetProductResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.GetProductResponse, _abc.Awaitable[_catalog_pb2.GetProductResponse]]:
         """GetProduct returns one product.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "products/{id}"; NOT_FOUND
@@ -101,8 +178,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def BatchGetProducts(
         self,
         request: _catalog_pb2.BatchGetProductsRequest,
-        context: _aio.ServicerContext[_catalog_pb2.BatchGetProductsRequest, _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]],
-    ) -> _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.BatchGetProductsResponse, _abc.Awaitable[_catalog_pb2.BatchGetProductsResponse]]:
         """BatchGetProducts returns several products for an order. Either all of them exist and are for sale, or the call
         fails.
 
@@ -116,8 +193,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListProducts(
         self,
         request: _catalog_pb2.ListProductsRequest,
-        context: _aio.ServicerContext[_catalog_pb2.ListProductsRequest, _abc.Awaitable[_catalog_pb2.ListProductsResponse]],
-    ) -> _abc.Awaitable[_catalog_pb2.ListProductsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ListProductsResponse, _abc.Awaitable[_catalog_pb2.ListProductsResponse]]:
         """ListProducts returns the products that match the request, in pages and in the requested order.
 
         Paging is stable while products change: a product that is neither created nor edited in the meantime is returned
@@ -132,8 +209,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateProduct(
         self,
         request: _catalog_pb2.CreateProductRequest,
-        context: _aio.ServicerContext[_catalog_pb2.CreateProductRequest, _abc.Awaitable[_catalog_pb2.CreateProductResponse]],
-    ) -> _abc.Awaitable[_catalog_pb2.CreateProductResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.CreateProductResponse, _abc.Awaitable[_catalog_pb2.CreateProductResponse]]:
         """CreateProduct adds a product to the catalog. From outside, only merchandisers may call it.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (PRODUCT_EXISTS) if a product
@@ -144,8 +221,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def UpdateProduct(
         self,
         request: _catalog_pb2.UpdateProductRequest,
-        context: _aio.ServicerContext[_catalog_pb2.UpdateProductRequest, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]],
-    ) -> _abc.Awaitable[_catalog_pb2.UpdateProductResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.UpdateProductResponse, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]]:
         """UpdateProduct edits a product, discontinues it, or puts it back on sale. Existing orders keep their copy of the
         product's name and price. From outside, only merchandisers may call it.
 
@@ -158,4 +235,4 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         (REQUEST_ID_REUSED) as described above.
         """
 
-def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _aio.Server) -> None: ...
+def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.identity.v1 import identity_pb2 as _identity_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -32,21 +46,24 @@ class IdentityServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateUserRequest, _identity_pb2.CreateUserResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
+    CreateUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateUserRequest, _identity_pb2.CreateUserResponse]
     """CreateUser creates a user. If a user with the e-mail address exists already, the error says so: this shop sends no
     e-mail, so it cannot inform only the owner of the address.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (EMAIL_TAKEN) if a user has
     the e-mail address; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    GetUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetUserRequest, _identity_pb2.GetUserResponse]
+    GetUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetUserRequest, _identity_pb2.GetUserResponse]
     """GetUser returns one user.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "users/{id}"; NOT_FOUND (USER_NOT_FOUND)
     if there is no such user.
     """
-    UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.UpdateUserRequest, _identity_pb2.UpdateUserResponse]
+    UpdateUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.UpdateUserRequest, _identity_pb2.UpdateUserResponse]
     """UpdateUser changes a user's display name, or grants and revokes roles. Tokens that were issued before keep their
     roles until they expire.
 
@@ -54,21 +71,21 @@ class IdentityServiceStub:
     display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user
     has changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    DisableUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.DisableUserRequest, _identity_pb2.DisableUserResponse]
+    DisableUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.DisableUserRequest, _identity_pb2.DisableUserResponse]
     """DisableUser permanently stops a user from getting new tokens. Tokens that were issued before stay valid until they
     expire. If the user is disabled already, nothing changes and the call succeeds.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (USER_NOT_FOUND) if there is no such
     user; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.ChangePasswordResponse]
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.ChangePasswordResponse]
     """ChangePassword replaces a password. The caller must send the current one.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS),
     RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) and PERMISSION_DENIED (USER_DISABLED) as described for IssueToken;
     INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    IssueToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.IssueTokenRequest, _identity_pb2.IssueTokenResponse]
+    IssueToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.IssueTokenRequest, _identity_pb2.IssueTokenResponse]
     """IssueToken returns an access token for an e-mail address and its password. This is how a user logs in.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS) if the
@@ -77,14 +94,95 @@ class IdentityServiceStub:
     locked, whether or not a user has it; PERMISSION_DENIED (USER_DISABLED) if the password is correct and the user is
     disabled.
     """
-    GetJwks: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]
+    GetJwks: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]
     """GetJwks returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517) in its JSON form. A key
     is published at least one hour before it signs, and stays published until the last token that it signed has
     expired.
 
     Errors: none that are specific to this method.
     """
-    RotateKeys: _aio.UnaryUnaryMultiCallable[_identity_pb2.RotateKeysRequest, _identity_pb2.RotateKeysResponse]
+    RotateKeys: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RotateKeysRequest, _identity_pb2.RotateKeysResponse]
+    """RotateKeys makes the next key the signing key. The service also does this by itself every 30 days.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the request_id is malformed; FAILED_PRECONDITION (NEXT_KEY_TOO_NEW,
+    with the metadata "ready_time", RFC 3339) if the next key has been published for less than an hour, because callers
+    that cache the response of GetJwks may not have it yet; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+
+@_typing.type_check_only
+class IdentityServiceAsyncStub(IdentityServiceStub):
+    """IdentityService manages users and their passwords, and issues access tokens.
+
+    An access token is a JWT, signed with RS256 and valid for 15 minutes. It contains the user (sub, "users/{id}"), the
+    issuer (iss), the audience (aud), the times of issue and expiry (iat, exp), the user's roles (roles) and the token's
+    id (jti). Anyone can verify a token with the keys that GetJwks returns, without calling this service.
+
+    Passwords are stored only as argon2id hashes. Wrong passwords are counted for each e-mail address, whether or not a
+    user has it. Five in a row lock the address for one minute, and each further one locks it again. The correct
+    password, or 15 minutes without a wrong one, resets the count.
+
+    Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
+    another token each time. The service remembers the first success under a request_id; the same request sent again
+    changes nothing. Another method or other contents under that id, including another password, fail with
+    INVALID_ARGUMENT (REQUEST_ID_REUSED).
+
+    Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateUserRequest, _identity_pb2.CreateUserResponse]  # type: ignore[assignment]
+    """CreateUser creates a user. If a user with the e-mail address exists already, the error says so: this shop sends no
+    e-mail, so it cannot inform only the owner of the address.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; ALREADY_EXISTS (EMAIL_TAKEN) if a user has
+    the e-mail address; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    GetUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetUserRequest, _identity_pb2.GetUserResponse]  # type: ignore[assignment]
+    """GetUser returns one user.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "users/{id}"; NOT_FOUND (USER_NOT_FOUND)
+    if there is no such user.
+    """
+    UpdateUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.UpdateUserRequest, _identity_pb2.UpdateUserResponse]  # type: ignore[assignment]
+    """UpdateUser changes a user's display name, or grants and revokes roles. Tokens that were issued before keep their
+    roles until they expire.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the mask names a field other than
+    display_name and roles; NOT_FOUND (USER_NOT_FOUND) if there is no such user; ABORTED (ETAG_MISMATCH) if the user
+    has changed since the etag was read; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    DisableUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.DisableUserRequest, _identity_pb2.DisableUserResponse]  # type: ignore[assignment]
+    """DisableUser permanently stops a user from getting new tokens. Tokens that were issued before stay valid until they
+    expire. If the user is disabled already, nothing changes and the call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (USER_NOT_FOUND) if there is no such
+    user; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_identity_pb2.ChangePasswordRequest, _identity_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    """ChangePassword replaces a password. The caller must send the current one.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS),
+    RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) and PERMISSION_DENIED (USER_DISABLED) as described for IssueToken;
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    IssueToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.IssueTokenRequest, _identity_pb2.IssueTokenResponse]  # type: ignore[assignment]
+    """IssueToken returns an access token for an e-mail address and its password. This is how a user logs in.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS) if the
+    password is wrong or no user has the e-mail address: the two cases have the same response and take the same time;
+    RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS, with the metadata "unlock_time", RFC 3339) while the e-mail address is
+    locked, whether or not a user has it; PERMISSION_DENIED (USER_DISABLED) if the password is correct and the user is
+    disabled.
+    """
+    GetJwks: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetJwksRequest, _identity_pb2.GetJwksResponse]  # type: ignore[assignment]
+    """GetJwks returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517) in its JSON form. A key
+    is published at least one hour before it signs, and stays published until the last token that it signed has
+    expired.
+
+    Errors: none that are specific to this method.
+    """
+    RotateKeys: _aio.UnaryUnaryMultiCallable[_identity_pb2.RotateKeysRequest, _identity_pb2.RotateKeysResponse]  # type: ignore[assignment]
     """RotateKeys makes the next key the signing key. The service also does this by itself every 30 days.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the request_id is malformed; FAILED_PRECONDITION (NEXT_KEY_TOO_NEW,
@@ -116,8 +214,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateUser(
         self,
         request: _identity_pb2.CreateUserRequest,
-        context: _aio.ServicerContext[_identity_pb2.CreateUserRequest, _abc.Awaitable[_identity_pb2.CreateUserResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.CreateUserResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.CreateUserResponse, _abc.Awaitable[_identity_pb2.CreateUserResponse]]:
         """CreateUser creates a user. If a user with the e-mail address exists already, the error says so: this shop sends no
         e-mail, so it cannot inform only the owner of the address.
 
@@ -129,8 +227,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetUser(
         self,
         request: _identity_pb2.GetUserRequest,
-        context: _aio.ServicerContext[_identity_pb2.GetUserRequest, _abc.Awaitable[_identity_pb2.GetUserResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.GetUserResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GetUserResponse, _abc.Awaitable[_identity_pb2.GetUserResponse]]:
         """GetUser returns one user.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "users/{id}"; NOT_FOUND (USER_NOT_FOUND)
@@ -141,8 +239,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def UpdateUser(
         self,
         request: _identity_pb2.UpdateUserRequest,
-        context: _aio.ServicerContext[_identity_pb2.UpdateUserRequest, _abc.Awaitable[_identity_pb2.UpdateUserResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.UpdateUserResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.UpdateUserResponse, _abc.Awaitable[_identity_pb2.UpdateUserResponse]]:
         """UpdateUser changes a user's display name, or grants and revokes roles. Tokens that were issued before keep their
         roles until they expire.
 
@@ -155,8 +253,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def DisableUser(
         self,
         request: _identity_pb2.DisableUserRequest,
-        context: _aio.ServicerContext[_identity_pb2.DisableUserRequest, _abc.Awaitable[_identity_pb2.DisableUserResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.DisableUserResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.DisableUserResponse, _abc.Awaitable[_identity_pb2.DisableUserResponse]]:
         """DisableUser permanently stops a user from getting new tokens. Tokens that were issued before stay valid until they
         expire. If the user is disabled already, nothing changes and the call succeeds.
 
@@ -168,8 +266,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def ChangePassword(
         self,
         request: _identity_pb2.ChangePasswordRequest,
-        context: _aio.ServicerContext[_identity_pb2.ChangePasswordRequest, _abc.Awaitable[_identity_pb2.ChangePasswordResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.ChangePasswordResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ChangePasswordResponse, _abc.Awaitable[_identity_pb2.ChangePasswordResponse]]:
         """ChangePassword replaces a password. The caller must send the current one.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS),
@@ -181,8 +279,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def IssueToken(
         self,
         request: _identity_pb2.IssueTokenRequest,
-        context: _aio.ServicerContext[_identity_pb2.IssueTokenRequest, _abc.Awaitable[_identity_pb2.IssueTokenResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.IssueTokenResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.IssueTokenResponse, _abc.Awaitable[_identity_pb2.IssueTokenResponse]]:
         """IssueToken returns an access token for an e-mail address and its password. This is how a user logs in.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; UNAUTHENTICATED (INVALID_CREDENTIALS) if the
@@ -196,8 +294,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetJwks(
         self,
         request: _identity_pb2.GetJwksRequest,
-        context: _aio.ServicerContext[_identity_pb2.GetJwksRequest, _abc.Awaitable[_identity_pb2.GetJwksResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.GetJwksResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GetJwksResponse, _abc.Awaitable[_identity_pb2.GetJwksResponse]]:
         """GetJwks returns the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517) in its JSON form. A key
         is published at least one hour before it signs, and stays published until the last token that it signed has
         expired.
@@ -209,8 +307,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def RotateKeys(
         self,
         request: _identity_pb2.RotateKeysRequest,
-        context: _aio.ServicerContext[_identity_pb2.RotateKeysRequest, _abc.Awaitable[_identity_pb2.RotateKeysResponse]],
-    ) -> _abc.Awaitable[_identity_pb2.RotateKeysResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.RotateKeysResponse, _abc.Awaitable[_identity_pb2.RotateKeysResponse]]:
         """RotateKeys makes the next key the signing key. The service also does this by itself every 30 days.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the request_id is malformed; FAILED_PRECONDITION (NEXT_KEY_TOO_NEW,
@@ -218,4 +316,4 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         that cache the response of GetJwks may not have it yet; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
         """
 
-def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...
+def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

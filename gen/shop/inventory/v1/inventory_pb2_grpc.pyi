@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.inventory.v1 import inventory_pb2 as _inventory_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -30,34 +44,37 @@ class InventoryServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetStockRequest, _inventory_pb2.GetStockResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> InventoryServiceAsyncStub: ...
+    GetStock: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetStockRequest, _inventory_pb2.GetStockResponse]
     """GetStock returns the stock of one product.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "stocks/{product id}"; NOT_FOUND
     (STOCK_NOT_FOUND) if the product was never stocked.
     """
-    ListStocks: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListStocksRequest, _inventory_pb2.ListStocksResponse]
+    ListStocks: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ListStocksRequest, _inventory_pb2.ListStocksResponse]
     """ListStocks returns the stock of every product in pages, sorted by product id. A product that is stocked for the
     first time between two pages may or may not be included. No other product is missing or returned twice.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
     """
-    ReceiveStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReceiveStockRequest, _inventory_pb2.ReceiveStockResponse]
+    ReceiveStock: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ReceiveStockRequest, _inventory_pb2.ReceiveStockResponse]
     """ReceiveStock adds delivered pieces of a product. A product that was never stocked is created.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if the
     product would have received more than 1,000,000,000 pieces in total; INVALID_ARGUMENT (REQUEST_ID_REUSED) as
     described above.
     """
-    ListDemands: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListDemandsRequest, _inventory_pb2.ListDemandsResponse]
+    ListDemands: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ListDemandsRequest, _inventory_pb2.ListDemandsResponse]
     """ListDemands returns the demand for every product that was ever ordered in pages, sorted by product id. A product
     that is ordered for the first time between two pages may or may not be included. No other product is missing or
     returned twice.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
     """
-    ReserveStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReserveStockRequest, _inventory_pb2.ReserveStockResponse]
+    ReserveStock: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ReserveStockRequest, _inventory_pb2.ReserveStockResponse]
     """ReserveStock reserves the pieces of all lines, or of none.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or two lines have the same product;
@@ -65,7 +82,7 @@ class InventoryServiceStub:
     google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
     name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    CommitReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.CommitReservationRequest, _inventory_pb2.CommitReservationResponse]
+    CommitReservation: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.CommitReservationRequest, _inventory_pb2.CommitReservationResponse]
     """CommitReservation marks the reserved pieces as sold. If the reservation is committed already, nothing changes and
     the call succeeds.
 
@@ -73,7 +90,7 @@ class InventoryServiceStub:
     such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
     returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    ReleaseReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReleaseReservationRequest, _inventory_pb2.ReleaseReservationResponse]
+    ReleaseReservation: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ReleaseReservationRequest, _inventory_pb2.ReleaseReservationResponse]
     """ReleaseReservation releases the reserved pieces. If the reservation is released already, nothing changes and the
     call succeeds.
 
@@ -81,7 +98,7 @@ class InventoryServiceStub:
     such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
     returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    ReturnReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReturnReservationRequest, _inventory_pb2.ReturnReservationResponse]
+    ReturnReservation: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ReturnReservationRequest, _inventory_pb2.ReturnReservationResponse]
     """ReturnReservation returns the sold pieces to the stock, where they are available again. If the reservation is
     returned already, nothing changes and the call succeeds.
 
@@ -89,13 +106,104 @@ class InventoryServiceStub:
     such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
     committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    GetReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetReservationRequest, _inventory_pb2.GetReservationResponse]
+    GetReservation: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetReservationRequest, _inventory_pb2.GetReservationResponse]
     """GetReservation returns one reservation.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "reservations/{id}"; NOT_FOUND
     (RESERVATION_NOT_FOUND) if there is no such reservation.
     """
-    ListReservations: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListReservationsRequest, _inventory_pb2.ListReservationsResponse]
+    ListReservations: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ListReservationsRequest, _inventory_pb2.ListReservationsResponse]
+    """ListReservations returns all reservations in pages, newest first. Reservations that are created between two pages
+    are not included. No other reservation is missing or returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+
+@_typing.type_check_only
+class InventoryServiceAsyncStub(InventoryServiceStub):
+    """InventoryService counts stock and reserves it for orders.
+
+    A reservation holds pieces (HELD) until they are sold (COMMITTED) or released (RELEASED). Sold pieces can be returned
+    (RETURNED). Stock is conserved: for every product, available + reserved + sold = received.
+
+    Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
+
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it receives or reserves the pieces once more.
+
+    Every error carries google.rpc.ErrorInfo with the domain "inventory.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetStockRequest, _inventory_pb2.GetStockResponse]  # type: ignore[assignment]
+    """GetStock returns the stock of one product.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "stocks/{product id}"; NOT_FOUND
+    (STOCK_NOT_FOUND) if the product was never stocked.
+    """
+    ListStocks: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListStocksRequest, _inventory_pb2.ListStocksResponse]  # type: ignore[assignment]
+    """ListStocks returns the stock of every product in pages, sorted by product id. A product that is stocked for the
+    first time between two pages may or may not be included. No other product is missing or returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+    ReceiveStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReceiveStockRequest, _inventory_pb2.ReceiveStockResponse]  # type: ignore[assignment]
+    """ReceiveStock adds delivered pieces of a product. A product that was never stocked is created.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if the
+    product would have received more than 1,000,000,000 pieces in total; INVALID_ARGUMENT (REQUEST_ID_REUSED) as
+    described above.
+    """
+    ListDemands: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListDemandsRequest, _inventory_pb2.ListDemandsResponse]  # type: ignore[assignment]
+    """ListDemands returns the demand for every product that was ever ordered in pages, sorted by product id. A product
+    that is ordered for the first time between two pages may or may not be included. No other product is missing or
+    returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+    ReserveStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReserveStockRequest, _inventory_pb2.ReserveStockResponse]  # type: ignore[assignment]
+    """ReserveStock reserves the pieces of all lines, or of none.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or two lines have the same product;
+    FAILED_PRECONDITION (INSUFFICIENT_STOCK) if any line needs more pieces than are available, with a
+    google.rpc.PreconditionFailure that has one violation for each such line (type "STOCK", subject the product's
+    name); a product that was never stocked has 0 available. INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    CommitReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.CommitReservationRequest, _inventory_pb2.CommitReservationResponse]  # type: ignore[assignment]
+    """CommitReservation marks the reserved pieces as sold. If the reservation is committed already, nothing changes and
+    the call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was released or
+    returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    ReleaseReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReleaseReservationRequest, _inventory_pb2.ReleaseReservationResponse]  # type: ignore[assignment]
+    """ReleaseReservation releases the reserved pieces. If the reservation is released already, nothing changes and the
+    call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was committed or
+    returned; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    ReturnReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ReturnReservationRequest, _inventory_pb2.ReturnReservationResponse]  # type: ignore[assignment]
+    """ReturnReservation returns the sold pieces to the stock, where they are available again. If the reservation is
+    returned already, nothing changes and the call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (RESERVATION_NOT_FOUND) if there is no
+    such reservation; FAILED_PRECONDITION (RESERVATION_WRONG_STATE, with the metadata "state") if it was never
+    committed: a held one is released instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    GetReservation: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetReservationRequest, _inventory_pb2.GetReservationResponse]  # type: ignore[assignment]
+    """GetReservation returns one reservation.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "reservations/{id}"; NOT_FOUND
+    (RESERVATION_NOT_FOUND) if there is no such reservation.
+    """
+    ListReservations: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListReservationsRequest, _inventory_pb2.ListReservationsResponse]  # type: ignore[assignment]
     """ListReservations returns all reservations in pages, newest first. Reservations that are created between two pages
     are not included. No other reservation is missing or returned twice.
 
@@ -124,8 +232,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetStock(
         self,
         request: _inventory_pb2.GetStockRequest,
-        context: _aio.ServicerContext[_inventory_pb2.GetStockRequest, _abc.Awaitable[_inventory_pb2.GetStockResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.GetStockResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.GetStockResponse, _abc.Awaitable[_inventory_pb2.GetStockResponse]]:
         """GetStock returns the stock of one product.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "stocks/{product id}"; NOT_FOUND
@@ -136,8 +244,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListStocks(
         self,
         request: _inventory_pb2.ListStocksRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ListStocksRequest, _abc.Awaitable[_inventory_pb2.ListStocksResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ListStocksResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ListStocksResponse, _abc.Awaitable[_inventory_pb2.ListStocksResponse]]:
         """ListStocks returns the stock of every product in pages, sorted by product id. A product that is stocked for the
         first time between two pages may or may not be included. No other product is missing or returned twice.
 
@@ -148,8 +256,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReceiveStock(
         self,
         request: _inventory_pb2.ReceiveStockRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ReceiveStockRequest, _abc.Awaitable[_inventory_pb2.ReceiveStockResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ReceiveStockResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ReceiveStockResponse, _abc.Awaitable[_inventory_pb2.ReceiveStockResponse]]:
         """ReceiveStock adds delivered pieces of a product. A product that was never stocked is created.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds; FAILED_PRECONDITION (STOCK_TOO_LARGE) if the
@@ -161,8 +269,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListDemands(
         self,
         request: _inventory_pb2.ListDemandsRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ListDemandsRequest, _abc.Awaitable[_inventory_pb2.ListDemandsResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ListDemandsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ListDemandsResponse, _abc.Awaitable[_inventory_pb2.ListDemandsResponse]]:
         """ListDemands returns the demand for every product that was ever ordered in pages, sorted by product id. A product
         that is ordered for the first time between two pages may or may not be included. No other product is missing or
         returned twice.
@@ -174,8 +282,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReserveStock(
         self,
         request: _inventory_pb2.ReserveStockRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ReserveStockRequest, _abc.Awaitable[_inventory_pb2.ReserveStockResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ReserveStockResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ReserveStockResponse, _abc.Awaitable[_inventory_pb2.ReserveStockResponse]]:
         """ReserveStock reserves the pieces of all lines, or of none.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or two lines have the same product;
@@ -188,8 +296,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def CommitReservation(
         self,
         request: _inventory_pb2.CommitReservationRequest,
-        context: _aio.ServicerContext[_inventory_pb2.CommitReservationRequest, _abc.Awaitable[_inventory_pb2.CommitReservationResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.CommitReservationResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.CommitReservationResponse, _abc.Awaitable[_inventory_pb2.CommitReservationResponse]]:
         """CommitReservation marks the reserved pieces as sold. If the reservation is committed already, nothing changes and
         the call succeeds.
 
@@ -202,8 +310,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReleaseReservation(
         self,
         request: _inventory_pb2.ReleaseReservationRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ReleaseReservationRequest, _abc.Awaitable[_inventory_pb2.ReleaseReservationResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ReleaseReservationResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ReleaseReservationResponse, _abc.Awaitable[_inventory_pb2.ReleaseReservationResponse]]:
         """ReleaseReservation releases the reserved pieces. If the reservation is released already, nothing changes and the
         call succeeds.
 
@@ -216,8 +324,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReturnReservation(
         self,
         request: _inventory_pb2.ReturnReservationRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ReturnReservationRequest, _abc.Awaitable[_inventory_pb2.ReturnReservationResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ReturnReservationResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ReturnReservationResponse, _abc.Awaitable[_inventory_pb2.ReturnReservationResponse]]:
         """ReturnReservation returns the sold pieces to the stock, where they are available again. If the reservation is
         returned already, nothing changes and the call succeeds.
 
@@ -230,8 +338,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetReservation(
         self,
         request: _inventory_pb2.GetReservationRequest,
-        context: _aio.ServicerContext[_inventory_pb2.GetReservationRequest, _abc.Awaitable[_inventory_pb2.GetReservationResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.GetReservationResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.GetReservationResponse, _abc.Awaitable[_inventory_pb2.GetReservationResponse]]:
         """GetReservation returns one reservation.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "reservations/{id}"; NOT_FOUND
@@ -242,12 +350,12 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListReservations(
         self,
         request: _inventory_pb2.ListReservationsRequest,
-        context: _aio.ServicerContext[_inventory_pb2.ListReservationsRequest, _abc.Awaitable[_inventory_pb2.ListReservationsResponse]],
-    ) -> _abc.Awaitable[_inventory_pb2.ListReservationsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ListReservationsResponse, _abc.Awaitable[_inventory_pb2.ListReservationsResponse]]:
         """ListReservations returns all reservations in pages, newest first. Reservations that are created between two pages
         are not included. No other reservation is missing or returned twice.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
 
-def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: _aio.Server) -> None: ...
+def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.notifications.v1 import notifications_pb2 as _notifications_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -20,8 +34,29 @@ class NotificationsServiceStub:
     reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> NotificationsServiceAsyncStub: ...
+    ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
+    """ListNotifications returns the notifications of one customer or of all customers in pages, newest first. A customer
+    without notifications has an empty list.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or
+    the page token is not from this method and the same customer.
+    """
+
+@_typing.type_check_only
+class NotificationsServiceAsyncStub(NotificationsServiceStub):
+    """NotificationsService returns the notifications that were sent to customers. It is read-only. It creates notifications
+    from the events of other contexts, shortly after each event.
+
+    Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
+    ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
     """ListNotifications returns the notifications of one customer or of all customers in pages, newest first. A customer
     without notifications has an empty list.
 
@@ -41,8 +76,8 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListNotifications(
         self,
         request: _notifications_pb2.ListNotificationsRequest,
-        context: _aio.ServicerContext[_notifications_pb2.ListNotificationsRequest, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]],
-    ) -> _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListNotificationsResponse, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]]:
         """ListNotifications returns the notifications of one customer or of all customers in pages, newest first. A customer
         without notifications has an empty list.
 
@@ -50,4 +85,4 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         the page token is not from this method and the same customer.
         """
 
-def add_NotificationsServiceServicer_to_server(servicer: NotificationsServiceServicer, server: _aio.Server) -> None: ...
+def add_NotificationsServiceServicer_to_server(servicer: NotificationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -11,7 +11,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.orders.v1 import orders_pb2 as _orders_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,8 +43,11 @@ class OrdersServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> OrdersServiceAsyncStub: ...
+    PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
     """PlaceOrder creates an order and returns it when it is CONFIRMED or REJECTED. A rejected order is a response, not an
     error: it states the reason, and nothing stays reserved or charged. If the order has not reached its end after 8 s,
     or shortly before the call's deadline if that is earlier, it is returned as PENDING and processed without the call;
@@ -50,13 +67,13 @@ class OrdersServiceStub:
     that service still holds something for the order, the order is returned as PENDING at once and rejected later.
     PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
     """
-    GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
+    GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """GetOrder returns one order.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND (ORDER_NOT_FOUND)
     if there is no such order.
     """
-    ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
+    ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """ListOrders returns the orders of one customer or of all customers in pages, newest first. Without orders, the list
     is empty.
 
@@ -64,7 +81,7 @@ class OrdersServiceStub:
     the page token is not from this method in either version, with the same customer and the same parked_only.
     PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
     """
-    WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.WatchOrderResponse]
+    WatchOrder: _grpc.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.WatchOrderResponse]
     """WatchOrder sends the order at once and again after each change, until it has reached its end: CONFIRMED, REJECTED
     or CANCELLED. Changes in quick succession may be sent as one. If the stream ends earlier, with any status, start
     another one with the last resume_token: it continues from there. A token of the second version works too, but the
@@ -74,7 +91,7 @@ class OrdersServiceStub:
     from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
     UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
     """
-    CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
+    CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
     refunded and the stock returned. The order is returned as CANCELLING, and processed without the call, shortly
     before the call's deadline, after 8 s at most, or as soon as a service fails. If the order is cancelled already,
@@ -86,7 +103,90 @@ class OrdersServiceStub:
     order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may change, or
     REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
     """
-    ResumeOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ResumeOrderRequest, _orders_pb2.ResumeOrderResponse]
+    ResumeOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ResumeOrderRequest, _orders_pb2.ResumeOrderResponse]
+    """ResumeOrder resumes a parked order: it removes the parking mark and processes the order to its end. It is for
+    operators, after they have fixed the cause. If the cause is still there, the order is parked again. The response is
+    like that of CancelOrder: the order at its end, or as far as it has come.
+
+    The same request_id returns the order, also when it has reached its end. Another order under that id is an error.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+    order; FAILED_PRECONDITION (ORDER_NOT_PARKED) if it is not parked; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the
+    request_id was used for another request.
+    """
+
+@_typing.type_check_only
+class OrdersServiceAsyncStub(OrdersServiceStub):
+    """OrdersService accepts orders and processes each to its end: it reserves stock, books a shipment, collects the payment
+    and commits the stock. If a step fails, it undoes the others and rejects the order. A confirmed order can be
+    cancelled.
+
+    A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
+    the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
+    from inside the mesh without a user see every order.
+
+    Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
+    """PlaceOrder creates an order and returns it when it is CONFIRMED or REJECTED. A rejected order is a response, not an
+    error: it states the reason, and nothing stays reserved or charged. If the order has not reached its end after 8 s,
+    or shortly before the call's deadline if that is earlier, it is returned as PENDING and processed without the call;
+    use WatchOrder to follow it. If the call ends early (CANCELLED), an order that is already stored is still
+    processed.
+
+    Only the original caller may retry this call; proxies must not. For 30 days, the same request_id creates no second
+    order: the call returns the first order, also when it has already reached its end. So equal calls, sent
+    concurrently or one after the other, have one effect and equal responses.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, a product is unknown or in two items, the
+    items' prices are in several currencies, the address's region is not served, or the total is above 1,000,000 units;
+    nothing is stored then. INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id created an order with other
+    contents. UNAVAILABLE if the catalog did not return the prices (CATALOG_UNAVAILABLE) or shipping did not return its
+    price (SHIPPING_UNAVAILABLE); nothing is stored, and the call can be retried. A service that fails after the order
+    is stored is not an error: the order is rejected with REJECTION_REASON_DEPENDENCY_FAILED. If it is unknown whether
+    that service still holds something for the order, the order is returned as PENDING at once and rejected later.
+    PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
+    """
+    GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
+    """GetOrder returns one order.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND (ORDER_NOT_FOUND)
+    if there is no such order.
+    """
+    ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
+    """ListOrders returns the orders of one customer or of all customers in pages, newest first. Without orders, the list
+    is empty.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the customer is missing or malformed, the page size is negative, or
+    the page token is not from this method in either version, with the same customer and the same parked_only.
+    PERMISSION_DENIED (CUSTOMER_NOT_YOURS) if the customer is not the logged-in one.
+    """
+    WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.WatchOrderResponse]  # type: ignore[assignment]
+    """WatchOrder sends the order at once and again after each change, until it has reached its end: CONFIRMED, REJECTED
+    or CANCELLED. Changes in quick succession may be sent as one. If the stream ends earlier, with any status, start
+    another one with the last resume_token: it continues from there. A token of the second version works too, but the
+    order is then sent once even if it has not changed.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
+    from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
+    UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
+    """
+    CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
+    """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
+    refunded and the stock returned. The order is returned as CANCELLING, and processed without the call, shortly
+    before the call's deadline, after 8 s at most, or as soon as a service fails. If the order is cancelled already,
+    nothing changes and the call succeeds.
+
+    The same request_id returns the order, also when it has reached its end. Another order under that id is an error.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (ORDER_NOT_FOUND) if there is no such
+    order; FAILED_PRECONDITION (ORDER_WRONG_STATE, with the metadata "state") if it is PENDING, which may change, or
+    REJECTED; INVALID_ARGUMENT (REQUEST_ID_REUSED) if the request_id was used for another request.
+    """
+    ResumeOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ResumeOrderRequest, _orders_pb2.ResumeOrderResponse]  # type: ignore[assignment]
     """ResumeOrder resumes a parked order: it removes the parking mark and processes the order to its end. It is for
     operators, after they have fixed the cause. If the cause is still there, the order is parked again. The response is
     like that of CancelOrder: the order at its end, or as far as it has come.
@@ -115,8 +215,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def PlaceOrder(
         self,
         request: _orders_pb2.PlaceOrderRequest,
-        context: _aio.ServicerContext[_orders_pb2.PlaceOrderRequest, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]],
-    ) -> _abc.Awaitable[_orders_pb2.PlaceOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]]:
         """PlaceOrder creates an order and returns it when it is CONFIRMED or REJECTED. A rejected order is a response, not an
         error: it states the reason, and nothing stays reserved or charged. If the order has not reached its end after 8 s,
         or shortly before the call's deadline if that is earlier, it is returned as PENDING and processed without the call;
@@ -141,8 +241,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetOrder(
         self,
         request: _orders_pb2.GetOrderRequest,
-        context: _aio.ServicerContext[_orders_pb2.GetOrderRequest, _abc.Awaitable[_orders_pb2.GetOrderResponse]],
-    ) -> _abc.Awaitable[_orders_pb2.GetOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.GetOrderResponse, _abc.Awaitable[_orders_pb2.GetOrderResponse]]:
         """GetOrder returns one order.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}"; NOT_FOUND (ORDER_NOT_FOUND)
@@ -153,8 +253,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListOrders(
         self,
         request: _orders_pb2.ListOrdersRequest,
-        context: _aio.ServicerContext[_orders_pb2.ListOrdersRequest, _abc.Awaitable[_orders_pb2.ListOrdersResponse]],
-    ) -> _abc.Awaitable[_orders_pb2.ListOrdersResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.ListOrdersResponse, _abc.Awaitable[_orders_pb2.ListOrdersResponse]]:
         """ListOrders returns the orders of one customer or of all customers in pages, newest first. Without orders, the list
         is empty.
 
@@ -167,8 +267,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchOrder(
         self,
         request: _orders_pb2.WatchOrderRequest,
-        context: _aio.ServicerContext[_orders_pb2.WatchOrderRequest, _abc.AsyncIterator[_orders_pb2.WatchOrderResponse]],
-    ) -> _abc.AsyncIterator[_orders_pb2.WatchOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_orders_pb2.WatchOrderResponse], _abc.AsyncIterator[_orders_pb2.WatchOrderResponse]]:
         """WatchOrder sends the order at once and again after each change, until it has reached its end: CONFIRMED, REJECTED
         or CANCELLED. Changes in quick succession may be sent as one. If the stream ends earlier, with any status, start
         another one with the last resume_token: it continues from there. A token of the second version works too, but the
@@ -183,8 +283,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def CancelOrder(
         self,
         request: _orders_pb2.CancelOrderRequest,
-        context: _aio.ServicerContext[_orders_pb2.CancelOrderRequest, _abc.Awaitable[_orders_pb2.CancelOrderResponse]],
-    ) -> _abc.Awaitable[_orders_pb2.CancelOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.CancelOrderResponse, _abc.Awaitable[_orders_pb2.CancelOrderResponse]]:
         """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
         refunded and the stock returned. The order is returned as CANCELLING, and processed without the call, shortly
         before the call's deadline, after 8 s at most, or as soon as a service fails. If the order is cancelled already,
@@ -201,8 +301,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     def ResumeOrder(
         self,
         request: _orders_pb2.ResumeOrderRequest,
-        context: _aio.ServicerContext[_orders_pb2.ResumeOrderRequest, _abc.Awaitable[_orders_pb2.ResumeOrderResponse]],
-    ) -> _abc.Awaitable[_orders_pb2.ResumeOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.ResumeOrderResponse, _abc.Awaitable[_orders_pb2.ResumeOrderResponse]]:
         """ResumeOrder resumes a parked order: it removes the parking mark and processes the order to its end. It is for
         operators, after they have fixed the cause. If the cause is still there, the order is parked again. The response is
         like that of CancelOrder: the order at its end, or as far as it has come.
@@ -214,4 +314,4 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request_id was used for another request.
         """
 
-def add_OrdersServiceServicer_to_server(servicer: OrdersServiceServicer, server: _aio.Server) -> None: ...
+def add_OrdersServiceServicer_to_server(servicer: OrdersServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

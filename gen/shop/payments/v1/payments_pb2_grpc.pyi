@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.payments.v1 import payments_pb2 as _payments_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -28,8 +42,11 @@ class PaymentsServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    AuthorizePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.AuthorizePaymentRequest, _payments_pb2.AuthorizePaymentResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> PaymentsServiceAsyncStub: ...
+    AuthorizePayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.AuthorizePaymentRequest, _payments_pb2.AuthorizePaymentResponse]
     """AuthorizePayment reserves an amount at the payer's bank.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
@@ -37,7 +54,7 @@ class PaymentsServiceStub:
     CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described
     above.
     """
-    CapturePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.CapturePaymentRequest, _payments_pb2.CapturePaymentResponse]
+    CapturePayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.CapturePaymentRequest, _payments_pb2.CapturePaymentResponse]
     """CapturePayment collects the money of an authorized payment. If the payment is captured already, nothing changes and
     the call succeeds.
 
@@ -45,7 +62,7 @@ class PaymentsServiceStub:
     such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
     INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    VoidPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.VoidPaymentRequest, _payments_pb2.VoidPaymentResponse]
+    VoidPayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.VoidPaymentRequest, _payments_pb2.VoidPaymentResponse]
     """VoidPayment releases the money of an authorized payment. If the payment is voided already, nothing changes and the
     call succeeds.
 
@@ -53,7 +70,7 @@ class PaymentsServiceStub:
     such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded:
     refund a captured payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.RefundPaymentRequest, _payments_pb2.RefundPaymentResponse]
+    RefundPayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.RefundPaymentRequest, _payments_pb2.RefundPaymentResponse]
     """RefundPayment refunds a captured payment. If the payment is refunded already, nothing changes and the call
     succeeds.
 
@@ -61,13 +78,76 @@ class PaymentsServiceStub:
     such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: void
     an authorized payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    GetPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentRequest, _payments_pb2.GetPaymentResponse]
+    GetPayment: _grpc.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentRequest, _payments_pb2.GetPaymentResponse]
     """GetPayment returns one payment.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
     (PAYMENT_NOT_FOUND) if there is no such payment.
     """
-    ListPayments: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListPaymentsRequest, _payments_pb2.ListPaymentsResponse]
+    ListPayments: _grpc.UnaryUnaryMultiCallable[_payments_pb2.ListPaymentsRequest, _payments_pb2.ListPaymentsResponse]
+    """ListPayments returns all payments in pages, newest first. Payments that are created between two pages are not
+    included. No other payment is missing or returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+
+@_typing.type_check_only
+class PaymentsServiceAsyncStub(PaymentsServiceStub):
+    """PaymentsService authorizes, captures, voids and refunds payments, always for the whole amount.
+
+    An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
+    can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
+
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it reserves the money once more.
+
+    Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    AuthorizePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.AuthorizePaymentRequest, _payments_pb2.AuthorizePaymentResponse]  # type: ignore[assignment]
+    """AuthorizePayment reserves an amount at the payer's bank.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+    FAILED_PRECONDITION (PAYMENT_DECLINED) if the payer's bank declines, with the metadata "decline_code":
+    CARD_DECLINED, CARD_EXPIRED, INSUFFICIENT_FUNDS or UNKNOWN_TOKEN; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described
+    above.
+    """
+    CapturePayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.CapturePaymentRequest, _payments_pb2.CapturePaymentResponse]  # type: ignore[assignment]
+    """CapturePayment collects the money of an authorized payment. If the payment is captured already, nothing changes and
+    the call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+    such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was voided or refunded;
+    INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    VoidPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.VoidPaymentRequest, _payments_pb2.VoidPaymentResponse]  # type: ignore[assignment]
+    """VoidPayment releases the money of an authorized payment. If the payment is voided already, nothing changes and the
+    call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+    such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was captured or refunded:
+    refund a captured payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.RefundPaymentRequest, _payments_pb2.RefundPaymentResponse]  # type: ignore[assignment]
+    """RefundPayment refunds a captured payment. If the payment is refunded already, nothing changes and the call
+    succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (PAYMENT_NOT_FOUND) if there is no
+    such payment; FAILED_PRECONDITION (PAYMENT_WRONG_STATE, with the metadata "state") if it was never captured: void
+    an authorized payment instead; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    GetPayment: _aio.UnaryUnaryMultiCallable[_payments_pb2.GetPaymentRequest, _payments_pb2.GetPaymentResponse]  # type: ignore[assignment]
+    """GetPayment returns one payment.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
+    (PAYMENT_NOT_FOUND) if there is no such payment.
+    """
+    ListPayments: _aio.UnaryUnaryMultiCallable[_payments_pb2.ListPaymentsRequest, _payments_pb2.ListPaymentsResponse]  # type: ignore[assignment]
     """ListPayments returns all payments in pages, newest first. Payments that are created between two pages are not
     included. No other payment is missing or returned twice.
 
@@ -94,8 +174,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def AuthorizePayment(
         self,
         request: _payments_pb2.AuthorizePaymentRequest,
-        context: _aio.ServicerContext[_payments_pb2.AuthorizePaymentRequest, _abc.Awaitable[_payments_pb2.AuthorizePaymentResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.AuthorizePaymentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.AuthorizePaymentResponse, _abc.Awaitable[_payments_pb2.AuthorizePaymentResponse]]:
         """AuthorizePayment reserves an amount at the payer's bank.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
@@ -108,8 +188,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def CapturePayment(
         self,
         request: _payments_pb2.CapturePaymentRequest,
-        context: _aio.ServicerContext[_payments_pb2.CapturePaymentRequest, _abc.Awaitable[_payments_pb2.CapturePaymentResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.CapturePaymentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.CapturePaymentResponse, _abc.Awaitable[_payments_pb2.CapturePaymentResponse]]:
         """CapturePayment collects the money of an authorized payment. If the payment is captured already, nothing changes and
         the call succeeds.
 
@@ -122,8 +202,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def VoidPayment(
         self,
         request: _payments_pb2.VoidPaymentRequest,
-        context: _aio.ServicerContext[_payments_pb2.VoidPaymentRequest, _abc.Awaitable[_payments_pb2.VoidPaymentResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.VoidPaymentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.VoidPaymentResponse, _abc.Awaitable[_payments_pb2.VoidPaymentResponse]]:
         """VoidPayment releases the money of an authorized payment. If the payment is voided already, nothing changes and the
         call succeeds.
 
@@ -136,8 +216,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def RefundPayment(
         self,
         request: _payments_pb2.RefundPaymentRequest,
-        context: _aio.ServicerContext[_payments_pb2.RefundPaymentRequest, _abc.Awaitable[_payments_pb2.RefundPaymentResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.RefundPaymentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.RefundPaymentResponse, _abc.Awaitable[_payments_pb2.RefundPaymentResponse]]:
         """RefundPayment refunds a captured payment. If the payment is refunded already, nothing changes and the call
         succeeds.
 
@@ -150,8 +230,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetPayment(
         self,
         request: _payments_pb2.GetPaymentRequest,
-        context: _aio.ServicerContext[_payments_pb2.GetPaymentRequest, _abc.Awaitable[_payments_pb2.GetPaymentResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.GetPaymentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.GetPaymentResponse, _abc.Awaitable[_payments_pb2.GetPaymentResponse]]:
         """GetPayment returns one payment.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "payments/{id}"; NOT_FOUND
@@ -162,12 +242,12 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListPayments(
         self,
         request: _payments_pb2.ListPaymentsRequest,
-        context: _aio.ServicerContext[_payments_pb2.ListPaymentsRequest, _abc.Awaitable[_payments_pb2.ListPaymentsResponse]],
-    ) -> _abc.Awaitable[_payments_pb2.ListPaymentsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_pb2.ListPaymentsResponse, _abc.Awaitable[_payments_pb2.ListPaymentsResponse]]:
         """ListPayments returns all payments in pages, newest first. Payments that are created between two pages are not
         included. No other payment is missing or returned twice.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
 
-def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _aio.Server) -> None: ...
+def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shop.shipping.v1 import shipping_pb2 as _shipping_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -27,15 +41,18 @@ class ShippingServiceStub:
     INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    QuoteShipping: _aio.UnaryUnaryMultiCallable[_shipping_pb2.QuoteShippingRequest, _shipping_pb2.QuoteShippingResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ShippingServiceAsyncStub: ...
+    QuoteShipping: _grpc.UnaryUnaryMultiCallable[_shipping_pb2.QuoteShippingRequest, _shipping_pb2.QuoteShippingResponse]
     """QuoteShipping returns the price and the duration of a shipment. Nothing is stored. The price is valid until the
     tariff changes.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
     FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier serves the region.
     """
-    BookShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.BookShipmentRequest, _shipping_pb2.BookShipmentResponse]
+    BookShipment: _grpc.UnaryUnaryMultiCallable[_shipping_pb2.BookShipmentRequest, _shipping_pb2.BookShipmentResponse]
     """BookShipment books a shipment with the carrier, at the quoted price.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
@@ -43,20 +60,72 @@ class ShippingServiceStub:
     (ADDRESS_UNDELIVERABLE) if the carrier does not deliver to the address, or (PRICE_CHANGED) if the price is not the
     current one: request a new quote; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    CancelShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.CancelShipmentRequest, _shipping_pb2.CancelShipmentResponse]
+    CancelShipment: _grpc.UnaryUnaryMultiCallable[_shipping_pb2.CancelShipmentRequest, _shipping_pb2.CancelShipmentResponse]
     """CancelShipment cancels a booking; nothing is sent. If the shipment is cancelled already, nothing changes and the
     call succeeds.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (SHIPMENT_NOT_FOUND) if there is no
     such shipment; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
     """
-    GetShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.GetShipmentRequest, _shipping_pb2.GetShipmentResponse]
+    GetShipment: _grpc.UnaryUnaryMultiCallable[_shipping_pb2.GetShipmentRequest, _shipping_pb2.GetShipmentResponse]
     """GetShipment returns one shipment.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
     (SHIPMENT_NOT_FOUND) if there is no such shipment.
     """
-    ListShipments: _aio.UnaryUnaryMultiCallable[_shipping_pb2.ListShipmentsRequest, _shipping_pb2.ListShipmentsResponse]
+    ListShipments: _grpc.UnaryUnaryMultiCallable[_shipping_pb2.ListShipmentsRequest, _shipping_pb2.ListShipmentsResponse]
+    """ListShipments returns all shipments in pages, newest first. Shipments that are booked between two pages are not
+    included. No other shipment is missing or returned twice.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
+    """
+
+@_typing.type_check_only
+class ShippingServiceAsyncStub(ShippingServiceStub):
+    """ShippingService quotes shipping prices and books shipments with the carrier.
+
+    A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
+
+    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
+    days. The same request sent again within that time changes nothing and returns the same response, even if the data
+    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
+    counts as a new one: it books another shipment.
+
+    Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    QuoteShipping: _aio.UnaryUnaryMultiCallable[_shipping_pb2.QuoteShippingRequest, _shipping_pb2.QuoteShippingResponse]  # type: ignore[assignment]
+    """QuoteShipping returns the price and the duration of a shipment. Nothing is stored. The price is valid until the
+    tariff changes.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+    FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier serves the region.
+    """
+    BookShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.BookShipmentRequest, _shipping_pb2.BookShipmentResponse]  # type: ignore[assignment]
+    """BookShipment books a shipment with the carrier, at the quoted price.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
+    FAILED_PRECONDITION (REGION_NOT_SERVED, with the metadata "region_code") if no carrier serves the region,
+    (ADDRESS_UNDELIVERABLE) if the carrier does not deliver to the address, or (PRICE_CHANGED) if the price is not the
+    current one: request a new quote; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    CancelShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.CancelShipmentRequest, _shipping_pb2.CancelShipmentResponse]  # type: ignore[assignment]
+    """CancelShipment cancels a booking; nothing is sent. If the shipment is cancelled already, nothing changes and the
+    call succeeds.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is malformed; NOT_FOUND (SHIPMENT_NOT_FOUND) if there is no
+    such shipment; INVALID_ARGUMENT (REQUEST_ID_REUSED) as described above.
+    """
+    GetShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.GetShipmentRequest, _shipping_pb2.GetShipmentResponse]  # type: ignore[assignment]
+    """GetShipment returns one shipment.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
+    (SHIPMENT_NOT_FOUND) if there is no such shipment.
+    """
+    ListShipments: _aio.UnaryUnaryMultiCallable[_shipping_pb2.ListShipmentsRequest, _shipping_pb2.ListShipmentsResponse]  # type: ignore[assignment]
     """ListShipments returns all shipments in pages, newest first. Shipments that are booked between two pages are not
     included. No other shipment is missing or returned twice.
 
@@ -82,8 +151,8 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     def QuoteShipping(
         self,
         request: _shipping_pb2.QuoteShippingRequest,
-        context: _aio.ServicerContext[_shipping_pb2.QuoteShippingRequest, _abc.Awaitable[_shipping_pb2.QuoteShippingResponse]],
-    ) -> _abc.Awaitable[_shipping_pb2.QuoteShippingResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_pb2.QuoteShippingResponse, _abc.Awaitable[_shipping_pb2.QuoteShippingResponse]]:
         """QuoteShipping returns the price and the duration of a shipment. Nothing is stored. The price is valid until the
         tariff changes.
 
@@ -95,8 +164,8 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     def BookShipment(
         self,
         request: _shipping_pb2.BookShipmentRequest,
-        context: _aio.ServicerContext[_shipping_pb2.BookShipmentRequest, _abc.Awaitable[_shipping_pb2.BookShipmentResponse]],
-    ) -> _abc.Awaitable[_shipping_pb2.BookShipmentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_pb2.BookShipmentResponse, _abc.Awaitable[_shipping_pb2.BookShipmentResponse]]:
         """BookShipment books a shipment with the carrier, at the quoted price.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds or the currency is not accepted;
@@ -109,8 +178,8 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     def CancelShipment(
         self,
         request: _shipping_pb2.CancelShipmentRequest,
-        context: _aio.ServicerContext[_shipping_pb2.CancelShipmentRequest, _abc.Awaitable[_shipping_pb2.CancelShipmentResponse]],
-    ) -> _abc.Awaitable[_shipping_pb2.CancelShipmentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_pb2.CancelShipmentResponse, _abc.Awaitable[_shipping_pb2.CancelShipmentResponse]]:
         """CancelShipment cancels a booking; nothing is sent. If the shipment is cancelled already, nothing changes and the
         call succeeds.
 
@@ -122,8 +191,8 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetShipment(
         self,
         request: _shipping_pb2.GetShipmentRequest,
-        context: _aio.ServicerContext[_shipping_pb2.GetShipmentRequest, _abc.Awaitable[_shipping_pb2.GetShipmentResponse]],
-    ) -> _abc.Awaitable[_shipping_pb2.GetShipmentResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_pb2.GetShipmentResponse, _abc.Awaitable[_shipping_pb2.GetShipmentResponse]]:
         """GetShipment returns one shipment.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "shipments/{id}"; NOT_FOUND
@@ -134,12 +203,12 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListShipments(
         self,
         request: _shipping_pb2.ListShipmentsRequest,
-        context: _aio.ServicerContext[_shipping_pb2.ListShipmentsRequest, _abc.Awaitable[_shipping_pb2.ListShipmentsResponse]],
-    ) -> _abc.Awaitable[_shipping_pb2.ListShipmentsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_pb2.ListShipmentsResponse, _abc.Awaitable[_shipping_pb2.ListShipmentsResponse]]:
         """ListShipments returns all shipments in pages, newest first. Shipments that are booked between two pages are not
         included. No other shipment is missing or returned twice.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the page size is negative or the page token is not from this method.
         """
 
-def add_ShippingServiceServicer_to_server(servicer: ShippingServiceServicer, server: _aio.Server) -> None: ...
+def add_ShippingServiceServicer_to_server(servicer: ShippingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
