@@ -1,4 +1,4 @@
-"""The services of two releases, in one environment: what is installed is this checkout's."""
+"""Fixtures with the services of two releases, which use the same installed packages."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compatibility.releases import PARTS, Release, lay_out
+from tests.compatibility.releases import PARTS, Release, check_out
 from tests.services.conftest import CALLEES, Start, broker, starter
 from tests.services.databases import SQLiteFiles
 from tests.services.harness import ROOT, Process, targets
@@ -18,16 +18,16 @@ from tools.breaking.bases import MissingError, last_release, recorded_release
 __all__ = ["broker"]
 
 NAMES = sorted(store.parent.name for store in ROOT.glob("services/*/store.py"))
-"""Every service that keeps something, and so has callers."""
+"""Every service with a database: those that have callers."""
 
 Shop = Callable[[str], dict[str, Process]]
 Releases = dict[str, Release]
 
-begun = contextmanager(starter)
+open_starter = contextmanager(starter)
 
 
-def bring_up(start: Start, others: Mapping[str, Process] | None = None) -> dict[str, Process]:
-    """Start all services, each to call those of its own release; on the databases of others, if there are any."""
+def start_all(start: Start, others: Mapping[str, Process] | None = None) -> dict[str, Process]:
+    """Start all services of one release, which call each other, and return them. With `others`, use their databases."""
     running: dict[str, Process] = {}
     for name in sorted(NAMES, key=lambda name: name in CALLEES):
         env = targets(*(running[callee] for callee in CALLEES.get(name, ())))
@@ -35,7 +35,7 @@ def bring_up(start: Start, others: Mapping[str, Process] | None = None) -> dict[
             env["DATABASE_URL"] = others[name].database_url
             env["IDENTITY_KEY_FILE"] = str(others[name].folder / "data/identity.key")
         running[name] = start(name, env, wait=False)
-        # Two at a time: all at once, the first would have to share with all others the time that it has.
+        # At most two start at the same time: with more, the first one might time out.
         for process in list(running.values())[-2:-1]:
             process.wait_ready()
     for process in running.values():
@@ -45,9 +45,9 @@ def bring_up(start: Start, others: Mapping[str, Process] | None = None) -> dict[
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    """Answer the "previous" release and "this" one."""
+    """Return the releases "previous" and "this"."""
     try:
-        older = lay_out(ROOT, last_release(ROOT, recorded_release(ROOT), *PARTS), tmp_path_factory.mktemp("release"))
+        older = check_out(ROOT, last_release(ROOT, recorded_release(ROOT), *PARTS), tmp_path_factory.mktemp("release"))
     except MissingError as error:
         pytest.fail(str(error), pytrace=False)
     return {"previous": older, "this": Release("this checkout", ROOT, ROOT / "gen")}
@@ -55,20 +55,20 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
 
 @pytest.fixture(scope="session")
 def shop(releases: Releases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Answer what gives all services of a release, each calling those of its own; they run as long as the tests do."""
+    """Return a function that returns the running services of a release. It starts them once per test session."""
     with ExitStack() as stack:
 
         @cache
-        def answer(release: str) -> dict[str, Process]:
+        def running(release: str) -> dict[str, Process]:
             folder = tmp_path_factory.mktemp(release)
-            return bring_up(stack.enter_context(begun(folder, SQLiteFiles(), releases[release].tree)))
+            return start_all(stack.enter_context(open_starter(folder, SQLiteFiles(), releases[release].tree)))
 
-        yield answer
+        yield running
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The two releases beside each other, in a test."""
+class TwoReleases:
+    """Starts and calls the services of two releases in a test."""
 
     releases: Releases
     shop: Shop
@@ -76,16 +76,16 @@ class Beside:
     _stack: ExitStack
 
     def start(self, tree: Path) -> Start:
-        """Answer what starts processes of a tree, for this test; those of one name have one folder and one database."""
-        return self._stack.enter_context(begun(self.folder, SQLiteFiles(), tree))
+        """Return a function that starts processes of a tree. Processes with the same name share folder and database."""
+        return self._stack.enter_context(open_starter(self.folder, SQLiteFiles(), tree))
 
     def call(self, caller: str, processes: Mapping[str, Process]) -> subprocess.CompletedProcess[str]:
-        """Have a release's caller go through services; its exit code is 0 if all is as it should be."""
+        """Run the client of a release against services. Its exit code is 0 if all checks pass."""
         return self.releases[caller].call(processes, self.folder)
 
 
 @pytest.fixture
-def beside(releases: Releases, shop: Shop, tmp_path: Path) -> Iterator[Beside]:
-    """Answer the two releases."""
+def two_releases(releases: Releases, shop: Shop, tmp_path: Path) -> Iterator[TwoReleases]:
+    """Yield the two releases. Processes that the test starts are stopped on teardown."""
     with ExitStack() as stack:
-        yield Beside(releases, shop, tmp_path, stack)
+        yield TwoReleases(releases, shop, tmp_path, stack)

@@ -1,4 +1,4 @@
-"""The code and contracts of the previous release, beside those of this one."""
+"""The code and contracts of the previous release and of this one."""
 
 import shutil
 import subprocess
@@ -14,20 +14,20 @@ from tests.tidy.tree import git
 
 PARTS = ("proto", "services", "gen")
 CONTRACTS = "contracts.binpb"
-CLIENT_SECONDS = 120
+CLIENT_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Release:
-    """A state of the project: `tree` holds its proto/, services/ and gen/; `stubs` what its proto/ generates."""
+    """A state of the project. `tree` contains its proto/, services/ and gen/; `stubs` the code from its proto/."""
 
     name: str
     tree: Path
     stubs: Path
 
     def call(self, processes: Mapping[str, Process], folder: Path) -> subprocess.CompletedProcess[str]:
-        """Run the client with the stubs of this release, and of no other, against processes of whatever release."""
-        # The client is this checkout's own. Its path shows nothing else of it.
+        """Run the client with only the stubs of this release against processes of any release."""
+        # The code of the client is always this checkout's. Its Python path contains nothing else of the checkout.
         if not (folder / "tests").exists():
             (folder / "tests").symlink_to(ROOT / "tests")
         targets = [f"{name}={process.target}" for name, process in processes.items()]
@@ -38,11 +38,11 @@ class Release:
             capture_output=True,
             text=True,
             check=False,
-            timeout=CLIENT_SECONDS,
+            timeout=CLIENT_TIMEOUT_SECONDS,
         )
 
     def methods(self) -> set[str]:
-        """Answer every method that the shop has, by its path."""
+        """Return the paths of all methods."""
         contracts = FileDescriptorSet.FromString((self.stubs / CONTRACTS).read_bytes())
         return {
             f"/{file.package}.{service.name}/{method.name}"
@@ -52,8 +52,8 @@ class Release:
         }
 
 
-def lay_out(root: Path, revision: str, folder: Path) -> Release:
-    """Write the older state into a folder, and generate its stubs anew, beside it."""
+def check_out(root: Path, revision: str, folder: Path) -> Release:
+    """Extract an older state into a folder, and generate its stubs."""
     archive, tree = folder / "older.zip", folder / "older"
     git(root, "archive", f"--output={archive}", revision, *PARTS)
     shutil.unpack_archive(archive, tree)
@@ -61,9 +61,9 @@ def lay_out(root: Path, revision: str, folder: Path) -> Release:
 
 
 def generate(tree: Path, stubs: Path) -> Path:
-    """Make messages and stubs of a tree's proto/, as its callers do, and answer their folder.
+    """Generate messages and stubs from a tree's proto/, as its callers do, and return their folder.
 
-    By protoc alone: what that tree's buf.gen.yaml names lies in a .venv of its own, and types are of no use here.
+    Uses protoc directly: the plugins in that tree's buf.gen.yaml would need its .venv, and types are not needed.
     """
     stubs.mkdir(exist_ok=True)
     sources = [tree / "proto", ROOT / ".googleapis", ROOT / ".protovalidate"]

@@ -1,4 +1,4 @@
-"""Events of either release through a real Kafka: consumers of both releases take turns, and each event counts once."""
+"""Events of both releases through a real Kafka: consumers of both releases take turns, and each event counts once."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 
 from shop.notifications.v1 import notifications_pb2
 from shop.orders.v1 import orders_pb2 as pb
-from tests.compatibility.conftest import Beside
+from tests.compatibility.conftest import TwoReleases
 from tests.services.conftest import CALLEES
 from tests.services.consumers import effects, start_consumers, wait_until_consumed
 from tests.services.harness import Process, targets
@@ -17,77 +17,77 @@ from tests.services.kafka import Broker
 from tests.services.shop import Shop, cart, eventually
 
 TOPIC = "shop.orders.v1.events"
-Letter = notifications_pb2.Notification
-PER_SALE = 3
+Notification = notifications_pb2.Notification
+ORDERS_PER_SALE = 3
 
 
 @dataclass(frozen=True)
 class Seller:
-    """orders of one release, whose events go to Kafka, and a client of it."""
+    """The service orders of one release, which publishes to Kafka, and its client."""
 
     orders: Process
     shop: Shop
 
     async def sell(self) -> list[pb.Order]:
-        """Have an order of every end, and their events in Kafka."""
-        kept, undone, nothing = [
-            await self.shop.ended((await self.shop.place(wish)).name)
-            for wish in (cart(p_0001=2), cart(p_0001=2), cart(p_0199=1))
+        """Place an order for every final state, wait until their events are in Kafka, and return the orders."""
+        confirmed, to_cancel, rejected = [
+            await self.shop.ended((await self.shop.place(request)).name)
+            for request in (cart(p_0001=2), cart(p_0001=2), cart(p_0199=1))
         ]
-        made = [kept, await self.shop.ended((await self.shop.cancel(undone.name)).name), nothing]
+        orders = [confirmed, await self.shop.ended((await self.shop.cancel(to_cancel.name)).name), rejected]
         async for attempt in eventually():
             with attempt:
                 assert self.orders.events()["outbox"]["waiting"] == 0
-        return made
+        return orders
 
 
 @pytest.fixture
-async def sellers(beside: Beside, broker: Broker) -> AsyncIterator[list[Seller]]:
-    """Give both releases' orders, each with callees of its own."""
+async def sellers(two_releases: TwoReleases, broker: Broker) -> AsyncIterator[list[Seller]]:
+    """Yield the service orders of both releases, each with the callees of its release."""
     async with AsyncExitStack() as stack:
-        found = []
-        for name, release in beside.releases.items():
-            callees = [beside.shop(name)[callee] for callee in CALLEES["orders"]]
+        sellers = []
+        for name, release in two_releases.releases.items():
+            callees = [two_releases.shop(name)[callee] for callee in CALLEES["orders"]]
             env = {**targets(*callees), **broker.environment}
-            orders = beside.start(release.tree)("orders", env, folder=f"orders-{name}")
+            orders = two_releases.start(release.tree)("orders", env, folder=f"orders-{name}")
             shop = Shop(orders, *callees[1:])
             stack.push_async_callback(shop.close)
-            found.append(Seller(orders, shop))
-        yield found
+            sellers.append(Seller(orders, shop))
+        yield sellers
 
 
-def told(order: pb.Order) -> list[int]:
-    """Answer what there is to be told of an order, up to its end."""
-    end = {
-        pb.Order.STATE_CONFIRMED: [Letter.KIND_ORDER_CONFIRMED],
-        pb.Order.STATE_CANCELLED: [Letter.KIND_ORDER_CONFIRMED, Letter.KIND_ORDER_CANCELLED],
-        pb.Order.STATE_REJECTED: [Letter.KIND_ORDER_REJECTED],
+def expected_kinds(order: pb.Order) -> list[int]:
+    """Return the kinds of notifications for an order in its final state."""
+    kinds = {
+        pb.Order.STATE_CONFIRMED: [Notification.KIND_ORDER_CONFIRMED],
+        pb.Order.STATE_CANCELLED: [Notification.KIND_ORDER_CONFIRMED, Notification.KIND_ORDER_CANCELLED],
+        pb.Order.STATE_REJECTED: [Notification.KIND_ORDER_REJECTED],
     }
-    return [Letter.KIND_ORDER_PLACED, *end[order.state]]
+    return [Notification.KIND_ORDER_PLACED, *kinds[order.state]]
 
 
 async def assert_counted_once(consumers: dict[str, Process], orders: list[pb.Order]) -> None:
-    """Assert that the consumers know of these orders, each once, and of no other."""
+    """Assert that the consumers have counted these orders, each once, and no others."""
     found = await effects(consumers)
-    letters = [(letter.order, letter.kind) for letter in found["notifications"]]
-    assert sorted(letters) == sorted((order.name, kind) for order in orders for kind in told(order))
+    notifications = [(notification.order, notification.kind) for notification in found["notifications"]]
+    assert sorted(notifications) == sorted((order.name, kind) for order in orders for kind in expected_kinds(order))
     sales = [(sale.order, pb.Order.State.Value(sale.State.Name(sale.state)), sale.total) for sale in found["sales"]]
     assert sorted(sales, key=str) == sorted(((order.name, order.state, order.total) for order in orders), key=str)
     pieces = Counter({"asked": 0, "sold": 0, "missed": 0})
     for demand in found["demands"]:
         pieces += Counter(asked=demand.asked, sold=demand.sold, missed=demand.missed)
-    times = len(orders) // PER_SALE
+    times = len(orders) // ORDERS_PER_SALE
     assert pieces == Counter(asked=5 * times, sold=2 * times, missed=1 * times)
 
 
-async def test_each_event_counts_once_whichever_release_tells_it_and_whichever_takes_it(
-    beside: Beside, broker: Broker, sellers: list[Seller]
+async def test_each_event_counts_once_for_any_pair_of_releases(
+    two_releases: TwoReleases, broker: Broker, sellers: list[Seller]
 ) -> None:
     sold = [order for seller in sellers for order in await seller.sell()]
-    # This release takes over from the one before; and is taken back.
+    # This release replaces the previous one, and is rolled back.
     for release in ("previous", "this", "previous"):
-        # Each begins with the first event, on the databases that the other has left.
-        consumers = start_consumers(beside.start(beside.releases[release].tree), broker)
+        # Each release consumes from the first event on, with the databases of the release before.
+        consumers = start_consumers(two_releases.start(two_releases.releases[release].tree), broker)
         await wait_until_consumed(consumers, len(broker.records(TOPIC)))
         await assert_counted_once(consumers, sold)
         sold += [order for seller in sellers for order in await seller.sell()]

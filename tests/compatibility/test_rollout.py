@@ -1,14 +1,14 @@
-"""A rollout: two releases at once over the same databases, which newer code has migrated while older code goes on."""
+"""A rollout: two releases use the same databases, which newer code migrates while older code is running."""
 
 import shutil
 from pathlib import Path
 
 from services.runtime.storage.database import open_database
-from tests.compatibility.conftest import Beside, bring_up
+from tests.compatibility.conftest import TwoReleases, start_all
 from tests.compatibility.test_previous_release import assert_served
 from tests.services.harness import ROOT, Process
 
-# What the release after this one may do to every table: whatever code of before can do without.
+# A migration of the next release, with changes that older code must tolerate.
 NEXT = '''
 """An expansion."""
 
@@ -28,22 +28,22 @@ def upgrade() -> None:
 
 
 async def migrate(process: Process, versions: Path) -> None:
-    """Bring a process's database as far as these migrations go, while it serves."""
+    """Apply migrations to the database of a running process."""
     await (await open_database(process.database_url, versions)).close()
 
 
-async def test_each_release_goes_on_where_a_later_one_has_migrated_the_databases(beside: Beside) -> None:
-    older = beside.shop("previous")
+async def test_each_release_works_with_databases_that_a_later_one_has_migrated(two_releases: TwoReleases) -> None:
+    older = two_releases.shop("previous")
     for name, process in older.items():
         await migrate(process, ROOT / "services" / name / "migrations")
-    assert_served(beside.call("previous", older))
+    assert_served(two_releases.call("previous", older))
 
     for name, process in older.items():
-        versions = beside.folder / "migrations" / name
+        versions = two_releases.folder / "migrations" / name
         shutil.copytree(ROOT / "services" / name / "migrations", versions)
         newest = max(versions.glob("0*.py")).name.partition("_")[0]
         (versions / "next.py").write_text(NEXT.format(newest=newest), encoding="utf-8")
         await migrate(process, versions)
-    ours = bring_up(beside.start(ROOT), older)
-    assert_served(beside.call("this", older))
-    assert_served(beside.call("previous", ours))
+    ours = start_all(two_releases.start(ROOT), older)
+    assert_served(two_releases.call("this", older))
+    assert_served(two_releases.call("previous", ours))

@@ -1,4 +1,4 @@
-"""What every round needs."""
+"""Helpers of all checks."""
 
 import uuid
 
@@ -11,10 +11,10 @@ PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 
 
 def new_id() -> str:
-    """Answer an id that nobody has used."""
+    """Return a new unique id."""
     return str(uuid.uuid4())
 
 
-def kind(error: Refused) -> tuple[grpc.StatusCode, str]:
-    """Answer what programs go by."""
+def status_of(error: Refused) -> tuple[grpc.StatusCode, str]:
+    """Return the code and the reason of an error, which callers rely on."""
     return error.code, error.reason

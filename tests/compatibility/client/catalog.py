@@ -1,4 +1,4 @@
-"""catalog: products are listed, found, made, edited and retired."""
+"""Checks catalog: list, search, create, edit and discontinue products."""
 
 import grpc
 import grpc.aio
@@ -7,15 +7,15 @@ from google.type.money_pb2 import Money
 
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.compatibility.client.calls import INVALID, PRECONDITION, kind, new_id
+from tests.compatibility.client.calls import INVALID, PRECONDITION, new_id, status_of
 from tests.services.refusals import refused
 
 PRICE = Money(currency_code="EUR", units=20, nanos=500_000_000)
 ASSAM = Money(currency_code="EUR", units=9, nanos=800_000_000)
 
 
-async def go(channel: grpc.aio.Channel) -> None:
-    """Make the round."""
+async def check(channel: grpc.aio.Channel) -> None:
+    """Call every method, and check the responses."""
     stub = catalog_pb2_grpc.CatalogServiceStub(channel)
     await _find(stub)
     await _edit(stub)
@@ -33,12 +33,12 @@ async def _find(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> None:
     assam = (await stub.GetProduct(pb.GetProductRequest(name="products/p-0031"))).product
     assert (assam.display_name, assam.price) == ("Assam Second Flush, 100 g", ASSAM)
     assert assam.description
-    wanted = pb.BatchGetProductsRequest(names=["products/p-0032", assam.name])
-    assert [found.name for found in (await stub.BatchGetProducts(wanted)).products] == list(wanted.names)
+    batch = pb.BatchGetProductsRequest(names=["products/p-0032", assam.name])
+    assert [found.name for found in (await stub.BatchGetProducts(batch)).products] == list(batch.names)
     error = await refused(stub.BatchGetProducts(pb.BatchGetProductsRequest(names=["products/none"])))
-    assert kind(error) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
+    assert status_of(error) == (grpc.StatusCode.NOT_FOUND, "PRODUCT_NOT_FOUND")
     error = await refused(stub.ListProducts(pb.ListProductsRequest(page_size=-1)))
-    assert (kind(error), error.fields) == (INVALID, ["page_size"])
+    assert (status_of(error), error.fields) == (INVALID, ["page_size"])
 
 
 async def _edit(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> None:
@@ -54,7 +54,7 @@ async def _edit(stub: "catalog_pb2_grpc.CatalogServiceAsyncStub") -> None:
     assert (pot.display_name, pot.category, pot.price, pot.discontinued) == ("Pot", "kettles", PRICE, True)
     updating.request_id = new_id()
     error = await refused(stub.UpdateProduct(updating))
-    assert kind(error) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+    assert status_of(error) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     error = await refused(stub.BatchGetProducts(pb.BatchGetProductsRequest(names=[pot.name])))
-    assert kind(error) == (PRECONDITION, "PRODUCT_DISCONTINUED")
+    assert status_of(error) == (PRECONDITION, "PRODUCT_DISCONTINUED")
     assert error.metadata == {"products": pot.name}

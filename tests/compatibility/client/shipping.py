@@ -1,19 +1,19 @@
-"""shipping: a shipment is quoted, booked and cancelled."""
+"""Checks shipping: quote, book and cancel a shipment."""
 
 import grpc.aio
 from google.type.money_pb2 import Money
 
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
-from tests.compatibility.client.calls import PRECONDITION, kind, new_id
+from tests.compatibility.client.calls import PRECONDITION, new_id, status_of
 from tests.services.refusals import refused
 
 BERLIN = pb.Address(recipient="Ada", lines=["Linden 1"], locality="Berlin", postal_code="10117", region_code="DE")
 PRICE = Money(currency_code="EUR", units=4, nanos=900_000_000)
 
 
-async def go(channel: grpc.aio.Channel) -> None:
-    """Make the round."""
+async def check(channel: grpc.aio.Channel) -> None:
+    """Call every method, and check the responses."""
     stub = shipping_pb2_grpc.ShippingServiceStub(channel)
     quoting = pb.QuoteShippingRequest(region_code="DE", pieces=2, currency_code="EUR")
     quote = (await stub.QuoteShipping(quoting)).quote
@@ -33,4 +33,4 @@ async def go(channel: grpc.aio.Channel) -> None:
     assert (await stub.GetShipment(pb.GetShipmentRequest(name=booked.name))).shipment == cancelled
     quoting.region_code = "AQ"
     error = await refused(stub.QuoteShipping(quoting))
-    assert kind(error) == (PRECONDITION, "REGION_NOT_SERVED")
+    assert status_of(error) == (PRECONDITION, "REGION_NOT_SERVED")

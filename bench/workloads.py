@@ -1,4 +1,4 @@
-"""The works that a benchmark repeats: a bare commit, and what services make of one."""
+"""The workloads of the benchmark: a bare commit, and operations of the services."""
 
 import asyncio
 import os
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from services.runtime.storage import Database
 
 BLOCK = bytes(4096)
-# So many products in turn, so that callers seldom meet at one.
+# Orders use this many products in turn, so that concurrent callers rarely use the same one.
 PRODUCTS = 40
-PLENTY = 100_000
+INITIAL_PIECES = 100_000
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 
-Work = Callable[[], Awaitable[None]]
+Workload = Callable[[], Awaitable[None]]
 
 
-async def rate(work: Work, callers: int, seconds: float) -> float:
-    """Answer how often a second `work` is done while so many callers do it, each again and again."""
+async def rate(run: Workload, callers: int, seconds: float) -> float:
+    """Run a workload repeatedly with concurrent callers, and return the completed runs per second."""
     end = time.perf_counter() + seconds
     done = 0
 
     async def call() -> None:
         nonlocal done
         while time.perf_counter() < end:
-            await work()
+            await run()
             done += 1
 
-    begin = time.perf_counter()
+    start = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(callers)))
-    return done / (time.perf_counter() - begin)
+    return done / (time.perf_counter() - start)
 
 
-def bare_commit(stack: AsyncExitStack, path: Path) -> Work:
-    """Answer what appends 4 KiB to a file and brings them to the disk."""
+def bare_commit(stack: AsyncExitStack, path: Path) -> Workload:
+    """Return a workload that appends 4 KiB to a file and calls fdatasync."""
     file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     stack.callback(os.close, file)
 
@@ -60,8 +60,8 @@ def bare_commit(stack: AsyncExitStack, path: Path) -> Work:
     return commit
 
 
-async def payment(stack: AsyncExitStack, url: str) -> Work:
-    """Answer what writes one row in one transaction: little else than the commit."""
+async def payment(stack: AsyncExitStack, url: str) -> Workload:
+    """Return a workload that writes one row in one transaction, which is little more than a commit."""
     database: Database = await open_database(url, ROOT / "services" / "payments" / "migrations")
     stack.push_async_callback(database.close)
 
@@ -73,15 +73,15 @@ async def payment(stack: AsyncExitStack, url: str) -> Work:
     return write
 
 
-async def shop(stack: AsyncExitStack, folder: Path, databases: Databases) -> tuple[Work, Work]:
-    """Start the five services that an order goes through.
+async def shop(stack: AsyncExitStack, folder: Path, databases: Databases) -> tuple[Workload, Workload]:
+    """Start the five services of an order, and return two workloads.
 
-    Answer what holds and releases a reservation (two calls, two transactions), and what has an order confirmed.
+    The first one creates and releases a reservation (two calls, two transactions). The second one places an order.
     """
 
     def start(name: str, env: dict[str, str]) -> Process:
-        at = folder / name
-        process = Process(name, at, {"DATABASE_URL": databases.url(at, name), **env})
+        path = folder / name
+        process = Process(name, path, {"DATABASE_URL": databases.url(path, name), **env})
         stack.callback(process.stop)
         return process
 
@@ -89,12 +89,12 @@ async def shop(stack: AsyncExitStack, folder: Path, databases: Databases) -> tup
     orders = start("orders", targets(*callees.values()))
     for process in (*callees.values(), orders):
         process.wait_ready()
-    channels = [await stack.enter_async_context(one.channel()) for one in (callees["inventory"], orders)]
+    channels = [await stack.enter_async_context(process.channel()) for process in (callees["inventory"], orders)]
     inventory = inventory_pb2_grpc.InventoryServiceStub(channels[0])
     shop = orders_pb2_grpc.OrdersServiceStub(channels[1])
     for number in range(PRODUCTS):
         name = f"stocks/{_product(number)}"
-        request = inventory_pb2.ReceiveStockRequest(request_id=str(uuid.uuid4()), name=name, pieces=PLENTY)
+        request = inventory_pb2.ReceiveStockRequest(request_id=str(uuid.uuid4()), name=name, pieces=INITIAL_PIECES)
         await inventory.ReceiveStock(request)
     reserved, ordered = count(), count()
 
