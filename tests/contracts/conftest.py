@@ -16,7 +16,9 @@ CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
 """The declarations of the services, and the code that names elements of the contracts."""
 IMPORTED = [".googleapis", ".protovalidate"]
-CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", "pyproject.toml", ".gitignore", RELEASE_FILE]
+PACKAGING = ["pyproject.toml", "services/pyproject.toml", "requirements.lock"]
+"""The inputs of the virtual environment, besides proto/pyproject.toml."""
+CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore", RELEASE_FILE, *PACKAGING]
 IGNORED = shutil.ignore_patterns("__pycache__", Path(waivers.FILE).name)
 """The waivers are left out: in the copy the current contracts are the last release, so all waivers would be stale."""
 RELEASED = "v0.1.0"

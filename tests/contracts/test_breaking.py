@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.conftest import IMPORTED, RELEASED, Checkout
+from tests.contracts.conftest import IMPORTED, PACKAGING, RELEASED, Checkout
 from tests.documents import blocks, run_block
 from tools.breaking.__main__ import main
 from tools.breaking.consumers import Consumer
@@ -315,9 +315,10 @@ def test_a_missing_git_history_is_an_error(checkout: Checkout, compare: Compare)
 @pytest.mark.parametrize("block", blocks("tools/breaking/README.md"))
 async def test_the_commands_in_the_readme_work(block: str, checkout: Checkout) -> None:
     # The inputs of the virtual environment get old timestamps, so that make does not rebuild it.
-    for file in ("pyproject.toml", "requirements.lock"):
-        (checkout.root / file).touch()
+    for file in (*PACKAGING, "proto/pyproject.toml"):
         os.utime(checkout.root / file, (0, 0))
+    # Otherwise `git checkout proto` would write proto/pyproject.toml again.
+    checkout.git("update-index", "--refresh")
     await run_block(block, checkout.root, os.environ, {})
 
 

@@ -91,7 +91,9 @@ async def _check_purchase(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", callee
     return order
 
 
-async def _check_cancellation(stub: "orders_pb2_grpc.OrdersServiceAsyncStub", callees: Callees, order: pb.Order) -> None:
+async def _check_cancellation(
+    stub: "orders_pb2_grpc.OrdersServiceAsyncStub", callees: Callees, order: pb.Order
+) -> None:
     [seen] = [update async for update in stub.WatchOrder(pb.WatchOrderRequest(name=order.name))]
     assert seen.order == order
     request = pb.CancelOrderRequest(request_id=new_id(), name=order.name)
