@@ -1,4 +1,4 @@
-"""What a file in services/ may import and open, by its name and folder. services/ruff.toml bans more."""
+"""What a file in services/ and mesh/local/ may import and open, by its name and folder. Their ruff.toml ban more."""
 
 import ast
 import re
@@ -25,6 +25,7 @@ FORBIDDEN = {
 """File name → packages that it may not import, and what to use instead."""
 OTHER_CONTRACTS = ("peers.py", "events.py")
 """The files that may import contracts of other services: one calls their methods, one consumes their events."""
+RUNTIME_PACKAGES = ("rpc", "storage", "events")
 SEPARATE = "services call each other over gRPC only, in peers.py"
 OWN_FOLDER = f"a service opens files in its own folder only; {SEPARATE}"
 REFERENCE = re.compile(r"(?<![\w.-])(services[./](\w*))")
@@ -37,6 +38,9 @@ def layers(tree: Tree) -> Iterator[str]:
     """Yield each import, reference and name that the layer of its file forbids."""
     for source in tree.python("services"):
         for line, text in (*_imports(source), *_references(source), *_business_nouns(source)):
+            yield f"{source.file}:{line} {text}"
+    for source in tree.python("mesh/local"):
+        for line, text in _local_imports(source):
             yield f"{source.file}:{line} {text}"
 
 
@@ -57,6 +61,26 @@ def _imports(source: Source) -> Iterator[tuple[int, str]]:
             yield line, f"{name}: the runtime imports no contract; a service passes it a `register` function"
         if package == "shop" and other not in {service, ""} and service != "runtime" and file not in OTHER_CONTRACTS:
             yield line, f"{name}: only peers.py and events.py import the contracts of other services"
+        if service != "runtime" and name.startswith("services.runtime.") and not _is_public(name):
+            yield line, f"{name}: import it from the package, services.runtime or its {', '.join(RUNTIME_PACKAGES)}"
+
+
+def _is_public(name: str) -> bool:
+    """Return whether a name of the runtime is one of a package, not of a module inside it."""
+    path = name.split(".")[2:]
+    return len(path) == 1 or (path[0] in RUNTIME_PACKAGES and len(path) == len(("package", "name")))
+
+
+def _local_imports(source: Source) -> Iterator[tuple[int, str]]:
+    part = source.file.parts[2]
+    for name, line in source.imports.items():
+        if part == "commands" and name.startswith("mesh.local.commands"):
+            yield (
+                line,
+                f"{name}: a command imports no other command; move what they share to a package beside commands/",
+            )
+        if part != "agent" and name.startswith("mesh.local.agent"):
+            yield line, f"{name}: the node agent is a separate process; move what is shared to a package beside agent/"
 
 
 def _references(source: Source) -> Iterator[tuple[int, str]]:

@@ -27,6 +27,8 @@ FILE = "from pathlib import Path\nup = Path(__file__)"
         ("orders/saga.py", "from grpc import StatusCode", "peers.py calls, store.py stores"),
         (STORE, "from shop.orders.v1 import orders_pb2", "messages.py converts rows to messages"),
         ("orders/requests.py", "from sqlalchemy import select", "store.py queries"),
+        ("orders/servicer.py", "from services.runtime.rpc.errors import ErrorTable", "import it from the package"),
+        ("orders/__main__.py", "from services.runtime.config import Settings", "import it from the package"),
         ("orders/servicer.py", "import sqlalchemy", "store.py queries"),
         (PEERS, "import services.catalog.store", OVER_GRPC),
         ("orders/handlers.py", "from services import catalog", OVER_GRPC),
@@ -79,3 +81,31 @@ def test_an_import_or_reference_beyond_the_layer_is_found(make_tree: MakeTree, f
 )  # fmt: skip
 def test_what_the_layer_allows_is_no_violation(make_tree: MakeTree, file: str, code: str) -> None:
     assert list(layers(make_tree({f"services/{file}": f"{code}\n"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "text"),
+    [
+        ("commands/up.py", "from mesh.local.commands.down import stop", "a command imports no other command"),
+        ("commands/up.py", "from mesh.local.agent import pod", "the node agent is a separate process"),
+        ("lifecycle/start.py", "import mesh.local.agent.pod", "the node agent is a separate process"),
+    ],
+)
+def test_a_part_of_the_local_mesh_that_imports_too_much_is_found(
+    make_tree: MakeTree, file: str, code: str, text: str
+) -> None:
+    violation = next(layers(make_tree({f"mesh/local/{file}": f"{code}\n"})))
+    assert violation.startswith(f"mesh/local/{file}:1 ")
+    assert text in violation
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("cli.py", "from mesh.local.commands import up"),
+        ("agent/pod.py", "from mesh.local.agent import sandbox"),
+        ("commands/up.py", "from mesh.local.lifecycle import start"),
+    ],
+)
+def test_what_a_part_of_the_local_mesh_may_import_is_no_violation(make_tree: MakeTree, file: str, code: str) -> None:
+    assert list(layers(make_tree({f"mesh/local/{file}": f"{code}\n"}))) == []
