@@ -335,7 +335,7 @@ class UpdateProductRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to change: display_name, description, category, price or discontinued. "*" means all of these. Without a
-        mask, every one of them that is set to a non-empty value changes.
+        mask, each of them changes that is set and neither empty nor false.
         """
 
     def __init__(

@@ -84,7 +84,7 @@ Global___OrderConfirmed: _TypeAlias = OrderConfirmed  # noqa: Y015
 
 @_typing.final
 class OrderRejected(_message.Message):
-    """OrderRejected: the order was rejected. Its stock is released and its payment voided."""
+    """OrderRejected: the order was rejected. Nothing stays reserved or charged."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

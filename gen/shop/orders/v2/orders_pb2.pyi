@@ -52,7 +52,7 @@ class Order(_message.Message):
         STATE_CONFIRMED: Order._State.ValueType  # 2
         """The stock is sold to the customer and the payment is collected."""
         STATE_REJECTED: Order._State.ValueType  # 3
-        """The order was rejected. Stock is released and the payment voided."""
+        """The order was rejected. Nothing stays reserved or charged."""
         STATE_CANCELLED: Order._State.ValueType  # 4
         """The order was confirmed and then undone. Stock is returned and the payment refunded."""
         STATE_CANCELLING: Order._State.ValueType  # 5
@@ -70,7 +70,7 @@ class Order(_message.Message):
     STATE_CONFIRMED: Order.State.ValueType  # 2
     """The stock is sold to the customer and the payment is collected."""
     STATE_REJECTED: Order.State.ValueType  # 3
-    """The order was rejected. Stock is released and the payment voided."""
+    """The order was rejected. Nothing stays reserved or charged."""
     STATE_CANCELLED: Order.State.ValueType  # 4
     """The order was confirmed and then undone. Stock is returned and the payment refunded."""
     STATE_CANCELLING: Order.State.ValueType  # 5
