@@ -16,8 +16,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.workloads import Workload, bare_commit, payment, rate, shop
-from tests.services.databases import Databases, SQLiteFiles
-from tests.services.postgresql import MISSING, Server, programs
+from tests.support.databases import Databases, SQLiteFiles
+from tests.support.postgresql import MISSING, Server, programs
 
 ROUNDS, ROUND_SECONDS = 5, 1.0
 CALLERS = (1, 8)

@@ -16,9 +16,10 @@ from services.payments.store import Store
 from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
-from tests.services.databases import Databases
-from tests.services.harness import ROOT, Process, targets
-from tests.services.shop import BERLIN, CONFIRMED, cart
+from tests.support.checkout import ROOT
+from tests.support.databases import Databases
+from tests.support.processes import Process, targets
+from tests.support.shop import BERLIN, CONFIRMED, cart
 
 if TYPE_CHECKING:
     from services.runtime.storage import Database

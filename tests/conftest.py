@@ -1,7 +1,6 @@
 """Shared by all tests: markers, the division of a run between processes, and the record of measured figures."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +12,9 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from mesh.local.loopback import PROXIES
-from tests import suites
-from tests.report import NOTES, Report, notes
-from tests.suites import part_of
+from tests.support import suites
+from tests.support.report import NOTES, Measured, Report, notes
+from tests.support.suites import part_of
 
 # What the tests start connects to this machine only, and must not inherit the settings of an outer make.
 for name in [*os.environ]:
@@ -28,9 +27,6 @@ os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents
 # The duration of an example depends on how busy the machine is, so it is no reason to fail.
 settings.register_profile("no deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no deadline")
-
-Measured = Callable[[str], None]
-"""Records a figure, which is printed at the end of the run."""
 
 
 class Worker(Protocol):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.compatibility.releases import PARTS, Release, check_out
-from tests.services.conftest import CALLEES, Start, broker, starter
-from tests.services.databases import SQLiteFiles
-from tests.services.harness import ROOT, Process, targets
+from tests.support.checkout import ROOT
+from tests.support.databases import SQLiteFiles
+from tests.support.fixtures import broker
+from tests.support.processes import Process, targets
+from tests.support.starters import CALLEES, Start, starter
 from tools.breaking.bases import MissingError, last_release, recorded_release
 
 __all__ = ["broker"]

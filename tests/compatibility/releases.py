@@ -9,8 +9,8 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tests.services.harness import PYTHON, ROOT, Process, python_path
-from tests.tidy.tree import git
+from tests.support.checkout import ROOT, git
+from tests.support.processes import PYTHON, Process, python_path
 
 PARTS = ("proto", "services", "gen")
 CONTRACTS = "contracts.binpb"

@@ -7,9 +7,10 @@ import pytest
 
 from tests.compatibility.conftest import TwoReleases
 from tests.compatibility.releases import PARTS, generate
-from tests.services.conftest import CALLEES
-from tests.services.harness import ROOT, Process, targets
-from tests.services.shop import eventually
+from tests.support.checkout import ROOT
+from tests.support.processes import Process, targets
+from tests.support.shop import eventually
+from tests.support.starters import CALLEES
 
 DIRECTIONS = [
     pytest.param("previous", "this", id="previous clients, our servers"),

@@ -6,7 +6,8 @@ from pathlib import Path
 from services.runtime.storage.database import open_database
 from tests.compatibility.conftest import TwoReleases, start_all
 from tests.compatibility.test_previous_release import assert_served
-from tests.services.harness import ROOT, Process
+from tests.support.checkout import ROOT
+from tests.support.processes import Process
 
 # A migration of the next release, with changes that older code must tolerate.
 NEXT = '''

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import ROOT
 from tools.breaking import waivers
 from tools.breaking.bases import RELEASE_FILE
 
-ROOT = Path(__file__).parent.parent.parent
 CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
 """The declarations of the services, and the code that names elements of the contracts."""

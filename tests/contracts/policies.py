@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.contracts.conftest import ROOT
+from tests.support.checkout import ROOT
 
 Manifest = dict[str, Any]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.tree import git
+from tests.support.checkout import git
 from tools.breaking.bases import MissingError, default_bases, last_release
 
 IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@shop.example", "-c", "tag.gpgSign=false")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.conftest import IMPORTED, PACKAGING, RELEASED, Checkout
-from tests.documents import blocks, run_block
+from tests.support.documents import blocks, run_block
 from tools.breaking.__main__ import main
 from tools.breaking.consumers import Consumer
 from tools.breaking.findings import Finding, Level

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.conftest import ROOT, Checkout
+from tests.contracts.conftest import Checkout
 from tests.contracts.edits import (
     ADDITIONS,
     ANALYTICS,
@@ -19,6 +19,7 @@ from tests.contracts.edits import (
     Addition,
     Break,
 )
+from tests.support.checkout import ROOT
 from tools.breaking import structure
 from tools.breaking.advice import ADVICE
 from tools.breaking.report import compare

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.conftest import ROOT, Checkout
+from tests.contracts.conftest import Checkout
+from tests.support.checkout import ROOT
 
 GENERATED = ("gen", "mesh/istio/contracts")
 

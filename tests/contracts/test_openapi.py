@@ -11,9 +11,10 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
 from mesh.options.v1 import options_pb2
-from tests.contracts.conftest import ROOT, Checkout
+from tests.contracts.conftest import Checkout
 from tests.contracts.policies import run_plugin
-from tests.tidy.contracts import methods
+from tests.support.checkout import ROOT
+from tests.support.contracts import methods
 
 VERBS = ("get", "put", "post", "delete", "patch")
 Document = dict[str, Any]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from mesh.local.tools import bin_dir
-from tests.conftest import Measured
-from tests.contracts.conftest import ROOT, Checkout
+from tests.contracts.conftest import Checkout
 from tests.contracts.policies import Output, run_plugin
 from tests.contracts.test_generated import assert_fresh, generate
-from tests.tidy.contracts import methods
+from tests.support.checkout import ROOT
+from tests.support.contracts import methods
+from tests.support.report import Measured
 
 FOREIGN = ROOT / "tests/contracts/foreign"
 BILLING, LEDGER = "/acme.billing.v1.Billing", "/acme.billing.v1.Ledger"

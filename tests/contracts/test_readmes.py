@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks, copy_checkout, run_block, run_document
+from tests.support.checkout import ROOT
+from tests.support.documents import blocks, copy_checkout, run_block, run_document
 
 DOCUMENTS = ("CONTRIBUTING.md", "docs/contracts.md", "docs/when-not-to.md")
 READMES = ("tools/protoc_gen_istio/README.md",)

@@ -14,14 +14,15 @@ from mesh.local.clients.users import CUSTOMER
 from mesh.local.matrix.callers import graph
 from tests.mesh import policies
 from tests.mesh.calls import status_of
-from tests.mesh.harness import ROOT, TOKEN_SECONDS, Manifest, Mesh, dial
+from tests.mesh.harness import TOKEN_SECONDS, Manifest, Mesh, dial
 from tests.mesh.signer import Signer
-from tests.services.writes import Caller
-from tests.tidy.contracts import service_of
+from tests.support.checkout import ROOT
+from tests.support.contracts import service_of
+from tests.support.writes import Caller
 from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"
-# The customer of tests/services/shop.py. Outsiders call with a token of this user.
+# The customer of tests/support/shop.py. Outsiders call with a token of this user.
 BUYER = "users/ada"
 IDLE_OPERATOR_LABELS = {"app": OPERATOR, "idle": "yes"}
 

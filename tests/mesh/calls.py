@@ -15,7 +15,8 @@ import grpc.aio
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
-from tests.mesh.harness import ROOT, Mesh, dial
+from tests.mesh.harness import Mesh, dial
+from tests.support.checkout import ROOT
 
 Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"

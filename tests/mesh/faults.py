@@ -1,4 +1,4 @@
-"""Replaces services in the mesh with failing ones (tests/services/faulty.py), and reads their log of each attempt."""
+"""Replaces services in the mesh with failing ones (tests/support/faulty.py), and reads their log of each attempt."""
 
 import copy
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.mesh.harness import Manifest, Mesh
-from tests.services.faulty import ATTEMPTS
-from tests.services.sockets import SOCKET, address
+from tests.support.faulty import ATTEMPTS
+from tests.support.sockets import SOCKET, address
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def failing_services(mesh: Mesh, services: Iterable[str], **settings: str)
 def _with_failing_server(template: Manifest, environment: Mapping[str, str]) -> Manifest:
     changed = copy.deepcopy(template)
     [app] = (container for container in changed["spec"]["containers"] if container["name"] == "app")
-    app["command"] = ["python", "-m", "tests.services.faulty"]
+    app["command"] = ["python", "-m", "tests.support.faulty"]
     # Failing services use a scratch database and publish no events, so the ledger of this mesh still balances
     # afterwards. Identity keeps its database, because the gateway knows the keys that are in it.
     if environment["SERVICE"] != "identity":

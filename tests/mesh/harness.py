@@ -19,8 +19,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from mesh.local import loopback
 from tests.mesh.api import Api
 from tests.mesh.token_interceptors import token_interceptors
+from tests.support.checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
 MESH = str(Path(sys.executable).with_name("mesh"))
 # The services with a Deployment, so without the operator.
 SERVICES = [

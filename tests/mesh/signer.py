@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from services.identity.vault import Vault
-from tests.services.databases import query
+from tests.support.databases import query
 
 IDENTITY = Path("node/var/lib/shop/identity")
 """The folder with identity's data in the state folder of an instance."""

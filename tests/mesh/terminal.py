@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mesh.harness import MESH, ROOT
+from tests.mesh.harness import MESH
 from tests.mesh.leftovers import eventually_sync
+from tests.support.checkout import ROOT
 
 
 @dataclass(frozen=True)

@@ -18,23 +18,15 @@ from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
-from tests.conftest import Measured
 from tests.mesh.callers import GATEWAY, MeshCaller, callers_by_path, idle_operator
 from tests.mesh.faults import failing_services, logged_attempts
 from tests.mesh.harness import Mesh, eventually
-from tests.services.faulty import AFTER
-from tests.services.reads import READS
-from tests.services.shop import new_id
-from tests.services.writes import (
-    IDENTITY,
-    INVENTORY,
-    ORDERS,
-    PAYMENTS,
-    WRITES,
-    create_user_request,
-    place_order_request,
-)
-from tests.tidy.contracts import methods, service_of
+from tests.mesh.reads import READS
+from tests.support.contracts import methods, service_of
+from tests.support.faulty import AFTER
+from tests.support.report import Measured
+from tests.support.shop import new_id
+from tests.support.writes import IDENTITY, INVENTORY, ORDERS, PAYMENTS, WRITES, create_user_request, place_order_request
 
 AGENT = f"attempts/{uuid.uuid4()}"
 UNARY = {path: method for path, method in methods().items() if not method.server_streaming}

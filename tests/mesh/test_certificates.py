@@ -22,8 +22,8 @@ from mesh.local.chaos.authority import Authority
 from mesh.local.chaos.experiment import Target
 from mesh.local.keys.certificates import key_pem, pem
 from shop.shipping.v1 import shipping_pb2
-from tests.conftest import Measured
 from tests.mesh.harness import Mesh
+from tests.support.report import Measured
 
 ATTEMPTS = 25
 ORDERS, UNLISTED = "spiffe://cluster.local/ns/shop/sa/orders", "spiffe://cluster.local/ns/shop/sa/stranger"

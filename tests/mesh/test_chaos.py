@@ -14,10 +14,10 @@ import pytest
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, SteadyCalls, status_of, well_stocked_products
 from tests.mesh.harness import MESH, TOKEN_SECONDS, Mesh, dial, eventually
 from tests.mesh.signer import Signer
+from tests.support.report import Measured
 
 CLIENTS = 8
 MIN_ORDERS, MIN_KILLS = 500, 20

@@ -13,7 +13,7 @@ import pytest
 from mesh.local.chaos.faults import EXPERIMENTS
 from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, run_mesh
 from tests.mesh.terminal import terminal
-from tests.report import notes
+from tests.support.report import notes
 
 SECONDS = "5"
 CheckRun = Callable[[subprocess.CompletedProcess[str], str], None]

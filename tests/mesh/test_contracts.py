@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.mesh.harness import ROOT, Mesh
+from tests.mesh.harness import Mesh
+from tests.support.checkout import ROOT
 
 CONTRACTS = str(ROOT / "mesh/istio/contracts")
 

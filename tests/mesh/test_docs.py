@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks, copy_checkout, run_block, run_document
 from tests.mesh.harness import Mesh, run_mesh
+from tests.support.checkout import ROOT
+from tests.support.documents import blocks, copy_checkout, run_block, run_document
 
 FIRST_READ = ("README.md", "docs/tour.md")
 """The documents that every newcomer reads: `make test` runs them."""

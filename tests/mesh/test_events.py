@@ -2,9 +2,9 @@
 
 import signal
 
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of
 from tests.mesh.harness import Mesh, eventually
+from tests.support.report import Measured
 
 
 async def applied_events(mesh: Mesh, app: str) -> int:

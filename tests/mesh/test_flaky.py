@@ -8,11 +8,11 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.faults import app_socket, failing_services, logged_attempts
 from tests.mesh.harness import Mesh, dial, eventually
-from tests.services.faulty import BEFORE
+from tests.support.faulty import BEFORE
+from tests.support.report import Measured
 
 CALLS = 500
 MAX_ATTEMPTS = 3
@@ -39,6 +39,6 @@ async def test_a_flaky_call_succeeds_through_the_mesh(mesh: Mesh, measured: Meas
     measured(f"of {CALLS} calls at a service that fails 30 % of its attempts {direct} succeed; {meshed} with the mesh")
     assert 0.65 < direct / CALLS < 0.75
     assert len(direct_attempts) == CALLS, "without the mesh there are no retries"
-    # All three attempts fail for 2.7 % of the calls. The seed in tests/services/faulty.py determines which.
+    # All three attempts fail for 2.7 % of the calls. The seed in tests/support/faulty.py determines which.
     assert meshed / CALLS >= 0.97
     assert max(attempts.values()) == MAX_ATTEMPTS

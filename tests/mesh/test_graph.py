@@ -6,9 +6,10 @@ from typing import Any
 import grpc
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, call_as
-from tests.mesh.harness import MESH, ROOT, SERVICES, Mesh, eventually
+from tests.mesh.harness import MESH, SERVICES, Mesh, eventually
+from tests.support.checkout import ROOT
+from tests.support.report import Measured
 from tools.protoc_gen_istio.declarations import load
 
 OUTBOUND = re.compile(r"outbound\|50051\|[^|]*\|(\w+)\.shop\.svc\.cluster\.local")

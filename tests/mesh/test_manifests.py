@@ -9,7 +9,8 @@ import yaml
 
 from mesh.local.canary.rollout import WEIGHTS
 from mesh.local.cli import canary
-from tests.mesh.harness import ROOT, Mesh
+from tests.mesh.harness import Mesh
+from tests.support.checkout import ROOT
 
 OVERLAYS = ["local", "production"]
 

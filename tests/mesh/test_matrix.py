@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Measured
 from tests.mesh.harness import MESH, Mesh
+from tests.support.report import Measured
 
 PAYMENTS = "/shop.payments.v1.PaymentsService"
 

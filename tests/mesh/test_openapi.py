@@ -6,8 +6,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.mesh.harness import ROOT, Mesh
+from tests.mesh.harness import Mesh
 from tests.mesh.raw_http import RawResponse, http_request
+from tests.support.checkout import ROOT
 
 COMMITTED = ROOT / "mesh/istio/contracts/openapi.json"
 

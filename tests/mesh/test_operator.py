@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of
 from tests.mesh.harness import MESH, Mesh, eventually
+from tests.support.report import Measured
 
 RECEIVE = "shop.inventory.v1.InventoryService/ReceiveStock"
 REFUND = "shop.payments.v1.PaymentsService/RefundPayment"

@@ -16,7 +16,7 @@ from shop.orders.v2 import orders_pb2_grpc as orders_v2_grpc
 from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.signer import Signer
-from tests.services.shop import as_v2
+from tests.support.shop import as_v2
 
 NOT_FOUND, DENIED = "NOT_FOUND there is no order", "PERMISSION_DENIED these orders belong to another customer"
 VERSIONS = [(orders_pb2, orders_pb2_grpc), (orders_v2, orders_v2_grpc)]

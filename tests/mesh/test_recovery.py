@@ -7,9 +7,9 @@ import time
 import psutil
 import pytest
 
-from tests.conftest import Measured
 from tests.mesh.calls import Shop, status_of, steady_shop
 from tests.mesh.harness import Mesh, eventually, run_mesh
+from tests.support.report import Measured
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import Measured
 from tests.mesh import policies
 from tests.mesh.calls import Shop, steady_shop
 from tests.mesh.harness import Mesh, dial, eventually
+from tests.support.report import Measured
 
 
 @pytest.mark.prove

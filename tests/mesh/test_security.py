@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import serialization
 
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
-from tests.conftest import Measured
 from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.raw_http import GRPC, http_request
 from tests.mesh.signer import Signer
+from tests.support.report import Measured
 
 MUTATIONS, SEED = 300, 7
 CONCURRENCY = 16

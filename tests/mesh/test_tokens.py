@@ -16,11 +16,11 @@ from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from shop.identity.v1 import identity_pb2, identity_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
-from tests.conftest import Measured
 from tests.mesh.calls import Call, Shop, SteadyCalls, outcome_of
 from tests.mesh.harness import MESH, Mesh, dial, eventually
 from tests.mesh.signer import Signer, key_database_url
-from tests.services.databases import query
+from tests.support.databases import query
+from tests.support.report import Measured
 
 OK, DENIED = "OK", "PERMISSION_DENIED RBAC: access denied"
 NO_KEYS = "UNAUTHENTICATED Jwks remote fetch is failed"

@@ -6,10 +6,10 @@ import psutil
 import pytest
 
 from mesh.local.instance import Instance, existing
-from tests.conftest import Measured
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, run_mesh
 from tests.mesh.leftovers import eventually_sync, find_leftovers, readable_secrets
+from tests.support.report import Measured
 
 
 def instance_of(mesh: Mesh) -> Instance:

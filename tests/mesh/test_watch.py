@@ -12,9 +12,9 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
-from tests.conftest import Measured
 from tests.mesh.calls import well_stocked_products
 from tests.mesh.harness import Mesh, dial, eventually
+from tests.support.report import Measured
 
 Stub = orders_pb2_grpc.OrdersServiceStub
 AsyncStub: TypeAlias = "orders_pb2_grpc.OrdersServiceAsyncStub"

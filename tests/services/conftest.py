@@ -1,26 +1,22 @@
 """Starts services for tests, on each database backend, and stops them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.services import databases, postgresql
-from tests.services.databases import Databases
-from tests.services.harness import ROOT, Process, targets
-from tests.services.kafka import Broker, UnavailableError
+from tests.support import databases, postgresql
+from tests.support.databases import Databases
+from tests.support.fixtures import broker
+from tests.support.starters import Shared, Start, sharer, starter
 
-# The callees of each service.
-CALLEES = {"orders": ("catalog", "inventory", "payments", "shipping")}
+__all__ = ["broker"]
 
 # Tests of processes without data, or of one database backend: they run once.
 ONCE = ("test_calls", "test_postgresql", "test_process", "test_reflection")
 # What differs between the databases: transactions and locks, migrations, and many writers at once. These tests run on
 # PostgreSQL in `make test` too; all others run there in `make prove`.
 DIFFERENT = ("test_database", "test_rush", "test_schemas")
-
-Start = Callable[..., Process]
-Shared = Callable[..., Process]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -53,17 +49,6 @@ def storage(request: pytest.FixtureRequest) -> Databases:
     return started
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Start the Kafka that all tests share."""
-    try:
-        started = Broker(tmp_path_factory.mktemp("kafka"))
-    except UnavailableError as error:
-        pytest.skip(f"Kafka is not available: {error}")
-    yield started
-    started.stop()
-
-
 @pytest.fixture
 def start(tmp_path: Path, storage: Databases) -> Iterator[Start]:
     """Return a function that starts a service process for this test and waits until it is ready (unless wait=False).
@@ -81,38 +66,3 @@ def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iter
     A test must not change data that it did not create.
     """
     yield from sharer(tmp_path_factory.mktemp("shared"), storage)
-
-
-def sharer(folder: Path, storage: Databases) -> Iterator[Shared]:
-    """Yield a factory that starts each service and its callees once, below a folder. Stop them all on teardown."""
-    processes: dict[str, Process] = {}
-    starters = starter(folder, storage)
-    start = next(starters)
-
-    def get(name: str) -> Process:
-        if name not in processes:
-            processes[name] = start(name, targets(*map(get, CALLEES.get(name, ()))))
-        return processes[name]
-
-    yield get
-    next(starters, None)
-
-
-def starter(parent: Path, storage: Databases, tree: Path = ROOT) -> Iterator[Start]:
-    """Yield a function that starts processes of the code in `tree`, in folders below `parent`. Then stop them."""
-    started: list[Process] = []
-
-    def start(
-        name: str, env: dict[str, str] | None = None, *, folder: str = "", data_folder: str = "", wait: bool = True
-    ) -> Process:
-        url = storage.url(parent / (data_folder or folder or name), name)
-        process = Process(name, parent / (folder or name), {"DATABASE_URL": url, **(env or {})}, tree)
-        started.append(process)
-        return process.wait_ready() if wait else process
-
-    yield start
-    for process in started:
-        if process.popen.poll() is None:
-            process.popen.terminate()
-    for process in started:
-        process.wait()

@@ -12,7 +12,8 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tests.services.harness import ROOT, SERVICES
+from tests.support.checkout import ROOT
+from tests.support.processes import SERVICES
 
 CODES = {code.name: code for code in grpc.StatusCode}
 

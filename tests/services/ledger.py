@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from tests.services.harness import ROOT, Process
+from tests.support.checkout import ROOT
+from tests.support.processes import Process
 
 BOOKS = ("orders", "inventory", "payments", "shipping")
 CONSUMERS = ("notifications", "analytics")

@@ -16,7 +16,7 @@ from services.runtime.events import Event
 from services.runtime.storage import Database
 from services.runtime.storage.database import open_database
 from shop.orders.v1 import events_pb2, orders_pb2
-from tests.services.databases import Databases, query
+from tests.support.databases import Databases, query
 
 MIGRATIONS = Path(str(importlib.import_module("services.analytics").__file__)).parent / "migrations"
 EventT = TypeVar("EventT", events_pb2.OrderPlaced, events_pb2.OrderConfirmed)

@@ -10,10 +10,10 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.services.conftest import Start
-from tests.services.harness import Process, records
 from tests.services.probe import ASK, SECRET, ask, stream
-from tests.services.refusals import refused
+from tests.support.errors import refused
+from tests.support.processes import Process, records
+from tests.support.starters import Start
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 # gRPC rounds a timeout up when it encodes it.

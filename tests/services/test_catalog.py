@@ -11,9 +11,9 @@ import pytest
 from services.catalog.__main__ import HERE
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.services.conftest import Start
-from tests.services.harness import Process
-from tests.services.refusals import refused
+from tests.support.errors import refused
+from tests.support.processes import Process
+from tests.support.starters import Start
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
 AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"

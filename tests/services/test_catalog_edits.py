@@ -11,10 +11,10 @@ from google.type import money_pb2
 
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.services.conftest import Shared, Start
-from tests.services.harness import targets
-from tests.services.refusals import Refused, refused
-from tests.services.shop import CONFIRMED, Shop, cart, new_id
+from tests.support.errors import Refused, refused
+from tests.support.processes import targets
+from tests.support.shop import CONFIRMED, Shop, cart, new_id
+from tests.support.starters import Shared, Start
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
 AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"

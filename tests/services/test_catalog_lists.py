@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from services.catalog.domain import fold
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.services.conftest import Shared
-from tests.services.refusals import refused
-from tests.services.shop import new_id
+from tests.support.errors import refused
+from tests.support.shop import new_id
+from tests.support.starters import Shared
 
 Stub = catalog_pb2_grpc.CatalogServiceStub
 AsyncStub: TypeAlias = "catalog_pb2_grpc.CatalogServiceAsyncStub"

@@ -16,12 +16,12 @@ from services.operator.peers import Services
 from services.orders import saga
 from services.orders.progress import Step
 from shop.orders.v1 import orders_pb2 as pb
-from tests.conftest import Measured
 from tests.services import crashing
-from tests.services.conftest import Shared, Start, starter
-from tests.services.databases import Databases, query
-from tests.services.harness import Process
-from tests.services.shop import BERLIN, CANCELLED, CANCELLING, CONFIRMED, PENDING, REJECTED, Shop, cart, new_id
+from tests.support.databases import Databases, query
+from tests.support.processes import Process
+from tests.support.report import Measured
+from tests.support.shop import BERLIN, CANCELLED, CANCELLING, CONFIRMED, PENDING, REJECTED, Shop, cart, new_id
+from tests.support.starters import Shared, Start, starter
 
 pytestmark = pytest.mark.prove
 

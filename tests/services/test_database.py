@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from services.runtime.storage import Database, UtcDateTime
 from services.runtime.storage.database import open_database
-from tests.services.databases import Databases
+from tests.support.databases import Databases
 
 MIGRATION = '''
 """Create a table."""

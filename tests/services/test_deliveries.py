@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.services.conftest import Shared, Start
-from tests.services.consumers import effects, start_consumers, wait_until_consumed
-from tests.services.harness import targets
-from tests.services.kafka import Broker, headers_of
-from tests.services.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.consumers import effects, start_consumers, wait_until_consumed
+from tests.support.kafka import Broker, headers_of
+from tests.support.processes import targets
+from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.starters import Shared, Start
 
 TOPIC = "shop.orders.v1.events"
 

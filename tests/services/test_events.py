@@ -17,10 +17,11 @@ from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from shop.orders.v1 import events_pb2
 from shop.orders.v1 import orders_pb2 as pb
-from tests.services.conftest import Shared, Start
-from tests.services.harness import ROOT, Process, targets
-from tests.services.kafka import Broker, headers_of
-from tests.services.shop import CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.checkout import ROOT
+from tests.support.kafka import Broker, headers_of
+from tests.support.processes import Process, targets
+from tests.support.shop import CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.starters import Shared, Start
 
 TOPIC = "shop.orders.v1.events"
 CALLEES = ("catalog", "inventory", "payments", "shipping")

@@ -10,10 +10,10 @@ from grpc_health.v1 import health_pb2
 
 from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
-from tests.services.conftest import CALLEES, Shared, Start
-from tests.services.databases import query
-from tests.services.harness import Process, records, targets
-from tests.services.shop import CANCELLED, Shop, as_v2, cart, new_id
+from tests.support.databases import query
+from tests.support.processes import Process, records, targets
+from tests.support.shop import CANCELLED, Shop, as_v2, cart, new_id
+from tests.support.starters import CALLEES, Shared, Start
 
 FIRST, SECOND = "shop.orders.v1.OrdersService", "shop.orders.v2.OrdersService"
 

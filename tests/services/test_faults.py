@@ -8,10 +8,10 @@ import pytest
 
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
-from tests.services.conftest import Start
-from tests.services.faulty import AFTER, ATTEMPTS, BEFORE
-from tests.services.harness import Process, records, targets
-from tests.services.shop import CONFIRMED, Shop, cart
+from tests.support.faulty import AFTER, ATTEMPTS, BEFORE
+from tests.support.processes import Process, records, targets
+from tests.support.shop import CONFIRMED, Shop, cart
+from tests.support.starters import Start
 
 pytestmark = pytest.mark.prove
 

@@ -18,12 +18,12 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from tests.conftest import Measured
-from tests.services.conftest import Shared, sharer
-from tests.services.databases import Databases, SQLiteFiles
 from tests.services.documented import Method, methods
 from tests.services.fuzz import Corpus, requests, wire
-from tests.services.harness import Process
+from tests.support.databases import Databases, SQLiteFiles
+from tests.support.processes import Process
+from tests.support.report import Measured
+from tests.support.starters import Shared, sharer
 
 pytestmark = pytest.mark.fuzz
 

@@ -22,10 +22,11 @@ from services.runtime.storage import Database, IdempotentRequests
 from services.runtime.storage.database import open_database
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
-from tests.services.conftest import Start
-from tests.services.databases import Databases, query
-from tests.services.harness import ROOT, Process
-from tests.services.refusals import refused
+from tests.support.checkout import ROOT
+from tests.support.databases import Databases, query
+from tests.support.errors import refused
+from tests.support.processes import Process
+from tests.support.starters import Start
 
 Stub = identity_pb2_grpc.IdentityServiceStub
 NOW = datetime.now(UTC)

@@ -11,9 +11,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
-from tests.services.databases import query
-from tests.services.harness import Process
-from tests.services.refusals import refused
+from tests.support.databases import query
+from tests.support.errors import refused
+from tests.support.processes import Process
 
 Stub = identity_pb2_grpc.IdentityServiceStub
 AsyncStub: TypeAlias = "identity_pb2_grpc.IdentityServiceAsyncStub"

@@ -10,10 +10,10 @@ import pytest
 
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
-from tests.services.conftest import Start
-from tests.services.databases import query
-from tests.services.harness import Process
-from tests.services.refusals import refused
+from tests.support.databases import query
+from tests.support.errors import refused
+from tests.support.processes import Process
+from tests.support.starters import Start
 
 Stub = inventory_pb2_grpc.InventoryServiceStub
 AsyncStub: TypeAlias = "inventory_pb2_grpc.InventoryServiceAsyncStub"

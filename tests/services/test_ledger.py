@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.services.conftest import starter
-from tests.services.databases import Databases, query
-from tests.services.harness import Process, targets
 from tests.services.ledger import assert_balanced, ledger
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, cart
+from tests.support.databases import Databases, query
+from tests.support.processes import Process, targets
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, cart
+from tests.support.starters import starter
 
 NO_WAIT = 0.0
 """Seconds to wait for the books to balance: none, as no order is in progress."""

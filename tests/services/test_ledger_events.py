@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.services.conftest import starter
-from tests.services.databases import Databases, query
-from tests.services.harness import Process, targets
-from tests.services.kafka import Broker, UnavailableError, headers_of
 from tests.services.ledger import assert_balanced, ledger
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, cart
+from tests.support.databases import Databases, query
+from tests.support.kafka import Broker, UnavailableError, headers_of
+from tests.support.processes import Process, targets
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, cart
+from tests.support.starters import starter
 
 TOPIC = "shop.orders.v1.events"
 BALANCE_TIMEOUT_SECONDS = 30

@@ -14,8 +14,8 @@ from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
-from tests.services.conftest import Shared
-from tests.services.refusals import refused
+from tests.support.errors import refused
+from tests.support.starters import Shared
 
 Stub = Any
 Add = Callable[[Stub], Awaitable[str]]

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from tests.services.conftest import Shared
-from tests.services.harness import ROOT, targets
+from tests.support.checkout import ROOT
+from tests.support.processes import targets
+from tests.support.starters import Shared
 
 GET_PRODUCT = "shop.catalog.v1.CatalogService/GetProduct"
 RECEIVE_STOCK = "shop.inventory.v1.InventoryService/ReceiveStock"

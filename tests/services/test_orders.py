@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.services.conftest import Shared
-from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, address_with, cart, new_id
+from tests.support.errors import refused
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, address_with, cart, new_id
+from tests.support.starters import Shared
 
 SOLD_OUT = "p-0199"  # the only product without stock
 

@@ -11,11 +11,10 @@ import grpc.aio
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.services import sockets
-from tests.services.conftest import Shared, Start
-from tests.services.harness import Process, targets
-from tests.services.refusals import refused
-from tests.services.shop import (
+from tests.support import sockets
+from tests.support.errors import refused
+from tests.support.processes import Process, targets
+from tests.support.shop import (
     BERLIN,
     CANCELLED,
     CANCELLING,
@@ -27,6 +26,7 @@ from tests.services.shop import (
     eventually,
     new_id,
 )
+from tests.support.starters import Shared, Start
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 

@@ -14,11 +14,12 @@ import grpc.aio
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.services.conftest import Shared, Start
-from tests.services.databases import query
-from tests.services.harness import ROOT, Process, records, targets
-from tests.services.refusals import refused
-from tests.services.shop import PENDING, REJECTED, Shop, cart, eventually, new_id
+from tests.support.checkout import ROOT
+from tests.support.databases import query
+from tests.support.errors import refused
+from tests.support.processes import Process, records, targets
+from tests.support.shop import PENDING, REJECTED, Shop, cart, eventually, new_id
+from tests.support.starters import Shared, Start
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 Parking = pb.Order.Parking

@@ -20,9 +20,9 @@ from services.orders.errors import (
 )
 from services.orders.peers import Catalog, Inventory, Payments, Shipping
 from services.orders.progress import RejectionReason
-from tests.services import sockets
-from tests.services.conftest import Shared
-from tests.services.shop import new_id
+from tests.support import sockets
+from tests.support.shop import new_id
+from tests.support.starters import Shared
 
 BERLIN = Destination("Ada", ("Unter den Linden 1",), "Berlin", "10117", "DE")
 

@@ -9,9 +9,9 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
-from tests.services.conftest import Shared
-from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, as_v2, cart, new_id
+from tests.support.errors import refused
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, as_v2, cart, new_id
+from tests.support.starters import Shared
 
 REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])
 

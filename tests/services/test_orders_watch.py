@@ -11,10 +11,10 @@ import grpc.aio
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.services.conftest import Shared, Start
-from tests.services.harness import Process, targets
-from tests.services.refusals import refused
-from tests.services.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, eventually, new_id
+from tests.support.errors import refused
+from tests.support.processes import Process, targets
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, eventually, new_id
+from tests.support.starters import Shared, Start
 
 DIGEST = "0123456789abcdef"
 CALLEES = ("catalog", "inventory", "payments", "shipping")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.harness import ROOT, Process
+from tests.support.checkout import ROOT
+from tests.support.processes import Process
 
 PROJECTS = {"grpc-mesh-contracts": ROOT / "proto", "grpc-mesh-services": ROOT / "services", "grpc-mesh": ROOT}
 IMAGE = ("grpc-mesh-contracts", "grpc-mesh-services")

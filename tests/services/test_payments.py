@@ -11,8 +11,8 @@ from google.type import money_pb2
 
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
-from tests.services.harness import Process
-from tests.services.refusals import refused
+from tests.support.errors import refused
+from tests.support.processes import Process
 
 Stub = payments_pb2_grpc.PaymentsServiceStub
 AsyncStub: TypeAlias = "payments_pb2_grpc.PaymentsServiceAsyncStub"

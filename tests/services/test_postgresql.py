@@ -21,11 +21,11 @@ from services.runtime.storage import (
 )
 from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
-from tests.services import postgresql
-from tests.services.conftest import Start
-from tests.services.databases import query
-from tests.services.postgresql import Server
-from tests.services.refusals import refused
+from tests.support import postgresql
+from tests.support.databases import query
+from tests.support.errors import refused
+from tests.support.postgresql import Server
+from tests.support.starters import Start
 
 MIGRATION = """
 from alembic import op

@@ -20,10 +20,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.services.conftest import Start
-from tests.services.harness import STOP_TIMEOUT_SECONDS, free_port, records
 from tests.services.probe import ASK, SERVICE, ask, stream
-from tests.services.refusals import refused
+from tests.support.errors import refused
+from tests.support.processes import STOP_TIMEOUT_SECONDS, free_port, records
+from tests.support.starters import Start
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -216,7 +216,7 @@ async def test_an_unreachable_collector_delays_neither_calls_nor_the_exit(start:
 def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys\n"
-        "from tests.services.harness import Process\n"
+        "from tests.support.processes import Process\n"
         f"print(Process('probe', pathlib.Path({str(tmp_path)!r})).wait_ready().popen.pid, flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mesh.local.tools import bin_dir
-from tests.documents import ROOT, blocks, copy_checkout, run_block
+from tests.support.checkout import ROOT
+from tests.support.documents import blocks, copy_checkout, run_block
 
 READMES = [
     "proto/README.md",

@@ -18,11 +18,13 @@ from shop.inventory.v1 import inventory_pb2
 from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
-from tests.services.conftest import Shared, Start
-from tests.services.databases import query
-from tests.services.harness import ROOT, Process
-from tests.services.shop import CANCELLED, CONFIRMED, eventually, new_id
-from tests.services.writes import (
+from tests.support.checkout import ROOT
+from tests.support.contracts import methods, service_of
+from tests.support.databases import query
+from tests.support.processes import Process
+from tests.support.shop import CANCELLED, CONFIRMED, eventually, new_id
+from tests.support.starters import Shared, Start
+from tests.support.writes import (
     INVENTORY,
     ORDERS,
     PAYMENTS,
@@ -32,7 +34,6 @@ from tests.services.writes import (
     Caller,
     reserve_stock_request,
 )
-from tests.tidy.contracts import methods, service_of
 
 # Counts and sums that a second effect of a request would change.
 FOOTPRINTS = {

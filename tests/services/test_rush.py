@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
-from tests.conftest import Measured
-from tests.services.conftest import Shared
-from tests.services.databases import Databases
-from tests.services.harness import NotYetError
-from tests.services.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, eventually, new_id
+from tests.support.databases import Databases
+from tests.support.processes import NotYetError
+from tests.support.report import Measured
+from tests.support.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, eventually, new_id
+from tests.support.starters import Shared
 
 TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
 

@@ -12,7 +12,7 @@ from services.runtime.events.inbox import inbox
 from services.runtime.events.outbox import lease, outbox
 from services.runtime.storage.database import open_database
 from services.runtime.storage.idempotency import requests
-from tests.services.databases import Databases
+from tests.support.databases import Databases
 
 SERVICES = Path(__file__).parent.parent.parent / "services"
 STORES = sorted(store.parent for store in SERVICES.glob("*/store.py"))

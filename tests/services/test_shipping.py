@@ -11,9 +11,9 @@ from google.type import money_pb2
 
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
-from tests.services.databases import query
-from tests.services.harness import Process
-from tests.services.refusals import refused
+from tests.support.databases import query
+from tests.support.errors import refused
+from tests.support.processes import Process
 
 Stub = shipping_pb2_grpc.ShippingServiceStub
 AsyncStub: TypeAlias = "shipping_pb2_grpc.ShippingServiceAsyncStub"

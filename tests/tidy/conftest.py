@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.tree import ROOT, Tree
+from tests.support.checkout import ROOT
+from tests.tidy.tree import Tree
 
 MakeTree = Callable[[Mapping[str, str]], Tree]
 

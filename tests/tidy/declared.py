@@ -9,7 +9,7 @@ from typing import Any
 from google.api import resource_pb2
 from google.protobuf.descriptor import Descriptor
 
-from tests.tidy.contracts import files
+from tests.support.contracts import files
 from tests.tidy.tree import Source, Tree
 from tools.protoc_gen_istio.declarations import FILE, Declaration, DeclarationError, load
 

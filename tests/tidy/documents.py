@@ -8,7 +8,7 @@ import typer
 from google.protobuf.descriptor_pool import Default
 
 from mesh.local.cli import app
-from tests.tidy.contracts import files as contract_files
+from tests.support.contracts import files as contract_files
 from tests.tidy.markdown import Document, documents
 from tests.tidy.tree import Tree
 

@@ -11,7 +11,8 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from tests.tidy.tree import ROOT, Function, Source, Tree
+from tests.support.checkout import ROOT
+from tests.tidy.tree import Function, Source, Tree
 
 NOT_YET: tuple[str, ...] = ()
 """Files and folders that are not translated yet."""

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from tests.tidy.contracts import nouns
+from tests.support.contracts import nouns
 from tests.tidy.tree import Source, Tree
 
 WIRE = ("grpc", "grpc_status", "grpc_health", "grpc_reflection", "google", "shop")

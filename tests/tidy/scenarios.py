@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from tests.documents import find_blocks
+from tests.support.documents import find_blocks
 from tests.tidy.tree import Source, Tree
 
 FOLDER, TESTS = PurePosixPath("mesh/istio/scenarios"), PurePosixPath("tests/mesh/scenarios")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from google.protobuf.descriptor_pool import Default
 
-from tests.tidy.contracts import files
+from tests.support.contracts import files
 from tests.tidy.resilience import STATUS
 from tests.tidy.tree import Function, Source, Tree
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.tree import ROOT
+from tests.support.checkout import ROOT
 
 RUFF = [str(ROOT / ".venv/bin/ruff"), "check", "--select=TID251", "--ignore-noqa", "--no-cache", "--output-format=json"]
 EXCEPTIONS = {

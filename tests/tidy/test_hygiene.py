@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import git
 from tests.tidy import hygiene as laws
 from tests.tidy.conftest import MakeTree
 from tests.tidy.test_laws import Law
-from tests.tidy.tree import Tree, git
+from tests.tidy.tree import Tree
 
 # Joined here, so that this file contains none of what it tests.
 DOT, ROOT, HOME, KEY = ".", "/" + "root", "/" + "home/ada", "PRIVATE" + " KEY-----\n"

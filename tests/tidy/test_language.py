@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.support.checkout import ROOT
 from tests.tidy.conftest import MakeTree
 from tests.tidy.language import VERBS, violations
-from tests.tidy.tree import ROOT
 
 
 def test_the_verbs_are_sorted_and_none_of_them_is_of_the_old_dialect() -> None:

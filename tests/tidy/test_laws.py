@@ -14,6 +14,7 @@ from tests.tidy.layers import layers
 from tests.tidy.resilience import resilience
 from tests.tidy.scenarios import scenarios
 from tests.tidy.servicers import servicers
+from tests.tidy.suites import suites
 from tests.tidy.tokens import tokens
 from tests.tidy.tree import Tree
 from tests.tidy.untested import untested_methods
@@ -22,7 +23,7 @@ Law = Callable[[Tree], Iterable[str]]
 DOCUMENTS = [documents.make_targets, documents.mesh_commands, documents.links, documents.paths]
 DOCUMENTS += [documents.contract_names, documents.commands_run, documents.readmes]
 DOCUMENTS += [documents.headings, documents.code_width]
-CODE = [resilience, servicers, layers, addresses, tables, declared, timing, scenarios, untested_methods]
+CODE = [resilience, servicers, layers, addresses, tables, declared, timing, scenarios, untested_methods, suites]
 FILES = [registries, machine_paths, long_files, secrets, volumes_and_secrets, tokens, language]
 
 

@@ -6,7 +6,7 @@ and the manifests in mesh/istio/base, which are written by hand.
 
 import pytest
 
-from tests.tidy.contracts import REFLECTION, is_public, is_repeatable, methods, service_of
+from tests.support.contracts import REFLECTION, is_public, is_repeatable, methods, service_of
 from tests.tidy.manifests import BASE, CONTRACTS, WORKLOADS, Manifest, manifests, parsed
 from tests.tidy.tree import Tree
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.support.checkout import ROOT
 from tests.tidy.conftest import MakeTree
 from tests.tidy.tokens import GENERATED, RULES, SIGNER, tokens
-from tests.tidy.tree import ROOT
 
 AUDIENCE = "audiences: [https://shop.example]\n                from"
 

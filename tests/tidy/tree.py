@@ -1,15 +1,14 @@
 """What the laws inspect: the files of a checkout, and Python files as syntax trees with full names."""
 
 import ast
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-ROOT = Path(__file__).parents[2]
+from tests.support.checkout import git
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -128,10 +127,3 @@ class Source:
                 for alias in node.names:
                     imported.append((alias.asname or alias.name, f"{module}.{alias.name}", node.lineno))
         return imported
-
-
-def git(root: Path, *words: str) -> str:
-    """Run git in a folder and return its output. A git hook around the tests has no effect on it."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["/usr/bin/env", "git", *words]
-    return subprocess.run(command, cwd=root, env=settings, capture_output=True, check=True, text=True).stdout

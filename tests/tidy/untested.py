@@ -1,13 +1,13 @@
-"""Every method is called by a test in tests/services."""
+"""Every method is called by a test in tests/services, or by the clients in tests/support that these tests use."""
 
 import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from tests.tidy.contracts import methods
+from tests.support.contracts import methods
 from tests.tidy.tree import Tree
 
-TESTS = "tests/services"
+TESTS, CLIENTS = "tests/services", "tests/support"
 LAST = re.compile(r"(?:^|/)([A-Z]\w+)$")
 PACKAGE = re.compile(r"\bshop\.\w+\.v\d+\b")
 
@@ -18,7 +18,7 @@ def untested_methods(tree: Tree, paths: Iterable[str] | None = None) -> Iterator
     Versions of a contract have methods of the same name: a call counts for the packages that its file mentions.
     """
     called: set[tuple[str, str]] = set()
-    for source in tree.python(TESTS):
+    for source in tree.python(TESTS, CLIENTS):
         names = {node.attr for node in source.nodes if isinstance(node, ast.Attribute)}
         names |= {match[1] for _, text in source.strings if (match := LAST.search(text))}
         packages = PACKAGE.findall("\n".join([*source.imports, *(text for _, text in source.strings)]))

@@ -4,7 +4,7 @@ import uuid
 
 import grpc
 
-from tests.services.refusals import Refused
+from tests.support.errors import Refused
 
 INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS")
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

@@ -8,7 +8,7 @@ from google.type.money_pb2 import Money
 from shop.catalog.v1 import catalog_pb2 as pb
 from shop.catalog.v1 import catalog_pb2_grpc
 from tests.compatibility.client.calls import INVALID, PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 PRICE = Money(currency_code="EUR", units=20, nanos=500_000_000)
 ASSAM = Money(currency_code="EUR", units=9, nanos=800_000_000)

@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from shop.identity.v1 import identity_pb2 as pb
 from shop.identity.v1 import identity_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 
 async def check(channel: grpc.aio.Channel) -> None:

@@ -5,7 +5,7 @@ import grpc.aio
 from shop.inventory.v1 import inventory_pb2 as pb
 from shop.inventory.v1 import inventory_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 
 class Shelf:

@@ -13,7 +13,7 @@ from shop.orders.v1 import orders_pb2_grpc
 from shop.payments.v1 import payments_pb2, payments_pb2_grpc
 from shop.shipping.v1 import shipping_pb2, shipping_pb2_grpc
 from tests.compatibility.client.calls import INVALID, PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 BERLIN = pb.ShippingAddress(
     recipient="Ada", lines=["Linden 1"], locality="Berlin", postal_code="10117", region_code="DE"

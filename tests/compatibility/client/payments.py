@@ -6,7 +6,7 @@ from google.type.money_pb2 import Money
 from shop.payments.v1 import payments_pb2 as pb
 from shop.payments.v1 import payments_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 AMOUNT = Money(currency_code="EUR", units=20, nanos=500_000_000)
 

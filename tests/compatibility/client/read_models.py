@@ -5,7 +5,7 @@ import grpc.aio
 from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from tests.compatibility.client.calls import INVALID, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 
 async def check_notifications(channel: grpc.aio.Channel) -> None:

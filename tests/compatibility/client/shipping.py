@@ -6,7 +6,7 @@ from google.type.money_pb2 import Money
 from shop.shipping.v1 import shipping_pb2 as pb
 from shop.shipping.v1 import shipping_pb2_grpc
 from tests.compatibility.client.calls import PRECONDITION, new_id, status_of
-from tests.services.refusals import refused
+from tests.support.errors import refused
 
 BERLIN = pb.Address(recipient="Ada", lines=["Linden 1"], locality="Berlin", postal_code="10117", region_code="DE")
 PRICE = Money(currency_code="EUR", units=4, nanos=900_000_000)

@@ -11,7 +11,7 @@ from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
-from tests.report import notes
+from tests.support.report import notes
 
 QUICK = ("test_canary_by_weight", "test_circuit_breaker", "test_fault_abort", "test_outlier_ejection")
 """The scenarios in `make test`."""

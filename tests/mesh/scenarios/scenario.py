@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.documents import ShellSession, find_blocks, shell_session
-from tests.mesh.harness import ROOT, Mesh, run_mesh
+from tests.mesh.harness import Mesh, run_mesh
+from tests.support.checkout import ROOT
+from tests.support.documents import ShellSession, find_blocks, shell_session
 
 FOLDER = "mesh/istio/scenarios"
 CONTRACTS = "mesh/istio/contracts"

@@ -3,9 +3,10 @@
 import time
 
 from tests.mesh.calls import Shop, steady_shop
-from tests.mesh.harness import ROOT, Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial, eventually
 from tests.mesh.scenarios.scenario import FOLDER, Scenario
 from tests.mesh.scenarios.versions import calls_by_subset, get_product
+from tests.support.checkout import ROOT
 
 CALLS = 20
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Measured
 from tests.mesh import policies
 from tests.mesh.calls import Shop, SteadyCalls
 from tests.mesh.harness import MESH, Mesh, eventually
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.terminal import terminal
+from tests.support.report import Measured
 
 CALLS = 20
 BAD: dict[str, dict[str, Any]] = {

@@ -6,14 +6,18 @@ import sys
 
 import pytest
 
-from tests.cpu_load import Plan
+from tests.support.cpu_load import Plan
 
 PLAN = Plan(share=0.15, shortest=0.03, longest=0.4, seed=1)
 
 
 def cpu_load(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.cpu_load", *words], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "tests.support.cpu_load", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 

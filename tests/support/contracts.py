@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from mesh.options.v1 import options_pb2
 from services.runtime.rpc.reflection import NAMES
-from tests.tidy.tree import ROOT
+from tests.support.checkout import ROOT
 
 GEN, SERVICES = ROOT / "gen", ROOT / "services"
 REFLECTION = {f"/{name}/ServerReflectionInfo" for name in NAMES}

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.suites import PARTS, part_of
+from tests.support.suites import PARTS, part_of
 
-PLUGIN = "from tests import suites\ndef pytest_collection_modifyitems(items): suites.allow_retries(items)\n"
+PLUGIN = "from tests.support import suites\ndef pytest_collection_modifyitems(items): suites.allow_retries(items)\n"
 PASSES_ON_RETRY = """
 import pathlib, pytest
 tries = pathlib.Path("tries")

@@ -16,9 +16,9 @@ from shop.orders.v1 import orders_pb2
 from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
-from tests.services.harness import Process
-from tests.services.shop import as_v2, cart, new_id
-from tests.tidy.contracts import methods, service_of
+from tests.support.contracts import methods, service_of
+from tests.support.processes import Process
+from tests.support.shop import as_v2, cart, new_id
 
 CATALOG, INVENTORY, PAYMENTS, SHIPPING, ORDERS, IDENTITY = (
     f"/shop.{name}.v1.{name.capitalize()}Service/"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 RETRIES = 2
 """How often a test with the mark `timing` is tried again after a failure."""
@@ -30,6 +30,7 @@ PARTS = {
     "compatibility": r"tests/compatibility/",
     "contracts": r"tests/contracts/",
     "tidy": r"tests/tidy/",
+    "support": r"tests/support/",
     "unit": r"tests/unit/",
 }
 """Part → pattern at the start of a node id. The first match counts."""

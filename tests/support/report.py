@@ -5,7 +5,7 @@ import platform
 import subprocess
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from _pytest.junitxml import xml_key  # record_testsuite_property uses it, but i
 from rich.console import Console
 from rich.table import Table
 
-from tests.suites import PARTS, part_of
+from tests.support.checkout import ROOT
+from tests.support.suites import PARTS, part_of
 
-ROOT = Path(__file__).parents[1]
+Measured = Callable[[str], None]
+"""Records a figure, which is printed at the end of the run."""
 NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
 SLOW_SECONDS = 2.0
 """Progress shows each test that takes longer, and the last test of each part."""

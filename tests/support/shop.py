@@ -10,8 +10,8 @@ from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from shop.orders.v2 import orders_pb2 as v2
 from shop.orders.v2 import orders_pb2_grpc as orders_v2_grpc
-from tests.services.databases import query
-from tests.services.harness import Process
+from tests.support.databases import query
+from tests.support.processes import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
 CANCELLING, CANCELLED = pb.Order.STATE_CANCELLING, pb.Order.STATE_CANCELLED

@@ -14,8 +14,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from mesh.local.errors import MeshError
 from mesh.local.kafka import broker
 from mesh.local.kafka.fetch import fetch
-from tests.orphans import END_WITH_PARENT
-from tests.services.harness import free_port
+from tests.support.orphans import END_WITH_PARENT
+from tests.support.processes import free_port
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 30

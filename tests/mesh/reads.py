@@ -11,7 +11,7 @@ from shop.orders.v1 import orders_pb2
 from shop.orders.v2 import orders_pb2 as orders_v2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
-from tests.services.shop import new_id
+from tests.support.shop import new_id
 
 READS: list[Message] = [
     analytics_pb2.GetSalesSummaryRequest(),

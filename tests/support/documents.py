@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.checkout import ROOT
 
 # A service that a block has just started in the background may not listen yet. A reader types slower than a script
 # runs, so this grpcurl waits first until the port is open.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import REPEAT, find_blocks, find_missing_line, run_block, run_document, shell_session
+from tests.support.documents import REPEAT, find_blocks, find_missing_line, run_block, run_document, shell_session
 
 BLOCK = """\
 greet() { echo "hello $1"; }
@@ -66,7 +66,7 @@ count    # prints: 4
 async def test_a_repeated_command_that_never_succeeds_fails(
     folder: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.documents.REPEAT", REPEAT.replace("+ 60", "+ 1"))
+    monkeypatch.setattr("tests.support.documents.REPEAT", REPEAT.replace("+ 60", "+ 1"))
     with pytest.raises(AssertionError, match="hello again"):
         await run_block(f"{BLOCK}sleep 0\n{wrong}\n", folder, os.environ, {})
 

@@ -16,11 +16,11 @@ import grpc.aio
 from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local import loopback
-from tests.orphans import END_WITH_PARENT
-from tests.services import sockets
-from tests.services.sockets import SOCKET
+from tests.support import sockets
+from tests.support.checkout import ROOT
+from tests.support.orphans import END_WITH_PARENT
+from tests.support.sockets import SOCKET
 
-ROOT = Path(__file__).parent.parent.parent
 SERVICES = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
 # A start takes up to 4 s of processor time, for imports and the keys of identity. Many processes may start at once.
 START_TIMEOUT_SECONDS = 60
@@ -46,7 +46,7 @@ def python_path(*folders: Path) -> str:
 
 
 class Process:
-    """A service process in its own folder: `python -m services.<name>`, or a module next to this one."""
+    """A service process in its own folder: `python -m services.<name>`, or a server that only tests use."""
 
     def __init__(self, name: str, folder: Path, env: dict[str, str] | None = None, tree: Path = ROOT) -> None:
         """Start the process, with the code and the contracts of `tree`. Do not wait until it is ready."""
@@ -59,7 +59,7 @@ class Process:
         settings = {"GRPC_LISTEN": f"unix:{SOCKET}", "MANAGEMENT_LISTEN": f"127.0.0.1:{self.port}", **(env or {})}
         with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
             self.popen = subprocess.Popen(
-                [*END_WITH_PARENT, *PYTHON, "-m", f"services.{name}" if name in SERVICES else f"tests.services.{name}"],
+                [*END_WITH_PARENT, *PYTHON, "-m", _module(name)],
                 cwd=folder,
                 env={**kept, "PYTHONPATH": python_path(tree, tree / "gen"), **settings},
                 stdout=out,
@@ -121,6 +121,13 @@ class Process:
         """Stop the process with SIGTERM, and return its exit code."""
         self.signal()
         return self.wait()
+
+
+def _module(name: str) -> str:
+    """Return the module of a service, or of a server in tests/support or tests/services."""
+    if name in SERVICES:
+        return f"services.{name}"
+    return f"tests.support.{name}" if Path(__file__).with_name(f"{name}.py").exists() else f"tests.services.{name}"
 
 
 def targets(*processes: Process) -> dict[str, str]:

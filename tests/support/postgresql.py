@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from tests.orphans import END_WITH_PARENT
-from tests.services import sockets
+from tests.support import sockets
+from tests.support.checkout import ROOT
+from tests.support.orphans import END_WITH_PARENT
 
-ROOT = Path(__file__).parents[2]
 DATABASE = ROOT / "mesh" / "kubernetes" / "database.sql"
 MISSING = "needs the programs of a PostgreSQL server: apt-get install postgresql"
 STOP_TIMEOUT_SECONDS = 20

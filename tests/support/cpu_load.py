@@ -1,4 +1,4 @@
-"""Load all cores in random bursts, like a noisy neighbour on a busy host: `python -m tests.cpu_load -- make test`.
+"""Load all cores in random bursts, like a noisy neighbour: `python -m tests.support.cpu_load -- make test`.
 
 All cores are busy together for 30 to 400 ms at a time, for 15 % of the time in total. As root, the load runs with
 real-time priority, and nothing else runs during a burst. Other users may not do that: several processes then compete
@@ -106,7 +106,7 @@ def cpu_load(plan: Plan) -> Iterator[float]:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse the options. Exit with 2 if they are invalid."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.cpu_load",
+        prog="python -m tests.support.cpu_load",
         description="Load all cores at the same time, in random bursts, as a busy host does.",
         epilog="The exit code is that of the command; 0 without a command.",
     )
