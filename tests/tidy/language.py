@@ -14,9 +14,6 @@ from pathlib import Path, PurePosixPath
 from tests.support.checkout import ROOT
 from tests.tidy.tree import Function, Source, Tree
 
-NOT_YET: tuple[str, ...] = ()
-"""Files and folders that are not translated yet."""
-
 VERBS = frozenset(Path(__file__).with_name("verbs.txt").read_text(encoding="utf-8").split())
 """What the docstring of a function may begin with; add a plain verb of the craft if it is missing there."""
 OF_PROPERTIES = ("The", "Whether")
@@ -108,13 +105,7 @@ PROSE = (".md",)
 SCRIPTS = (".ci", "Makefile")
 
 
-def language(tree: Tree) -> Iterator[str]:
-    """Yield each violation in the files that are translated."""
-    translated = tuple(file for file in tree.files if not any(file.is_relative_to(path) for path in NOT_YET))
-    yield from violations(Tree(tree.root, translated))
-
-
-def violations(tree: Tree, *paths: str) -> Iterator[str]:
+def language(tree: Tree, *paths: str) -> Iterator[str]:
     """Yield each violation in the files and folders that are named, in all of them by default."""
     for file in tree.under(*paths):
         if any(file.is_relative_to(untouched) for untouched in UNTOUCHED) or file.suffix in DATA:
@@ -174,7 +165,7 @@ def _names(file: PurePosixPath, line: int, name: str) -> Iterator[str]:
 
 def main() -> None:
     """Print the violations in the paths of the command line, in all files by default."""
-    found = list(violations(Tree.of_git(ROOT), *sys.argv[1:]))
+    found = list(language(Tree.of_git(ROOT), *sys.argv[1:]))
     print("\n".join([*found, f"{len(found)} violations"]))  # noqa: T201  # a command
     sys.exit(bool(found))
 

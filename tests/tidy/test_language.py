@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.checkout import ROOT
 from tests.tidy.conftest import MakeTree
-from tests.tidy.language import VERBS, violations
+from tests.tidy.language import VERBS, language
 
 
 def test_the_verbs_are_sorted_and_none_of_them_is_of_the_old_dialect() -> None:
@@ -42,7 +42,7 @@ def test_the_verbs_are_sorted_and_none_of_them_is_of_the_old_dialect() -> None:
     ],
 )  # fmt: skip
 def test_dialect_is_found_with_what_to_write_instead(make_tree: MakeTree, file: str, text: str, violation: str) -> None:
-    [found] = violations(make_tree({file: text}))
+    [found] = language(make_tree({file: text}))
     assert found.startswith(violation)
 
 
@@ -61,10 +61,10 @@ def test_dialect_is_found_with_what_to_write_instead(make_tree: MakeTree, file: 
     ],
 )
 def test_plain_english_is_no_violation(make_tree: MakeTree, file: str, text: str) -> None:
-    assert list(violations(make_tree({file: text}))) == []
+    assert list(language(make_tree({file: text}))) == []
 
 
 def test_only_the_files_that_are_named_are_checked(make_tree: MakeTree) -> None:
     tree = make_tree({"a/x.py": "told = 1", "b/x.py": "told = 1"})
-    assert [violation.split(":")[0] for violation in violations(tree, "a/x.py")] == ["a/x.py"]
-    assert [violation.split(":")[0] for violation in violations(tree, "b")] == ["b/x.py"]
+    assert [violation.split(":")[0] for violation in language(tree, "a/x.py")] == ["a/x.py"]
+    assert [violation.split(":")[0] for violation in language(tree, "b")] == ["b/x.py"]
