@@ -151,20 +151,14 @@ class Orders:
         return await self.background.run_to_completion(self._change_once(key, change, run_saga))
 
     async def _change_once(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
-        changed: list[Order] = []
-
-        async def run_change() -> Order:
-            changed.append(await change(store))
-            return changed[0]
-
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
-            order = await run_once(connection, key, run_change, store.get)
+            order, changed = await run_once(connection, key, partial(change, store), store.get)
         # An equal request changes nothing: the saga runs already.
-        for started in changed:
-            self.updates.publish(started)
-            if not started.has_ended:
-                self.background.start(_run_until_taken_over(run_saga, started))
+        if changed:
+            self.updates.publish(order)
+            if not order.has_ended:
+                self.background.start(_run_until_taken_over(run_saga, order))
         return order.id
 
     async def _wait_until_idle(self, order_id: str) -> Order:

@@ -107,19 +107,20 @@ async def run_once(
     key: RequestKey,
     change: Callable[[], Awaitable[ResourceT]],
     find: Callable[[str], Awaitable[ResourceT]],
-) -> ResourceT:
+) -> tuple[ResourceT, bool]:
     """Run `change` in the caller's transaction, or `find` what it created if the request was carried out before.
 
-    For a request whose work continues after the transaction: a repeated one gets the resource as it is now. Raises
-    RequestIdReusedError. A change that raises is not remembered.
+    Returns the resource, and whether this call has changed it. For a request whose work continues after the
+    transaction: a repeated one gets the resource as it is now. Raises RequestIdReusedError. A change that raises is not
+    remembered.
     """
     await lock_name(connection, key.id)
     resource_id = await find_request(connection, key)
     if resource_id is not None:
-        return await find(resource_id)
+        return await find(resource_id), False
     resource = await change()
     await _store(connection, key, resource.id)
-    return resource
+    return resource, True
 
 
 async def find_request(connection: AsyncConnection, key: RequestKey) -> str | None:
