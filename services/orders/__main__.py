@@ -1,5 +1,7 @@
 """The composition root: `python -m services.orders`."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
@@ -17,28 +19,41 @@ from services.orders.v2 import servicer as v2
 from services.runtime import Runtime, serve
 
 HERE = Path(__file__).parent
-# Recovery finishes an order that has not changed for this long: well above the mesh's timeout of one call.
-RECOVERY_IDLE_SECONDS = 10.0
-RECOVERY_INTERVAL_SECONDS = 2.0
 # How soon a call that waits for an order sees what another process has written.
 POLL_INTERVAL_SECONDS = 0.5
-# Each function adds the servicer of one version of the contract.
-VERSIONS = [v1.add, v2.add]
 
 
-async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
+@dataclass(frozen=True)
+class Setup:
+    """What a test may replace in this process."""
+
+    versions: tuple[Callable[[Orders, grpc.aio.Server], str], ...] = (v1.add, v2.add)
+    """Each function adds the servicer of one version of the contract."""
+    recovery_idle_seconds: float = 10.0
+    """Recovery finishes an order that has not changed for this long: well above the mesh's timeout of one call."""
+    recovery_interval_seconds: float = 2.0
+    inventory: type[Inventory] = Inventory
+    payments: type[Payments] = Payments
+    shipping: type[Shipping] = Shipping
+
+
+DEFAULTS = Setup()
+
+
+async def register(server: grpc.aio.Server, runtime: Runtime, setup: Setup = DEFAULTS) -> list[str]:
     """Open the database and the channels, start recovery and polling, and add the servicers."""
     database = await runtime.database(HERE / "migrations")
-    inventory, payments = Inventory(runtime.channel("inventory")), Payments(runtime.channel("payments"))
-    catalog, shipping = Catalog(runtime.channel("catalog")), Shipping(runtime.channel("shipping"))
+    inventory, payments = setup.inventory(runtime.channel("inventory")), setup.payments(runtime.channel("payments"))
+    catalog, shipping = Catalog(runtime.channel("catalog")), setup.shipping(runtime.channel("shipping"))
     runtime.delete_expired_requests(database)
     publisher, updates = EventPublisher(runtime.outbox(database, SOURCE)), OrderUpdates(database)
     saga = Saga(SagaLog(database, publisher.publish, updates.publish), inventory, payments, shipping)
     background = runtime.background()
-    background.repeat(RECOVERY_INTERVAL_SECONDS, Recovery(database, saga, RECOVERY_IDLE_SECONDS).run)
+    recovery = Recovery(database, saga, setup.recovery_idle_seconds)
+    background.repeat(setup.recovery_interval_seconds, recovery.run)
     background.repeat(POLL_INTERVAL_SECONDS, updates.poll)
     orders = Orders(database, catalog, shipping, saga, background, publisher.publish, updates)
-    return [add(orders, server) for add in VERSIONS]
+    return [add(orders, server) for add in setup.versions]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from time import monotonic
 
 from services.orders.errors import TakenOverError
@@ -17,6 +19,7 @@ MAX_CONCURRENT_ORDERS = 8
 logger = logging.getLogger(__name__)
 
 
+@dataclass
 class Recovery:
     """Finishes unfinished orders whose process has died, or whose undoing has failed. Parked orders are left alone.
 
@@ -24,17 +27,20 @@ class Recovery:
     process is only slow, that process's next log entry fails (TakenOverError), and it leaves the order alone.
     """
 
-    def __init__(self, database: Database, saga: Saga, idle_seconds: float) -> None:
-        self._database = database
-        self._saga = saga
-        self._idle_seconds = idle_seconds
-        self._seen: dict[str, tuple[int, float]] = {}
-        """Order id → the revision at which a pass first saw it, and when."""
+    database: Database
+    saga: Saga
+    idle_seconds: float
+    clock: Callable[[], float] = monotonic
+    """Returns seconds."""
+    page_size: int = PAGE_SIZE
+    max_orders_per_pass: int = MAX_ORDERS_PER_PASS
+    _seen: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
+    """Order id → the revision at which a pass first saw it, and when."""
 
     async def run(self) -> None:
         """Run one pass: finish the unfinished orders that are due, the oldest first."""
         unfinished = await self._list_unfinished()
-        now = monotonic()
+        now = self.clock()
         before = self._seen
         self._seen = {
             order.id: before[order.id] if self._is_unchanged(before, order) else (order.revision, now)
@@ -43,11 +49,11 @@ class Recovery:
         due = [
             order
             for order in unfinished
-            if self._is_unchanged(before, order) and now - before[order.id][1] >= self._idle_seconds
+            if self._is_unchanged(before, order) and now - before[order.id][1] >= self.idle_seconds
         ]
         due.sort(key=lambda order: order.create_time)
         # The next pass finishes those above the maximum: the orders of this pass are not due again by then.
-        due = due[:MAX_ORDERS_PER_PASS]
+        due = due[: self.max_orders_per_pass]
         for start in range(0, len(due), MAX_CONCURRENT_ORDERS):
             await asyncio.gather(*map(self._finish, due[start:][:MAX_CONCURRENT_ORDERS]))
 
@@ -58,21 +64,22 @@ class Recovery:
     async def _list_unfinished(self) -> list[UnfinishedOrder]:
         unfinished: list[UnfinishedOrder] = []
         while True:
-            async with self._database.read() as connection:
-                page = await Store(connection).list_unfinished(unfinished[-1].id if unfinished else "", PAGE_SIZE)
+            async with self.database.read() as connection:
+                last_id = unfinished[-1].id if unfinished else ""
+                page = await Store(connection).list_unfinished(last_id, self.page_size)
             unfinished += page
-            if len(page) < PAGE_SIZE:
+            if len(page) < self.page_size:
                 return unfinished
 
     async def _finish(self, seen: UnfinishedOrder) -> None:
         # Successful or not, the order is due again only after another `idle_seconds`.
-        self._seen[seen.id] = seen.revision, monotonic()
+        self._seen[seen.id] = seen.revision, self.clock()
         try:
-            async with self._database.read() as connection:
+            async with self.database.read() as connection:
                 order = await Store(connection).get(seen.id)
             if order.progress.revision == seen.revision:
-                order = await self._saga.finish(order)
-                self._seen[order.id] = order.progress.revision, monotonic()
+                order = await self.saga.finish(order)
+                self._seen[order.id] = order.progress.revision, self.clock()
         except TakenOverError:
             pass
         except Exception:

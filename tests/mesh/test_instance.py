@@ -11,7 +11,6 @@ import pytest
 
 from mesh.local import instance
 from mesh.local.errors import MeshError
-from mesh.local.instance import reservations
 
 PROCESSES = 8
 # Each process waits for a line before it creates its instance, so that all of them do so at the same time.
@@ -19,29 +18,25 @@ CREATE = """
 import sys
 from pathlib import Path
 from mesh.local import instance
-from mesh.local.instance import reservations
-reservations.PARENT = Path(sys.argv[1])
 print("ready", flush=True)
 input()
-print(instance.create("default").number)
+print(instance.create("default", records=Path(sys.argv[1])).number)
 """
 HOLD_LOCK = """
 import sys, time
 from pathlib import Path
 from mesh.local.instance import reservations
-reservations.PARENT = Path(sys.argv[1])
-with reservations.locked():
+with reservations.locked(Path(sys.argv[1])):
     print("ready", flush=True)
     time.sleep(60)
 """
 
 
-@pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Use a separate folder for the records, so that the tests do not touch those of the user's meshes."""
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """Return a separate folder for the records, so that the tests do not touch those of the user's meshes."""
     folder = tmp_path / "machine"
     folder.mkdir()
-    monkeypatch.setattr(reservations, "PARENT", folder)
     return folder
 
 
@@ -98,7 +93,7 @@ def test_the_addresses_of_a_purged_mesh_are_free_again(
     monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / "ada"))
     purged = instance.existing("default")
     assert purged
-    instance.remove(purged)
+    instance.remove(purged, records=machine)
     assert numbers(machine, tmp_path / "bob") == first
 
 
@@ -125,7 +120,7 @@ def test_a_mesh_whose_addresses_another_mesh_uses_is_an_error(
     numbers(machine, tmp_path / "eve")
     monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / "ada"))
     with pytest.raises(MeshError, match=f"the mesh in {tmp_path}/eve/default has them"):
-        instance.create("default")
+        instance.create("default", records=machine)
 
 
 def test_a_killed_process_releases_the_lock(tmp_path: Path, machine: Path) -> None:
@@ -136,12 +131,12 @@ def test_a_killed_process_releases_the_lock(tmp_path: Path, machine: Path) -> No
         assert len(numbers(machine, tmp_path / "ada")) == 1
 
 
-def test_no_path_of_a_state_folder_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_path_of_a_state_folder_is_too_long(tmp_path: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / ("ü" * 100) / ("a b" * 60)))
-    created = instance.create("n" * instance.MAX_NAME_LENGTH)
+    created = instance.create("n" * instance.MAX_NAME_LENGTH, records=machine)
     assert instance.existing(created.name) == created
     with pytest.raises(MeshError, match="cannot name a mesh"):
-        instance.create("n" * (instance.MAX_NAME_LENGTH + 1))
+        instance.create("n" * (instance.MAX_NAME_LENGTH + 1), records=machine)
 
 
 def test_the_sockets_of_other_users_meshes_reserve_their_addresses(
@@ -151,9 +146,8 @@ def test_the_sockets_of_other_users_meshes_reserve_their_addresses(
     chosen = []
     for user in ("ada", "eve"):
         (machine / user).mkdir()
-        monkeypatch.setattr(reservations, "PARENT", machine / user)
         monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / user))
-        chosen.append(instance.create("default").prefix)
+        chosen.append(instance.create("default", records=machine / user).prefix)
     assert len(set(chosen)) == 2
 
 
@@ -176,7 +170,7 @@ def test_a_folder_of_records_that_another_user_can_write_is_rejected(
         monkeypatch.setattr(os, "geteuid", lambda: other)
     monkeypatch.setenv("MESH_STATE_HOME", str(tmp_path / "state"))
     with pytest.raises(MeshError) as rejected:
-        instance.create("default")
+        instance.create("default", records=machine)
     assert rejected.value.what.startswith("cannot reserve addresses in ")
     assert "\n" not in rejected.value.why
     assert not (tmp_path / "state").exists()

@@ -1,11 +1,12 @@
 """Runs notifications, but every event fails while its folder contains a file named "refuse"."""
 
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications import __main__ as notifications
 from services.notifications import events
+from services.notifications.__main__ import register
 from services.notifications.servicer import ERRORS
 from services.runtime import serve
 from services.runtime.events import Event
@@ -21,7 +22,5 @@ async def refuse(connection: AsyncConnection, event: Event[events.OrderEvent]) -
         raise ValueError("refused by the test")
 
 
-notifications.HANDLERS = dict.fromkeys(handlers, refuse)  # type: ignore[attr-defined]  # imported there
-
 if __name__ == "__main__":
-    serve("notifications", notifications.register, ERRORS)
+    serve("notifications", partial(register, handlers=dict.fromkeys(handlers, refuse)), ERRORS)

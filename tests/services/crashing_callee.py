@@ -5,43 +5,83 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import grpc.aio
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
 
-from services.runtime import serve
+from services.runtime import Runtime, serve
+from services.runtime.rpc.interceptor import Context, Handler
 from services.runtime.storage import Database
 from tests.services.crashing import COMMITTED, UNCOMMITTED, reach, run_and_restart
 
 SERVICE = os.environ["SERVICE"]
 
 current_method: ContextVar[str] = ContextVar("current_method")
-write = Database.write
 
 
-@asynccontextmanager
-async def _crashing_write(self: Database, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
-    async with write(self, shared=shared) as connection:
-        yield connection
-        if rpc := current_method.get(""):
-            reach(f"{rpc} {UNCOMMITTED}")
-    if rpc:
-        reach(f"{rpc} {COMMITTED}")
+class _CrashingDatabase:
+    """A database that reaches a moment before and after each commit of a method."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def write(self, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with self._database.write(shared=shared) as connection:
+            yield connection
+            if rpc := current_method.get(""):
+                reach(f"{rpc} {UNCOMMITTED}")
+        if rpc:
+            reach(f"{rpc} {COMMITTED}")
 
 
-def _with_name(rpc: str, method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-    async def call(self: object, *arguments: Any) -> object:  # noqa: ANN401  # gRPC's arguments
-        current_method.set(rpc)
-        return await method(self, *arguments)
+class _CrashingRuntime:
+    """A runtime whose databases crash."""
 
-    return call
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._runtime, name)
+
+    async def database(self, versions: Path) -> _CrashingDatabase:
+        return _CrashingDatabase(await self._runtime.database(versions))
+
+
+class _NameMethods(grpc.aio.ServerInterceptor):
+    """Sets `current_method` during each call."""
+
+    @override
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        package, _, name = handler_call_details.method.rpartition("/")
+        if handler is None or handler.unary_unary is None or not package.startswith("/shop."):
+            return handler
+        handle: Callable[..., Any] = handler.unary_unary
+
+        async def call(request: Any, context: Context) -> object:  # noqa: ANN401  # any message
+            current_method.set(name)
+            return await handle(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
+
+
+async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
+    """Add the servicers of the service, over a database that crashes."""
+    names: list[str] = await root.register(server, cast("Runtime", _CrashingRuntime(runtime)))
+    return names
 
 
 if __name__ == "__main__":
     root = importlib.import_module(f"services.{SERVICE}.__main__")
-    servicer = getattr(importlib.import_module(f"services.{SERVICE}.servicer"), f"{SERVICE.title()}Servicer")
-    contract = importlib.import_module(f"shop.{SERVICE}.v1.{SERVICE}_pb2").DESCRIPTOR
-    for method in contract.services_by_name[f"{SERVICE.title()}Service"].methods:
-        setattr(servicer, method.name, _with_name(method.name, getattr(servicer, method.name)))
-    Database.write = _crashing_write  # type: ignore[method-assign]
-    run_and_restart(lambda: serve(SERVICE, root.register, root.ERRORS))
+    run_and_restart(lambda: serve(SERVICE, register, root.ERRORS, [_NameMethods()]))

@@ -7,13 +7,15 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc.aio
 from typing_extensions import override
 
-from services.orders import __main__ as orders
 from services.orders import saga
+from services.orders.__main__ import DEFAULTS, register
 from services.orders.error_table import ERRORS
 from services.orders.errors import PeerFailedError
 from services.orders.peers import Inventory, Payments, Shipping
@@ -69,9 +71,12 @@ def _crashing(peer: Any, protocol: type) -> Any:  # noqa: ANN401  # a class that
 
 
 if __name__ == "__main__":
+    setup = replace(
+        DEFAULTS,
+        inventory=_crashing(Inventory, saga.Inventory),
+        payments=_crashing(Payments, saga.Payments),
+        shipping=_crashing(Shipping, saga.Shipping),
+    )
     if os.environ.get("EAGER"):
-        orders.RECOVERY_IDLE_SECONDS, orders.RECOVERY_INTERVAL_SECONDS = 0.2, 0.1
-    orders.Inventory = _crashing(Inventory, saga.Inventory)  # type: ignore[attr-defined]  # imported there
-    orders.Payments = _crashing(Payments, saga.Payments)  # type: ignore[attr-defined]  # imported there
-    orders.Shipping = _crashing(Shipping, saga.Shipping)  # type: ignore[attr-defined]  # imported there
-    run_and_restart(lambda: serve("orders", orders.register, ERRORS))
+        setup = replace(setup, recovery_idle_seconds=0.2, recovery_interval_seconds=0.1)
+    run_and_restart(lambda: serve("orders", partial(register, setup=setup), ERRORS))

@@ -1,10 +1,11 @@
 """orders with a recovery that starts after one second, so that tests need not wait."""
 
-from services.orders import __main__ as orders
+from functools import partial
+
+from services.orders.__main__ import Setup, register
 from services.orders.error_table import ERRORS
 from services.runtime import serve
 
-orders.RECOVERY_IDLE_SECONDS, orders.RECOVERY_INTERVAL_SECONDS = 1.0, 0.2
-
 if __name__ == "__main__":
-    serve("orders", orders.register, ERRORS)
+    setup = Setup(recovery_idle_seconds=1.0, recovery_interval_seconds=0.2)
+    serve("orders", partial(register, setup=setup), ERRORS)

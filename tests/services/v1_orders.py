@@ -1,11 +1,11 @@
 """orders as it was before its contract had a second version."""
 
-from services.orders import __main__ as orders
+from functools import partial
+
+from services.orders.__main__ import Setup, register
 from services.orders.error_table import ERRORS
 from services.orders.v1.servicer import add
 from services.runtime import serve
 
-orders.VERSIONS = [add]
-
 if __name__ == "__main__":
-    serve("orders", orders.register, ERRORS)
+    serve("orders", partial(register, setup=Setup(versions=(add,))), ERRORS)

@@ -55,7 +55,7 @@ CHECK_REPEATEDLY = r"_command() { \1; }; _repeat '\2'"
 SLEEP = re.compile(r"^(?:\S.* && )?sleep \d", re.MULTILINE)
 REPEAT = r"""
 _repeat() {
-  local end=$((SECONDS + 60))
+  local end=$((SECONDS + ${REPEAT_SECONDS:-60}))
   while true; do
     { _command | tee -a /dev/stderr | grep -F -e "$1" > /dev/null; } &
     if wait $!; then return; fi

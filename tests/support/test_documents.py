@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import REPEAT, find_blocks, find_missing_line, run_block, run_document, shell_session
+from tests.support.documents import find_blocks, find_missing_line, run_block, run_document, shell_session
 
 BLOCK = """\
 greet() { echo "hello $1"; }
@@ -63,12 +63,9 @@ count    # prints: 4
 
 
 @pytest.mark.parametrize("wrong", ["greet you   # prints: hello me", "(false; greet me)     # prints: hello me"])
-async def test_a_repeated_command_that_never_succeeds_fails(
-    folder: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.support.documents.REPEAT", REPEAT.replace("+ 60", "+ 1"))
+async def test_a_repeated_command_that_never_succeeds_fails(folder: Path, wrong: str) -> None:
     with pytest.raises(AssertionError, match="hello again"):
-        await run_block(f"{BLOCK}sleep 0\n{wrong}\n", folder, os.environ, {})
+        await run_block(f"{BLOCK}sleep 0\n{wrong}\n", folder, os.environ | {"REPEAT_SECONDS": "1"}, {})
 
 
 async def test_a_pause_needs_a_line_that_exists(folder: Path) -> None:

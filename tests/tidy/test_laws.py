@@ -11,6 +11,7 @@ from tests.tidy.declared import declared
 from tests.tidy.hygiene import long_files, machine_paths, registries, secrets
 from tests.tidy.language import language
 from tests.tidy.layers import layers
+from tests.tidy.patches import patches
 from tests.tidy.resilience import resilience
 from tests.tidy.scenarios import scenarios
 from tests.tidy.servicers import servicers
@@ -23,7 +24,19 @@ Law = Callable[[Tree], Iterable[str]]
 DOCUMENTS = [documents.make_targets, documents.mesh_commands, documents.links, documents.paths]
 DOCUMENTS += [documents.contract_names, documents.commands_run, documents.readmes]
 DOCUMENTS += [documents.headings, documents.code_width]
-CODE = [resilience, servicers, layers, addresses, tables, declared, timing, scenarios, untested_methods, suites]
+CODE = [
+    resilience,
+    servicers,
+    layers,
+    addresses,
+    tables,
+    declared,
+    timing,
+    scenarios,
+    untested_methods,
+    suites,
+    patches,
+]
 FILES = [registries, machine_paths, long_files, secrets, volumes_and_secrets, tokens, language]
 
 

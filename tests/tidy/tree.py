@@ -106,6 +106,15 @@ class Source:
             return f"{self.full_name(node.value)}.{node.attr}"
         return ""
 
+    def imported_name(self, node: ast.AST) -> str:
+        """Return the full name of a node that starts with an imported name; "" for any other node."""
+        first = node
+        while isinstance(first, ast.Attribute):
+            first = first.value
+        modules = {name.partition(".")[0] for alias, name, _ in self._imported if alias is None}
+        is_imported = isinstance(first, ast.Name) and first.id in {*self._aliases, *modules}
+        return self.full_name(node) if is_imported else ""
+
     def mentions(self, node: ast.AST, name: str) -> bool:
         """Return whether a node contains a full name."""
         return any(self.full_name(part) == name for part in ast.walk(node))

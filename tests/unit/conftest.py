@@ -1,6 +1,7 @@
-"""orders over a temporary database, with fake callees."""
+"""orders over a temporary database, with fake callees. No test here starts a process or uses a socket."""
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,27 @@ from services.runtime.storage.database import open_database
 from tests.unit.orders_callees import Callees
 
 PUBLISHER = EventPublisher(Outbox(SOURCE))
+FORBIDDEN = ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec", "os.system", "socket.bind", "socket.connect")
+"""Audit events of Python that no test in this folder may cause."""
+forbidden_now: list[tuple[str, ...]] = []
+"""FORBIDDEN during a test of this folder, else empty: an audit hook cannot be removed."""
 MIGRATIONS = Path(orders_store.__file__).parent / "migrations"
+
+
+def refuse_forbidden(event: str, _: tuple[object, ...]) -> None:
+    if any(event in events for events in forbidden_now):
+        raise AssertionError(f"{event}: a unit test starts no process and uses no socket; move it to another suite")
+
+
+sys.addaudithook(refuse_forbidden)
+
+
+@pytest.fixture(autouse=True)
+def no_processes_and_sockets() -> Iterator[None]:
+    """Fail the test that starts a process, or binds or connects a socket."""
+    forbidden_now.append(FORBIDDEN)
+    yield
+    forbidden_now.clear()
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Recovery finishes orders that have not changed for long enough, the oldest first, and no others."""
 
-import pytest
-
-from services.orders import recovery as module
 from services.orders.domain import State
 from services.orders.handlers import Orders
 from services.orders.recovery import Recovery
@@ -11,18 +8,11 @@ from services.runtime.storage import Database
 from tests.unit.orders_callees import CART, Callees, place_key
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the clock of recovery, in seconds, as a list of one that the test sets."""
-    clock = [100.0]
-    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
-    return clock
-
-
 async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
-    orders: Orders, callees: Callees, database: Database, saga: Saga, now: list[float]
+    orders: Orders, callees: Callees, database: Database, saga: Saga
 ) -> None:
-    recovery = Recovery(database, saga, idle_seconds=10)
+    now = [100.0]
+    recovery = Recovery(database, saga, idle_seconds=10, clock=lambda: now[0])
     callees.failing = {"capture", "void"}
     placed = await orders.place(place_key(), CART)
     failures = (await orders.get(placed.id)).progress.failures
@@ -42,14 +32,12 @@ async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
 
 
 async def test_the_oldest_orders_are_finished_first_and_the_others_in_the_next_pass(
-    orders: Orders, callees: Callees, database: Database, saga: Saga, monkeypatch: pytest.MonkeyPatch
+    orders: Orders, callees: Callees, database: Database, saga: Saga
 ) -> None:
-    monkeypatch.setattr(module, "MAX_ORDERS_PER_PASS", 2)
-    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     callees.failing = {"capture", "void"}
     placed = [(await orders.place(place_key(), CART)).id for _ in range(5)]
     callees.failing = set()
-    recovery = Recovery(database, saga, idle_seconds=0)
+    recovery = Recovery(database, saga, idle_seconds=0, page_size=2, max_orders_per_pass=2)
     await recovery.run()
     for finished in (2, 4, 5):
         await recovery.run()

@@ -10,6 +10,7 @@ from services.orders.errors import OrderNotParkedError, OrderStateError
 from services.orders.handlers import Orders
 from services.orders.progress import RejectionReason, Step
 from services.orders.recovery import Recovery
+from services.orders.saga import Saga
 from services.orders.store import Store
 from services.orders.store import orders as table
 from services.orders.v1.messages import write_order
@@ -75,9 +76,9 @@ async def test_an_order_that_older_code_has_finished_is_not_parked(
 
 
 async def test_recovery_reads_all_unfinished_orders_in_pages(
-    orders: Orders, callees: Callees, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+    orders: Orders, callees: Callees, database: Database, saga: Saga
 ) -> None:
-    monkeypatch.setattr("services.orders.recovery.PAGE_SIZE", 2)
+    recovery = Recovery(database, saga, idle_seconds=0, page_size=2)
     placed = [await place_pending(orders, callees) for _ in range(5)]
     for _ in range(2):
         await recovery.run()

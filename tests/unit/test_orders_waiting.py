@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,19 @@ from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, SHIPPED, Callees, cancel_key, place_key
 
 PlaceTask = asyncio.Task[Order]
+
+
+class CountingDatabase:
+    """A database that counts its read transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.reads = 0
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a read transaction, and count it."""
+        self.reads += 1
+        return self._database.read()
 
 
 @pytest.fixture
@@ -135,25 +149,20 @@ async def test_a_missing_order_cannot_be_watched(orders: Orders) -> None:
 
 
 async def test_one_poll_serves_all_subscriptions_and_without_any_none_is_made(
-    orders: Orders, other_process: Orders, callees: Callees, monkeypatch: pytest.MonkeyPatch
+    orders: Orders, callees: Callees, database: Database
 ) -> None:
+    polled = CountingDatabase(database)
+    other_process = replace(orders, updates=OrderUpdates(cast("Database", polled)))
     placing, order = await place_until(orders, callees, "reserve")
     watching = [asyncio.create_task(states(other_process.watch(order.id))) for _ in range(10)]
     await asyncio.wait(watching, timeout=0.1)
     callees.go_on.set()
     placed = await placing
-    reads: list[str] = []
-    read = other_process.updates._database.read  # noqa: SLF001  # the calls that the test counts
-
-    def counted() -> AbstractAsyncContextManager[AsyncConnection]:
-        reads.append("one")
-        return read()
-
-    monkeypatch.setattr(other_process.updates._database, "read", counted)  # noqa: SLF001
+    assert polled.reads == 0
     await other_process.updates.poll()
     assert all(seen[-1] is State.CONFIRMED for seen in await asyncio.gather(*watching))
     await other_process.updates.poll()
-    assert len(reads) == 1
+    assert polled.reads == 1
     assert placed.state is State.CONFIRMED
 
 

@@ -54,13 +54,13 @@ class Reservations:
 
 
 @contextmanager
-def locked() -> Iterator[Reservations]:
-    """Yield the records. Only one process at a time has them.
+def locked(parent: Path = PARENT) -> Iterator[Reservations]:
+    """Yield the records in a folder below `parent`. Only one process at a time has them.
 
     Raises:
         MeshError: the folder cannot be created, or other users can access it.
     """
-    path = PARENT / f"grpc-mesh-{os.geteuid()}"
+    path = parent / f"grpc-mesh-{os.geteuid()}"
     folder = _open(path)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

@@ -49,9 +49,10 @@ def load(name: str) -> Instance:
     return instance
 
 
-def create(name: str, gateway_port: int | None = None) -> Instance:
+def create(name: str, gateway_port: int | None = None, *, records: Path = reservations.PARENT) -> Instance:
     """Load the instance, or choose its addresses and create its folder (mode 0700: it contains keys and tokens).
 
+    `records` is the folder with the records of all instances of this machine.
     The gateway of the instance `default` listens on 127.0.0.1:8080, the gateway of another on that instance's address.
 
     Raises:
@@ -64,7 +65,7 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
             fix="choose another --instance",
         )
     home = state_home() / name
-    with reservations.locked() as reserved:
+    with reservations.locked(records) as reserved:
         saved = existing(name)
         number = _own_number(reserved, saved) if saved else _free_number(reserved)
         reserved.reserve(number, home)
@@ -79,10 +80,10 @@ def create(name: str, gateway_port: int | None = None) -> Instance:
     return instance
 
 
-def remove(instance: Instance) -> None:
+def remove(instance: Instance, *, records: Path = reservations.PARENT) -> None:
     """Remove the instance's folder and release its number."""
     shutil.rmtree(instance.home, ignore_errors=True)
-    with reservations.locked() as reserved:
+    with reservations.locked(records) as reserved:
         reserved.release(instance.number, instance.home)
 
 
