@@ -4,7 +4,7 @@ PYTHON ?= python3
 # With -j, `make clean up` would do both at once.
 .NOTPARALLEL:
 BIN := .venv/bin
-# A user's settings of pip for the whole machine (PIP_USER=1, say) would keep it from installing into .venv.
+# Settings of pip in the environment, such as PIP_USER=1, would prevent it from installing into .venv.
 PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(BIN)/python -m pip --quiet --disable-pip-version-check
 VENV := .venv/.made
 

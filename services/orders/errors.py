@@ -78,7 +78,7 @@ class ShippingUnavailableError(Exception):
 
 
 class StepRefusedError(Exception):
-    """A callee refused a step of the saga for a business reason. The step took nothing."""
+    """A callee refused a step of the saga for a business reason. The step had no effect."""
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.message)

@@ -40,7 +40,7 @@ class Step(IntEnum):
 
 
 class Call(StoredEnum):
-    """A call to a callee that undoes an order. The first three repeat a step, to learn what it did."""
+    """A call to a callee that undoes an order. The first three repeat a step, to find out what it did."""
 
     UNSPECIFIED = "UNSPECIFIED"
     RESERVE = "RESERVE"
@@ -119,7 +119,7 @@ class SagaProgress:
         return replace(self, step=Step.COMMIT)
 
     def refused(self, rejection: Rejection) -> "SagaProgress":
-        """Return the progress after the current step was refused and took nothing. The steps before are undone next."""
+        """Return the progress after the current step was refused and had no effect. Earlier steps are undone next."""
         return replace(self, rejection=rejection, step=Step(self.step - 1))
 
     def compensating(self, rejection: Rejection) -> "SagaProgress":

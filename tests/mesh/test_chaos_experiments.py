@@ -79,7 +79,7 @@ async def test_a_wrong_hypothesis_is_reported(mesh: Mesh) -> None:
     run = await chaos(mesh, "abort", "--success", "100", "--seconds", SECONDS)
     assert run.returncode == 1, run.stdout
     assert row(run, "abort").endswith("balance FAILS"), "only the hypothesis fails"
-    assert re.search(r"abort: meanwhile, [\d.]+ % of the orders sold; promised are 100 %", run.stdout)
+    assert re.search(r"abort: during the fault, [\d.]+ % of the orders sold; the promise is 100 %", run.stdout)
     lookup = await mesh.run("kubectl", "get", "virtualservice", "-n", "shop", "payments-traffic")
     assert "NotFound" in lookup.stderr
 

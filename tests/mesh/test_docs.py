@@ -43,7 +43,7 @@ async def run_and_restore(commands: Awaitable[None], mesh: Mesh) -> None:
     try:
         await commands
     except BaseException:
-        # Commands that did not reach their end have not removed what they applied.
+        # A block that failed has not deleted the policies that it applied.
         await mesh.kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "docs/traffic"))
         for kustomization in ROOT.glob("mesh/istio/scenarios/*/kustomization.yaml"):
             await mesh.kubectl("delete", "--ignore-not-found", "-k", str(kustomization.parent))

@@ -1,4 +1,4 @@
-"""The three distributions: the contracts, the services that a service's image installs, and the local mesh."""
+"""The three distributions: the contracts, the services, and the local mesh. Images install the first two."""
 
 import shutil
 import subprocess
@@ -50,13 +50,13 @@ def test_a_service_runs_from_its_wheels_alone(installed: Path, tmp_path: Path, s
         process.stop()
 
 
-def test_a_services_image_holds_nothing_of_the_local_mesh_and_the_tests(installed: Path) -> None:
+def test_the_image_of_a_service_contains_neither_the_local_mesh_nor_the_tests(installed: Path) -> None:
     folders = {path.name for path in installed.iterdir() if path.suffix != ".dist-info"}
     assert folders == {"buf", "mesh", "services", "shop"}
     assert [path.name for path in (installed / "mesh").iterdir()] == ["options"]
 
 
-def test_the_contracts_bring_their_proto_files_and_say_that_they_are_typed(installed: Path) -> None:
+def test_the_contracts_wheel_contains_the_proto_files_and_is_marked_as_typed(installed: Path) -> None:
     sources = {path.relative_to(ROOT / "proto") for path in (ROOT / "proto").rglob("*.proto")}
     assert {path.relative_to(installed) for path in installed.rglob("*.proto")} == sources
     for source in sources:

@@ -1,4 +1,4 @@
-"""Contracts and manifests agree: each method has a route and callers, and nothing else has.
+"""Contracts and manifests agree: each method has a route and callers, and no other path has them.
 
 tests/contracts/test_generated.py refuses any edit of generated manifests. These tests check what the generator writes,
 and the manifests in mesh/istio/base, which are written by hand.

@@ -1,4 +1,4 @@
-"""Issuer, audience and key address of tokens stand in several files, and agree in all of them."""
+"""Several files contain the issuer, the audience and the key address of tokens, and all of them agree."""
 
 import re
 from collections.abc import Iterator

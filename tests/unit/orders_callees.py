@@ -20,7 +20,7 @@ SHIPPED = replace(CART, destination=BERLIN)
 
 
 class Callees:
-    """All callees of orders in one. `held` is what they hold for orders.
+    """All callees of orders in one object. `held` is what they hold for orders.
 
     The other sets name calls: `failing` ones fail, `failing_permanently` ones fail permanently, `refusing` ones are
     refused for a business reason, `hanging` ones set `is_hanging` and wait for `go_on`.

@@ -170,7 +170,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "ca-rotation",
-            "every certificate is replaced by one of another root, and no call fails meanwhile",
+            "every certificate is replaced by one of another root, and no call fails",
             NO_EFFECT,
             rotated_root,
         ),

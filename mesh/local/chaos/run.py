@@ -44,10 +44,10 @@ class Result:
     def check(self, when: str, summary: LoadSummary, promise: Promise) -> None:
         """Compare a summary with a promise, and add the violations."""
         if summary.success < promise.success:
-            text = f"{when}, {summary.success:.1f} % of the orders sold; promised are {promise.success:g} %"
+            text = f"{when}, {summary.success:.1f} % of the orders sold; the promise is {promise.success:g} %"
             self.violations.append("\n  ".join([text, *summary.errors]))
         if summary.p99 > promise.p99:
-            self.violations.append(f"{when}, the p99 was {summary.p99:.2f} s; promised are {promise.p99:g} s")
+            self.violations.append(f"{when}, the p99 was {summary.p99:.2f} s; the promise is {promise.p99:g} s")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Times:
 
 
 async def run_experiment(experiment: Experiment, target: Target, seconds: float) -> Result:
-    """Run the experiment, with the fault in force for a number of seconds.
+    """Run the experiment, with the fault injected for a number of seconds.
 
     Raises:
         MeshError: it could not start.
@@ -125,11 +125,11 @@ def _evaluate(result: Result, load: Load, watch: Watch, times: Times) -> None:
         # The shop has recovered with the first order that sold, and when no Pod was missing any more.
         first_sold = [load.since(times.last_failure)[0].started] if times.last_failure >= times.injected else []
         result.recovered = max([0.0, *(at - origin for at in [*first_sold, *(at for at, _ in unready)])])
-    result.check("meanwhile", result.during, promise)
-    result.check("afterwards", result.after, STEADY)
+    result.check("during the fault", result.during, promise)
+    result.check("after the fault", result.after, STEADY)
     if result.recovered > promise.recovery:
         took = "not at all" if result.recovered == NEVER else f"after {result.recovered:.1f} s"
-        result.violations.append(f"the shop was steady again {took}; promised are {promise.recovery:g} s")
+        result.violations.append(f"the shop was steady again {took}; the promise is {promise.recovery:g} s")
 
 
 async def _check_books(result: Result, target: Target) -> None:

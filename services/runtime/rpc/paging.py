@@ -37,7 +37,7 @@ class Page:
 
     @property
     def limit(self) -> int:
-        """The number of entries to read: one more than the page holds, to learn whether another page follows."""
+        """The number of entries to read: one more than the page holds, which shows whether another page follows."""
         return self.size + 1
 
     def cut(self, entries: Sequence[EntryT], key: Callable[[EntryT], str]) -> tuple[Sequence[EntryT], str]:
