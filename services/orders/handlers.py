@@ -146,7 +146,7 @@ class Orders:
     async def _start(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
         """Store a change, once for equal requests, and start the saga. Return the order's id.
 
-        If the caller leaves meanwhile, both still happen.
+        If the caller leaves before that, both still happen.
         """
         return await self.background.run_to_completion(self._change_once(key, change, run_saga))
 

@@ -43,7 +43,7 @@ class Limits:
     """Largest 99th percentile of the latency, in milliseconds."""
 
     def violation(self, metrics: CallMetrics) -> str:
-        """Return how a version violates the limits; an empty text if it does not."""
+        """Return how a version violates the limits; an empty string if it does not."""
         if metrics.success * 100 < self.success:
             return f"{metrics.success:.1%} of {metrics.calls} calls succeed, less than {self.success:g} %"
         if metrics.quantile(0.99) > self.p99:
@@ -99,7 +99,7 @@ class Canary:
         return True
 
     def _step(self, stable: str, weight: int, limits: Limits) -> str:
-        """Send a percentage of the calls to the new version. Return its violation of the limits, or an empty text."""
+        """Send a percentage of the calls to the new version. Return its violation of the limits, or an empty string."""
         before = self._metrics()
         self._route(stable, weight)
         started = time.monotonic()

@@ -48,7 +48,7 @@ class Rollout:
         self._wait(label, lambda: self._missing_workloads(namespace))
 
     def _wait(self, label: str, find_missing: Callable[[], str | None]) -> None:
-        """Wait until `find_missing` returns None; a text names what is still missing, and may be empty."""
+        """Wait until `find_missing` returns None. Until then it names what is missing, or returns an empty string."""
         started = time.monotonic()
         with self.console.status(label) as status:
             while (missing := find_missing()) is not None:
