@@ -62,12 +62,14 @@ def updates(database: Database) -> OrderUpdates:
 
 @pytest.fixture
 def saga(database: Database, callees: Callees, updates: OrderUpdates) -> Saga:
-    return Saga(SagaLog(database, PUBLISHER.publish, updates.publish), callees, callees, callees)
+    return Saga(
+        SagaLog(database, PUBLISHER.publish, updates.publish), callees.stock, callees.payments, callees.shipping
+    )
 
 
 @pytest.fixture
 def orders(database: Database, callees: Callees, saga: Saga, updates: OrderUpdates) -> Orders:
-    return Orders(database, callees, callees, saga, Background(), PUBLISHER.publish, updates)
+    return Orders(database, callees.catalog, callees.shipping, saga, Background(), PUBLISHER.publish, updates)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ async def test_each_state_of_an_order_is_published(orders: Orders, callees: Call
     key = place_key()
     placed = await orders.place(key, CART)
     await orders.place(key, CART)
-    callees.refusing = {"authorize"}
+    callees.refuse("authorize")
     rejected = await orders.place(place_key(), CART)
     for _ in range(2):
         await orders.cancel(cancel_key(placed.id), placed.id)
@@ -60,7 +60,7 @@ async def test_a_repeated_request_makes_no_calls(orders: Orders, callees: Callee
     key = place_key()
     first = await orders.place(key, CART)
     assert await orders.place(key, CART) == first
-    assert callees.catalog_calls == 1
+    assert callees.calls.count("get_products") == 1
 
 
 async def test_a_request_id_is_for_one_order(orders: Orders) -> None:
@@ -70,11 +70,11 @@ async def test_a_request_id_is_for_one_order(orders: Orders) -> None:
 
 
 async def test_nothing_is_stored_if_the_catalog_refuses(orders: Orders, callees: Callees, database: Database) -> None:
-    callees.refusing = {"get_products"}
+    callees.refuse("get_products", UnknownProductsError([0]))
     with pytest.raises(UnknownProductsError):
         await orders.place(place_key("one"), CART)
     assert await unfinished_revisions(database) == {}
-    callees.refusing = set()
+    callees.recover()
     assert (await orders.place(place_key("one"), CART)).state is State.CONFIRMED
 
 
@@ -89,7 +89,7 @@ async def test_a_shipped_order_costs_more_and_has_a_shipment(orders: Orders, cal
 async def test_nothing_is_stored_if_the_region_is_not_served(
     orders: Orders, callees: Callees, database: Database
 ) -> None:
-    callees.refusing = {"quote"}
+    callees.refuse("quote", RegionNotServedError())
     with pytest.raises(RegionNotServedError):
         await orders.place(place_key("one"), SHIPPED)
     assert await unfinished_revisions(database) == {}
@@ -99,11 +99,11 @@ async def test_nothing_is_stored_if_the_region_is_not_served(
 async def test_an_address_is_kept_until_the_order_has_ended(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.failing = {"book"}
+    callees.fail("book")
     placed = await orders.place(place_key(), SHIPPED)
     assert (placed.state, placed.progress.step, callees.held) == (State.PENDING, Step.BOOK, set())
     assert (await orders.get(placed.id)).destination == BERLIN
-    callees.failing = set()
+    callees.recover()
     for _ in range(3):
         await recovery.run()
     recovered = await orders.get(placed.id)
@@ -113,13 +113,13 @@ async def test_an_address_is_kept_until_the_order_has_ended(
 async def test_an_order_that_could_not_be_undone_is_recovered(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.failing = {"capture", "void"}
+    callees.fail("capture", "void")
     placed = await orders.place(place_key(), CART)
     assert (placed.state, placed.progress.step, callees.held) == (State.PENDING, Step.CAPTURE, {"money"})
     for _ in range(4):
         await recovery.run()
     assert (await orders.get(placed.id)).state is State.PENDING
-    callees.failing = set()
+    callees.recover()
     for _ in range(3):
         await recovery.run()
     recovered = await orders.get(placed.id)
@@ -129,7 +129,7 @@ async def test_an_order_that_could_not_be_undone_is_recovered(
 
 async def test_an_order_whose_process_died_is_undone(orders: Orders, callees: Callees, recovery: Recovery) -> None:
     orders = replace(orders, background=Background(finish_seconds=0))
-    callees.hanging = {"capture"}
+    callees.hang("capture")
     key = place_key()
     caller = asyncio.create_task(orders.place(key, CART))
     await callees.is_hanging.wait()
@@ -147,7 +147,7 @@ async def test_an_order_whose_process_died_is_undone(orders: Orders, callees: Ca
 async def test_placing_an_order_that_was_taken_over_returns_the_recovered_order(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.hanging = {"capture"}
+    callees.hang("capture")
     caller = asyncio.create_task(orders.place(place_key(), CART))
     await callees.is_hanging.wait()
     await recovery.run()
@@ -160,7 +160,7 @@ async def test_placing_an_order_that_was_taken_over_returns_the_recovered_order(
 async def test_recovery_leaves_an_order_alone_that_advances_between_passes(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.hanging = {"reserve"}
+    callees.hang("reserve")
     caller = asyncio.create_task(orders.place(place_key(), CART))
     await callees.is_hanging.wait()
     await recovery.run()
@@ -173,11 +173,11 @@ async def test_recovery_leaves_an_order_alone_that_advances_between_passes(
 async def test_a_confirmed_order_is_cancelled(orders: Orders, callees: Callees) -> None:
     placed = await orders.place(place_key(), SHIPPED)
     cancelled = await orders.cancel(cancel_key(placed.id), placed.id)
-    assert (cancelled.state, callees.held, callees.stock_returns) == (State.CANCELLED, set(), 1)
+    assert (cancelled.state, callees.held, callees.calls.count("return stock")) == (State.CANCELLED, set(), 1)
     assert await orders.cancel(cancel_key(placed.id), placed.id) == cancelled
     assert await orders.cancel(cancel_key(placed.id, "again"), placed.id) == cancelled
     assert await orders.get(placed.id) == cancelled
-    assert callees.stock_returns == 1
+    assert callees.calls.count("return stock") == 1
 
 
 async def test_an_order_cancelled_many_times_at_once_has_equal_replies(orders: Orders) -> None:
@@ -192,27 +192,28 @@ async def test_an_order_that_could_not_be_cancelled_at_once_is_cancelled_later(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
     placed = await orders.place(place_key(), SHIPPED)
-    callees.failing = {"refund"}
+    callees.fail("refund")
     cancelling = await orders.cancel(cancel_key(placed.id), placed.id)
-    assert (cancelling.state, callees.held, callees.stock_returns) == (State.CANCELLING, {"money"}, 0)
+    assert (cancelling.state, callees.held, callees.calls.count("return stock")) == (State.CANCELLING, {"money"}, 0)
     for _ in range(3):
         await recovery.run()
     assert (await orders.get(placed.id)).state is State.CANCELLING
-    callees.failing = set()
+    callees.recover()
     await recovery.run()
     assert (await orders.get(placed.id)).state is State.CANCELLED
-    assert (callees.held, callees.stock_returns) == (set(), 1)
+    assert (callees.held, callees.calls.count("return stock")) == (set(), 1)
 
 
 async def test_a_parked_order_is_left_alone_until_it_is_resumed(
     orders: Orders, callees: Callees, recovery: Recovery, database: Database
 ) -> None:
-    callees.failing, callees.failing_permanently = {"capture"}, {"void"}
+    callees.fail("capture")
+    callees.fail("void", permanent=True)
     placed = await orders.place(place_key(), CART)
     assert placed.progress.parking is not None
     assert [order.id for order in await orders.list(OrderFilter("", parked_only=True), "", 10)] == [placed.id]
     assert await unfinished_revisions(database) == {}
-    callees.failing_permanently = set()
+    callees.recover("void")
     for _ in range(3):
         await recovery.run()
     assert await orders.get(placed.id) == placed
@@ -234,13 +235,13 @@ async def test_only_a_parked_order_is_resumed(orders: Orders) -> None:
 async def test_only_a_confirmed_order_is_cancelled_and_a_failed_request_is_not_stored(
     orders: Orders, callees: Callees, recovery: Recovery
 ) -> None:
-    callees.failing = {"capture", "void"}
+    callees.fail("capture", "void")
     placed = await orders.place(place_key(), CART)
     with pytest.raises(OrderStateError):
         await orders.cancel(cancel_key(placed.id), placed.id)
     with pytest.raises(OrderNotFoundError):
         await orders.cancel(cancel_key(placed.id), str(uuid4()))
-    callees.failing = set()
+    callees.recover()
     for _ in range(3):
         await recovery.run()
     with pytest.raises(OrderStateError):

@@ -4,7 +4,8 @@ import pytest
 
 from services.orders.domain import State
 from services.orders.progress import MAX_FAILURES, Call, ParkingReason, Rejection, RejectionReason
-from tests.unit.orders_world import AFTER, BEFORE, STEPS, World, assert_consistent, new_order
+from tests.unit.orders_callees import AFTER
+from tests.unit.orders_world import World, assert_consistent, new_order
 
 
 @pytest.mark.parametrize(
@@ -23,25 +24,23 @@ from tests.unit.orders_world import AFTER, BEFORE, STEPS, World, assert_consiste
 async def test_an_order_is_parked_when_undoing_it_fails_permanently(
     failed_step: str, failed_call: str, call: Call
 ) -> None:
-    world = World(fails={STEPS.index(failed_step): BEFORE})
-    if failed_step == failed_call:
-        # The first call fails. The repeated call fails permanently.
-        world.fail_permanently_from(STEPS.index(failed_step) + 1, failed_call)
-    else:
-        world.failing_permanently = {failed_call}
+    world = World()
+    world.fail(failed_step, times=1)
+    # If it is the call of the step itself, its second call fails permanently.
+    world.fail(failed_call, permanent=True)
     order = await world.saga().place(new_order())
     assert order.state is State.PENDING
     assert order.progress.parking is not None
     assert (order.progress.parking.call, order.progress.parking.reason) == (call, ParkingReason.REFUSED)
-    world.failing_permanently = set()
-    order = await world.saga().finish(await world.advance(order.resumed()))
+    world.recover(failed_call)
+    order = await world.saga().finish(await world.log.advance(order.resumed()))
     assert (order.state, order.progress.parking, order.progress.failures) == (State.REJECTED, None, 0)
     assert_consistent(world, order)
 
 
 async def test_an_order_is_parked_after_many_failures() -> None:
     world = World()
-    world.failing = {"void"}
+    world.fail("void")
     world.refuse("book", Rejection(RejectionReason.SHIPPING_REFUSED, "no"))
     order = await world.saga().place(new_order())
     for failures in range(1, MAX_FAILURES):
@@ -49,18 +48,19 @@ async def test_an_order_is_parked_after_many_failures() -> None:
         order = await world.saga().compensate(order)
     assert order.progress.parking is not None
     assert (order.progress.parking.call, order.progress.parking.reason) == (Call.VOID, ParkingReason.EXHAUSTED)
-    world.failing = set()
-    order = await world.saga().finish(await world.advance(order.resumed()))
+    world.recover("void")
+    order = await world.saga().finish(await world.log.advance(order.resumed()))
     assert order.rejection == Rejection(RejectionReason.SHIPPING_REFUSED, "no"), "the first reason stays"
     assert_consistent(world, order)
 
 
 async def test_a_shipment_that_was_found_is_stored_although_cancelling_it_fails() -> None:
-    world = World(fails={STEPS.index("book"): AFTER})
-    world.failing = {"cancel"}
+    world = World()
+    world.fail("book", moment=AFTER, times=1)
+    world.fail("cancel")
     order = await world.saga().place(new_order())
     assert (order.progress.shipment, order.state) == ("shipments/1", State.PENDING)
-    world.failing = set()
+    world.recover("cancel")
     order = await world.saga().compensate(order)
     assert world.callee_calls().count("book") == 2
     assert_consistent(world, order)

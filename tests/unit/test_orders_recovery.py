@@ -13,7 +13,7 @@ async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
 ) -> None:
     now = [100.0]
     recovery = Recovery(database, saga, idle_seconds=10, clock=lambda: now[0])
-    callees.failing = {"capture", "void"}
+    callees.fail("capture", "void")
     placed = await orders.place(place_key(), CART)
     failures = (await orders.get(placed.id)).progress.failures
     for now[0] in (100, 102, 109.9):
@@ -22,7 +22,7 @@ async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
     now[0] = 110
     await recovery.run()
     assert (await orders.get(placed.id)).progress.failures == failures + 1
-    callees.failing = set()
+    callees.recover()
     now[0] = 119.9
     await recovery.run()
     assert (await orders.get(placed.id)).state is State.PENDING, "the attempt has changed it"
@@ -34,9 +34,9 @@ async def test_an_order_is_finished_when_it_has_not_changed_for_long_enough(
 async def test_the_oldest_orders_are_finished_first_and_the_others_in_the_next_pass(
     orders: Orders, callees: Callees, database: Database, saga: Saga
 ) -> None:
-    callees.failing = {"capture", "void"}
+    callees.fail("capture", "void")
     placed = [(await orders.place(place_key(), CART)).id for _ in range(5)]
-    callees.failing = set()
+    callees.recover()
     recovery = Recovery(database, saga, idle_seconds=0, page_size=2, max_orders_per_pass=2)
     await recovery.run()
     for finished in (2, 4, 5):

@@ -26,10 +26,10 @@ async def update_row(database: Database, order: Order, **values: object) -> None
 
 
 async def place_pending(orders: Orders, callees: Callees) -> Order:
-    callees.failing = {"capture", "void"}
+    callees.fail("capture", "void")
     order = await orders.place(place_key(), SHIPPED)
     assert order.state is State.PENDING
-    callees.failing = set()
+    callees.recover()
     return order
 
 
@@ -66,7 +66,8 @@ async def test_values_that_only_newer_code_knows_are_read_as_unspecified(orders:
 async def test_an_order_that_older_code_has_finished_is_not_parked(
     orders: Orders, callees: Callees, database: Database
 ) -> None:
-    callees.failing, callees.failing_permanently = {"capture"}, {"void"}
+    callees.fail("capture")
+    callees.fail("void", permanent=True)
     order = await orders.place(place_key(), CART)
     assert order.progress.parking is not None
     await update_row(database, order, state="REJECTED")

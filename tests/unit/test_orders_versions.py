@@ -16,7 +16,8 @@ from services.runtime.rpc import request_key
 from services.runtime.rpc.principal import set_principal
 from shop.orders.v1 import orders_pb2 as v1_pb
 from shop.orders.v2 import orders_pb2 as pb
-from tests.unit.orders_world import TOKEN, new_order
+from tests.unit.orders_callees import TOKEN
+from tests.unit.orders_world import new_order
 
 
 def order_with(**changes: Any) -> Order:  # noqa: ANN401  # fields of several types

@@ -45,7 +45,7 @@ def other_process(orders: Orders, database: Database) -> Orders:
 
 async def place_until(orders: Orders, callees: Callees, call: str) -> tuple[PlaceTask, Order]:
     """Place an order whose saga hangs at a call. Return the task that places it, and the order."""
-    callees.hanging = {call}
+    callees.hang(call)
     placing = asyncio.create_task(orders.place(place_key("placing"), SHIPPED))
     await callees.is_hanging.wait()
     [order] = await orders.list(OrderFilter(""), "", 10)
@@ -107,7 +107,7 @@ async def test_a_cancelling_order_is_returned_before_the_deadline_and_continues(
     orders: Orders, callees: Callees
 ) -> None:
     placed = await orders.place(place_key(), SHIPPED)
-    callees.hanging = {"refund"}
+    callees.hang("refund")
     first = asyncio.create_task(orders.cancel(cancel_key(placed.id), placed.id))
     await callees.is_hanging.wait()
     set_deadline(MARGIN_SECONDS + 0.05)
