@@ -65,6 +65,15 @@ def test_the_contracts_wheel_contains_the_proto_files_and_is_marked_as_typed(ins
     assert all((package / "py.typed").is_file() for package in packages)
 
 
+def test_an_editable_install_of_the_contracts_reads_the_generated_code_from_gen(tmp_path: Path) -> None:
+    build = "import sys, hatchling.build; print(hatchling.build.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    name = subprocess.check_output(command, cwd=PROJECTS["grpc-mesh-contracts"], text=True).split()[-1]
+    with zipfile.ZipFile(tmp_path / name) as wheel:
+        assert [file for file in wheel.namelist() if file.endswith((".py", ".pyi"))] == []
+        assert [wheel.read(file).decode() for file in wheel.namelist() if file.endswith(".pth")] == [str(ROOT / "gen")]
+
+
 CLIENTS = {
     "synchronous": """
 import grpc
