@@ -141,6 +141,6 @@ def test_a_method_without_an_http_path_is_not_listed(checkout: Checkout, tmp_pat
     checkout.edit(contract, '    option (google.api.http) = {get: "/v1/{name=stocks/*}"};\n', "")
     output = run_plugin(checkout.root, tmp_path / "out", "proto", services="services", namespace="shop")
     assert output.error == ""
-    assert "/v1/stocks" not in output.files["openapi.json"]
-    assert "shop.inventory.v1.Stock" not in output.files["openapi.json"]
+    assert "/v1/stocks/{product}" not in output.files["openapi.json"]
+    assert "shop.inventory.v1.GetStockResponse" not in output.files["openapi.json"]
     assert "/v1/products" in output.files["openapi.json"]

@@ -18,7 +18,7 @@ def ledger(*services: Process, kafka: str = "", within: float = 60) -> subproces
 
     Its exit code is 0 if they balance, 1 if not. It needs orders, inventory, payments and shipping. With `kafka`
     (`host:port`) it also checks the events and their consumers, and needs notifications and analytics. A modified
-    service ("eager_orders") counts as the service at the end of its name.
+    service ("fast_recovery_orders") counts as the service at the end of its name.
     """
     processes = {_service(process): process for process in services}
     needed = {*BOOKS, *(CONSUMERS if kafka else ())}

@@ -252,17 +252,17 @@ async def test_a_malformed_record_becomes_a_dead_letter_and_later_records_are_co
 
 async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: Shop) -> None:
     customer = new_customer()
-    choosy = start("choosy_notifications", broker.environment, wait=False)
-    (choosy.folder / "refuse").touch()
-    choosy.wait_ready()
+    failing = start("failing_notifications", broker.environment, wait=False)
+    (failing.folder / "refuse").touch()
+    failing.wait_ready()
     await shop.place(cart(customer=customer, p_0001=1))
     async for attempt in eventually():
         with attempt:
-            assert choosy.events()["consumer"]["dead_letters"] >= 2
-    assert await notification_kinds(choosy, customer) == []
-    (choosy.folder / "refuse").unlink()
+            assert failing.events()["consumer"]["dead_letters"] >= 2
+    assert await notification_kinds(failing, customer) == []
+    (failing.folder / "refuse").unlink()
     assert "dead letters are replayed" in replay(broker)
-    await wait_for_notifications(choosy, customer, CONFIRMED_KIND, PLACED_KIND)
+    await wait_for_notifications(failing, customer, CONFIRMED_KIND, PLACED_KIND)
 
 
 def replay(broker: Broker) -> str:

@@ -87,7 +87,7 @@ async def test_an_order_is_undone_when_its_missing_callee_starts(
 ) -> None:
     """Start a callee only after the order: until then its effect is unknown, and the order stays PENDING."""
     env = {**targets(*callees.values()), f"{missing.upper()}_TARGET": sockets.address(tmp_path / missing)}
-    orders = start("eager_orders", env)
+    orders = start("fast_recovery_orders", env)
     async with opened(orders, callees) as shop:
         before = await shop.stock("p-0141")
         order = await shop.place(cart(p_0141=1))
@@ -110,7 +110,7 @@ async def test_an_order_is_undone_when_shipping_restarts_after_it_died_midway(
 ) -> None:
     shipping, customer = start("shipping"), f"customers/{new_id()}"
     own_callees = {**callees, "shipping": shipping}
-    orders = start("eager_orders", targets(*own_callees.values()))
+    orders = start("fast_recovery_orders", targets(*own_callees.values()))
     async with opened(orders, own_callees) as shop:
         before = await shop.stock("p-0145")
         with frozen(callees["payments"]):
@@ -136,7 +136,7 @@ async def test_a_cancellation_continues_after_orders_was_killed_and_the_callee_r
     start: Start, callees: dict[str, Process]
 ) -> None:
     own_callees = {**callees, "payments": start("payments")}
-    orders = start("eager_orders", targets(*own_callees.values()))
+    orders = start("fast_recovery_orders", targets(*own_callees.values()))
     async with opened(orders, own_callees) as shop:
         before = await shop.stock("p-0146")
         order = await shop.place(cart(to=BERLIN, p_0146=1))
@@ -147,7 +147,7 @@ async def test_a_cancellation_continues_after_orders_was_killed_and_the_callee_r
         orders.signal(signal.SIGKILL)
         orders.wait()
     start("payments")
-    async with opened(start("eager_orders", targets(*own_callees.values())), own_callees) as shop:
+    async with opened(start("fast_recovery_orders", targets(*own_callees.values())), own_callees) as shop:
         assert (await shop.ended(order.name)).state == CANCELLED
         assert await shop.stock("p-0146") == before
         assert shop.payment_states(order.name) == ["REFUNDED"]
@@ -218,7 +218,7 @@ async def test_the_orders_of_a_killed_process_are_undone_after_its_restart(
     start: Start, callees: dict[str, Process]
 ) -> None:
     env, customer = targets(*callees.values()), f"customers/{new_id()}"
-    first = start("eager_orders", env)
+    first = start("fast_recovery_orders", env)
     async with opened(first, callees) as shop:
         before = await shop.stock("p-0144")
         with frozen(callees["payments"]):
@@ -229,7 +229,7 @@ async def test_the_orders_of_a_killed_process_are_undone_after_its_restart(
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
             first.wait()
-    async with opened(start("eager_orders", env), callees) as shop:
+    async with opened(start("fast_recovery_orders", env), callees) as shop:
         ended = await shop.ended(order.name)
         assert (ended.state, ended.rejection_reason) == (REJECTED, pb.Order.REJECTION_REASON_DEPENDENCY_FAILED)
         assert await shop.place(request) == ended

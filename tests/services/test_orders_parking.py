@@ -44,7 +44,7 @@ class Parked:
 async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     callees = {name: shared(name) for name in CALLEES}
     env, customer = targets(*callees.values()), f"customers/{new_id()}"
-    orders = start("eager_orders", env)
+    orders = start("fast_recovery_orders", env)
     shop = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
     before = await shop.stock("p-0147")
     callees["payments"].signal(signal.SIGSTOP)
@@ -62,7 +62,7 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     finally:
         callees["payments"].signal(signal.SIGCONT)
     _set_reservation(orders, order.name, f"reservations/{new_id()}")
-    restarted = start("eager_orders", env)
+    restarted = start("fast_recovery_orders", env)
     async for attempt in eventually():
         with attempt:
             order = await shop.order(order.name)

@@ -24,7 +24,7 @@ NOTES = pytest.StashKey[defaultdict[str, list[Any]]]()
 SLOW_SECONDS = 2.0
 """Progress shows each test that takes longer, and the last test of each part."""
 SCENARIO_COLUMNS = ("scenario", "asserted", "figure reached")
-PART_COLUMNS = ("part", "tests", "failed", "skipped", "further tries", "minutes")
+PART_COLUMNS = ("part", "tests", "failed", "skipped", "repeated", "minutes")
 
 
 def notes(config: pytest.Config, topic: str) -> list[Any]:
@@ -123,7 +123,7 @@ class Report:
         """Print the parts, the repeated tries and the measured figures. Write the report."""
         sections = {
             "parts": table_lines(PART_COLUMNS, self._rows()),
-            "second and third tries": [each for part in self._parts.values() for each in part.tries],
+            "repeated attempts": [each for part in self._parts.values() for each in part.tries],
             "scenarios": table_lines(SCENARIO_COLUMNS, self._scenarios()),
             "measured": notes(self._config, "measured"),
         }
@@ -164,10 +164,10 @@ class Report:
         tries = [each for part in self._parts.values() for each in part.tries]
         yield from ("# Proof", "")
         yield from (f"- {name}: {value}" for name, value in self._facts())
-        yield f"- tests: {tests}, failed {len(failures)}, further tries {len(tries)}"
+        yield f"- tests: {tests}, failed {len(failures)}, repeated attempts {len(tries)}"
         yield from ("", "## Parts", "", "Minutes are the sum of the tests; parts run in parallel.", "")
         yield from markdown(PART_COLUMNS, self._rows())
-        for title, lines in (("Failed", failures), ("Second and third tries", tries)):
+        for title, lines in (("Failed", failures), ("Repeated attempts", tries)):
             yield from ("", f"## {title}", "")
             yield from ([f"- {line}" for line in lines] or ["None."])
         yield from ("", "## Scenarios", "")

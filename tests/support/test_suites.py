@@ -84,9 +84,9 @@ def test_a_proof_shows_progress_and_writes_a_report(tmp_path: Path) -> None:
     report = (tmp_path / "proof/report.md").read_text()
     assert "- commit: " in report
     assert "- machine: " in report
-    assert "- tests: 3, failed 1, further tries 1" in report
+    assert "- tests: 3, failed 1, repeated attempts 1" in report
     assert "## Failed\n\n- test_x.py::test_wrong: " in report
-    assert "## Second and third tries\n\n- test_x.py::test_it: " in report
+    assert "## Repeated attempts\n\n- test_x.py::test_it: " in report
     assert "- 7 orders" in report
     properties = ET.parse(tmp_path / "proof/junit.xml").findall("testsuite/properties/property")  # noqa: S314  # ours
     found = {each.attrib["name"]: each.attrib["value"] for each in properties}
