@@ -112,7 +112,7 @@ async def test_a_read_ends_after_the_two_seconds_of_its_contract(mesh: Mesh, sho
 @pytest.mark.prove
 async def test_a_failing_instance_is_ejected(mesh: Mesh, shop: Shop) -> None:
     abort = policies.callee_fault({"faulty": "yes"}, abort={"grpc_status": 14, "percentage": policies.percent(100)})
-    twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), with_fault="yes")
+    twin = policies.second_deployment(await mesh.get("deployments", "-n", "shop", "catalog"), faulty="yes")
     failed = 0
     outcomes: set[str] = set()
     async with mesh.applied(abort, twin):
