@@ -8,7 +8,7 @@ from tests.tidy import documents
 from tests.tidy.clock import timing
 from tests.tidy.databases import addresses, tables, volumes_and_secrets
 from tests.tidy.declared import declared
-from tests.tidy.hygiene import long_files, machine_paths, registries, secrets
+from tests.tidy.hygiene import long_files, machine_paths, registries
 from tests.tidy.language import language
 from tests.tidy.layers import layers
 from tests.tidy.patches import patches
@@ -37,7 +37,7 @@ CODE = [
     suites,
     patches,
 ]
-FILES = [registries, machine_paths, long_files, secrets, volumes_and_secrets, tokens, language]
+FILES = [registries, machine_paths, long_files, volumes_and_secrets, tokens, language]
 
 
 @pytest.mark.parametrize("law", [*DOCUMENTS, *CODE, *FILES], ids=lambda law: law.__name__)

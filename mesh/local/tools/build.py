@@ -29,6 +29,7 @@ PACKAGES = {
     "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
     "istioctl": "istio.io/istio/istioctl/cmd/istioctl",
     "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl",
+    "gitleaks": "github.com/zricethezav/gitleaks/v8",
 }
 BUILD_GIB, BINARIES_GIB = 6, 1
 """Disk space for modules and build cache during the build, and for the binaries that stay."""
