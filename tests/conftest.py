@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from mesh.local.loopback import PROXIES
-from tests.support import suites
+from tests.support import clock, suites
 from tests.support.report import NOTES, Measured, Report, notes
 from tests.support.suites import part_of
 
@@ -61,7 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the report in the main process, which receives all results."""
+    """Register the clock, and the report in the main process, which receives all results."""
+    config.pluginmanager.register(clock)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Report(config, config.getoption("proof")))
 

@@ -10,10 +10,11 @@ import pytest
 from shop.notifications.v1 import notifications_pb2
 from shop.orders.v1 import orders_pb2 as pb
 from tests.compatibility.conftest import TwoReleases
+from tests.support.clock import eventually
 from tests.support.consumers import effects, start_consumers, wait_until_consumed
 from tests.support.kafka import Broker
 from tests.support.processes import Process, targets
-from tests.support.shop import Shop, cart, eventually
+from tests.support.shop import Shop, cart
 from tests.support.starters import CALLEES
 
 TOPIC = "shop.orders.v1.events"

@@ -8,8 +8,8 @@ import pytest
 from tests.compatibility.conftest import TwoReleases
 from tests.compatibility.releases import PARTS, generate
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.processes import Process, targets
-from tests.support.shop import eventually
 from tests.support.starters import CALLEES
 
 DIRECTIONS = [
@@ -36,7 +36,7 @@ async def test_callers_of_one_release_are_served_by_the_other(
 ) -> None:
     processes = two_releases.shop(servers)
     assert_served(two_releases.call(callers, processes))
-    async for attempt in eventually():
+    async for attempt in eventually(retry=Exception):
         with attempt:
             uncalled = two_releases.releases["previous"].methods() - methods_called(processes)
             assert uncalled == set(), "tests/compatibility/client must call every method of the previous release"

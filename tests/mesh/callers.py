@@ -1,6 +1,5 @@
 """Calls any method as an allowed caller: outsiders through the gateway, services through their sidecars."""
 
-import time
 from collections.abc import Mapping
 from functools import cache
 from typing import NoReturn
@@ -66,8 +65,8 @@ class MeshCaller(Caller):
         [operator] = (await mesh.get("pods", "-n", "shop", "-l", selector))["items"]
         pods = {OPERATOR: operator, "orders": await mesh.pod("orders")}
         sidecars = {name: await mesh.egress(pod["metadata"]["name"]) for name, pod in pods.items()}
-        signer, expiry = Signer.of(mesh.home), int(time.time()) + TOKEN_SECONDS
-        tokens = {role: signer.token(sub=BUYER, roles=[role], exp=expiry) for role in {*role_by_path().values()}}
+        signer, roles = Signer.of(mesh.home), {*role_by_path().values()}
+        tokens = {role: signer.token(expires_in=TOKEN_SECONDS, sub=BUYER, roles=[role]) for role in roles}
         return cls({GATEWAY: mesh.gateway, **sidecars}, tokens)
 
     @override

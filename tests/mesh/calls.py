@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import itertools
-import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +16,7 @@ from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.mesh.harness import Mesh, dial
 from tests.support.checkout import ROOT
+from tests.support.clock import Stopwatch
 
 Call = Callable[[], Awaitable[object]]
 OPENING_STOCK = ROOT / "services/inventory/opening_stock.csv"
@@ -141,7 +141,7 @@ class SteadyCalls:
         self.made: Counter[str] = Counter()
         self.failed: list[str] = []
         self._calls, self._pause = calls, pause
-        self._began = time.monotonic()
+        self._stopwatch = Stopwatch()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
 
@@ -165,7 +165,7 @@ class SteadyCalls:
                 outcome = str(error)
             self.made[name] += 1
             if outcome != "OK":
-                self.failed.append(f"{time.monotonic() - self._began:.2f} s {name}: {outcome}")
+                self.failed.append(f"{self._stopwatch.elapsed():.2f} s {name}: {outcome}")
             await asyncio.sleep(self._pause)
 
 

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import Mesh, dial, eventually, run_mesh, shell_environment
+from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not disturb each other."""

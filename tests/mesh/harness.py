@@ -14,12 +14,12 @@ from typing import Any
 
 import grpc.aio
 import psutil
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local import loopback
 from tests.mesh.api import Api
 from tests.mesh.token_interceptors import token_interceptors
 from tests.support.checkout import ROOT
+from tests.support.clock import check_timeout, eventually
 
 MESH = str(Path(sys.executable).with_name("mesh"))
 # The services with a Deployment, so without the operator.
@@ -31,17 +31,6 @@ SERVICES = [
 Manifest = dict[str, Any]
 # How long a cached token is used. It is valid for 15 minutes, so the rest is longer than any test may take.
 TOKEN_SECONDS = 9 * 60
-
-
-def eventually(within: float, every: float = 0.02) -> AsyncRetrying:
-    """Retry every `every` seconds until the assertions hold. After `within` seconds, raise the last AssertionError.
-
-    async for attempt in eventually(10):
-        with attempt:
-            assert …
-    """
-    failed = retry_if_exception_type(AssertionError)
-    return AsyncRetrying(stop=stop_after_delay(within), wait=wait_fixed(every), retry=failed, reraise=True)
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ class Mesh:
         process = await asyncio.create_subprocess_exec(
             *command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(check_timeout(within)):
             output, errors = await process.communicate(stdin.encode())
         return subprocess.CompletedProcess(command, process.returncode or 0, output.decode(), errors.decode())
 

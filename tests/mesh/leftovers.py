@@ -7,16 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local.instance import MAX_PODS, Instance
 from tests.mesh.harness import Mesh
-
-
-def eventually_sync(within: float) -> Retrying:
-    """Retry until the assertions hold, for at most `within` seconds: `eventually` for tests that are not async."""
-    failed = retry_if_exception_type(AssertionError)
-    return Retrying(stop=stop_after_delay(within), wait=wait_fixed(0.02), retry=failed, reraise=True)
 
 
 def find_leftovers(instance: Instance) -> list[str]:

@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.support.clock import check_timeout
+
 GRPC = {"content-type": "application/grpc", "te": "trailers"}
 
 
@@ -27,7 +29,7 @@ async def send_bytes(
 ) -> RawResponse:
     """Send bytes, and read the response to its end."""
     host, _, port = address.rpartition(":")
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(check_timeout(within)):
         reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
         try:
             writer.write(request)

@@ -43,9 +43,9 @@ class Signer:
         """Create a new key, and use the key id of another one."""
         return cls(key_id, generate_private_key(65537, 2048))
 
-    def token(self, **claims: object) -> str:
-        """Sign a valid token. Keyword arguments replace its claims."""
-        return jwt.encode(_claims() | claims, self.key, "RS256", headers={"kid": self.key_id})
+    def token(self, expires_in: int = 60, **claims: object) -> str:
+        """Sign a valid token that expires in some seconds. Other keyword arguments replace its claims."""
+        return jwt.encode(_claims(expires_in) | claims, self.key, "RS256", headers={"kid": self.key_id})
 
     def unsigned_token(self) -> str:
         """Return a token without a signature, with the algorithm "none"."""
@@ -57,7 +57,7 @@ class Signer:
         return ".".join((head, self.token(sub="users/2").split(".")[1], signature))
 
 
-def _claims() -> dict[str, object]:
+def _claims(expires_in: int = 60) -> dict[str, object]:
     now = int(time.time())
-    issued = {"iss": "https://identity.shop.example", "aud": "https://shop.example", "iat": now, "exp": now + 60}
-    return issued | {"sub": "users/1", "roles": ["customer"]}
+    issued = {"iss": "https://identity.shop.example", "aud": "https://shop.example", "iat": now}
+    return issued | {"exp": now + expires_in, "sub": "users/1", "roles": ["customer"]}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mesh.harness import MESH
-from tests.mesh.leftovers import eventually_sync
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually_sync
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
 from tests.mesh.callers import GATEWAY, MeshCaller, callers_by_path, idle_operator
 from tests.mesh.faults import failing_services, logged_attempts
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.reads import READS
+from tests.support.clock import eventually
 from tests.support.contracts import methods, service_of
 from tests.support.faulty import AFTER
 from tests.support.report import Measured

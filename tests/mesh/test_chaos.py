@@ -3,20 +3,21 @@
 import asyncio
 import os
 import random
-import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 
 import grpc
 import grpc.aio
 import psutil
 import pytest
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.mesh.calls import Shop, SteadyCalls, status_of, well_stocked_products
-from tests.mesh.harness import MESH, TOKEN_SECONDS, Mesh, dial, eventually
+from tests.mesh.harness import MESH, TOKEN_SECONDS, Mesh, dial
 from tests.mesh.signer import Signer
+from tests.support.clock import Stopwatch, eventually
 from tests.support.report import Measured
 
 CLIENTS = 8
@@ -51,21 +52,16 @@ class Buyers:
             self.confirmed += order.state == pb.Order.STATE_CONFIRMED
 
     async def _place(self, request: pb.PlaceOrderRequest) -> pb.Order:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(self._may_be_repeated),
-            wait=wait_random(0.1, 0.5),
-            stop=stop_after_delay(60),
-            reraise=True,
-        ):
+        async for attempt in eventually(60, every=0.3, retry=grpc.aio.AioRpcError):
             with attempt:
-                return await self._shop.place(request)
+                try:
+                    return await self._shop.place(request)
+                except grpc.aio.AioRpcError as error:
+                    self.repeated[error.code().name] += 1
+                    if error.code() in UNKNOWN_OUTCOME or error.details() == NO_KEYS:
+                        raise
+                    raise AssertionError("an order failed for good") from error
         raise AssertionError  # for mypy: the loop returns or raises
-
-    def _may_be_repeated(self, error: BaseException) -> bool:
-        if not isinstance(error, grpc.aio.AioRpcError):
-            return False
-        self.repeated[error.code().name] += 1
-        return error.code() in UNKNOWN_OUTCOME or error.details() == NO_KEYS
 
 
 async def targets(mesh: Mesh) -> dict[str, FindProcesses]:
@@ -105,10 +101,10 @@ async def chaos(buyers: Buyers, finders: Mapping[str, FindProcesses], rng: rando
     # Each target once, in random order. Then orders again, because it also runs the relay, and random targets.
     sequence = [*rng.sample(sorted(finders), len(finders)), "orders", "kafka", "orders"]
     sequence += rng.choices(sorted(finders), k=max(0, MIN_KILLS - len(sequence)))
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     while sequence:
         names = dict.fromkeys(sequence.pop() for _ in range(min(len(sequence), rng.choice([1, 1, 2]))))
-        kills += [f"{time.monotonic() - began:.1f} s {name}" for name in names]
+        kills += [f"{stopwatch.elapsed():.1f} s {name}" for name in names]
         await asyncio.gather(*(kill_and_wait(name, finders[name]) for name in names))
         confirmed = buyers.confirmed
         async for attempt in eventually(FINISH_SECONDS):
@@ -164,8 +160,8 @@ async def wait_for_recovery(mesh: Mesh, shop: Shop) -> None:
 @pytest.fixture
 async def shop(mesh: Mesh, seed: int) -> AsyncIterator[Shop]:
     """Yield the public methods, called as a customer without orders."""
-    user = f"users/chaos-{seed}-{time.time_ns()}"
-    token = Signer.of(mesh.home).token(sub=user, exp=int(time.time()) + TOKEN_SECONDS)
+    user = f"users/chaos-{seed}-{uuid.uuid4()}"
+    token = Signer.of(mesh.home).token(expires_in=TOKEN_SECONDS, sub=user)
     async with dial(mesh.gateway, token=token) as channel:
         yield Shop(channel)
 
@@ -196,18 +192,18 @@ async def test_no_order_is_lost_or_placed_twice_while_everything_is_killed(
     finders = await targets(mesh)
     before = await read_stocks(shop)
     buyers, done, kills = Buyers(shop, customer), asyncio.Event(), list[str]()
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(CLIENTS):
                 group.create_task(buyers.buy(done))
             await chaos(buyers, finders, rng, kills)
-            end_of_chaos = time.time()
+            end_of_chaos = datetime.now(UTC).timestamp()
             done.set()
     except BaseException as error:
         error.add_note(f"killed so far: {', '.join(kills)}")
         raise
-    seconds = time.monotonic() - began
+    seconds = stopwatch.elapsed()
     await wait_for_recovery(mesh, shop)
 
     orders = await wait_for_final_orders(shop, customer)
@@ -242,21 +238,20 @@ async def test_orders_succeed_while_kafka_is_down_for_a_minute_and_their_events_
     before = {app: (await mesh.events(app))["consumer"]["applied"] for app in CONSUMERS}
     async with mesh.scaled("statefulset/kafka", 0, "kafka", within=60):
         assert not mesh.processes("java")
-        stopped = time.monotonic()
+        stopwatch = Stopwatch()
         async with SteadyCalls({"PlaceOrder": shop.place_order}, pause=0.3) as calls:
             async for attempt in eventually(OUTAGE_SECONDS + 5):
                 with attempt:
-                    assert time.monotonic() - stopped >= OUTAGE_SECONDS
+                    assert stopwatch.elapsed() >= OUTAGE_SECONDS
         assert not calls.failed
         events = 2 * calls.made["PlaceOrder"]  # placed and confirmed
         assert (await mesh.events("orders"))["outbox"]["waiting"] == events
-    restarted = time.monotonic()
+    stopwatch = Stopwatch()
     async for attempt in eventually(CATCH_UP_SECONDS):
         with attempt:
             for app, count in before.items():
                 assert (await mesh.events(app))["consumer"]["applied"] >= count + events, app
     measured(
-        f"Kafka down for {OUTAGE_SECONDS} s: {events} events processed "
-        f"{time.monotonic() - restarted:.1f} s after its restart"
+        f"Kafka down for {OUTAGE_SECONDS} s: {events} events processed {stopwatch.elapsed():.1f} s after its restart"
     )
     await check_ledger(mesh)

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from mesh.local.chaos.faults import EXPERIMENTS
-from tests.mesh.harness import MESH, SERVICES, Mesh, eventually, run_mesh
+from tests.mesh.harness import MESH, SERVICES, Mesh, run_mesh
 from tests.mesh.terminal import terminal
+from tests.support.clock import eventually
 from tests.support.report import notes
 
 SECONDS = "5"

@@ -9,8 +9,9 @@ import grpc.aio
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.raw_http import GRPC, RawResponse, http_request, send_bytes
+from tests.support.clock import Duration, Stopwatch, eventually
 
 PRODUCT, ORDERS = "/v1/products/p-0001", "/v1/orders?customer=customers/me"
 GET_PRODUCT, LIST_ORDERS = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/ListOrders"
@@ -98,11 +99,11 @@ async def test_headers_and_requests_above_the_limits_are_refused(mesh: Mesh) -> 
 @pytest.mark.timing
 async def test_a_slow_sender_is_cut_off(mesh: Mesh) -> None:
     head = f"POST {GET_PRODUCT} HTTP/1.1\r\nhost: shop.example\r\ncontent-type: application/grpc\r\n".encode()
-    began = asyncio.get_running_loop().time()
+    stopwatch = Stopwatch()
 
-    async def seconds(request: bytes) -> tuple[RawResponse, float]:
+    async def seconds(request: bytes) -> tuple[RawResponse, Duration]:
         response = await send_bytes(mesh.gateway, request, within=REQUEST_SECONDS + 15)
-        return response, asyncio.get_running_loop().time() - began
+        return response, stopwatch.elapsed()
 
     (headers, first), (body, second) = await asyncio.gather(
         seconds(head), seconds(head + b"content-length: 100\r\n\r\n\0")

@@ -3,7 +3,8 @@
 import signal
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
+from tests.support.clock import eventually
 from tests.support.report import Measured
 
 

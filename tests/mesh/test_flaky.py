@@ -10,7 +10,8 @@ import pytest
 
 from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.faults import app_socket, failing_services, logged_attempts
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
+from tests.support.clock import eventually
 from tests.support.faulty import BEFORE
 from tests.support.report import Measured
 

@@ -7,8 +7,9 @@ import grpc
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.mesh.calls import Shop, call_as
-from tests.mesh.harness import MESH, SERVICES, Mesh, eventually
+from tests.mesh.harness import MESH, SERVICES, Mesh
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.report import Measured
 from tools.protoc_gen_istio.declarations import load
 

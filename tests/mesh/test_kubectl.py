@@ -6,7 +6,8 @@ import uuid
 import grpc
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import SERVICES, Mesh, dial, eventually
+from tests.mesh.harness import SERVICES, Mesh, dial
+from tests.support.clock import eventually
 
 
 async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:

@@ -20,8 +20,9 @@ from mesh.local.loopback import PROXIES
 from mesh.local.processes import agent_of
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
-from tests.mesh.leftovers import eventually_sync, find_leftovers
+from tests.mesh.leftovers import find_leftovers
 from tests.mesh.terminal import Terminal, terminal
+from tests.support.clock import eventually_sync
 
 ONE, TWO = "one", "two"
 

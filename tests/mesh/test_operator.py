@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.mesh.calls import Shop, status_of
-from tests.mesh.harness import MESH, Mesh, eventually
+from tests.mesh.harness import MESH, Mesh
+from tests.support.clock import eventually
 from tests.support.report import Measured
 
 RECEIVE = "shop.inventory.v1.InventoryService/ReceiveStock"

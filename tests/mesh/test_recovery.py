@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import time
 
 import psutil
 import pytest
 
 from tests.mesh.calls import Shop, status_of, steady_shop
-from tests.mesh.harness import Mesh, eventually, run_mesh
+from tests.mesh.harness import Mesh, run_mesh
+from tests.support.clock import Stopwatch, eventually
 from tests.support.report import Measured
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
@@ -41,12 +41,12 @@ async def test_a_killed_process_of_a_pod_comes_back(
     pod = await mesh.pod(app)
     uid = pod["metadata"]["uid"]
     (process,) = mesh.processes(program, uid)
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     await kill_and_wait(process, mesh, uid)
     async for attempt in eventually(30):
         with attempt:
             assert (await status_of(shop.place_order())).name == "OK"
-    measured(f"{program} of {app}: orders succeed again after {time.monotonic() - began:.1f} s")
+    measured(f"{program} of {app}: orders succeed again after {stopwatch.elapsed():.1f} s")
     await mesh.wait_for_rollout()
     after = await mesh.pod(app)
     assert after["metadata"]["uid"] == uid, "the Pod was restarted in place, not replaced"
@@ -57,7 +57,7 @@ async def test_a_killed_process_of_the_control_plane_comes_back_and_no_call_fail
     mesh: Mesh, shop: Shop, program: str, measured: Measured
 ) -> None:
     (process,) = mesh.processes(program)
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     async with steady_shop(shop) as calls:
         await kill_and_wait(process, mesh, "")
         # A rollout proves that everything works again: the change reaches a running Pod.
@@ -66,9 +66,7 @@ async def test_a_killed_process_of_the_control_plane_comes_back_and_no_call_fail
                 run = await mesh.run("kubectl", "rollout", "restart", "-n", "shop", "deployment/reflection", within=30)
                 assert run.returncode == 0, run.stdout
         await mesh.wait_for_rollout()
-    measured(
-        f"{program}: a rollout is complete {time.monotonic() - began:.1f} s after the kill; calls {dict(calls.made)}"
-    )
+    measured(f"{program}: a rollout is complete {stopwatch.elapsed():.1f} s after the kill; calls {dict(calls.made)}")
     assert not calls.failed
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.mesh import policies
 from tests.mesh.calls import Shop, steady_shop
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
+from tests.support.clock import eventually
 from tests.support.report import Measured
 
 

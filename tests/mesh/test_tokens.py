@@ -1,7 +1,6 @@
 """Tokens at the gateway: which calls each token allows, and that no token is accepted without keys."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -17,8 +16,9 @@ from shop.catalog.v1 import catalog_pb2_grpc
 from shop.identity.v1 import identity_pb2, identity_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.mesh.calls import Call, Shop, SteadyCalls, outcome_of
-from tests.mesh.harness import MESH, Mesh, dial, eventually
+from tests.mesh.harness import MESH, Mesh, dial
 from tests.mesh.signer import Signer, key_database_url
+from tests.support.clock import eventually
 from tests.support.databases import query
 from tests.support.report import Measured
 
@@ -56,7 +56,7 @@ BAD: dict[str, tuple[Callable[[Signer], str], str]] = {
     "without a signature": (Signer.unsigned_token, "UNAUTHENTICATED"),
     "that is not a JWT": (lambda _: "token", "UNAUTHENTICATED"),
     # Envoy allows a clock difference of one minute.
-    "that has expired": (lambda signer: signer.token(exp=int(time.time()) - 70), "UNAUTHENTICATED Jwt is expired"),
+    "that has expired": (lambda signer: signer.token(expires_in=-70), "UNAUTHENTICATED Jwt is expired"),
     "of another issuer": (lambda signer: signer.token(iss="https://accounts.example"), "UNAUTHENTICATED"),
     # Envoy considers it valid, but not for this audience.
     "for another audience": (lambda signer: signer.token(aud="https://bank.example"), "PERMISSION_DENIED Audiences"),
@@ -87,7 +87,7 @@ async def test_http_statuses_distinguish_a_missing_permission_from_a_bad_token(m
         (await mesh.token(), 200),
         ("", 403),
         (identity.token(aud="https://bank.example"), 403),
-        (identity.token(exp=int(time.time()) - 70), 401),
+        (identity.token(expires_in=-70), 401),
     ):
         assert status_over_http(mesh, token) == status
 

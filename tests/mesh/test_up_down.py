@@ -1,14 +1,13 @@
 """`mesh up` of a running mesh changes nothing, `mesh down` leaves only the data, and a running mesh is private."""
 
-import time
-
 import psutil
 import pytest
 
 from mesh.local.instance import Instance, existing
 from tests.mesh.calls import Shop
 from tests.mesh.harness import Mesh, dial, run_mesh
-from tests.mesh.leftovers import eventually_sync, find_leftovers, readable_secrets
+from tests.mesh.leftovers import find_leftovers, readable_secrets
+from tests.support.clock import Duration, Stopwatch, eventually_sync
 from tests.support.report import Measured
 
 
@@ -26,13 +25,13 @@ def run_successfully(*words: str) -> str:
     return run.stdout
 
 
-def seconds_of_a_second_up(mesh: Mesh) -> float:
+def seconds_of_a_second_up(mesh: Mesh) -> Duration:
     """Run `mesh up` of a running mesh, and assert that it changes nothing. Return its duration."""
     user = mesh.home / "user-customer.json"
     processes, password = mesh.process_ids(), user.read_text()
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     run_successfully("up", "-i", mesh.name)
-    seconds = time.monotonic() - began
+    seconds = stopwatch.elapsed()
     assert mesh.process_ids() == processes
     assert user.read_text() == password
     return seconds

@@ -1,7 +1,6 @@
 """An order can be watched through the gateway, even during a rollout of orders."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import TypeAlias
@@ -13,7 +12,8 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from tests.mesh.calls import well_stocked_products
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
+from tests.support.clock import Stopwatch, eventually
 from tests.support.report import Measured
 
 Stub = orders_pb2_grpc.OrdersServiceStub
@@ -83,9 +83,9 @@ async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders
         with attempt:
             assert watcher.updates == [order]
     old = await mesh.pod("orders")
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     await mesh.restart("orders")
-    seconds = time.monotonic() - began
+    seconds = stopwatch.elapsed()
     assert old["metadata"]["name"] not in [pod["metadata"]["name"] for pod in await mesh.pods("orders")]
     assert not watching.done()
     assert watcher.updates == [order], "an update is not repeated"

@@ -76,7 +76,7 @@ async def headers_frames(probe: Process, message: bytes) -> list[tuple[str, int]
     seen: list[tuple[str, int]] = []
     data = 0
     while not seen or not seen[-1][0]:
-        head = await asyncio.wait_for(reader.readexactly(9), 5)
+        head = await asyncio.wait_for(reader.readexactly(9), 20)
         await reader.readexactly(int.from_bytes(head[:3], "big"))
         kind, flags = head[3], head[4]
         data += kind == 0
@@ -193,5 +193,5 @@ async def test_a_call_through_a_sidecar_names_the_callee(start: Start) -> None:
             call = ask(channel)(text("peer/x"))
             sent = b""
             while b"peer.elsewhere.svc.cluster.local" not in sent:
-                sent += await asyncio.wait_for(received.get(), 5)
+                sent += await asyncio.wait_for(received.get(), 20)
             call.cancel()

@@ -1,14 +1,12 @@
 """Any process may be killed at any moment of an order: it still ends, and money, stock and shipments balance."""
 
 import inspect
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import grpc.aio
 import pytest
-from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from services.operator.checks import Mismatch, Snapshot
 from services.operator.ledger import run_checks
@@ -17,6 +15,7 @@ from services.orders import saga
 from services.orders.progress import Step
 from shop.orders.v1 import orders_pb2 as pb
 from tests.services import crashing
+from tests.support.clock import Duration, Stopwatch, eventually, longest
 from tests.support.databases import Databases, query
 from tests.support.processes import Process
 from tests.support.report import Measured
@@ -160,13 +159,13 @@ def normal_world(tmp_path_factory: pytest.TempPathFactory, storage: Databases, s
 
 
 @pytest.fixture(scope="session")
-def durations(storage: Databases, measured: Measured) -> Iterator[list[float]]:
+def durations(storage: Databases, measured: Measured) -> Iterator[list[Duration]]:
     """Yield a list for the seconds that each order took to end, and report the longest."""
-    seconds: list[float] = []
+    seconds: list[Duration] = []
     yield seconds
     if seconds:
         measured(
-            f"crashes on {storage.name}: {len(seconds)} crashes, the slowest order ended after {max(seconds):.1f} s"
+            f"crashes on {storage.name}: {len(seconds)} crashes, the slowest order ended after {longest(seconds):.1f} s"
         )
 
 
@@ -178,7 +177,7 @@ def set_faults(process: Process, *faults: str) -> None:
     (process.folder / crashing.FAULTS).write_text("\n".join(faults))
 
 
-async def run_story(world: World, story: Story, killed: Process | None = None, moment: str = "") -> float:
+async def run_story(world: World, story: Story, killed: Process | None = None, moment: str = "") -> Duration:
     """Run an order through a story, kill a process at a moment, and check how the order ends.
 
     Return the seconds from the call to the end.
@@ -193,11 +192,11 @@ async def run_story(world: World, story: Story, killed: Process | None = None, m
         set_faults(world.orders, *faults)
         if killed is not None:
             set_faults(killed, *(faults if killed is world.orders else []), f"{crashing.KILL} {moment}")
-        began = time.monotonic()
+        stopwatch = Stopwatch()
         with suppress(grpc.aio.AioRpcError):
             await (shop.cancel(name) if story.cancelled else shop.place(request))
     order = await wait_for_end(world, request)
-    seconds = time.monotonic() - began
+    seconds = stopwatch.elapsed()
     assert not any((process.folder / crashing.FAULTS).read_text() for process in world.processes.values())
     assert order.state in story.ends
     assert events(world, order) == EVENTS[order.state]
@@ -210,7 +209,7 @@ async def run_story(world: World, story: Story, killed: Process | None = None, m
 
 async def wait_for_end(world: World, request: pb.PlaceOrderRequest) -> pb.Order:
     """Wait until all processes are ready and the customer's one order has ended. Return the order."""
-    async for attempt in AsyncRetrying(stop=stop_after_delay(END_SECONDS), wait=wait_fixed(0.02), reraise=True):
+    async for attempt in eventually(END_SECONDS, retry=Exception):
         with attempt:
             for process in world.processes.values():
                 process.wait_ready()
@@ -242,14 +241,14 @@ async def mismatches(world: World, *orders: str) -> list[Mismatch]:
 
 @pytest.mark.parametrize(("story", "call", "moment"), CRASHES_OF_ORDERS)
 async def test_an_order_ends_when_orders_is_killed(
-    world: World, durations: list[float], story: Story, call: str, moment: str
+    world: World, durations: list[Duration], story: Story, call: str, moment: str
 ) -> None:
     durations.append(await run_story(world, story, world.orders, f"{call} {moment}"))
 
 
 @pytest.mark.parametrize(("story", "call", "moment"), CRASHES_OF_CALLEES)
 async def test_an_order_ends_when_a_callee_is_killed(
-    world: World, durations: list[float], story: Story, call: str, moment: str
+    world: World, durations: list[Duration], story: Story, call: str, moment: str
 ) -> None:
     service, rpc = TRANSACTIONS[call]
     durations.append(await run_story(world, story, world.callees[service], f"{rpc} {moment}"))

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from services.runtime.storage import Database, UtcDateTime
 from services.runtime.storage.database import open_database
+from tests.support.clock import Stopwatch
 from tests.support.databases import Databases
 
 MIGRATION = '''
@@ -127,13 +127,13 @@ async def test_writers_that_are_cancelled_leave_complete_rows_and_a_working_data
     database: Database,
 ) -> None:
     generator = random.Random(7)  # noqa: S311  # times, not secrets
-    start = time.perf_counter()
+    stopwatch = Stopwatch()
     await insert(database, 999, 1999)
-    duration = time.perf_counter() - start
+    duration = stopwatch.elapsed()
 
     async def attempt(number: int) -> None:
         writer = asyncio.create_task(insert(database, number, number + 1000))
-        await asyncio.sleep(generator.uniform(0, 5 * duration))
+        await duration.sleep(generator.uniform(0, 5))
         writer.cancel()
         await asyncio.wait([writer])
 

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.clock import eventually
 from tests.support.consumers import effects, start_consumers, wait_until_consumed
 from tests.support.kafka import Broker, headers_of
 from tests.support.processes import targets
-from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart
 from tests.support.starters import Shared, Start
 
 TOPIC = "shop.orders.v1.events"

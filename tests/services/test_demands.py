@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import events_pb2, orders_pb2
+from tests.support.clock import eventually
 from tests.support.kafka import Broker
 from tests.support.processes import Process, targets
-from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, eventually
+from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart
 from tests.support.starters import Start
 
 TOPIC = "shop.orders.v1.events"

@@ -12,6 +12,7 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.support import sockets
+from tests.support.clock import eventually
 from tests.support.errors import refused
 from tests.support.processes import Process, targets
 from tests.support.shop import (
@@ -23,7 +24,6 @@ from tests.support.shop import (
     REJECTED,
     Shop,
     cart,
-    eventually,
     new_id,
 )
 from tests.support.starters import Shared, Start
@@ -76,7 +76,7 @@ async def test_without_prices_nothing_is_stored_and_the_call_can_be_repeated(
         assert await shop.orders("customers/ada") == []
         assert await shop.stock("p-0140") == before
         start(missing)
-        async for attempt in eventually():
+        async for attempt in eventually(retry=Exception):
             with attempt:
                 assert (await shop.place(request)).state == CONFIRMED
 

@@ -15,10 +15,11 @@ import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.databases import query
 from tests.support.errors import refused
 from tests.support.processes import Process, records, targets
-from tests.support.shop import PENDING, REJECTED, Shop, cart, eventually, new_id
+from tests.support.shop import PENDING, REJECTED, Shop, cart, new_id
 from tests.support.starters import Shared, Start
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
@@ -50,7 +51,7 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     callees["payments"].signal(signal.SIGSTOP)
     try:
         call = shop.stub.PlaceOrder(cart(customer=customer, p_0147=1))
-        async for attempt in eventually():
+        async for attempt in eventually(retry=Exception):
             with attempt:
                 (order,) = await shop.orders(customer)
                 reservation = _reservation(orders, order.name)

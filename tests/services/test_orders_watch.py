@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -11,9 +10,10 @@ import grpc.aio
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
+from tests.support.clock import Duration, Stopwatch, eventually
 from tests.support.errors import refused
 from tests.support.processes import Process, targets
-from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, eventually, new_id
+from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, Watch, cart, new_id
 from tests.support.starters import Shared, Start
 
 DIGEST = "0123456789abcdef"
@@ -54,7 +54,7 @@ async def states(watch: Watch) -> list[int]:
 
 async def pending(shop: Shop, customer: str) -> pb.Order:
     """Wait for the customer's one order, and return it."""
-    async for attempt in eventually():
+    async for attempt in eventually(retry=ValueError):
         with attempt:
             (order,) = await shop.orders(customer)
     assert order.state == PENDING
@@ -127,7 +127,7 @@ async def test_a_watch_ends_with_its_deadline(shop: Shop, shared: Shared) -> Non
     await placing
 
 
-async def stop_during_a_watch(start: Start, shared: Shared) -> float:
+async def stop_during_a_watch(start: Start, shared: Shared) -> Duration:
     """Stop a process during a watch. Return the seconds until the stream has ended."""
     callees = [shared(name) for name in CALLEES]
     orders, customer = start("orders", targets(*callees)), f"customers/{new_id()}"
@@ -136,10 +136,10 @@ async def stop_during_a_watch(start: Start, shared: Shared) -> float:
         placing = shop.stub.PlaceOrder(cart(customer=customer, p_0136=1))
         watch = shop.watch((await pending(shop, customer)).name)
         assert (await anext(watch)).order.state == PENDING
-        start_seconds = time.monotonic()
+        stopwatch = Stopwatch()
         orders.signal()
         error = await refused(anext(watch))
-        seconds = time.monotonic() - start_seconds
+        seconds = stopwatch.elapsed()
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
         assert (await placing).order.state == PENDING
     assert orders.wait() == 0

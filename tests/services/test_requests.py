@@ -19,10 +19,11 @@ from shop.orders.v1 import orders_pb2
 from shop.payments.v1 import payments_pb2
 from shop.shipping.v1 import shipping_pb2
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.contracts import methods, service_of
 from tests.support.databases import query
 from tests.support.processes import Process
-from tests.support.shop import CANCELLED, CONFIRMED, eventually, new_id
+from tests.support.shop import CANCELLED, CONFIRMED, new_id
 from tests.support.starters import Shared, Start
 from tests.support.writes import (
     INVENTORY,

@@ -1,17 +1,17 @@
 """Many buyers at once, through orders and its callees: exactly the available pieces are sold."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
+from tests.support.clock import Stopwatch, eventually
 from tests.support.databases import Databases
 from tests.support.processes import NotYetError
 from tests.support.report import Measured
-from tests.support.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, eventually, new_id
+from tests.support.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, new_id
 from tests.support.starters import Shared
 
 TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
@@ -27,7 +27,7 @@ async def shop(shared: Shared) -> AsyncIterator[Shop]:
 async def buy(shop: Shop) -> pb.Order:
     """Order one of the ten pieces until the order is confirmed or they are sold out, and return the order."""
     request = cart(to=BERLIN, p_0062=1)
-    async for attempt in eventually():
+    async for attempt in eventually(retry=Exception):
         with attempt:
             # On a busy machine PlaceOrder may return before the order has ended.
             order = await shop.ended((await shop.place(request)).name)
@@ -41,9 +41,9 @@ async def test_of_a_hundred_buyers_of_ten_pieces_ten_get_one(
     shop: Shop, storage: Databases, measured: Measured
 ) -> None:
     assert await shop.stock(TEN_PIECES) == (10, 0)
-    start_time = time.monotonic()
+    stopwatch = Stopwatch()
     placed = await asyncio.gather(*(buy(shop) for _ in range(100)))
-    measured(f"a rush on {storage.name}: 100 orders at once ended within {time.monotonic() - start_time:.1f} s")
+    measured(f"a rush on {storage.name}: 100 orders at once ended within {stopwatch.elapsed():.1f} s")
     assert Counter(order.state for order in placed) == {CONFIRMED: 10, REJECTED: 90}
     assert {order.rejection_reason for order in placed if order.state == REJECTED} == {
         pb.Order.REJECTION_REASON_INSUFFICIENT_STOCK

@@ -5,9 +5,9 @@ from typing import Any
 from shop.analytics.v1 import analytics_pb2, analytics_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.notifications.v1 import notifications_pb2, notifications_pb2_grpc
+from tests.support.clock import eventually
 from tests.support.kafka import Broker
 from tests.support.processes import Process
-from tests.support.shop import eventually
 from tests.support.starters import Start
 
 CONSUMERS = ("analytics", "inventory", "notifications")

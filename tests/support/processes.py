@@ -13,11 +13,12 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from tenacity import AsyncRetrying, retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mesh.local import loopback
 from tests.support import sockets
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.orphans import END_WITH_PARENT
 from tests.support.sockets import SOCKET
 
@@ -96,10 +97,14 @@ class Process:
             return 0
 
     def events(self) -> dict[str, Any]:
-        """Return the JSON of /events on the management port."""
-        with loopback.open_url(f"http://127.0.0.1:{self.port}/events", 5) as reply:
-            report: dict[str, Any] = json.load(reply)
-            return report
+        """Return the JSON of /events on the management port. Raises AssertionError if it cannot be read."""
+        url = f"http://127.0.0.1:{self.port}/events"
+        try:
+            with loopback.open_url(url, 5) as reply:
+                report: dict[str, Any] = json.load(reply)
+                return report
+        except OSError as error:
+            raise AssertionError(f"cannot read {url} of {self.name}: {error}") from error
 
     def log(self) -> list[dict[str, Any]]:
         """Return the log records so far."""
@@ -137,7 +142,7 @@ def targets(*processes: Process) -> dict[str, str]:
 
 async def records(process: Process, count: int = 1, **fields: object) -> list[dict[str, Any]]:
     """Wait for `count` log records with these fields, and return them. A service writes them after its response."""
-    async for attempt in AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.02), reraise=True):
+    async for attempt in eventually(retry=Exception):
         with attempt:
             matches = [record for record in process.log() if fields.items() <= record.items()]
             assert len(matches) >= count, f"{len(matches)} of {count} records with {fields}"

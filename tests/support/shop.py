@@ -3,19 +3,17 @@
 import uuid
 from collections.abc import AsyncIterator
 
-from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
-
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from shop.orders.v2 import orders_pb2 as v2
 from shop.orders.v2 import orders_pb2_grpc as orders_v2_grpc
+from tests.support.clock import eventually
 from tests.support.databases import query
 from tests.support.processes import Process
 
 PENDING, CONFIRMED, REJECTED = pb.Order.STATE_PENDING, pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED
 CANCELLING, CANCELLED = pb.Order.STATE_CANCELLING, pb.Order.STATE_CANCELLED
-TIMEOUT_SECONDS = 20
 Watch = AsyncIterator[pb.WatchOrderResponse]
 BERLIN = pb.ShippingAddress(
     recipient="Ada Lovelace",
@@ -28,11 +26,6 @@ BERLIN = pb.ShippingAddress(
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-def eventually() -> AsyncRetrying:
-    """Retry the assertions of the block until they hold, for TIMEOUT_SECONDS at most."""
-    return AsyncRetrying(stop=stop_after_delay(TIMEOUT_SECONDS), wait=wait_fixed(0.02), reraise=True)
 
 
 def cart(
@@ -123,7 +116,7 @@ class Shop:
 
     async def ended(self, name: str) -> pb.Order:
         """Wait until an order is neither pending nor cancelling, and return it."""
-        async for attempt in eventually():
+        async for attempt in eventually(retry=Exception):
             with attempt:
                 order = await self.order(name)
                 assert order.state not in {PENDING, CANCELLING}

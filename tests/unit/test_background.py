@@ -92,5 +92,5 @@ async def test_close_stops_repeated_work_that_fails_when_it_is_cancelled() -> No
 
     background.repeat(0.001, work)
     await started.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         await background.close()

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from google.protobuf.duration_pb2 import Duration
-from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from services.runtime.events import Outbox, inbox, outbox, relay
 from services.runtime.events.event import MalformedRecordError, read_event, topic_of, write_headers
 from services.runtime.storage import Database
 from services.runtime.storage.database import open_database
+from tests.support.clock import eventually
 
 SERVICES = Path(relay.__file__).parents[2]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -80,10 +80,6 @@ async def publish(database: Database, *seconds: int) -> None:
 
 async def waiting(database: Database) -> object:
     return (await outbox.report_outbox(database))["waiting"]
-
-
-def eventually() -> AsyncRetrying:
-    return AsyncRetrying(stop=stop_after_delay(5), wait=wait_fixed(0.01), reraise=True)
 
 
 def test_an_event_is_read_as_it_was_written() -> None:

@@ -3,9 +3,10 @@
 import os
 import random
 
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.scenario import FOLDER
 from tests.support.checkout import ROOT
+from tests.support.clock import eventually
 from tests.support.report import Measured
 
 NAMES = sorted(path.parent.name for path in (ROOT / FOLDER).glob("*/kustomization.yaml"))

@@ -1,14 +1,13 @@
 """bulkhead: calls that wait for a slow callee do not block calls that do not need it."""
 
 import asyncio
-import time
 from collections import Counter
 
 import pytest
 
 from tests.mesh.calls import Call, Shop, outcome_of
-from tests.mesh.harness import eventually
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import Stopwatch, eventually
 
 BUYERS, ORDERS_LIMIT, SHIPPING_LIMIT = 24, 16, 4
 DELAY_SECONDS = 1.5
@@ -22,13 +21,13 @@ async def overload(shop: Shop, waiting: int) -> tuple[Counter[str], dict[str, Co
     """
     reads: dict[str, Call] = {"orders": shop.list_orders, "catalog": shop.get_product, "inventory": shop.get_stock}
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in reads}
-    began = time.monotonic()
+    stopwatch = Stopwatch()
     buyers = [asyncio.create_task(outcome_of(shop.place_order())) for _ in range(BUYERS)]
     try:
         async for attempt in eventually(DELAY_SECONDS):
             with attempt:
                 assert sum(not buyer.done() for buyer in buyers) == waiting
-        while time.monotonic() - began < DELAY_SECONDS * 0.9:
+        while stopwatch.elapsed() < DELAY_SECONDS * 0.9:
             for name, read in reads.items():
                 outcomes[name][await outcome_of(read())] += 1
     finally:  # also when the condition did not hold: open orders would count against the limits of the next call
@@ -39,9 +38,9 @@ async def overload(shop: Shop, waiting: int) -> tuple[Counter[str], dict[str, Co
 async def wait_for_delay(shop: Shop) -> None:
     async for attempt in eventually(15):
         with attempt:
-            began = time.monotonic()
+            stopwatch = Stopwatch()
             assert await outcome_of(shop.place_order()) == "OK"
-            assert time.monotonic() - began >= DELAY_SECONDS
+            assert stopwatch.elapsed() >= DELAY_SECONDS
 
 
 @pytest.mark.timing

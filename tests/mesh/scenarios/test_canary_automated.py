@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import time
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -12,9 +11,10 @@ import pytest
 
 from tests.mesh import policies
 from tests.mesh.calls import Shop, SteadyCalls
-from tests.mesh.harness import MESH, Mesh, eventually
+from tests.mesh.harness import MESH, Mesh
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.terminal import terminal
+from tests.support.clock import Duration, Stopwatch, eventually
 from tests.support.report import Measured
 
 CALLS = 20
@@ -28,10 +28,10 @@ def canary_command(mesh: Mesh, *options: str) -> list[str]:
     return ["canary", "catalog", "v2", "-i", mesh.name, "--calls", str(CALLS), "--seconds", "1", *options]
 
 
-async def canary(mesh: Mesh, *options: str) -> tuple[CompletedProcess[str], float]:
+async def canary(mesh: Mesh, *options: str) -> tuple[CompletedProcess[str], Duration]:
     """Run `mesh canary`. Return its result and the seconds that it took."""
-    began = time.monotonic()
-    return await mesh.run(MESH, *canary_command(mesh, *options), within=200), time.monotonic() - began
+    stopwatch = Stopwatch()
+    return await mesh.run(MESH, *canary_command(mesh, *options), within=200), stopwatch.elapsed()
 
 
 def readers(shop: Shop) -> SteadyCalls:
@@ -58,9 +58,9 @@ async def versions(mesh: Mesh) -> dict[str, tuple[str, int]]:
 async def test_a_good_version_is_promoted(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:
     async with scenario.run_readme(until=".venv/bin/mesh canary") as readme:
         async with readers(shop) as calls:
-            began = time.monotonic()
+            stopwatch = Stopwatch()
             await readme.run_until("kubectl rollout undo")
-            seconds = time.monotonic() - began
+            seconds = stopwatch.elapsed()
             assert await versions(mesh) == {"catalog": ("v2", 1), "catalog-v2": ("v2", 0)}
             assert await routes(mesh) == []
         second_run, _ = await canary(mesh)

@@ -1,9 +1,10 @@
 """dark-launch: a second version runs beside the first and gets no calls, and no call fails."""
 
 from tests.mesh.calls import Shop, steady_shop
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_subset
+from tests.support.clock import eventually
 
 CALLERS = "ingressgateway", "orders"
 

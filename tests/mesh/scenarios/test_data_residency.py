@@ -3,9 +3,10 @@
 import uuid
 from collections import Counter
 
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_subset, get_product
+from tests.support.clock import eventually
 
 CALLS = 100
 

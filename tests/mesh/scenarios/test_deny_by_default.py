@@ -4,8 +4,9 @@ import grpc
 
 from tests.mesh import policies
 from tests.mesh.calls import call_as
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 CATALOG, PAYMENTS = (f"{name}.shop.svc.cluster.local" for name in ("catalog", "payments"))
 GET, LIST, BATCH, NO_SUCH = (

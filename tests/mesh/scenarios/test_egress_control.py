@@ -9,8 +9,9 @@ import pytest
 
 from tests.mesh import policies
 from tests.mesh.calls import method, status_of
-from tests.mesh.harness import Manifest, Mesh, dial, eventually
+from tests.mesh.harness import Manifest, Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 OUTSIDE, HOST = "127.0.0.77:50777", "rates.example"
 GET = "/rates.Rates/GetRate"

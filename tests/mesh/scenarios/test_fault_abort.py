@@ -3,9 +3,9 @@
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 ABORTED = "UNAVAILABLE fault filter abort"
 

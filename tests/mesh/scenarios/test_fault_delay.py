@@ -1,21 +1,19 @@
 """fault-delay: marked calls take half a second longer, or end at their deadline; other calls are not affected."""
 
-import time
-
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import Duration, Stopwatch, eventually
 
 DELAY_SECONDS = 0.5
 
 
-async def seconds(read_product: ReadProduct, mark: str, *, outcome: str = "OK", within: float = 10) -> float:
-    began = time.monotonic()
+async def seconds(read_product: ReadProduct, mark: str, *, outcome: str = "OK", within: float = 10) -> Duration:
+    stopwatch = Stopwatch()
     assert (await outcome_of(read_product(mark, timeout=within))).startswith(outcome)
-    return time.monotonic() - began
+    return stopwatch.elapsed()
 
 
 @pytest.mark.timing
@@ -40,5 +38,5 @@ async def test_marked_calls_take_half_a_second_longer(
             assert await seconds(read_product, "delay") < DELAY_SECONDS
     scenario.record_result(
         "marked calls wait 0.5 s, or until their own deadline of 0.2 s",
-        f"median {marked[5]:.2f} s, others {others[5] * 1000:.0f} ms; gave up after {gave_up[5]:.2f} s",
+        f"median {marked[5]:.2f} s, others {float(others[5]) * 1000:.0f} ms; gave up after {gave_up[5]:.2f} s",
     )

@@ -1,9 +1,10 @@
 """jwt-at-the-edge: catalog methods require a token, and other public methods do not."""
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.raw_http import http_request
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 DENIED, PRODUCT = "PERMISSION_DENIED RBAC: access denied", "/v1/products/p-0001"
 

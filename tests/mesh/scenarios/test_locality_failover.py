@@ -1,13 +1,12 @@
 """locality-failover: the EU gets all calls until it fails; then another region gets them, until the EU is back."""
 
-import time
-
 import pytest
 
 from tests.mesh.calls import Shop, SteadyCalls, outcome_of
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_pod
+from tests.support.clock import Duration, Stopwatch, eventually
 
 EU = "deployment/catalog-eu"
 
@@ -20,16 +19,16 @@ async def test_another_region_serves_the_calls_of_a_failed_one(scenario: Scenari
         [pod] = [pod for pod in await mesh.pods("catalog") if pod["metadata"]["labels"].get("region") == "eu"]
         return {"uid": pod["metadata"]["uid"], "ip": pod["status"]["podIP"]}
 
-    async def wait_for_all_calls_at(ip: str) -> float:
+    async def wait_for_all_calls_at(ip: str) -> Duration:
         """Wait until all calls go to one Pod. Return the seconds that it took."""
-        began = time.monotonic()
+        stopwatch = Stopwatch()
         async for attempt in eventually(30):
             with attempt:
                 before = await calls_by_pod(mesh, "eu-first")
                 for _ in range(20):
                     await outcome_of(shop.get_product())
                 assert (await calls_by_pod(mesh, "eu-first") - before).keys() == {ip}
-        return time.monotonic() - began
+        return stopwatch.elapsed()
 
     async with scenario.run_readme(until="kubectl scale") as readme:
         first = await eu_pod()

@@ -1,8 +1,9 @@
 """no-retry-of-writes: a failing call is sent three times if the contract marks it idempotent, otherwise once."""
 
 from tests.mesh.calls import method, outcome_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 CALLS = 10
 ATTEMPTS = {"PlaceOrder": 1, "CancelOrder": 3, "GetOrder": 3}

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import time
 
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import dial, eventually
+from tests.mesh.harness import dial
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import Stopwatch, eventually
 
 HOST = "ejection.example"
 CALLS, CONCURRENCY = 200, 10
@@ -25,12 +25,11 @@ async def count_failures(shop: Shop) -> int:
     return CALLS - outcomes.count("OK")
 
 
-async def first_failure(shop: Shop, within: float) -> float:
-    """Send calls until one fails. Return its time, on the monotonic clock."""
+async def wait_for_failure(shop: Shop, within: float) -> None:
+    """Send calls until one fails."""
     async for attempt in eventually(within):
         with attempt:
             assert await outcome_of(shop.get_product()) != "OK"
-    return time.monotonic()
 
 
 async def test_an_ejected_pod_gets_no_calls(scenario: Scenario) -> None:
@@ -60,13 +59,15 @@ async def test_a_pod_is_ejected_within_ten_seconds_for_at_least_five(scenario: S
         sick = (await mesh.pods("catalog"))[0]["metadata"]["name"]
         patch = json.dumps([{"op": "replace", "path": NAME_PATH, "value": sick}])
         await mesh.kubectl("patch", "envoyfilter", "-n", "shop", "sick-replica", "--type=json", "-p", patch)
-        began = await first_failure(shop, within=15)
+        await wait_for_failure(shop, within=15)
+        stopwatch = Stopwatch()
         async for attempt in eventually(10):
             with attempt:
                 count = await count_failures(shop)
                 assert count < CALLS / 100
-        ejected_after = time.monotonic() - began
-        returned_after = await first_failure(shop, within=30) - began
+        ejected_after = stopwatch.elapsed()
+        await wait_for_failure(shop, within=30)
+        returned_after = stopwatch.elapsed()
     assert ejected_after <= 10
     assert returned_after >= EJECTION_SECONDS
     scenario.record_result(

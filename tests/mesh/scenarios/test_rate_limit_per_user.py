@@ -4,10 +4,11 @@ import uuid
 from collections import Counter
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.raw_http import http_request
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.signer import Signer
+from tests.support.clock import eventually
 
 LIMIT, CALLS = 10, 15
 LIMITED = "RESOURCE_EXHAUSTED local_rate_limited"

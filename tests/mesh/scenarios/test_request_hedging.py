@@ -1,26 +1,24 @@
 """request-hedging: a slow read is sent again, and the first response is used."""
 
-import time
-
 import pytest
 
 from tests.mesh.calls import outcome_of
-from tests.mesh.harness import eventually
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import Duration, Stopwatch, eventually
 
 CALLS = 100
 P95, P99 = 95, 99
 DELAY_SECONDS = 0.5
 
 
-async def seconds(read_product: ReadProduct, mark: str) -> list[float]:
+async def seconds(read_product: ReadProduct, mark: str) -> list[Duration]:
     """Read many times. Return the seconds of each read, sorted."""
-    durations: list[float] = []
+    durations: list[Duration] = []
     for _ in range(CALLS):
-        began = time.monotonic()
+        stopwatch = Stopwatch()
         assert await outcome_of(read_product(mark)) == "OK"
-        durations.append(time.monotonic() - began)
+        durations.append(stopwatch.elapsed())
     return sorted(durations)
 
 

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from tests.mesh.calls import outcome_of
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_pod
+from tests.support.clock import eventually
 
 CALLERS, CALLS = 40, 6
 GONE, UNLIMITED = "gone", "gone-unlimited"

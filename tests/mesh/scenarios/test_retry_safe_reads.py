@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 
 from tests.mesh.calls import outcome_of
-from tests.mesh.harness import Mesh, eventually
+from tests.mesh.harness import Mesh
 from tests.mesh.scenarios.calls import ReadProduct
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import eventually
 
 CALLS = 500
 MAX_ATTEMPTS = 3

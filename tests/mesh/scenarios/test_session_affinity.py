@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_pod
+from tests.support.clock import eventually
 
 REPLICAS, USERS, CALLS = 3, 40, 3
 

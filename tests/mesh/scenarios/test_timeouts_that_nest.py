@@ -1,7 +1,6 @@
 """timeouts-that-nest: one deadline stops the work at every hop."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import Mesh, dial, eventually
+from tests.mesh.harness import Mesh, dial
 from tests.mesh.scenarios.scenario import Scenario
+from tests.support.clock import Stopwatch, eventually
 
 DEADLINE_SECONDS, DELAY_SECONDS = 1.0, 1.5
 PLACE = "/shop.orders.v1.OrdersService/PlaceOrder"
@@ -50,9 +50,9 @@ async def order_with_deadline(mesh: Mesh, shop: Shop) -> tuple[list[float], list
 
     Return the seconds until the caller, each hop and the server stopped, and the duration of each hop.
     """
-    began, since = time.monotonic(), datetime.now(UTC) - LOG_PRECISION
+    stopwatch, since = Stopwatch(), datetime.now(UTC) - LOG_PRECISION
     outcome = await outcome_of(shop.place(shop.order_request()))
-    waited = time.monotonic() - began
+    waited = stopwatch.elapsed()
     assert outcome.startswith(("DEADLINE_EXCEEDED", "UNAVAILABLE upstream request timeout"))
     async for attempt in eventually(15):  # Envoy writes its access log in batches
         with attempt:
@@ -64,7 +64,7 @@ async def order_with_deadline(mesh: Mesh, shop: Shop) -> tuple[list[float], list
     starts = [datetime.fromisoformat(record["start_time"]) for record in records]
     ends = [start + each for start, each in zip(starts, durations, strict=True)]
     ends.append(datetime.fromisoformat(handled["time"]))
-    return [waited, *((end - starts[0]).total_seconds() for end in ends)], durations
+    return [float(waited), *((end - starts[0]).total_seconds() for end in ends)], durations
 
 
 @pytest.mark.timing
@@ -74,9 +74,9 @@ async def test_a_deadline_stops_every_hop(scenario: Scenario, mesh: Mesh, shop: 
         with_deadline = Shop(channel, timeout=DEADLINE_SECONDS)
         async for attempt in eventually(15):
             with attempt:
-                began = time.monotonic()
+                stopwatch = Stopwatch()
                 await shop.place_order()
-                assert time.monotonic() - began >= DELAY_SECONDS, "without a deadline the order succeeds"
+                assert stopwatch.elapsed() >= DELAY_SECONDS, "without a deadline the order succeeds"
         before = (await shop.list_orders()).orders[0]  # the newest
         async for attempt in eventually(60):
             stopped, durations = await order_with_deadline(mesh, with_deadline)
