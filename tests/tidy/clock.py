@@ -7,22 +7,21 @@ import ast
 from collections.abc import Iterator
 
 from tests.support.clock import MIN_TIMEOUT_SECONDS
-from tests.tidy.tree import Source, Tree
+from tests.tidy.tree import Function, Source, Tree
 
 ARGUMENTS = ("timeout", "within", "deadline")
-POSITIONAL = ("asyncio.timeout", "asyncio.wait_for")
-"""The last argument of these functions is a timeout."""
+LAST_ARGUMENT = ("asyncio.timeout", "asyncio.wait_for")
 
 
 def timing(tree: Tree) -> Iterator[str]:
     """Yield each timeout below MIN_TIMEOUT_SECONDS in a test file: a number, or a constant of the file."""
     for source in (each for each in tree.python("tests") if each.file.name.startswith("test_")):
-        assigned = [(*node.targets, node.value) for node in source.tree.body if isinstance(node, ast.Assign)]
-        constants = {ast.unparse(target): value for target, value in (pair for pair in assigned if len(pair) == 2)}
+        assigned = [node for node in source.tree.body if isinstance(node, ast.Assign)]
+        constants = {ast.unparse(node.targets[0]): node.value for node in assigned}
         allowed = {inner for node in source.nodes if _may_be_short(source, node) for inner in ast.walk(node)}
         for call in (node for node in source.nodes if isinstance(node, ast.Call) and node not in allowed):
             values = [keyword.value for keyword in call.keywords if keyword.arg in ARGUMENTS]
-            values += call.args[-1:] if source.full_name(call.func) in POSITIONAL else []
+            values += call.args[-1:] if source.full_name(call.func) in LAST_ARGUMENT else []
             for value in (constants.get(ast.unparse(each), each) for each in values):
                 seconds = value.value if isinstance(value, ast.Constant) else None
                 if isinstance(seconds, int | float) and 0 < seconds < MIN_TIMEOUT_SECONDS:
@@ -35,5 +34,5 @@ def _may_be_short(source: Source, node: ast.AST) -> bool:
         return any(source.mentions(item, "pytest.raises") for item in node.items)
     if isinstance(node, ast.Call):
         return source.full_name(node.func) == "asyncio.wait"
-    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
-    return any(source.full_name(each) == "pytest.mark.timing" for each in decorators)
+    marks = node.decorator_list if isinstance(node, Function) else []
+    return any(source.full_name(mark) == "pytest.mark.timing" for mark in marks)
