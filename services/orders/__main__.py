@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import grpc.aio
 
@@ -32,6 +33,7 @@ class Setup:
     recovery_idle_seconds: float = 10.0
     """Recovery finishes an order that has not changed for this long: well above the mesh's timeout of one call."""
     recovery_interval_seconds: float = 2.0
+    recovery_clock: Callable[[], float] = monotonic
     inventory: type[Inventory] = Inventory
     payments: type[Payments] = Payments
     shipping: type[Shipping] = Shipping
@@ -49,7 +51,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime, setup: Setup = DEF
     publisher, updates = EventPublisher(runtime.outbox(database, SOURCE)), OrderUpdates(database)
     saga = Saga(SagaLog(database, publisher.publish, updates.publish), inventory, payments, shipping)
     background = runtime.background()
-    recovery = Recovery(database, saga, setup.recovery_idle_seconds)
+    recovery = Recovery(database, saga, setup.recovery_idle_seconds, setup.recovery_clock)
     background.repeat(setup.recovery_interval_seconds, recovery.run)
     background.repeat(POLL_INTERVAL_SECONDS, updates.poll)
     orders = Orders(database, catalog, shipping, saga, background, publisher.publish, updates)

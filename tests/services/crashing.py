@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-# The faults that a test has requested, one a line: "kill <moment>" or "fail <moment>". Each happens once.
-FAULTS = Path("faults")
+# The faults that a test has requested, one a line: "kill <moment>" or "fail <moment>". Each happens once. All processes
+# of a world share the file, which is beside their folders.
+FAULTS = "faults"
 # The moments that the process has reached, one a line.
 MOMENTS = Path("moments")
 
@@ -33,14 +34,23 @@ def reach(moment: str) -> bool:
     return _remove_fault(f"{FAIL} {moment}")
 
 
+def requested_faults() -> list[str]:
+    """Return the faults that have not happened yet."""
+    return _faults_file().read_text(encoding="utf-8").splitlines() if _faults_file().exists() else []
+
+
 def _remove_fault(fault: str) -> bool:
     """Remove a fault from the file. Return whether it was there."""
-    faults = FAULTS.read_text(encoding="utf-8").splitlines() if FAULTS.exists() else []
+    faults = requested_faults()
     if fault not in faults:
         return False
     faults.remove(fault)
-    FAULTS.write_text("\n".join(faults), encoding="utf-8")
+    _faults_file().write_text("\n".join(faults), encoding="utf-8")
     return True
+
+
+def _faults_file() -> Path:
+    return Path.cwd().parent / FAULTS
 
 
 def run_and_restart(run: Callable[[], None]) -> None:

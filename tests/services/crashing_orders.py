@@ -1,6 +1,6 @@
 """orders, unchanged but for crashes and failed calls around each call of its saga.
 
-With EAGER in the environment, recovery starts after a fraction of a second.
+With EAGER in the environment, recovery starts a fraction of a second after the last fault that a test has requested.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from services.orders.error_table import ERRORS
 from services.orders.errors import PeerFailedError
 from services.orders.peers import Inventory, Payments, Shipping
 from services.runtime import serve
-from tests.services.crashing import BEFORE, NO_REPLY, NOT_LOGGED, reach, run_and_restart
+from tests.services.crashing import BEFORE, NO_REPLY, NOT_LOGGED, reach, requested_faults, run_and_restart
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -44,6 +44,24 @@ class _LoseReplies(grpc.aio.UnaryUnaryClientInterceptor):
         if reach(f"{current_call.get('')} {NO_REPLY}"):
             raise PeerFailedError("its reply was lost")
         return call
+
+
+class _ClockOfRecovery:
+    """Stands still until all requested faults have happened.
+
+    Otherwise recovery would take over an order when the machine pauses, and some moments would never be reached.
+    """
+
+    def __init__(self) -> None:
+        self._read_at, self._seconds = DEFAULTS.recovery_clock(), 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds for which it has run."""
+        now = DEFAULTS.recovery_clock()
+        if not requested_faults():
+            self._seconds += now - self._read_at
+        self._read_at = now
+        return self._seconds
 
 
 def _crashing(peer: Any, protocol: type) -> Any:  # noqa: ANN401  # a class that is created here
@@ -78,5 +96,7 @@ if __name__ == "__main__":
         shipping=_crashing(Shipping, saga.Shipping),
     )
     if os.environ.get("EAGER"):
-        setup = replace(setup, recovery_idle_seconds=0.2, recovery_interval_seconds=0.1)
+        setup = replace(
+            setup, recovery_idle_seconds=0.2, recovery_interval_seconds=0.1, recovery_clock=_ClockOfRecovery()
+        )
     run_and_restart(lambda: serve("orders", partial(register, setup=setup), ERRORS))

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc.aio
 import pytest
@@ -124,11 +125,16 @@ class World:
         """The processes by the names of their services."""
         return {"orders": self.orders, **self.callees}
 
+    @property
+    def faults(self) -> Path:
+        """The file of the faults that have not happened yet."""
+        return self.orders.folder.parent / crashing.FAULTS
+
     def clear(self) -> None:
         """Clear the moments and the faults of all processes."""
         for process in self.processes.values():
             (process.folder / crashing.MOMENTS).write_text("")
-            (process.folder / crashing.FAULTS).write_text("")
+        self.faults.write_text("")
 
     @asynccontextmanager
     async def shop(self) -> AsyncIterator[Shop]:
@@ -173,12 +179,8 @@ def moments(process: Process) -> list[str]:
     return (process.folder / crashing.MOMENTS).read_text().splitlines()
 
 
-def set_faults(process: Process, *faults: str) -> None:
-    (process.folder / crashing.FAULTS).write_text("\n".join(faults))
-
-
-async def run_story(world: World, story: Story, killed: Process | None = None, moment: str = "") -> Duration:
-    """Run an order through a story, kill a process at a moment, and check how the order ends.
+async def run_story(world: World, story: Story, moment: str = "") -> Duration:
+    """Run an order through a story, kill the process that reaches a moment, and check how the order ends.
 
     Return the seconds from the call to the end.
     """
@@ -189,15 +191,14 @@ async def run_story(world: World, story: Story, killed: Process | None = None, m
             name = (await shop.place(request)).name
             world.clear()
         faults = [f"{crashing.FAIL} {story.fails} {crashing.BEFORE}"] if story.fails else []
-        set_faults(world.orders, *faults)
-        if killed is not None:
-            set_faults(killed, *(faults if killed is world.orders else []), f"{crashing.KILL} {moment}")
+        faults += [f"{crashing.KILL} {moment}"] if moment else []
+        world.faults.write_text("\n".join(faults))
         stopwatch = Stopwatch()
         with suppress(grpc.aio.AioRpcError):
             await (shop.cancel(name) if story.cancelled else shop.place(request))
     order = await wait_for_end(world, request)
     seconds = stopwatch.elapsed()
-    assert not any((process.folder / crashing.FAULTS).read_text() for process in world.processes.values())
+    assert world.faults.read_text() == ""
     assert order.state in story.ends
     assert events(world, order) == EVENTS[order.state]
     async with world.shop() as shop:
@@ -243,15 +244,15 @@ async def mismatches(world: World, *orders: str) -> list[Mismatch]:
 async def test_an_order_ends_when_orders_is_killed(
     world: World, durations: list[Duration], story: Story, call: str, moment: str
 ) -> None:
-    durations.append(await run_story(world, story, world.orders, f"{call} {moment}"))
+    durations.append(await run_story(world, story, f"{call} {moment}"))
 
 
 @pytest.mark.parametrize(("story", "call", "moment"), CRASHES_OF_CALLEES)
 async def test_an_order_ends_when_a_callee_is_killed(
     world: World, durations: list[Duration], story: Story, call: str, moment: str
 ) -> None:
-    service, rpc = TRANSACTIONS[call]
-    durations.append(await run_story(world, story, world.callees[service], f"{rpc} {moment}"))
+    _, rpc = TRANSACTIONS[call]
+    durations.append(await run_story(world, story, f"{rpc} {moment}"))
 
 
 async def test_the_books_balance_after_all_crashes(world: World) -> None:
@@ -295,7 +296,5 @@ def test_every_step_and_every_call_of_the_saga_is_in_a_story() -> None:
 async def test_an_order_ends_in_time_with_normal_recovery(
     normal_world: World, storage: Databases, measured: Measured
 ) -> None:
-    seconds = await run_story(
-        normal_world, STORIES["placed"], normal_world.orders, f"Payments.capture {crashing.NO_REPLY}"
-    )
+    seconds = await run_story(normal_world, STORIES["placed"], f"Payments.capture {crashing.NO_REPLY}")
     measured(f"crashes on {storage.name}: {seconds:.1f} s until an order ended with normal recovery")
