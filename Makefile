@@ -48,7 +48,7 @@ scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; s
 test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS="-k word" picks some
 	@$(BIN)/pytest -n 2 $(ARGS)
 
-prove: $(VENV) tools ## Prove every claim, in about 45 minutes; writes proof/report.md and proof/junit.xml
+prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml
 	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -n 2 -m "prove or scenarios or postgresql or fuzz" \
 	  --proof proof --junitxml proof/junit.xml $(ARGS)
 
