@@ -34,6 +34,7 @@ class Setup:
     """Recovery finishes an order that has not changed for this long: well above the mesh's timeout of one call."""
     recovery_interval_seconds: float = 2.0
     recovery_clock: Callable[[], float] = monotonic
+    """Returns seconds."""
     inventory: type[Inventory] = Inventory
     payments: type[Payments] = Payments
     shipping: type[Shipping] = Shipping

@@ -15,11 +15,11 @@ from typing import Any
 import grpc.aio
 import psutil
 
-from mesh.local import loopback
 from tests.mesh.api import Api
 from tests.mesh.token_interceptors import token_interceptors
 from tests.support.checkout import ROOT
 from tests.support.clock import check_timeout, eventually
+from tests.support.processes import read_events
 
 MESH = str(Path(sys.executable).with_name("mesh"))
 # The services with a Deployment, so without the operator.
@@ -164,13 +164,7 @@ class Mesh:
 
     async def events(self, app: str) -> dict[str, Any]:
         """Read the state of outbox and consumer from the management port of an app."""
-        url = f"http://{(await self.pod(app))['status']['podIP']}:8081/events"
-        try:
-            with loopback.open_url(url, 5) as reply:
-                state: dict[str, Any] = json.load(reply)
-                return state
-        except OSError as error:
-            raise AssertionError(f"cannot read {url} of {app}: {error}") from error
+        return read_events(app, f"{(await self.pod(app))['status']['podIP']}:8081")
 
     async def egress(self, pod: str) -> str:
         """Return the `host:port` of a Pod's sidecar for outgoing calls of its app."""

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.runtime import Runtime, serve
-from services.runtime.rpc.interceptor import Context, Handler
+from services.runtime.rpc.interceptor import Context
 from services.runtime.storage import Database
 from tests.services.crashing import COMMITTED, UNCOMMITTED, reach, run_and_restart
+from tests.support.unary_interceptor import Method, UnaryInterceptor
 
 SERVICE = os.environ["SERVICE"]
 
@@ -54,26 +55,16 @@ class _CrashingRuntime:
         return _CrashingDatabase(await self._runtime.database(versions))
 
 
-class _NameMethods(grpc.aio.ServerInterceptor):
+class _NameMethods(UnaryInterceptor):
     """Sets `current_method` during each call."""
 
     @override
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        package, _, name = handler_call_details.method.rpartition("/")
-        if handler is None or handler.unary_unary is None or not package.startswith("/shop."):
-            return handler
-        handle: Callable[..., Any] = handler.unary_unary
-
+    def wrap(self, path: str, method: Method) -> Method:
         async def call(request: Any, context: Context) -> object:  # noqa: ANN401  # any message
-            current_method.set(name)
-            return await handle(request, context)
+            current_method.set(path.rpartition("/")[2])
+            return await method(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
+        return call
 
 
 async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:

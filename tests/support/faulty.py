@@ -9,14 +9,14 @@ import importlib
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc.aio
 from typing_extensions import override
 
 from services.runtime import serve
-from services.runtime.rpc.interceptor import Context, Handler
+from services.runtime.rpc.interceptor import Context
+from tests.support.unary_interceptor import Method, UnaryInterceptor
 
 BEFORE, AFTER = "before", "after"
 ATTEMPTS = "attempts"
@@ -26,8 +26,8 @@ SEED = 6
 attempts = logging.getLogger(ATTEMPTS)
 
 
-class FaultyInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers inside the runtime's interceptors: the requests it sees are valid."""
+class FaultyInterceptor(UnaryInterceptor):
+    """Fails a share of the calls, and logs each."""
 
     when = os.environ.get("FAULTY_WHEN", BEFORE)
     share = float(os.environ.get("FAULTY_SHARE", "1"))
@@ -36,45 +36,32 @@ class FaultyInterceptor(grpc.aio.ServerInterceptor):
     random = random.Random(SEED)  # noqa: S311  # no secret
 
     @override
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or handler.unary_unary is None or not method.startswith("/shop."):
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            self._faulty(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
-
-    def _faulty(self, method: str, handle: Callable[..., Any]) -> Callable[[Any, Context], Awaitable[object]]:
+    def wrap(self, path: str, method: Method) -> Method:
         async def call(request: Any, context: Context) -> object:  # noqa: ANN401  # any message
             metadata = dict(context.invocation_metadata() or ())
-            fault = self.when if self._fails(method, str(metadata["user-agent"])) else ""
+            fault = self.when if self._fails(path, str(metadata["user-agent"])) else ""
             outcome = ""
             try:
                 if fault != BEFORE:
-                    reply: object = await handle(request, context)
+                    reply: object = await method(request, context)
                     outcome = "OK"
             except Exception as error:
                 outcome = type(error).__name__
                 if not fault:
                     raise
             finally:
-                fields = {"method": method, "request_id": getattr(request, "request_id", ""), "fault": fault}
+                fields = {"method": path, "request_id": getattr(request, "request_id", ""), "fault": fault}
                 # Envoy sets it: all retries of a call have the same.
                 fields |= {"call": metadata.get("x-request-id", ""), "user_agent": metadata["user-agent"]}
-                attempts.info("%s %s", method, fault or outcome, extra={**fields, "outcome": outcome})
+                attempts.info("%s %s", path, fault or outcome, extra={**fields, "outcome": outcome})
             if fault:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, f"the test makes it fail {fault} its work")
             return reply
 
         return call
 
-    def _fails(self, method: str, agent: str) -> bool:
-        if self.agent not in agent or (self.methods and method.rpartition("/")[2] not in self.methods):
+    def _fails(self, path: str, agent: str) -> bool:
+        if self.agent not in agent or (self.methods and path.rpartition("/")[2] not in self.methods):
             return False
         return self.random.random() < self.share
 

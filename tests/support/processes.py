@@ -98,13 +98,7 @@ class Process:
 
     def events(self) -> dict[str, Any]:
         """Return the JSON of /events on the management port. Raises AssertionError if it cannot be read."""
-        url = f"http://127.0.0.1:{self.port}/events"
-        try:
-            with loopback.open_url(url, 5) as reply:
-                report: dict[str, Any] = json.load(reply)
-                return report
-        except OSError as error:
-            raise AssertionError(f"cannot read {url} of {self.name}: {error}") from error
+        return read_events(self.name, f"127.0.0.1:{self.port}")
 
     def log(self) -> list[dict[str, Any]]:
         """Return the log records so far."""
@@ -133,6 +127,17 @@ def _module(name: str) -> str:
     if name in SERVICES:
         return f"services.{name}"
     return f"tests.support.{name}" if Path(__file__).with_name(f"{name}.py").exists() else f"tests.services.{name}"
+
+
+def read_events(service: str, address: str) -> dict[str, Any]:
+    """Return the JSON of /events at a management address. Raises AssertionError if it cannot be read."""
+    url = f"http://{address}/events"
+    try:
+        with loopback.open_url(url, 5) as reply:
+            report: dict[str, Any] = json.load(reply)
+            return report
+    except OSError as error:
+        raise AssertionError(f"cannot read {url} of {service}: {error}") from error
 
 
 def targets(*processes: Process) -> dict[str, str]:

@@ -15,7 +15,7 @@ from tests.tidy.tree import Tree
 SUFFIXES = (".csv", ".lock", ".md", ".mod", ".proto", ".py", ".sum", ".toml", ".yaml", "/")
 """What the name of a file or folder ends with."""
 REQUIRED = ("README.md", "mesh/istio/README.md", "mesh/kubernetes/README.md", "mesh/local/README.md")
-MAX_CODE_WIDTH = 100
+MAX_CODE_WIDTH, MAX_WIDTH = 100, 200
 """Characters of a line of code in a document: a longer one cannot be read without scrolling."""
 PASSES_OPTIONS = "logs"
 """The command that passes its options to kubectl."""
@@ -151,9 +151,12 @@ def readmes(tree: Tree) -> Iterator[str]:
             yield f"README.md does not say what is in {folder}/"
 
 
-def code_width(tree: Tree) -> Iterator[str]:
-    """Yield each line of code in a document that is too long."""
+def line_width(tree: Tree) -> Iterator[str]:
+    """Yield each line of a document that is too long: code as it is, other lines without the targets of their links."""
     for document in documents(tree):
+        for line in (re.sub(r"\]\([^)]+\)", "]", line) for line in document.text.split("\n")):
+            if len(line) > MAX_WIDTH:
+                yield f"{document.file} has a line of {len(line)} characters, at most {MAX_WIDTH}: {line[:40]}"
         for line in document.code:
             if len(line) > MAX_CODE_WIDTH:
                 yield f"{document.file} has a line of {len(line)} characters, at most {MAX_CODE_WIDTH}: {line[:40]}"

@@ -34,8 +34,9 @@ LAWS = (laws.make_targets, laws.mesh_commands, laws.links, laws.headings, laws.p
             "[all](tour.md#3-pay)",
             "links to tour.md#3-pay, and the document has no",
         ),
-        (laws.code_width, f"```sh\n{'x' * 101}\n```", "has a line of 101 characters, at most 100: xxx"),
-        (laws.code_width, f"Run:\n\n    {'x' * 97}\n", "has a line of 101 characters"),
+        (laws.line_width, f"```sh\n{'x' * 101}\n```", "has a line of 101 characters, at most 100: xxx"),
+        (laws.line_width, f"Run:\n\n    {'x' * 97}\n", "has a line of 101 characters"),
+        (laws.line_width, f"| {'x' * 199} |", "has a line of 203 characters, at most 200: | xxx"),
         (laws.paths, "`../inventory/store.py`", "names ../inventory/store.py, which does not exist"),
         (laws.paths, "`domain.py` the rules", "names domain.py, which does not exist"),
         (laws.paths, "`scenarios/` shows it", "names scenarios/, which does not exist"),
@@ -59,7 +60,7 @@ def test_a_name_of_nothing_is_found(make_tree: MakeTree, law: Law, text: str, me
         "`mesh logs orders --since=1h`, and `mesh\nup` again",
         "[up](../), [here](store.py), [web](https://shop.example/x#y), [below](#catalog)",
         "[buy](tour.md#3-buy-and-pay)",
-        f"{'words ' * 50}\n```sh\n{'x' * 100}\n```",
+        f"{'words ' * 33}\n```sh\n{'x' * 100}\n```",
         "`store.py`, `migrations/`, `services/<name>/store.py`, `mesh/istio`, `../catalog/store.py`, `*.py`",
         "`products/p-0001`, `localhost:50051`, `/ready`, `data/catalog.db`, `127.0.0.1/8`, `services.<name>`",
         "`shop.catalog.v1.CatalogService/GetProduct`, `shop.catalog.v1.Product`, `shop.<context>.v1`",
@@ -67,7 +68,7 @@ def test_a_name_of_nothing_is_found(make_tree: MakeTree, law: Law, text: str, me
 )
 def test_names_of_what_exists_are_allowed(make_tree: MakeTree, text: str) -> None:
     tree = make_tree({**FILES, README: f"# catalog\n\n{text}\n"})
-    for law in (*LAWS, laws.code_width):
+    for law in (*LAWS, laws.line_width):
         assert list(law(tree)) == []
 
 

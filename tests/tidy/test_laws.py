@@ -23,7 +23,7 @@ from tests.tidy.untested import untested_methods
 Law = Callable[[Tree], Iterable[str]]
 DOCUMENTS = [documents.make_targets, documents.mesh_commands, documents.links, documents.paths]
 DOCUMENTS += [documents.contract_names, documents.commands_run, documents.readmes]
-DOCUMENTS += [documents.headings, documents.code_width]
+DOCUMENTS += [documents.headings, documents.line_width]
 CODE = [
     resilience,
     servicers,
