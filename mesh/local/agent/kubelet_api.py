@@ -3,11 +3,10 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 from aiohttp import web
 
-from mesh.local.agent.container import log_file
+from mesh.local.agent import logs
 from mesh.local.agent.node import KUBELET_PORT
 from mesh.local.agent.pod import PodWorker
 from mesh.local.instance import Instance
@@ -20,7 +19,7 @@ async def serve(mesh: Instance, find: Find) -> None:
     """Serve until cancelled."""
     app = web.Application()
     app["find"] = find
-    app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", _logs)
+    app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", logs.serve_log)
     # A client that follows a log is disconnected when the agent stops.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
@@ -33,45 +32,3 @@ async def serve(mesh: Instance, find: Find) -> None:
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
-
-
-async def _logs(request: web.Request) -> web.StreamResponse:
-    path, query = request.match_info, request.query
-    if unsupported := {"timestamps", "sinceSeconds", "sinceTime"} & {
-        key for key, value in query.items() if value not in {"", "false"}
-    }:
-        return web.Response(
-            status=400, text=f"{', '.join(sorted(unsupported))}: the local node does not record times in logs\n"
-        )
-    worker: PodWorker | None = request.app["find"](path["namespace"], path["pod"])
-    folder = worker.sandbox.folder if worker else None
-    runs = (
-        sorted((folder / "logs" / path["container"]).glob("*.log"), key=lambda file: int(file.stem)) if folder else []
-    )
-    if query.get("previous") == "true":
-        runs = runs[:-1]
-    if not worker or not folder or not runs:
-        return web.Response(status=404, text=f"no log of container {path['container']} in pod {path['pod']}\n")
-    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-    await response.prepare(request)
-    run, ended = int(runs[-1].stem), False
-    with log_file(folder, path["container"], run).open("rb") as handle:
-        if (lines := query.get("tailLines")) is not None:
-            handle.seek(_tail_offset(runs[-1], int(lines)))
-        while True:
-            if chunk := handle.read(65536):
-                await response.write(chunk)
-            elif query.get("follow") == "true" and runs[-1].exists() and not ended:
-                # Read once more after the container has ended, for its last output.
-                ended = not worker.runs(path["container"], run)
-                await asyncio.sleep(0 if ended else 0.2)
-            else:
-                break
-    return response
-
-
-def _tail_offset(path: Path, lines: int) -> int:
-    """Return the offset of the last lines of a file."""
-    content = path.read_bytes()
-    ends = [index for index, byte in enumerate(content.rstrip(b"\n")) if byte == 10]
-    return len(content) if lines == 0 else ends[-lines] + 1 if len(ends) >= lines else 0
