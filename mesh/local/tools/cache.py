@@ -1,7 +1,7 @@
 """Where the finished tools are: `<cache>/tools/<key>/`.
 
-The key is a digest of everything that determines the binaries: go.mod, go.sum, the linker flags, the Go version and
-the platform.
+The key is a digest of everything that determines the binaries: each go.mod and go.sum, the linker flags, the Go version
+and the platform.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
-from mesh.local.tools.go_toolchain import MODULE, cache_folder
+from mesh.local.tools.go_toolchain import GO, MODULES, cache_folder
 
 BOOTSTRAP = "envoy_bootstrap.json"
 """Istio's template of Envoy's bootstrap: a file of the istio module, stored beside the binaries."""
@@ -38,8 +38,9 @@ def bin_dir() -> Path:
 def tools_folder() -> Path:
     """Return the folder of the tools, complete or not."""
     digest = hashlib.sha256()
-    for file in ("go.mod", "go.sum"):
-        digest.update((MODULE / file).read_bytes())
+    for module in MODULES:
+        for file in ("go.mod", "go.sum"):
+            digest.update((module / file).read_bytes())
     go = go_toolchain.version_on_path() or go_toolchain.pinned_version()
     digest.update(f"{linker_flags()} {go} {sys.platform} {platform.machine()}".encode())
     return cache_folder() / "tools" / digest.hexdigest()[:16]
@@ -52,7 +53,7 @@ def is_complete(folder: Path) -> bool:
 
 def linker_flags() -> str:
     """Return the flags that set the tools' versions."""
-    pins = dict(re.findall(r"^\t(\S+) (v\S+)", (MODULE / "go.mod").read_text(), flags=re.MULTILINE))
+    pins = dict(re.findall(r"^\t(\S+) (v\S+)", (GO / "go.mod").read_text(), flags=re.MULTILINE))
     kubernetes, istio = pins["k8s.io/kubernetes"], pins["istio.io/istio"]
     _, major, minor, _ = re.split(r"[v.]", kubernetes)
     # Without these, kubectl and istiod read a placeholder version and do not work together.

