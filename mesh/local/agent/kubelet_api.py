@@ -1,4 +1,4 @@
-"""The part of the kubelet's API that `kubectl logs` needs. It accepts only the API server's client certificate."""
+"""The kubelet's API, as far as kubectl and istioctl need it. It accepts only the API server's client certificate."""
 
 import asyncio
 import ssl
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from mesh.local.agent import logs
+from mesh.local.agent import logs, streams
 from mesh.local.agent.node import KUBELET_PORT
 from mesh.local.agent.pod import PodWorker
 from mesh.local.instance import Instance
@@ -20,6 +20,7 @@ async def serve(mesh: Instance, find: Find) -> None:
     app = web.Application()
     app["find"] = find
     app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", logs.serve_log)
+    app.add_routes(streams.routes())
     # A client that follows a log is disconnected when the agent stops.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -65,6 +65,8 @@ async def _update_status(client: AsyncClient, mesh: Instance) -> None:
         "allocatable": size,
         "conditions": [{"type": "Ready", "status": "True"} | common, *pressures],
         "addresses": [{"type": "InternalIP", "address": mesh.node_ip}, {"type": "Hostname", "address": NODE_NAME}],
+        # The API server passes WebSockets of kubectl to the node, in place of SPDY (streams.py).
+        "declaredFeatures": ["ExtendWebSocketsToKubelet"],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": {
             "kubeletVersion": f"{versions()['kubectl']}-mesh-agent",

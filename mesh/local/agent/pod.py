@@ -19,6 +19,7 @@ from mesh.local.agent.container import Hooks, Runner
 from mesh.local.agent.environment import MissingReferenceError, expand, resolve
 from mesh.local.agent.images import Launch
 from mesh.local.agent.sandbox import Sandbox
+from mesh.local.processes import Process
 
 logger = logging.getLogger(__name__)
 REFRESH_INTERVAL_SECONDS = 60.0
@@ -77,6 +78,16 @@ class PodWorker:
         shown = next((c.status for c in conditions if c.type == "Ready"), None)
         if self._reported_ready is not None and shown != str(self._reported_ready):
             self._changed.set()
+
+    def process(self, container: str) -> Process | None:
+        """Return the process of a container; None if the Pod has no such container, or it does not run."""
+        runner = self._runners.get(container)
+        process = runner.process if runner else None
+        return process if process and process.alive() else None
+
+    def run_number(self, container: str) -> int:
+        """Return the number of the current run of a container; the first run has number 0."""
+        return self._runners[container].restarts
 
     def runs(self, container: str, run: int) -> bool:
         """Return whether this run of a container still runs; the first run has number 0."""

@@ -1,0 +1,95 @@
+"""A command that runs beside a container: in its environment and folder, with pipes or a terminal."""
+
+import asyncio
+import os
+import shutil
+import sys
+import termios
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.local import tools
+from mesh.local.processes import KILL, Process
+
+STDOUT, STDERR = 1, 2
+
+
+@dataclass
+class Child:
+    """The running command."""
+
+    process: asyncio.subprocess.Process
+    stdin: StreamWriter | None
+    outputs: dict[int, StreamReader]
+    """STDOUT and STDERR; with a terminal only STDOUT."""
+    terminal: int | None = None
+    """The controlling side of the terminal."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the terminal, if there is one."""
+        if self.terminal is not None:
+            termios.tcsetwinsize(self.terminal, (height, width))
+
+    def close_stdin(self) -> None:
+        """Send the end of the input. Over a terminal that is a character."""
+        if self.stdin and self.terminal is None:
+            self.stdin.close()
+
+    def end(self) -> None:
+        """Kill the command and its children, and close the terminal."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, KILL)
+        if self.stdin:
+            self.stdin.close()
+
+
+async def start(words: list[str], container: Process, *, stdin: bool, tty: bool) -> Child:
+    """Start a command beside a container's process.
+
+    Raises:
+        OSError: the command does not exist or cannot be run, or the container has just ended.
+    """
+    folder, env = _environment(container)
+    program = shutil.which(words[0], path=env["PATH"])
+    if not program:
+        raise FileNotFoundError(f'exec: "{words[0]}": executable file not found in $PATH')
+    if tty:
+        return await _start_in_terminal([program, *words[1:]], folder, env | {"TERM": "xterm"})
+    source = PIPE if stdin else DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        program, *words[1:], cwd=folder, env=env, stdin=source, stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+    outputs = {STDOUT: process.stdout, STDERR: process.stderr}
+    return Child(process, process.stdin, {channel: stream for channel, stream in outputs.items() if stream})
+
+
+async def _start_in_terminal(argv: list[str], folder: Path, env: dict[str, str]) -> Child:
+    controller, terminal = os.openpty()
+    try:
+        # setsid makes the terminal the controlling one, so that Ctrl-C reaches the command.
+        process = await asyncio.create_subprocess_exec(
+            "setsid", "--ctty", *argv, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal
+        )
+    except OSError:
+        os.close(controller)
+        raise
+    finally:
+        os.close(terminal)
+    loop, reader = asyncio.get_running_loop(), StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(controller, "rb", 0))
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(os.dup(controller), "wb", 0)
+    )
+    return Child(process, StreamWriter(transport, protocol, None, loop), {STDOUT: reader}, controller)
+
+
+def _environment(container: Process) -> tuple[Path, dict[str, str]]:
+    """Return folder and environment of a container, with the programs of its image first in PATH."""
+    proc = Path(f"/proc/{container.pid}")
+    pairs = (entry.partition("=") for entry in os.fsdecode((proc / "environ").read_bytes()).split("\0") if entry)
+    env = {name: value for name, _, value in pairs}
+    own = (str(tools.bin_dir()), str(Path(sys.executable).parent), env.get("PATH", os.defpath))
+    return (proc / "cwd").readlink(), env | {"PATH": os.pathsep.join(own)}
