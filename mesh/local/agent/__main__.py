@@ -49,7 +49,7 @@ class Agent:
             self._workers[uid] = PodWorker(place(self._mesh, pod), self._api, static=True)
         client = self._api.client
         async with asyncio.TaskGroup() as group:
-            group.create_task(kubelet_api.serve(self._mesh, self._find))
+            group.create_task(kubelet_api.serve(self._mesh, self._workers, self._find))
             group.create_task(node.run(client, self._mesh))
             group.create_task(self._show_static_pods())
             group.create_task(self._watch_pods())

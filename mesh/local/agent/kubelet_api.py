@@ -2,11 +2,11 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from mesh.local.agent import logs, streams
+from mesh.local.agent import logs, metrics, streams
 from mesh.local.agent.node import KUBELET_PORT
 from mesh.local.agent.pod import PodWorker
 from mesh.local.instance import Instance
@@ -15,12 +15,12 @@ Find = Callable[[str, str], PodWorker | None]
 """(namespace, Pod) → its worker on this node."""
 
 
-async def serve(mesh: Instance, find: Find) -> None:
-    """Serve until cancelled."""
+async def serve(mesh: Instance, workers: Mapping[str, PodWorker], find: Find) -> None:
+    """Serve until cancelled. `workers` are the Pods of this node by uid."""
     app = web.Application()
     app["find"] = find
     app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", logs.serve_log)
-    app.add_routes(streams.routes())
+    app.add_routes([*streams.routes(), *metrics.routes(workers)])
     # A client that follows a log is disconnected when the agent stops.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -81,9 +81,12 @@ class PodWorker:
 
     def process(self, container: str) -> Process | None:
         """Return the process of a container; None if the Pod has no such container, or it does not run."""
-        runner = self._runners.get(container)
-        process = runner.process if runner else None
-        return process if process and process.alive() else None
+        return self.processes().get(container)
+
+    def processes(self) -> dict[str, Process]:
+        """Return the running containers by name, each as its main process."""
+        started = {name: runner.process for name, runner in self._runners.items()}
+        return {name: process for name, process in started.items() if process and process.alive()}
 
     def run_number(self, container: str) -> int:
         """Return the number of the current run of a container; the first run has number 0."""

@@ -79,7 +79,7 @@ async def _wait_for_close(socket: web.WebSocketResponse) -> None:
 
 
 def translate(words: list[str], sandbox: Sandbox) -> list[str]:
-    """Translate a command whose container has a root file system or a network of its own, in a cluster.
+    """Translate a command whose container has a separate root file system or network in a cluster.
 
     `kubectl cp` runs tar and test: their absolute paths start at the Pod's folder. `pilot-agent request` asks Envoy's
     admin API at its usual port.

@@ -94,6 +94,8 @@ def _read_headers(block: bytes) -> dict[str, str]:
     for _ in range(2 * _number(block)):
         start = position + 4
         position = start + _number(block, position)
+        if position > len(block):
+            raise ProtocolError("the headers are incomplete or too long")
         fields.append(block[start:position].decode())
     return dict(zip(fields[::2], fields[1::2], strict=True))
 

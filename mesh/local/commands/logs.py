@@ -5,15 +5,37 @@ from collections.abc import Sequence
 
 from mesh.local import instance
 from mesh.local.clients.kubectl import Kubectl, namespace_of
+from mesh.local.errors import MeshError
 
 AGENT = "agent"
 AGENT_LINES = 200
 
 
 def run(name: str, workload: str, options: Sequence[str]) -> int:
-    """Print a log; `options` are those of `kubectl logs`, for the agent those of `tail`. Raises MeshError."""
+    """Print a log; `options` are those of `kubectl logs`. Raises MeshError."""
     mesh = instance.load(name)
     if workload == AGENT:
-        return subprocess.call(["/usr/bin/env", "tail", "-n", str(AGENT_LINES), *options, str(mesh.agent_log)])
+        return subprocess.call(["/usr/bin/env", "tail", *tail_options(options), str(mesh.agent_log)])
     resource = "statefulset" if workload == "kafka" else "deployment"
     return Kubectl.of(mesh).show("logs", "-n", namespace_of(workload), f"{resource}/{workload}", *options)
+
+
+def tail_options(options: Sequence[str]) -> list[str]:
+    """Translate the options of `kubectl logs` that make sense for a file into those of `tail`.
+
+    Raises:
+        MeshError: the agent's log does not have the option.
+    """
+    lines, follow, rest = str(AGENT_LINES), False, list(options)
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        if option == "--tail":
+            lines = value if equals or not rest else rest.pop(0)
+            if not lines.removeprefix("-").isdecimal():
+                raise MeshError(f"--tail needs a number of lines, not '{lines}'")
+        elif option in {"-f", "--follow"} and value in {"", "true", "false"}:
+            follow = value != "false"
+        else:
+            raise MeshError(f"the agent's log has no option {option}", fix="it has --tail=LINES and --follow")
+    # All lines, if the number is negative.
+    return ["--lines", "+1" if lines.startswith("-") else lines, *(["--follow"] if follow else [])]

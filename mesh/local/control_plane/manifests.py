@@ -16,10 +16,11 @@ ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-syste
 ISTIO_FILES = ("mesh/istio/install.yaml", "mesh/local/control_plane/istio.yaml")
 """Relative to the checkout, because istioctl splits a path at a comma."""
 SIDECARS = Path(__file__).with_name("sidecars.yaml")
+METRICS = Path(__file__).with_name("metrics.yaml")
 
 
 def istio(mesh: Instance) -> str:
-    """Return the manifests of Istio for this instance.
+    """Return the manifests of Istio for this instance, with what the node agent adds to the cluster.
 
     istioctl generates them once. The copy in the instance's folder is named by a digest of everything they depend on.
     """
@@ -35,7 +36,8 @@ def istio(mesh: Instance) -> str:
         partial = saved.with_suffix(".partial")
         partial.write_text(tools.run(command, env=Kubectl.of(mesh).environment, folder=REPOSITORY))
         partial.rename(saved)
-    return f"{ISTIO_NAMESPACE}\n---\n{SIDECARS.read_text()}\n---\n{saved.read_text()}"
+    metrics = METRICS.read_text().replace("$(NODE_IP)", mesh.node_ip)
+    return f"{ISTIO_NAMESPACE}\n---\n{SIDECARS.read_text()}\n---\n{metrics}\n---\n{saved.read_text()}"
 
 
 def overlay(mesh: Instance) -> Path:
