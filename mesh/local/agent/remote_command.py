@@ -6,6 +6,7 @@ Each message starts with a byte that names its channel. The last message is a St
 import asyncio
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ async def _send(socket: web.WebSocketResponse, channel: int, stream: asyncio.Str
 
 
 async def _finish(socket: web.WebSocketResponse, status: dict[str, Any]) -> None:
-    await socket.send_bytes(bytes([ERROR]) + json.dumps(status).encode())
+    with suppress(ConnectionError):  # the client has left
+        await socket.send_bytes(bytes([ERROR]) + json.dumps(status).encode())
     await socket.close()
 
 
