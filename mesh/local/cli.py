@@ -77,26 +77,11 @@ def logs(
 ) -> None:
     """Show a workload's log: `mesh logs orders`, `mesh logs orders -c istio-proxy --follow`, `mesh logs agent`.
 
-    All other options are passed to `kubectl logs`.
+    All other options are those of `kubectl logs`.
     """
     from mesh.local.commands import logs as command
 
     raise typer.Exit(command.run(name, workload, context.args))
-
-
-@app.command()
-def proxy(
-    workload: Annotated[str, typer.Argument(help="A Deployment.")],
-    path: Annotated[str, typer.Argument(help="A path of Envoy's admin API.")] = "help",
-    name: Name = "default",
-) -> None:
-    """Query the Envoy of a workload's first running Pod: `mesh proxy orders clusters`, `mesh proxy orders stats`.
-
-    `mesh proxy orders config_dump | istioctl proxy-config routes --file -` shows its routes in istioctl's format.
-    """
-    from mesh.local.commands import proxy as command
-
-    raise typer.Exit(command.run(name, workload, path))
 
 
 @app.command()

@@ -77,7 +77,7 @@ async def place_order(mesh: Mesh) -> str:
         return (await Shop(channel).place_order()).name
 
 
-@pytest.mark.parametrize("command", [["status"], ["env"], ["token"], ["logs", "orders"], ["proxy", "orders"]])
+@pytest.mark.parametrize("command", [["status"], ["env"], ["token"], ["logs", "orders"]])
 def test_a_missing_instance_is_reported(command: list[str], state_home: Path) -> None:
     run = run_mesh(*command, "-i", "nosuch")
     assert run.returncode == 2

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -87,7 +86,7 @@ def translate(words: list[str], sandbox: Sandbox) -> list[str]:
     """
     if words[0] in {"tar", "test"}:
         (sandbox.folder / "tmp").mkdir(exist_ok=True)
-        return [words[0], *(f"./{Path(word).relative_to('/')}" if word.startswith("/") else word for word in words[1:])]
+        return [words[0], *(word.lstrip("/") or "." if word.startswith("/") else word for word in words[1:])]
     if words[:2] == ["pilot-agent", "request"] and sandbox.proxied and len(words) >= 4:
         url = f"http://127.0.0.1:{sandbox.admin_port}/{words[3].lstrip('/')}"
         return ["curl", "--silent", "--show-error", "--globoff", "--noproxy", "*", "--request", words[2], url]

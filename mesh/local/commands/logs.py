@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from typing import Any
 
 from mesh.local import instance
 from mesh.local.clients.kubectl import Kubectl, namespace_of
@@ -16,8 +17,27 @@ def run(name: str, workload: str, options: Sequence[str]) -> int:
     mesh = instance.load(name)
     if workload == AGENT:
         return subprocess.call(["/usr/bin/env", "tail", *tail_options(options), str(mesh.agent_log)])
-    resource = "statefulset" if workload == "kafka" else "deployment"
-    return Kubectl.of(mesh).show("logs", "-n", namespace_of(workload), f"{resource}/{workload}", *options)
+    kubectl, namespace = Kubectl.of(mesh), namespace_of(workload)
+    pods = owned_pods(kubectl.get("pods,replicasets", "-n", namespace)["items"], workload)
+    if not pods:
+        raise MeshError(f"no Pod of {workload} exists in {namespace}", fix="`mesh status` lists what runs")
+    return kubectl.show("logs", "-n", namespace, pods[0], *options)
+
+
+def owned_pods(objects: Sequence[Any], workload: str) -> list[str]:
+    """Return the names of a workload's Pods, running ones first.
+
+    kubectl would select them by label. So for `orders` it may take a Pod of `orders-v2`, which has the same label.
+    """
+    owner = {item["metadata"]["name"]: _owner(item) for item in objects if item["kind"] == "ReplicaSet"}
+    pods = [item for item in objects if item["kind"] == "Pod"]
+    owned = [pod for pod in pods if owner.get(_owner(pod), _owner(pod)) == workload]
+    return [pod["metadata"]["name"] for pod in sorted(owned, key=lambda pod: pod["status"].get("phase") != "Running")]
+
+
+def _owner(item: Any) -> str:  # noqa: ANN401  # JSON
+    owners = item["metadata"].get("ownerReferences") or [{"name": ""}]
+    return str(owners[0]["name"])
 
 
 def tail_options(options: Sequence[str]) -> list[str]:

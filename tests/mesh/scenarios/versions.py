@@ -6,7 +6,8 @@ from collections import Counter
 
 import grpc.aio
 
-from mesh.local.clients.envoy import query_workload
+from mesh.local.clients.envoy import query_pod
+from mesh.local.clients.kubectl import namespace_of
 from mesh.local.instance import existing
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.calls import outcome_of
@@ -40,7 +41,8 @@ async def calls_by_pod(mesh: Mesh, subset: str) -> Counter[str]:
 
 
 async def _clusters(mesh: Mesh, caller: str) -> str:
-    """Return the output of `mesh proxy CALLER clusters`, without starting a process."""
+    """Return what the Envoy of a caller reports about its clusters."""
     instance = existing(mesh.name)
     assert instance
-    return await asyncio.to_thread(query_workload, instance, caller, "clusters")
+    pod = await mesh.pod(caller, namespace_of(caller))
+    return await asyncio.to_thread(query_pod, instance, pod, "clusters")
