@@ -25,17 +25,16 @@ class Child:
     stdin: StreamWriter | None
     outputs: dict[int, StreamReader]
     """STDOUT and STDERR; with a terminal only STDOUT."""
-    terminal: int | None = None
-    """The controlling side of the terminal."""
+    terminal: "Terminal | None" = None
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the terminal, if there is one."""
-        if self.terminal is not None:
-            termios.tcsetwinsize(self.terminal, (height, width))
+        if self.terminal:
+            termios.tcsetwinsize(self.terminal.descriptor, (height, width))
 
     def close_stdin(self) -> None:
         """Send the end of the input. Over a terminal that is a character."""
-        if self.stdin and self.terminal is None:
+        if self.stdin and not self.terminal:
             self.stdin.close()
 
     def end(self) -> None:
@@ -44,6 +43,16 @@ class Child:
             os.killpg(self.process.pid, KILL)
         if self.stdin:
             self.stdin.close()
+        if self.terminal:
+            self.terminal.output.close()
+
+
+@dataclass
+class Terminal:
+    """The controlling side of a terminal. When it is closed, the kernel ends the programs in it."""
+
+    descriptor: int
+    output: asyncio.ReadTransport
 
 
 async def start(words: list[str], container: Process, *, stdin: bool, tty: bool) -> Child:
@@ -79,11 +88,14 @@ async def _start_in_terminal(argv: list[str], folder: Path, env: dict[str, str])
     finally:
         os.close(terminal)
     loop, reader = asyncio.get_running_loop(), StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(controller, "rb", 0))
+    output, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(controller, "rb", 0)
+    )
     transport, protocol = await loop.connect_write_pipe(
         asyncio.streams.FlowControlMixin, os.fdopen(os.dup(controller), "wb", 0)
     )
-    return Child(process, StreamWriter(transport, protocol, None, loop), {STDOUT: reader}, controller)
+    stdin = StreamWriter(transport, protocol, None, loop)
+    return Child(process, stdin, {STDOUT: reader}, Terminal(controller, output))
 
 
 def _environment(container: Process) -> tuple[Path, dict[str, str]]:
