@@ -31,6 +31,8 @@ def _options(method: Method) -> Iterator[str]:
         yield "has an HTTP path but no audience: set (mesh.options.v1.method).audience to who may call it"
     if method.roles and method.audience is not Audience.SIGNED_IN:
         yield "requires roles, but not a login: set its audience to AUDIENCE_SIGNED_IN, or remove the roles"
+    if method.calls_per_minute and not method.public:
+        yield "limits calls from outside, but has no audience: set its audience, or remove calls_per_minute"
     if any(not role or role != role.strip() for role in method.roles) or len({*method.roles}) != len(method.roles):
         yield "has an empty or a duplicate role"
     if method.is_timeout_set and method.stream:

@@ -56,6 +56,8 @@ class Method:
     """Whether the contract sets the timeout."""
     audience: Audience
     roles: tuple[str, ...]
+    calls_per_minute: int
+    """How many calls one caller from outside may make in a minute; 0 for no limit."""
     http: bool
     """Whether it has an HTTP path."""
     requests_stream: bool
@@ -153,6 +155,8 @@ def _method(name: str, location: str, method: MethodDescriptorProto, options: "_
         is_timeout_set=is_timeout_set,
         audience=Audience(policy.audience) if policy else Audience.UNSPECIFIED,
         roles=tuple(policy.roles) if policy else (),
+        # Contracts of other projects may have an older copy of the options.
+        calls_per_minute=getattr(policy, "calls_per_minute", 0),
         http=options.has_http(method.options),
         requests_stream=method.client_streaming,
         responses_stream=method.server_streaming,

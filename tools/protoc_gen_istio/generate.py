@@ -11,6 +11,7 @@ from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, sidecar, tier
 from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.openapi import FILE, PATH, document, served
+from tools.protoc_gen_istio.rate_limits import rate_limits
 from tools.protoc_gen_istio.routes import virtual_service
 from tools.protoc_gen_istio.settings import Settings
 from tools.protoc_gen_istio.tables import readme
@@ -45,6 +46,12 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
                 "# cannot find out which methods there are.",
             ],
             [gateway_policy(public, settings)],
+        )
+    if limited := [method for method in public if method.calls_per_minute]:
+        pages["rate-limits.yaml"] = _page(
+            "# The gateway: how often one caller may call expensive methods, from calls_per_minute in the contracts.",
+            ["# Each gateway Pod counts separately."],
+            [rate_limits(limited, settings)],
         )
     if over_http := [method for method in public if method.http]:
         pages["transcoding.yaml"] = _page(

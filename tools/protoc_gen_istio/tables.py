@@ -53,6 +53,8 @@ def _row(graph: Graph, method: Method) -> str:
         Audience.ANYONE: "anyone",
         Audience.SIGNED_IN: f"users with the role {' or '.join(method.roles)}" if method.roles else "users",
     }[method.audience]
+    if method.calls_per_minute:
+        outside += f", {method.calls_per_minute} calls a minute"
     inside = ", ".join(graph.callers[method.name]) or NONE
     timeout = NONE if method.timeout_ms is None else duration(method.timeout_ms)
     return f"| `{method.name}` | {outside} | {inside} | {timeout} | {1 + RETRIES * method.retryable} |"

@@ -92,8 +92,14 @@ class MethodPolicy(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     AUDIENCE_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    CALLS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     audience: Global___Audience.ValueType
     """Who may call the method from outside. Required for a method with a `google.api.http` rule."""
+    calls_per_minute: _builtins.int
+    """How many calls to the method one caller from outside may make in a minute, at each gateway. They may come all at
+    once. With AUDIENCE_SIGNED_IN a caller is a user, with AUDIENCE_ANYONE an address. The default is 0: no limit
+    besides those that the gateway has for all methods together. Set it for a method whose calls are expensive.
+    """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """The timeout of a call, including all retries. At least 1 ms, and not shorter than the waits inside the method
@@ -113,10 +119,11 @@ class MethodPolicy(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         audience: Global___Audience.ValueType = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        calls_per_minute: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "roles", b"roles", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "calls_per_minute", b"calls_per_minute", "roles", b"roles", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
