@@ -47,6 +47,16 @@ def line_of(checkout: Checkout, file: str, text: str) -> int:
         ),
         pytest.param(
             (
+                IDENTITY,
+                "(RotateKeysResponse) {\n",
+                "(RotateKeysResponse) {\n    option (mesh.options.v1.method) = {calls_per_minute: 10};\n",
+            ),
+            "rpc RotateKeys",
+            "RotateKeys limits calls from outside, but has no audience",
+            id="limit without an audience",
+        ),
+        pytest.param(
+            (
                 ORDERS,
                 f"audience: AUDIENCE_SIGNED_IN}};{WATCHED}",
                 f"audience: AUDIENCE_SIGNED_IN, timeout: {{seconds: 9}}}};{WATCHED}",

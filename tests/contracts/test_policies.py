@@ -43,6 +43,27 @@ def test_every_method_has_a_route_with_explicit_retries_and_a_caller(project: Ch
     assert all("attempts" in row["retries"] for row in routed.values())
 
 
+def test_a_limited_method_has_a_bucket_for_each_user_or_address(checkout: Checkout, tmp_path: Path) -> None:
+    listing = 'audience: AUDIENCE_SIGNED_IN};\n    option (google.api.http) = {get: "/v1/orders"}'
+    checkout.edit("proto/shop/orders/v1/orders.proto", listing, f"calls_per_minute: 7, {listing}")
+    options = {"services": "services", "namespace": "shop", "user_header": "x-principal"}
+    output = run_plugin(checkout.root, tmp_path / "out", "proto", **options)
+    [patch] = output.manifests("EnvoyFilter")["method-limits"]["spec"]["configPatches"]
+    config = patch["patch"]["value"]["typed_config"]
+    limits = {
+        each["entries"][0]["value"].rpartition("/")[2]: (each["entries"][1]["key"], each["token_bucket"]["max_tokens"])
+        for each in config["descriptors"]
+    }
+    assert limits == {
+        "CreateUser": ("masked_remote_address", 10),
+        "ChangePassword": ("masked_remote_address", 10),
+        "IssueToken": ("masked_remote_address", 30),
+        "ListOrders": ("user", 7),
+    }
+    assert len(config["rate_limits"]) == 2
+    assert "ListOrders` | users, 7 calls a minute |" in output.files["README.md"]
+
+
 def test_contracts_of_other_projects_get_policies(foreign: Output) -> None:
     assert foreign.error == ""
     assert set(foreign.files) == {"billing.yaml", "ledger.yaml", "web.yaml", "kustomization.yaml", "README.md"}

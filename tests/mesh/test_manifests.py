@@ -56,7 +56,7 @@ async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -
         for to in rule["to"]
         for path in to["operation"]["paths"]
     ]
-    assert [path for path in public if not path.startswith("/shop.")] == ["/openapi.json"]
+    assert [path for path in public if not path.startswith("/shop.")] == ["/openapi.json", "/"]
     for workload in by_kind["Deployment"]:
         spec = workload["spec"]["template"]["spec"]
         assert not spec.get("hostNetwork")

@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import random
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
@@ -16,6 +17,7 @@ from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh, dial
 from tests.mesh.raw_http import GRPC, http_request
 from tests.mesh.signer import Signer
+from tests.support.clock import eventually
 from tests.support.report import Measured
 
 MUTATIONS, SEED = 300, 7
@@ -186,6 +188,28 @@ async def test_no_spelling_of_a_path_reaches_a_method_that_is_denied(mesh: Mesh,
 async def test_no_header_changes_the_identity_of_a_caller(mesh: Mesh, spoof: dict[str, str]) -> None:
     paths = [path.encode() for path in (PRIVATE, OTHER_ROLE, REQUIRES_TOKEN)]
     assert await paths_reaching_a_service(mesh, paths, GRPC | spoof, "POST") == []
+
+
+async def test_a_caller_outside_is_no_part_of_the_traces(mesh: Mesh) -> None:
+    trace, request, agent = (uuid.uuid4().hex for _ in range(3))
+    contexts: list[dict[str, str]] = [
+        {"traceparent": f"00-{trace}-{trace[:16]}-01", "tracestate": "a=b", "baggage": "a=b"},
+        {"b3": f"{trace}-{trace[:16]}-1"},
+        {"x-b3-traceid": trace, "x-b3-spanid": trace[:16], "x-b3-sampled": "1"},
+    ]
+    for context in contexts:
+        headers = context | {"x-request-id": request, "x-client-trace-id": trace, "user-agent": agent}
+        assert (await http_request(mesh.gateway, "/v1/products/p-0001", headers)).status == 200
+    async for attempt in eventually(10):
+        with attempt:
+            gateway = await mesh.kubectl("logs", "-n", "istio-ingress", "deployment/ingressgateway")
+            lines = [json.loads(line) for line in gateway.splitlines() if agent in line]
+            assert len(lines) == len(contexts)
+    assert request not in {line["request_id"] for line in lines}
+    name = (await mesh.pod("catalog"))["metadata"]["name"]
+    sidecar = {line["request_id"] for line in await mesh.access_log(name, agent)}
+    assert sidecar == {line["request_id"] for line in lines}, "one id from the gateway to the service"
+    assert trace not in await mesh.kubectl("logs", "-n", "shop", name, "-c", "app")
 
 
 @pytest.mark.parametrize("name", ["upstream-rq-timeout-ms", "upstream-rq-per-try-timeout-ms", "max-retries"])

@@ -13,8 +13,8 @@ from tests.tidy.tree import Tree
 GATEWAY = "istio-ingress/public"
 GATEWAY_ACCOUNT, SERVICE_ACCOUNT = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
 MAX_RETRIES = 2
-HTTP_PATHS = {"/.well-known/jwks.json", "/openapi.json"}
-"""Public paths that are no methods: the keys that verify tokens, and the description of the HTTP API."""
+HTTP_PATHS = {"/.well-known/jwks.json", "/openapi.json", "/"}
+"""Public paths that are no methods: the keys that verify tokens, the HTTP API as a document, and a page about it."""
 SERVICE_PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
 GATEWAY_PORTS = {("grpc", "GRPC"), ("https", "HTTPS")}
 

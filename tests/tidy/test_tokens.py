@@ -18,6 +18,12 @@ AUDIENCE = "audiences: [https://shop.example]\n                from"
         (RULES, AUDIENCE, AUDIENCE.replace("https://shop.example", ""), "audiences of the EnvoyFilter is not"),
         (RULES, "cluster: outbound|8081|", "cluster: outbound|8082|", "remote_jwks of the EnvoyFilter is not"),
         (RULES, 'value_prefix: "Bearer "', 'value_prefix: "bearer "', "from_headers of the EnvoyFilter is not"),
+        (
+            RULES,
+            "      jwksUri:",
+            "      outputClaimToHeaders: [{header: x-principal, claim: sub}]\n      jwksUri:",
+            "only the EnvoyFilter may output",
+        ),
     ],
 )
 def test_a_file_with_other_values_is_found(make_tree: MakeTree, file: str, old: str, new: str, message: str) -> None:

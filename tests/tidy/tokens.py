@@ -12,12 +12,17 @@ SIGNER, GENERATED = "services/identity/__main__.py", "buf.gen.yaml"
 
 
 def tokens(tree: Tree) -> Iterator[str]:
-    """Yield each difference from the RequestAuthentication: in the signer, the generator's options, the EnvoyFilter."""
+    """Yield each difference from the RequestAuthentication: in the signer, the generator's options, the EnvoyFilter.
+
+    Istio's filter removes the headers that it outputs. It runs after the EnvoyFilter's, whose headers would be lost.
+    """
     [rule] = [
         rule
         for _, manifest in manifests(tree, BASE, kind="RequestAuthentication")
         for rule in manifest["spec"]["jwtRules"]
     ]
+    if "outputClaimToHeaders" in rule:
+        yield f"{RULES}: only the EnvoyFilter may output claims to headers"
     issuer, [audience] = rule["issuer"], rule["audiences"]
     for name, value in (("ISSUER", issuer), ("AUDIENCE", audience)):
         if f'runtime.setting("{name}", "{value}")' not in tree.text(SIGNER):
@@ -43,8 +48,5 @@ def _provider(rule: Manifest) -> Manifest:
         "issuer": rule["issuer"],
         "audiences": rule["audiences"],
         "from_headers": [{"name": head["name"], "value_prefix": head["prefix"]} for head in rule["fromHeaders"]],
-        "claim_to_headers": [
-            {"header_name": each["header"], "claim_name": each["claim"]} for each in rule["outputClaimToHeaders"]
-        ],
         "remote_jwks": {"http_uri": {"uri": rule["jwksUri"], "cluster": cluster, "timeout": "5s"}},
     }

@@ -25,9 +25,6 @@ MINUTE_SECONDS = 60
 
 def rate_limits(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
     """Yield the lines of the EnvoyFilter for methods that have a limit."""
-    # When the slowest bucket has its next token.
-    retry = -(-MINUTE_SECONDS // min(method.calls_per_minute for method in methods))
-    callers = dict.fromkeys(_caller(method, settings) for method in methods)
     yield "apiVersion: networking.istio.io/v1alpha3"
     yield "kind: EnvoyFilter"
     yield "metadata:"
@@ -56,6 +53,13 @@ def rate_limits(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
     yield "        value:"
     yield "          name: method-limits"
     yield "          typed_config:"
+    yield from _filter(methods, settings)
+
+
+def _filter(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
+    # When the slowest bucket has its next token.
+    retry = -(-MINUTE_SECONDS // min(method.calls_per_minute for method in methods))
+    callers = dict.fromkeys(_caller(method, settings) for method in methods)
     yield f'            "@type": type.googleapis.com/{FILTER}'
     yield "            stat_prefix: method"
     yield "            filter_enabled: {default_value: {numerator: 100}}"

@@ -13,7 +13,7 @@ from mesh.local import tools
 from mesh.local.agent.sandbox import SOCKET, Sandbox
 from mesh.local.kafka import jars
 
-GRPC_PORT = 50051
+GRPC_PORT, REDIS_PORT = 50051, 6379
 ADMIN_DRAIN = "http://127.0.0.1:{port}/drain_listeners?inboundonly&graceful&skip_exit"
 
 
@@ -132,6 +132,22 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     return Launch(argv, additions, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
 
 
+def _ratelimit(_container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
+    """Run envoyproxy/ratelimit behind its sidecar, configured by the environment of its image."""
+    (sandbox.folder / SOCKET).parent.mkdir(exist_ok=True)
+    # It does not follow links, and a volume is mounted with one.
+    config = (sandbox.folder / env["RUNTIME_ROOT"].lstrip("/") / "config").resolve()
+    folders = {"RUNTIME_ROOT": str(config.parent), "RUNTIME_APPDIRECTORY": config.name}
+    addresses = {"HOST": sandbox.ip, "DEBUG_HOST": sandbox.ip, "GRPC_UDS": str(SOCKET)}
+    return Launch([str(tools.bin_dir() / "ratelimit")], folders | addresses)
+
+
+def _redis(_container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
+    """Run a server in Python that speaks the protocol of Redis. It keeps its data in memory."""
+    program = f"from fakeredis import TcpFakeServer; TcpFakeServer(('{sandbox.ip}', {REDIS_PORT})).serve_forever()"
+    return Launch([sys.executable, "-c", program], {})
+
+
 def _kafka(_container: Container, _sandbox: Sandbox, env: dict[str, str]) -> Launch:
     """Run Kafka from the cache, configured by the environment of its image. Its storage is a folder of the Pod."""
     argv = [sys.executable, "-m", "mesh.local.kafka", str(jars.home())]
@@ -143,6 +159,8 @@ IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
     "pilot": _istiod,
     "proxyv2": _proxy,
     "apache/kafka": _kafka,
+    "envoyproxy/ratelimit": _ratelimit,
+    "valkey/valkey": _redis,
     "grpcurl": _tool,
     "mesh-local/etcd": _tool,
     "mesh-local/kube-apiserver": _tool,

@@ -12,7 +12,8 @@ from tests.support.checkout import ROOT
 from tests.support.documents import ShellSession, find_blocks, shell_session
 
 FOLDER = "mesh/istio/scenarios"
-CONTRACTS = "mesh/istio/contracts"
+OVERLAY = "mesh/kubernetes/overlays/local"
+GENERATED = "app.kubernetes.io/managed-by=protoc-gen-istio"
 # The files that the commands of a README use: tools, manifests, contracts.
 CHECKOUT = (".venv", ".googleapis", ".protovalidate", "buf.yaml", "mesh", "proto")
 
@@ -53,7 +54,8 @@ class Scenario:
                 await readme.run_rest()
         except BaseException:
             await self._delete(*folders)
-            await self.mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")
+            for namespace in ("shop", "istio-ingress"):
+                await self.mesh.kubectl("scale", "-n", namespace, "deployment", "--all", "--replicas=1")
             await asyncio.to_thread(run_mesh, "up", "-i", self.mesh.name)
             raise
         deleted = await self._delete(*folders)
@@ -78,7 +80,7 @@ class Scenario:
 
     async def _assert_as_generated(self) -> None:
         """Assert that the policies in the mesh are the generated ones."""
-        run = await self.mesh.run("kubectl", "diff", "--server-side", "-k", str(ROOT / CONTRACTS))
+        run = await self.mesh.run("kubectl", "diff", "--server-side", "-k", str(ROOT / OVERLAY), "-l", GENERATED)
         assert run.returncode == 0, run.stdout + run.stderr
 
     def record_result(self, asserted: str, figure: str) -> None:
