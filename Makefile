@@ -1,20 +1,33 @@
 .DEFAULT_GOAL := help
 .PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock clean
-PYTHON ?= python3
 # With -j, `make clean up` would do both at once.
 .NOTPARALLEL:
-BIN := .venv/bin
-# Settings of pip in the environment, such as PIP_USER=1, would prevent it from installing into .venv.
-PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(BIN)/python -m pip --quiet --disable-pip-version-check
-VENV := .venv/.made
+# Make would run `$(shell …)` in a variable of its command line. Each stays text, and recipes read it as "$$NAME".
+$(foreach name,$(.VARIABLES),\
+  $(if $(filter command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
+# What recipes start gets these variables of the environment and no others, as in mesh/local/environment.py: PIP_USER=1,
+# PYTHONPATH, or GIT_DIR in a git hook would change what a target does.
+override INHERITED := PATH HOME USER LOGNAME SHELL TMPDIR TZ LD_LIBRARY_PATH LANG LANGUAGE LC_% TERM COLORTERM COLUMNS \
+  LINES NO_COLOR FORCE_COLOR MESH_% XDG_CACHE_HOME XDG_STATE_HOME %_PROXY %_proxy SSL_CERT_FILE SSL_CERT_DIR \
+  REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NETRC GOPROXY GONOPROXY GOPRIVATE GOINSECURE GOSUMDB GONOSUMDB GOAUTH GOENV \
+  PIP_CONFIG_FILE PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_CERT PIP_CLIENT_CERT \
+  PIP_TRUSTED_HOST PIP_PROXY PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_CACHE_DIR PIP_KEYRING_PROVIDER
+# What targets take, and what determines which Python `python3` is.
+override SETTINGS := AGAINST ARGS FUZZ_MESSAGES JSON KEYWORDS METHOD ORDER PYTHON CI PYENV_% ASDF_% MISE_%
+override FOREIGN := $(foreach name,$(.VARIABLES),$(if $(filter environment,$(origin $(name))),$(name)))
+unexport $(filter-out $(INHERITED) $(SETTINGS),$(FOREIGN))
+override BIN := .venv/bin
+# The same settings of pip in its configuration files.
+override PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(BIN)/python -m pip --quiet --disable-pip-version-check
+override VENV := .venv/.made
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 # Each target that needs Python depends on this one.
 $(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=<path>")'
-	$(PYTHON) -m venv .venv
+	@"$${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=<path>")'
+	"$${PYTHON:-python3}" -m venv .venv
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable proto --editable services --editable .
 	$(BIN)/python tools/googleapis.py
@@ -34,26 +47,26 @@ ledger: $(VENV) ## Prove that the books of all services balance, or list every m
 	@$(BIN)/mesh ledger
 
 resume: $(VENV) ## Resume a parked order: ORDER=orders/<id>
-	@$(BIN)/mesh resume "$(ORDER)"
+	@$(BIN)/mesh resume -- "$$ORDER"
 
 call: $(VENV) ## Call a method as the operator: METHOD=<package>.<Service>/<Method> JSON='{…}'
-	@$(BIN)/mesh call "$(METHOD)" '$(or $(JSON),{})'
+	@$(BIN)/mesh call -- "$$METHOD" "$$JSON"
 
 matrix: $(VENV) ## Call every method as every caller, and compare each result with the contracts
 	@$(BIN)/mesh matrix
 
 scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; show the figure that each reached
-	@$(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py $(ARGS)
+	@PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py
 
 test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS="-k word" picks some
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2
 
 prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml
-	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -n 2 -m "prove or scenarios or postgresql or fuzz" \
-	  --proof proof --junitxml proof/junit.xml $(ARGS)
+	@FUZZ_MESSAGES="$${FUZZ_MESSAGES:-10000}" PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2 \
+	  -m "prove or scenarios or postgresql or fuzz" --proof proof --junitxml proof/junit.xml
 
 fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<another number>
-	@FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),10000) $(BIN)/pytest -m "" -s -k "$(or $(KEYWORDS),sqlite)" tests/services/test_fuzz.py
+	@FUZZ_MESSAGES="$${FUZZ_MESSAGES:-10000}" $(BIN)/pytest -m "" -s -k "$${KEYWORDS:-sqlite}" tests/services/test_fuzz.py
 
 tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
@@ -69,7 +82,7 @@ lint: $(VENV) ## Check format, style and types of code and contracts
 	$(BIN)/buf format --diff --exit-code proto
 
 breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
-	@$(BIN)/python -m tools.breaking "$(AGAINST)"
+	@$(BIN)/python -m tools.breaking -- "$$AGAINST"
 
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
 	@$(BIN)/python -m bench.orders

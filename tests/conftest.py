@@ -11,14 +11,16 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from mesh.local import environment
 from mesh.local.loopback import PROXIES
 from tests.support import clock, suites
 from tests.support.report import NOTES, Measured, Report, notes
 from tests.support.suites import part_of
 
-# What the tests start connects to this machine only, and must not inherit the settings of an outer make.
-for name in [*os.environ]:
-    if name.lower() in PROXIES or name in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}:
+# What the tests start connects to this machine only, and gets no variable of the shell that the mesh does not get.
+OWN = ("PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "HYPOTHESIS_", "FUZZ_MESSAGES", "CI")
+for name in os.environ.keys() - {each for each in environment.inherited(os.environ) if each.lower() not in PROXIES}:
+    if not name.startswith(OWN):
         del os.environ[name]
 
 # Failed examples are stored in the checkout, no matter in which folder pytest runs.

@@ -1,12 +1,17 @@
 """`mesh`: the command line. It declares each command; its module in `commands/` carries it out."""
 
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mesh.local.console import error_console
-from mesh.local.errors import MeshError
+from mesh.local.errors import MeshError, explain
+
+if TYPE_CHECKING:
+    from mesh.local.clients.kubectl import Cluster
 
 # Commands are imported when they run, so that `mesh --help` and every single command start quickly.
 
@@ -20,14 +25,15 @@ Name = Annotated[
     str,
     typer.Option("--instance", "-i", envvar="MESH_INSTANCE", help="The mesh. Each has its own addresses and folder."),
 ]
-Cluster = Annotated[
-    str | None,
+Kubeconfig = Annotated[
+    Path | None,
     typer.Option(
-        "--instance",
-        "-i",
-        help="The mesh. Without it: the cluster of KUBECONFIG, else the mesh MESH_INSTANCE, else the mesh 'default'.",
+        help="Act in the cluster of this kubeconfig instead of in the mesh. The variable KUBECONFIG is never used.",
+        exists=True,
+        dir_okay=False,
     ),
 ]
+Context = Annotated[str | None, typer.Option(help="The context of that kubeconfig. Without it: the current one.")]
 Role = Annotated[str, typer.Option(help="The role that the user has besides customer.")]
 
 
@@ -105,32 +111,39 @@ def token(name: Name = "default", role: Role = "customer") -> None:
 
 @app.command()
 def ledger(
-    cluster: Cluster = None,
+    name: Name = "default",
     within: Annotated[
         float | None, typer.Option(help="Seconds that orders and events may need to settle, 60 by default.", min=0)
     ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """Check that the books of all services balance, in a Job of the operator. The exit code is 1 if they do not."""
     from mesh.local.commands import ledger as command
 
-    raise typer.Exit(command.run(cluster, within))
+    raise typer.Exit(command.run(_cluster(name, kubeconfig, context), within))
 
 
 @app.command()
 def resume(
-    order: Annotated[str, typer.Argument(help="The parked order: orders/<id>.")], cluster: Cluster = None
+    order: Annotated[str, typer.Argument(help="The parked order: orders/<id>.")],
+    name: Name = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """Resume a parked order, in a Job of the operator."""
     from mesh.local.commands import resume as command
 
-    raise typer.Exit(command.run(cluster, order))
+    raise typer.Exit(command.run(_cluster(name, kubeconfig, context), order))
 
 
 @app.command()
 def call(
     method: Annotated[str, typer.Argument(help="<package>.<Service>/<Method>")],
     request: Annotated[str, typer.Argument(metavar="JSON", help="The request.")] = "{}",
-    cluster: Cluster = None,
+    name: Name = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
 ) -> None:
     """Call a method in a Job of the operator, and print its responses as JSON. The exit code is 1 if it fails.
 
@@ -138,7 +151,7 @@ def call(
     """
     from mesh.local.commands import call as command
 
-    raise typer.Exit(command.run(cluster, method, request))
+    raise typer.Exit(command.run(_cluster(name, kubeconfig, context), method, request))
 
 
 @app.command()
@@ -210,12 +223,32 @@ def tools(
     raise typer.Exit(command.run(drop_build_cache=drop_build_cache))
 
 
+def _cluster(name: str, kubeconfig: Path | None, context: str | None) -> "Cluster":
+    from mesh.local.clients.kubectl import Cluster
+
+    return Cluster(name, kubeconfig, context)
+
+
 def main() -> None:
     """Run the command line. A user's mistake is one message on standard error, with exit code 2."""
     try:
-        app()
-    except MeshError as error:
-        error_console.print(f"mesh: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except (MeshError, OSError) as error:
+        if not (problem := explain(error)):
+            raise
+        _discard_output()
+        error_console.print(f"mesh: {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _discard_output() -> None:
+    """Discard output that could not be written. Otherwise Python would try again when it ends, and report that."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.local import instance
-from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
@@ -70,7 +69,7 @@ def load_running(name: str) -> Instance:
     """
     mesh = instance.load(name)
     if not agent_of(mesh):
-        raise MeshError(f"mesh '{name}' does not run", fix="`mesh up` starts it")
+        raise instance.not_up(name)
     return mesh
 
 

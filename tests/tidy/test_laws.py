@@ -11,6 +11,7 @@ from tests.tidy.declared import declared
 from tests.tidy.hygiene import long_files, machine_paths, registries
 from tests.tidy.language import language
 from tests.tidy.layers import layers
+from tests.tidy.makefiles import unquoted_variables
 from tests.tidy.patches import patches
 from tests.tidy.resilience import resilience
 from tests.tidy.scenarios import scenarios
@@ -37,7 +38,7 @@ CODE = [
     suites,
     patches,
 ]
-FILES = [registries, machine_paths, long_files, volumes_and_secrets, tokens, language]
+FILES = [registries, unquoted_variables, machine_paths, long_files, volumes_and_secrets, tokens, language]
 
 
 @pytest.mark.parametrize("law", [*DOCUMENTS, *CODE, *FILES], ids=lambda law: law.__name__)

@@ -73,10 +73,18 @@ class Canary:
             KeyboardInterrupt: Ctrl-C; what was changed is rolled back.
         """
         primary, canary = self._deployment(self.service), self._deployment(self.name)
-        label = canary["spec"]["template"]["metadata"]["labels"].get("version")
+        stable, label = _version(primary), _version(canary)
         if label != self.version:
-            raise MeshError(f"the Pods of {self.name} have the label version: {label}", fix=f"name it {self.version}")
-        stable = primary["spec"]["template"]["metadata"]["labels"]["version"]
+            raise MeshError(
+                f"the Pods of {self.name} have {f'the label version: {label}' if label else 'no label version'}",
+                fix=f"set it to {self.version}",
+            )
+        if not stable:
+            raise MeshError(
+                f"the Pods of {self.service} have no label version",
+                why="without it a route cannot select the old version",
+                fix="set it, for example to v1",
+            )
         if stable == self.version:
             self._clean_up()
             self._print(f"{self.service} is {self.version} already")
@@ -207,3 +215,8 @@ class Canary:
 
     def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def _version(deployment: dict[str, Any]) -> str:
+    """Return the label `version` of a Deployment's Pods; an empty string if they have none."""
+    return str(deployment["spec"]["template"]["metadata"].get("labels", {}).get("version", ""))

@@ -7,6 +7,7 @@ from typing import Any
 from mesh.local import instance
 from mesh.local.clients.kubectl import Kubectl, namespace_of
 from mesh.local.errors import MeshError
+from mesh.local.processes import load_running
 
 AGENT = "agent"
 AGENT_LINES = 200
@@ -14,10 +15,10 @@ AGENT_LINES = 200
 
 def run(name: str, workload: str, options: Sequence[str]) -> int:
     """Print a log; `options` are those of `kubectl logs`. Raises MeshError."""
-    mesh = instance.load(name)
     if workload == AGENT:
-        return subprocess.call(["/usr/bin/env", "tail", *tail_options(options), str(mesh.agent_log)])
-    kubectl, namespace = Kubectl.of(mesh), namespace_of(workload)
+        log = instance.load(name).agent_log
+        return subprocess.call(["/usr/bin/env", "tail", *tail_options(options), str(log)])
+    kubectl, namespace = Kubectl.of(load_running(name)), namespace_of(workload)
     pods = owned_pods(kubectl.get("pods,replicasets", "-n", namespace)["items"], workload)
     if not pods:
         raise MeshError(f"no Pod of {workload} exists in {namespace}", fix="`mesh status` lists what runs")

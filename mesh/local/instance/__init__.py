@@ -12,7 +12,7 @@ from mesh.local.instance.instance import (
     Instance,
     port_in_use,
 )
-from mesh.local.instance.store import MAX_NAME_LENGTH, all_instances, create, existing, load, remove
+from mesh.local.instance.store import MAX_NAME_LENGTH, all_instances, create, existing, load, not_up, remove
 
 __all__ = [
     "MAX_NAME_LENGTH",
@@ -25,6 +25,7 @@ __all__ = [
     "create",
     "existing",
     "load",
+    "not_up",
     "port_in_use",
     "remove",
 ]

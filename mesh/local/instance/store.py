@@ -11,6 +11,8 @@ from mesh.local.instance import reservations
 from mesh.local.instance.instance import FIRST_PREFIX, Instance, port_in_use
 from mesh.local.instance.reservations import Reservations
 
+DEFAULT = "default"
+"""The instance that a command uses without `--instance`."""
 MAX_INSTANCES = 50
 MAX_NAME_LENGTH = 63
 CONTROL_PLANE_PORTS = (2379, 6443)
@@ -32,9 +34,11 @@ def existing(name: str) -> Instance | None:
     home = state_home() / name
     try:
         saved = json.loads((home / "instance.json").read_text())
+        return Instance(name, home, saved["number"], saved["gateway"])
     except FileNotFoundError:
         return None
-    return Instance(name, home, saved["number"], saved["gateway"])
+    except (ValueError, TypeError, KeyError):
+        raise MeshError(f"{home}/instance.json is damaged", fix=f"remove the folder {home}") from None
 
 
 def load(name: str) -> Instance:
@@ -45,8 +49,15 @@ def load(name: str) -> Instance:
     """
     instance = existing(name)
     if not instance:
-        raise MeshError(f"there is no mesh '{name}'", fix="`mesh up` creates it")
+        raise not_up(name)
     return instance
+
+
+def not_up(name: str) -> MeshError:
+    """Return the error of a command that needs a running mesh."""
+    if name == DEFAULT:
+        return MeshError("the mesh is not up", fix="run `make up`")
+    return MeshError(f"the mesh '{name}' is not up", fix=f"run `mesh up -i {name}`")
 
 
 def create(name: str, gateway_port: int | None = None, *, records: Path = reservations.PARENT) -> Instance:
@@ -71,7 +82,7 @@ def create(name: str, gateway_port: int | None = None, *, records: Path = reserv
         reserved.reserve(number, home)
         if saved and not gateway_port:
             return saved
-        host = "127.0.0.1" if name == "default" else f"127.{FIRST_PREFIX + number}.0.2"
+        host = "127.0.0.1" if name == DEFAULT else f"127.{FIRST_PREFIX + number}.0.2"
         instance = Instance(name, home, number, f"{host}:{gateway_port or 8080}")
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = home / ".instance.partial"
