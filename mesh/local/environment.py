@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from mesh.local.errors import MeshError
+
 INHERITED = {
     "PATH HOME USER LOGNAME SHELL TMPDIR TZ LD_LIBRARY_PATH": "every program expects them",
     "LANG LANGUAGE LC_*": "the language of messages, and the encoding of file names",
@@ -42,6 +44,18 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     folders = {name: str(Path(kept[name]).absolute()) for name in FOLDERS if kept.get(name)}
     # Without it, Python would read and write files in the encoding of the locale.
     return kept | folders | {"PYTHONUTF8": "1"}
+
+
+def home() -> Path:
+    """Return the user's home folder.
+
+    Raises:
+        MeshError: HOME is not set, and the system does not know the user.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise MeshError("there is no home folder", why="HOME is not set", fix="set HOME") from None
 
 
 def original() -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 
 from tests.mesh.calls import Shop, status_of
+from tests.mesh.foreign import FOREIGN
 from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
@@ -26,7 +27,8 @@ def running() -> Iterator[Mesh]:
     keep = bool(os.environ.get("MESH_KEEP"))
     if not keep:
         run_mesh("down", "--purge", "-i", NAME)
-    up = run_mesh("up", "-i", NAME)
+    # All tests of the mesh run on one that was started with the variables of other programs.
+    up = run_mesh("up", "-i", NAME, env=FOREIGN)
     assert up.returncode == 0, up.stdout
     yield Mesh(NAME, shell_environment(NAME))
     if not keep:

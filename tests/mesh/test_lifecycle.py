@@ -29,13 +29,16 @@ ONE, TWO = "one", "two"
 
 @pytest.fixture(scope="module", autouse=True)
 def state_home() -> Iterator[Path]:
-    """Isolate these meshes from all others. Set a proxy that does not work, which they must ignore."""
+    """Isolate these meshes from all others. Put their folder behind a link, and set a proxy that does not exist."""
     with tempfile.TemporaryDirectory(prefix="mesh-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESH_STATE_HOME", folder)
+        home, link = Path(folder, "home"), Path(folder, "link")
+        home.mkdir()
+        link.symlink_to(home)
+        patch.setenv("MESH_STATE_HOME", str(link))
         patch.delenv("MESH_INSTANCE", raising=False)
         for name in PROXIES:
             patch.setenv(name.upper(), "http://127.0.0.1:9")  # nothing listens there
-        yield Path(folder)
+        yield home
         for instance in instances.all_instances():
             run_mesh("down", "--purge", "-i", instance.name)
 
@@ -81,7 +84,7 @@ async def place_order(mesh: Mesh) -> str:
 def test_a_missing_instance_is_reported(command: list[str], state_home: Path) -> None:
     run = run_mesh(*command, "-i", "nosuch")
     assert run.returncode == 2
-    assert run.stdout.splitlines()[0] == "mesh: there is no mesh 'nosuch'"
+    assert run.stdout.splitlines()[0] == "mesh: the mesh 'nosuch' is not up"
     assert "Traceback" not in run.stdout
     assert not (state_home / "nosuch").exists()
 

@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def run(tmp_path: Path) -> Run:
         (checkout / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, checkout / file)
 
-    def make(*words: str, installed: bool = True, env: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+    def make(*words: str, installed: bool = True, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401
         if installed:
             shutil.copytree(programs, checkout / ".venv/bin")
             (checkout / ".venv/.made").touch()

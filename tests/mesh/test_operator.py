@@ -68,4 +68,4 @@ async def test_a_missing_mesh_is_reported(mesh: Mesh) -> None:
     missing = Mesh(mesh.name, {**mesh.environment, "KUBECONFIG": "", "MESH_INSTANCE": "none"})
     code, _, errors = await operator(missing, "ledger")
     assert code == 2
-    assert "mesh: there is no mesh 'none'\n" in errors
+    assert "mesh: the mesh 'none' is not up\n" in errors

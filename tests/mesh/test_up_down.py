@@ -93,7 +93,7 @@ async def test_down_leaves_only_the_data_and_up_uses_it(mesh: Mesh, shop: Shop) 
         assert run_successfully("down", "-i", mesh.name) == f"mesh '{mesh.name}' was not running\n"
         assert run_mesh("status", "-i", mesh.name).returncode == 1
         output = run_mesh("token", "-i", mesh.name).stdout
-        assert output.startswith(f"mesh: mesh '{mesh.name}' does not run\n")
+        assert output.startswith(f"mesh: the mesh '{mesh.name}' is not up\n")
     finally:
         run_successfully("up", "-i", mesh.name)
     async with dial(mesh.gateway, token=await mesh.token()) as channel:

@@ -6,6 +6,7 @@ from mesh.local import instance, interrupts
 from mesh.local.clients import demo_order
 from mesh.local.console import console, error_console
 from mesh.local.instance import Instance
+from mesh.local.lifecycle.limits import raise_limits
 from mesh.local.lifecycle.start import start
 from mesh.local.lifecycle.stop import stop
 from mesh.local.processes import agent_of
@@ -16,6 +17,7 @@ INTERRUPTED = 130
 def run(name: str, gateway_port: int | None, *, order: bool) -> int:
     """Start the mesh. Raises MeshError."""
     interrupts.handle_once()
+    raise_limits()
     mesh = instance.create(name, gateway_port)
     ran_before = agent_of(mesh) is not None
     try:

@@ -6,6 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
+from mesh.local.environment import home
 from mesh.local.errors import MeshError
 from mesh.local.instance import reservations
 from mesh.local.instance.instance import FIRST_PREFIX, Instance, port_in_use
@@ -25,8 +26,11 @@ _claims: list[socket.socket] = []
 def state_home() -> Path:
     """Return `$MESH_STATE_HOME`, else `$XDG_STATE_HOME/grpc-mesh`, else `~/.local/state/grpc-mesh`, resolved."""
     if override := os.environ.get("MESH_STATE_HOME"):
-        return Path(override).resolve()
-    return (Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "grpc-mesh").resolve()
+        folder = Path(override)
+    else:
+        folder = Path(os.environ.get("XDG_STATE_HOME") or home() / ".local/state") / "grpc-mesh"
+    # Unlike Path.resolve(), it accepts a link to itself, which is an error when it is opened.
+    return Path(os.path.realpath(folder))
 
 
 def existing(name: str) -> Instance | None:

@@ -17,7 +17,7 @@ from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.kafka.fetch import fetch
 from mesh.local.keys import cluster
-from mesh.local.lifecycle import ports
+from mesh.local.lifecycle import limits, ports
 from mesh.local.lifecycle.rollout import Rollout, agent_log_tail
 from mesh.local.processes import agent_of
 
@@ -41,6 +41,7 @@ def start(mesh: Instance, console: Console) -> None:
     with _up_lock(mesh):
         if not agent_of(mesh):
             # Processes that a dead agent has left running use the ports already, and the new agent adopts them.
+            limits.check_disk(mesh)
             if not processes.in_folder(mesh.pods):
                 ports.check(mesh)
             cluster.ensure(mesh)

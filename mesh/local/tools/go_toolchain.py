@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from mesh.local.environment import home
+
 GO = Path(__file__).parent / "go"
 MODULES = [GO, GO / "metrics", GO / "ratelimit", GO / "checks"]
 """One Go module for each set of tools that can be built with the same versions of their libraries."""
@@ -15,7 +17,7 @@ def cache_folder() -> Path:
     """Return `$MESH_CACHE_HOME`, else `$XDG_CACHE_HOME/grpc-mesh`, else `~/.cache/grpc-mesh`."""
     if override := os.environ.get("MESH_CACHE_HOME"):
         return Path(override)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grpc-mesh"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "grpc-mesh"
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 from pathlib import Path
 
 from mesh.local.errors import MeshError
@@ -26,7 +27,7 @@ def run(  # noqa: PLR0913  # the options of a process
     Raises:
         MeshError: it failed, or did not end in time. The error has the command's own message.
     """
-    program, *words = Path(command[0]).name, *command[1:]
+    program, *words = Path(command[0]).name, *dropwhile(lambda word: word.startswith("-"), command[1:])
     try:
         done = subprocess.run(
             command,
