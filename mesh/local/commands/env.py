@@ -12,6 +12,7 @@ def run(name: str) -> int:
     mesh = instance.load(name)
     for key, value in (
         ("KUBECONFIG", str(mesh.kubeconfig)),
+        ("MESH_INSTANCE", mesh.name),
         ("MESH_GATEWAY", mesh.gateway),
         ("MESH_TLS_GATEWAY", mesh.tls_gateway),
         ("MESH_CA", str(mesh.gateway_ca)),
