@@ -69,8 +69,11 @@ async def test_exec_runs_in_the_environment_and_folder_of_the_container(mesh: Me
     pod = await mesh.pod("orders")
     env = await mesh.kubectl("exec", *ORDERS, "--", "env")
     assert "GRPC_LISTEN=unix:run/app.sock" in env.splitlines()
-    folder = await mesh.kubectl("exec", *ORDERS, "--", "pwd", "-P")
-    assert folder.strip() == str((mesh.home / "pods" / pod["metadata"]["uid"]).resolve())
+    folder = (mesh.home / "pods" / pod["metadata"]["uid"]).resolve()
+    assert (await mesh.kubectl("exec", *ORDERS, "--", "pwd", "-P")).strip() == str(folder)
+    (folder / "run/hello").write_text("#!/bin/sh\necho hello", encoding="utf-8")
+    (folder / "run/hello").chmod(0o700)
+    assert await mesh.kubectl("exec", *ORDERS, "--", "run/hello") == "hello\n"
     await mesh.kubectl("exec", *ORDERS, "--", "python", "-c", "import services.orders")
 
 

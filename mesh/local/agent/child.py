@@ -62,7 +62,8 @@ async def start(words: list[str], container: Process, *, stdin: bool, tty: bool)
         OSError: the command does not exist or cannot be run, or the container has just ended.
     """
     folder, env = _environment(container)
-    program = shutil.which(words[0], path=env["PATH"])
+    # A relative path with a slash starts at the folder of the container, not at that of the agent.
+    program = shutil.which(str(folder / words[0]) if "/" in words[0] else words[0], path=env["PATH"])
     if not program:
         raise FileNotFoundError(f'exec: "{words[0]}": executable file not found in $PATH')
     if tty:

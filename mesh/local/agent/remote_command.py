@@ -54,23 +54,30 @@ async def attach(request: web.Request, worker: PodWorker, name: str) -> web.Stre
     """Send what a container writes from now on, until its run ends or the client leaves."""
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
-    run = worker.run_number(name)
+    leaving = asyncio.create_task(_wait_for_close(socket))
+    try:
+        await _send_log(socket, worker, name, leaving)
+    except ConnectionError:
+        pass  # the client has left
+    finally:
+        leaving.cancel()
+    return socket
+
+
+async def _send_log(socket: web.WebSocketResponse, worker: PodWorker, name: str, leaving: asyncio.Task[None]) -> None:
+    run, ended = worker.run_number(name), False
     with log_file(worker.sandbox.folder, name, run).open("rb") as log:
         log.seek(0, os.SEEK_END)
-        leaving = asyncio.create_task(_wait_for_close(socket))
-        ended = False
         while not leaving.done():
             if chunk := log.read(CHUNK_BYTES):
                 await socket.send_bytes(bytes([child.STDOUT]) + chunk)
             elif ended:
-                leaving.cancel()
                 await _finish(socket, _exit_status(0))
-                break
+                return
             else:
                 # Read once more after the run has ended, for its last output.
                 ended = not worker.runs(name, run)
                 await asyncio.wait({leaving}, timeout=0 if ended else LOG_INTERVAL_SECONDS)
-    return socket
 
 
 async def _wait_for_close(socket: web.WebSocketResponse) -> None:

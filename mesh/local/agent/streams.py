@@ -22,6 +22,8 @@ def routes() -> list[web.RouteDef]:
 
 async def _exec(request: web.Request) -> web.StreamResponse:
     worker, container = _container(request)
+    if "command" not in request.query:
+        raise web.HTTPBadRequest(text="you must specify a command\n")
     _check_protocol(request, *remote_command.PROTOCOLS)
     return await remote_command.run(request, worker.sandbox, container)
 
