@@ -14,6 +14,8 @@ from mesh.local.agent.sandbox import SOCKET, Sandbox
 from mesh.local.kafka import jars
 
 GRPC_PORT, REDIS_PORT = 50051, 6379
+OVERRIDE = "ISTIO_BOOTSTRAP_OVERRIDE"
+"""The file that pilot-agent merges into Envoy's start configuration. Istio's template gives it an absolute path."""
 ADMIN_DRAIN = "http://127.0.0.1:{port}/drain_listeners?inboundonly&graceful&skip_exit"
 
 
@@ -129,6 +131,8 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     argv = [str(tools.bin_dir() / "pilot-agent"), *(container.args or []), f"--templateFile={tools.BOOTSTRAP}"]
     # RSA keys cost 0.65 s of processor time each.
     additions = {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(config), "ECC_SIGNATURE_ALGORITHM": "ECDSA"}
+    if override := env.get(OVERRIDE):
+        additions[OVERRIDE] = override.lstrip("/")
     return Launch(argv, additions, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
 
 
