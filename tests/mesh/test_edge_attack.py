@@ -59,7 +59,7 @@ async def attacked(attack: Attack) -> AsyncIterator[Counter[str]]:
     try:
         yield outcomes
     finally:
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(b"")
         outcomes.update(json.loads(output))
 
 

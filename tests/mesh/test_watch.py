@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import grpc
@@ -98,13 +99,20 @@ async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
-async def test_many_watches_do_not_block_new_orders(orders: AsyncStub) -> None:
-    """Test more streams than the calls that may be in flight to orders."""
+async def test_many_watches_do_not_block_new_orders(mesh: Mesh, orders: AsyncStub) -> None:
+    """Test more streams than the calls that may be in flight to orders. A connection may have 100."""
     order = await place_order(orders)
-    streams = [aiter(orders.WatchOrder(pb.WatchOrderRequest(name=order.name), timeout=60)) for _ in range(300)]
-    assert {(await anext(stream)).order.name for stream in streams} == {order.name}
-    for _ in range(20):
-        assert (await place_order(orders)).state == pb.Order.STATE_PENDING
+    async with AsyncExitStack() as connections:
+        streams = []
+        for number in range(4):
+            # Channels with the same options would share a connection.
+            dialed = dial(mesh.gateway, token=await mesh.token(), user_agent=f"watch/{number}")
+            watching = Stub(await connections.enter_async_context(dialed))
+            request = pb.WatchOrderRequest(name=order.name)
+            streams += [aiter(watching.WatchOrder(request, timeout=60)) for _ in range(75)]
+        assert {(await anext(stream)).order.name for stream in streams} == {order.name}
+        for _ in range(20):
+            assert (await place_order(orders)).state == pb.Order.STATE_PENDING
 
 
 @pytest.mark.parametrize(

@@ -216,21 +216,22 @@ class Runner:
 
     async def _pre_stop(self) -> None:
         hook = self.spec.lifecycle.preStop if self.spec.lifecycle else None
-        if hook and hook.sleep:
+        if not hook:
+            return
+        launch = self._launch or await self.hooks.launch(self.spec)
+        if launch.pre_stop:
+            async with aiohttp.ClientSession() as session:
+                try:
+                    await (await session.post(launch.pre_stop)).read()
+                except aiohttp.ClientError as error:
+                    self.hooks.event("Warning", "FailedPreStopHook", f"{launch.pre_stop}: {error}")
+        elif hook.exec and hook.exec.command:
+            process = await asyncio.create_subprocess_exec(
+                *hook.exec.command, cwd=self.sandbox.folder, env=launch.env
+            )
+            await process.wait()
+        if hook.sleep:
             await asyncio.sleep(hook.sleep.seconds)
-        if hook and hook.exec:
-            launch = self._launch or await self.hooks.launch(self.spec)
-            if launch.pre_stop:
-                async with aiohttp.ClientSession() as session:
-                    try:
-                        await (await session.post(launch.pre_stop)).read()
-                    except aiohttp.ClientError as error:
-                        self.hooks.event("Warning", "FailedPreStopHook", f"{launch.pre_stop}: {error}")
-            elif hook.exec.command:
-                process = await asyncio.create_subprocess_exec(
-                    *hook.exec.command, cwd=self.sandbox.folder, env=launch.env
-                )
-                await process.wait()
 
     def _adopt(self) -> Process | None:
         try:

@@ -17,6 +17,8 @@ GRPC_PORT, REDIS_PORT = 50051, 6379
 OVERRIDE = "ISTIO_BOOTSTRAP_OVERRIDE"
 """The file that pilot-agent merges into Envoy's start configuration. Istio's template gives it an absolute path."""
 ADMIN_DRAIN = "http://127.0.0.1:{port}/drain_listeners?inboundonly&graceful&skip_exit"
+ADMIN_CLOSE = "http://127.0.0.1:{port}/drain_listeners"
+"""Close the ports of a gateway. The connections stay. This replaces a load balancer that no longer connects to it."""
 
 
 class UnknownImageError(Exception):
@@ -30,7 +32,7 @@ class Launch:
     argv: list[str]
     env: dict[str, str]
     pre_stop: str = ""
-    """A URL to POST to instead of the manifest's preStop command, whose program does not exist here."""
+    """A URL to POST to if the manifest has a preStop hook. It replaces a command, whose program does not exist here."""
 
 
 def launch(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
@@ -133,7 +135,8 @@ def _proxy(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launc
     additions = {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(config), "ECC_SIGNATURE_ALGORITHM": "ECDSA"}
     if override := env.get(OVERRIDE):
         additions[OVERRIDE] = override.lstrip("/")
-    return Launch(argv, additions, ADMIN_DRAIN.format(port=sandbox.admin_port) if sandbox.meshed else "")
+    pre_stop = ADMIN_DRAIN if sandbox.meshed else ADMIN_CLOSE
+    return Launch(argv, additions, pre_stop.format(port=sandbox.admin_port))
 
 
 def _ratelimit(_container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
