@@ -6,6 +6,7 @@ import struct
 
 import grpc
 import grpc.aio
+import h2.connection
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
@@ -16,7 +17,7 @@ from tests.support.clock import Duration, Stopwatch, eventually
 PRODUCT, ORDERS = "/v1/products/p-0001", "/v1/orders?customer=customers/me"
 GET_PRODUCT, LIST_ORDERS = "/shop.catalog.v1.CatalogService/GetProduct", "/shop.orders.v1.OrdersService/ListOrders"
 PAGE_ORIGIN, OTHER_ORIGIN = "https://shop.example", "https://evil.example"
-MAX_CONNECTIONS, MAX_STREAMS = 1000, 512
+MAX_CONNECTIONS, MAX_STREAMS, MAX_REQUEST_BYTES = 1000, 100, 128 * 1024
 HEADERS_SECONDS, REQUEST_SECONDS = 5, 10
 
 
@@ -88,11 +89,57 @@ async def test_headers_and_requests_above_the_limits_are_refused(mesh: Mesh) -> 
     assert await status({f"x-note-{number}": "a" for number in range(40)}) == 200
     assert await status({f"x-note-{number}": "a" for number in range(80)}) == 431
     assert await status({"x_note": "a"}) == 400
-    large = bytes(3_000_000)
-    assert (await http_request(mesh.gateway, "/v1/users", method="POST", body=large)).status in (413, 0)
+    largest, large = bytes(MAX_REQUEST_BYTES), bytes(MAX_REQUEST_BYTES + 1)
+    assert (await http_request(mesh.gateway, GET_PRODUCT, GRPC, method="POST", body=largest)).from_service
+    assert (await http_request(mesh.gateway, "/v1/users", method="POST", body=b'"' + large)).status in (400, 413, 0)
     response = await http_request(mesh.gateway, GET_PRODUCT, GRPC, method="POST", body=large)
     assert response.headers.get("grpc-message", "Payload Too Large") == "Payload Too Large"
     assert not response.from_service
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "status", "denied"),
+    [
+        pytest.param(LIST_ORDERS, "application/grpc", 200, "RBAC: access denied", id="gRPC"),
+        pytest.param(LIST_ORDERS, "application/grpc-web+proto", 403, "RBAC: access denied", id="gRPC-Web"),
+        pytest.param("/v1/orders", "application/json", 403, None, id="JSON"),
+    ],
+)
+async def test_a_call_that_is_not_allowed_ends_before_its_body(
+    mesh: Mesh, path: str, content_type: str, status: int, denied: str | None
+) -> None:
+    """Test that the gateway holds no body of it. If it did, it would wait for the rest, and return a timeout."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: shop.example\r\ncontent-type: {content_type}\r\ncontent-length: 100000\r\n\r\n"
+    )
+    response = await send_bytes(mesh.gateway, head.encode() + bytes(1000))
+    assert (response.status, response.headers.get("grpc-message")) == (status, denied)
+
+
+async def reset_calls(address: str) -> None:
+    """Open calls and reset them at once, until the connection is closed. Raises ConnectionError when it is."""
+    host, _, port = address.rpartition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    headers = [(":method", "GET"), (":scheme", "http"), (":authority", "shop.example"), (":path", PRODUCT)]
+    try:
+        while True:
+            stream = client.get_next_available_stream_id()
+            client.send_headers(stream, headers)
+            client.reset_stream(stream)
+            writer.write(client.data_to_send())
+            await writer.drain()
+            await asyncio.sleep(0)
+    finally:
+        writer.close()
+
+
+async def test_a_client_that_resets_all_its_calls_is_disconnected(mesh: Mesh) -> None:
+    """Test the attack "HTTP/2 rapid reset"."""
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(reset_calls(mesh.gateway), 30)
+    assert (await http_request(mesh.gateway, PRODUCT)).status == 200
 
 
 @pytest.mark.prove
