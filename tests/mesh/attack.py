@@ -8,6 +8,7 @@ process, so that it does not delay the calls of the test.
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -137,12 +138,12 @@ async def main(attack: Attack) -> None:
     """Run an attack until standard input ends, and print the outcomes."""
     outcomes: Counter[str] = Counter()
     addresses = [f"127.99.{number // 250}.{1 + number % 250}" for number in range(attack.addresses)]
-    tasks = [asyncio.create_task(attack_from(address, attack, outcomes)) for address in addresses]
+    attacking = asyncio.gather(*(attack_from(address, attack, outcomes) for address in addresses))
     await asyncio.to_thread(sys.stdin.read)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     sys.stdout.write(json.dumps(outcomes))
+    sys.stdout.flush()
+    attacking.cancel()
+    os._exit(0)  # at once: the connections need no orderly end
 
 
 if __name__ == "__main__":
