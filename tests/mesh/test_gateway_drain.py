@@ -11,9 +11,11 @@ import yaml
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 
+from mesh.local.clients.envoy import query_pod
+from mesh.local.instance import existing
 from shop.orders.v1 import orders_pb2_grpc
 from tests.mesh.calls import Shop, SteadyCalls, outcome_of
-from tests.mesh.harness import MESH, Manifest, Mesh, dial
+from tests.mesh.harness import Manifest, Mesh, dial
 from tests.mesh.raw_http import http_request
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
@@ -207,7 +209,11 @@ async def services(stream: Reflection) -> Sequence[object]:
 
 async def config(mesh: Mesh) -> str:
     """Return the configuration of the gateway's Envoy."""
-    return (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "config_dump")).stdout
+    instance = existing(mesh.name)
+    assert instance
+    return await asyncio.to_thread(
+        query_pod, instance, await mesh.pod("ingressgateway", "istio-ingress"), "config_dump"
+    )
 
 
 def local_ports(mesh: Mesh) -> set[int]:
