@@ -1,6 +1,7 @@
 """A gateway that ends completes its calls, and long connections end without a failed call."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -167,10 +168,10 @@ def test_the_load_balancer_probes_the_health_and_the_times_of_the_drain_fit() ->
     pod = template["spec"]
     leaves = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert f"deregistration_delay.timeout_seconds={leaves}" in " ".join(annotations.values())
-    config = yaml.safe_load(template["metadata"]["annotations"]["proxy.istio.io/config"])
-    drains = int(config["terminationDrainDuration"].removesuffix("s"))
-    assert drains > max(timeouts())
-    assert pod["terminationGracePeriodSeconds"] > leaves + drains
+    assert "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in template["metadata"]["annotations"]["proxy.istio.io/config"]
+    edge = (ROOT / "mesh/istio/base/edge.yaml").read_text(encoding="utf-8")
+    [idle] = re.findall(r" idle_timeout: (\d+)s", edge)
+    assert pod["terminationGracePeriodSeconds"] >= leaves + int(idle) + max(timeouts())
 
 
 def manifest(path: str, kind: str) -> Manifest:
