@@ -220,5 +220,6 @@ async def config(mesh: Mesh) -> str:
 def local_ports(mesh: Mesh) -> set[int]:
     """Return the local ports of this process's connections to the gateway."""
     host, _, port = mesh.gateway.rpartition(":")
-    connections = psutil.Process().net_connections("tcp")
-    return {each.laddr.port for each in connections if each.raddr == (host, int(port))}
+    opened = (each for each in psutil.Process().net_connections("tcp") if each.status == psutil.CONN_ESTABLISHED)
+    # gRPC opens IPv6 sockets, in which an IPv4 address has a prefix.
+    return {each.laddr.port for each in opened if each.raddr.port == int(port) and each.raddr.ip.endswith(host)}
