@@ -226,9 +226,7 @@ class Runner:
                 except aiohttp.ClientError as error:
                     self.hooks.event("Warning", "FailedPreStopHook", f"{launch.pre_stop}: {error}")
         elif hook.exec and hook.exec.command:
-            process = await asyncio.create_subprocess_exec(
-                *hook.exec.command, cwd=self.sandbox.folder, env=launch.env
-            )
+            process = await asyncio.create_subprocess_exec(*hook.exec.command, cwd=self.sandbox.folder, env=launch.env)
             await process.wait()
         if hook.sleep:
             await asyncio.sleep(hook.sleep.seconds)
