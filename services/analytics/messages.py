@@ -44,8 +44,8 @@ def write_sale(sale: Sale) -> pb.Sale:
 
 def write_list(sales: Sequence[Sale], page: Page) -> pb.ListSalesResponse:
     """Build the response of a list, with the token of the next page."""
-    sales, token = page.cut(sales, key=lambda sale: sale.id)
-    return pb.ListSalesResponse(sales=map(write_sale, sales), next_page_token=token)
+    messages, token = page.cut(sales, key=lambda sale: sale.id, write=write_sale)
+    return pb.ListSalesResponse(sales=messages, next_page_token=token)
 
 
 def _write_product(sales: ProductSales) -> pb.ProductSales:

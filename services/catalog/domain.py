@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-# A status travels in HTTP/2 headers, which peers limit to 8 KiB. So the metadata of an error names only some products.
-MAX_NAMES_CHARACTERS = 4000
-
 SortKey = tuple[str | int, ...]
 """A position in a sort order: a product's values of the attributes that the order compares."""
 
@@ -20,7 +17,7 @@ class ProductsNotFoundError(Exception):
     def __init__(self, missing: Sequence[str]) -> None:
         number = len(missing)
         super().__init__(f"{number} of the products do not exist" if number > 1 else "the product does not exist")
-        self.metadata = {"products": _join_names(missing)}
+        self.metadata = {"products": _names(missing)}
 
 
 class ProductsDiscontinuedError(Exception):
@@ -29,7 +26,7 @@ class ProductsDiscontinuedError(Exception):
     def __init__(self, discontinued: Sequence[str]) -> None:
         number = len(discontinued)
         super().__init__(f"{number} of the products are discontinued" if number > 1 else "the product is discontinued")
-        self.metadata = {"products": _join_names(discontinued)}
+        self.metadata = {"products": _names(discontinued)}
 
 
 class ProductExistsError(Exception):
@@ -139,6 +136,5 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def _join_names(product_ids: Sequence[str]) -> str:
-    names = ",".join(f"products/{product_id}" for product_id in product_ids)
-    return names if len(names) <= MAX_NAMES_CHARACTERS else names[:MAX_NAMES_CHARACTERS].rpartition(",")[0]
+def _names(product_ids: Sequence[str]) -> list[str]:
+    return [f"products/{product_id}" for product_id in product_ids]

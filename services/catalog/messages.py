@@ -62,8 +62,10 @@ def write_product(product: Product) -> pb.Product:
 def write_list(products: Sequence[Product], query: ProductQuery, page: Page) -> pb.ListProductsResponse:
     """Build the response of a list, with the token of the next page."""
     # The texts with spaces come first in a sort key: _read_key splits from the right.
-    products, token = page.cut(products, key=lambda product: " ".join(map(str, query.sort.key(product))))
-    return pb.ListProductsResponse(products=map(write_product, products), next_page_token=token)
+    messages, token = page.cut(
+        products, key=lambda product: " ".join(map(str, query.sort.key(product))), write=write_product
+    )
+    return pb.ListProductsResponse(products=messages, next_page_token=token)
 
 
 def _list_id(request: pb.ListProductsRequest) -> str:

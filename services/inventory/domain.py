@@ -17,6 +17,8 @@ class State(Enum):
 
 # The number of pieces ever received of one product. The table's columns have 32 bits.
 MAX_RECEIVED = 1_000_000_000
+# The number of products that the text of an error names.
+MAX_NAMED_PRODUCTS = 5
 # Each state can be reached from one other state only.
 PREVIOUS_STATE = {State.COMMITTED: State.HELD, State.RELEASED: State.HELD, State.RETURNED: State.COMMITTED}
 
@@ -71,7 +73,9 @@ class InsufficientStockError(Exception):
     """Some lines request more pieces than are available; `shortages` has each of them."""
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
-        super().__init__(f"not enough pieces in stock of {', '.join(shortage.product for shortage in shortages)}")
+        names = ", ".join(shortage.product for shortage in shortages[:MAX_NAMED_PRODUCTS])
+        others = f" and {len(shortages) - MAX_NAMED_PRODUCTS} more" if len(shortages) > MAX_NAMED_PRODUCTS else ""
+        super().__init__(f"not enough pieces in stock of {names}{others}")
         self.shortages = shortages
 
 

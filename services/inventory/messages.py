@@ -28,8 +28,8 @@ def write_stock(stock: Stock) -> pb.Stock:
 
 def write_stock_list(stocks: Sequence[Stock], page: Page) -> pb.ListStocksResponse:
     """Build the response of a list, with the token of the next page."""
-    stocks, token = page.cut(stocks, key=lambda stock: stock.product)
-    return pb.ListStocksResponse(stocks=map(write_stock, stocks), next_page_token=token)
+    messages, token = page.cut(stocks, key=lambda stock: stock.product, write=write_stock)
+    return pb.ListStocksResponse(stocks=messages, next_page_token=token)
 
 
 def write_demand(demand: Demand) -> pb.Demand:
@@ -46,8 +46,8 @@ def write_demand(demand: Demand) -> pb.Demand:
 
 def write_demand_list(demands: Sequence[Demand], page: Page) -> pb.ListDemandsResponse:
     """Build the response of a list, with the token of the next page."""
-    demands, token = page.cut(demands, key=lambda demand: demand.product)
-    return pb.ListDemandsResponse(demands=map(write_demand, demands), next_page_token=token)
+    messages, token = page.cut(demands, key=lambda demand: demand.product, write=write_demand)
+    return pb.ListDemandsResponse(demands=messages, next_page_token=token)
 
 
 def write_reservation(reservation: Reservation) -> pb.Reservation:
@@ -66,8 +66,8 @@ def write_reservation(reservation: Reservation) -> pb.Reservation:
 
 def write_reservation_list(reservations: Sequence[Reservation], page: Page) -> pb.ListReservationsResponse:
     """Build the response of a list, with the token of the next page."""
-    reservations, token = page.cut(reservations, key=lambda reservation: reservation.id)
-    return pb.ListReservationsResponse(reservations=map(write_reservation, reservations), next_page_token=token)
+    messages, token = page.cut(reservations, key=lambda reservation: reservation.id, write=write_reservation)
+    return pb.ListReservationsResponse(reservations=messages, next_page_token=token)
 
 
 def write_shortages(error: InsufficientStockError) -> Sequence[error_details_pb2.PreconditionFailure]:

@@ -32,5 +32,5 @@ def write_notification(notification: Notification) -> pb.Notification:
 
 def write_list(notifications: Sequence[Notification], page: Page) -> pb.ListNotificationsResponse:
     """Build the response of a list, with the token of the next page."""
-    notifications, token = page.cut(notifications, key=lambda notification: notification.id)
-    return pb.ListNotificationsResponse(notifications=map(write_notification, notifications), next_page_token=token)
+    messages, token = page.cut(notifications, key=lambda notification: notification.id, write=write_notification)
+    return pb.ListNotificationsResponse(notifications=messages, next_page_token=token)

@@ -31,5 +31,5 @@ def write_payment(payment: Payment) -> pb.Payment:
 
 def write_list(payments: Sequence[Payment], page: Page) -> pb.ListPaymentsResponse:
     """Build the response of a list, with the token of the next page."""
-    payments, token = page.cut(payments, key=lambda payment: payment.id)
-    return pb.ListPaymentsResponse(payments=map(write_payment, payments), next_page_token=token)
+    messages, token = page.cut(payments, key=lambda payment: payment.id, write=write_payment)
+    return pb.ListPaymentsResponse(payments=messages, next_page_token=token)

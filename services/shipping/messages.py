@@ -49,5 +49,5 @@ def write_shipment(shipment: Shipment) -> pb.Shipment:
 
 def write_list(shipments: Sequence[Shipment], page: Page) -> pb.ListShipmentsResponse:
     """Build the response of a list, with the token of the next page."""
-    shipments, token = page.cut(shipments, key=lambda shipment: shipment.id)
-    return pb.ListShipmentsResponse(shipments=map(write_shipment, shipments), next_page_token=token)
+    messages, token = page.cut(shipments, key=lambda shipment: shipment.id, write=write_shipment)
+    return pb.ListShipmentsResponse(shipments=messages, next_page_token=token)

@@ -6,8 +6,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.runtime.rpc import ErrorStatus, ErrorTable, InvalidFieldsError, Violation
-from services.runtime.rpc.errors import MAX_VIOLATIONS
+from services.runtime.rpc import ErrorStatus, ErrorTable
 from services.runtime.storage import (
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -56,15 +55,6 @@ def test_the_status_of_an_unknown_error_has_only_an_id(caplog: pytest.LogCapture
     (record,) = caplog.records
     assert vars(record)["error_id"] == info(status).metadata["error_id"]
     assert record.exc_info is not None
-
-
-def test_each_invalid_field_is_listed_and_a_long_list_is_cut() -> None:
-    error = InvalidFieldsError([Violation(f"lines[{number}]", "must be 1 to 9") for number in range(1000)])
-    status = TABLE.status(error)
-    assert info(status).reason == "INVALID_FIELDS"
-    assert bad_request(status) == [f"lines[{number}]" for number in range(MAX_VIOLATIONS)]
-    # A status is sent in headers, and gRPC accepts 8 KiB of headers in total.
-    assert len(status.SerializeToString()) < 4096
 
 
 def test_a_reused_request_id_is_an_invalid_field() -> None:

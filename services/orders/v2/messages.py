@@ -68,8 +68,8 @@ def write_order(order: Order) -> pb.Order:
 
 def write_list(orders: Sequence[Order], page: Page) -> pb.ListOrdersResponse:
     """Return the message of a page. `orders` are those read for it, one more if another page follows."""
-    page_orders, next_page_token = page.cut(orders, key=lambda order: order.id)
-    return pb.ListOrdersResponse(orders=map(write_order, page_orders), next_page_token=next_page_token)
+    messages, next_page_token = page.cut(orders, key=lambda order: order.id, write=write_order)
+    return pb.ListOrdersResponse(orders=messages, next_page_token=next_page_token)
 
 
 def _write_item(item: OrderItem, currency: str) -> pb.OrderItem:

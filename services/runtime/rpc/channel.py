@@ -8,6 +8,9 @@ from services.runtime.rpc.deadlines import StreamDeadline, UnaryDeadline
 
 # The `grpc` port of every Kubernetes Service.
 PORT = 50051
+# The largest headers of a reply: what a sidecar lets pass (60 KiB), and more. With one limit for both settings no size
+# is rejected at random. Our own servers send less than gRPC's default of 8 KiB (rpc/status.py).
+MAX_METADATA_BYTES = 64 * 1024
 
 
 def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
@@ -24,6 +27,8 @@ def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
         # An http_proxy in the environment is meant for the internet, not for the mesh.
         ("grpc.enable_http_proxy", 0),
         ("grpc.service_config_disable_resolution", 1),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
     ]
     if target is None and settings.egress is not None:
         target = settings.egress

@@ -12,18 +12,15 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from services.runtime.rpc.status import Metadata, build_status
 from services.runtime.rpc.streams import StoppingError
 from services.runtime.rpc.validation import InvalidFieldsError, Violation
 from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.storage.idempotency import RequestIdReusedError
-
-# Statuses travel in HTTP/2 headers, whose size peers limit (gRPC: 8 KiB). A long list is cut, so the call still ends.
-MAX_VIOLATIONS = 25
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +29,8 @@ logger = logging.getLogger(__name__)
 class ErrorStatus:
     """The gRPC status of one exception: its code, its reason (UPPER_SNAKE_CASE), and details besides ErrorInfo.
 
-    The message is the exception's text. An attribute `metadata` of the exception (str to str) becomes ErrorInfo's.
+    The message is the exception's text. An attribute `metadata` of the exception becomes ErrorInfo's: str to str, or to
+    a list of str, which is joined with commas.
     """
 
     code: grpc.StatusCode
@@ -94,16 +92,11 @@ class ErrorTable:
         code: grpc.StatusCode,
         text: str,
         reason: str,
-        metadata: Mapping[str, str] | None = None,
+        metadata: Metadata | None = None,
         details: Iterable[Message] = (),
     ) -> status_pb2.Status:
-        info = error_details_pb2.ErrorInfo(reason=reason, domain=self._domain, metadata=metadata)
-        status = status_pb2.Status(code=code.value[0], message=text)
-        for detail in (info, *details):
-            packed = AnyMessage()
-            packed.Pack(detail)
-            status.details.append(packed)
-        return status
+        info = error_details_pb2.ErrorInfo(reason=reason, domain=self._domain)
+        return build_status(code, text, info, metadata or {}, details)
 
 
 def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
@@ -119,10 +112,10 @@ def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
 
 
 def bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:
-    """Return the details of a request with invalid fields: the first MAX_VIOLATIONS of them."""
+    """Return the details of a request with invalid fields."""
     return error_details_pb2.BadRequest(
         field_violations=[
             error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in list(violations)[:MAX_VIOLATIONS]
+            for violation in violations
         ]
     )

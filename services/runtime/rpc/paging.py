@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from google.protobuf.message import Message
+
 from services.runtime.rpc.validation import InvalidFieldsError, Violation
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 100
+# The messages of a page. As JSON, which the gateway makes of them, they have up to four times as many bytes: 1 MiB.
+MAX_PAGE_BYTES = 256 * 1024
 # The first bytes of a page token identify the list that it belongs to.
 LIST_DIGEST_BYTES = 8
 
 EntryT = TypeVar("EntryT")
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 class ListRequest(Protocol):
@@ -40,13 +45,26 @@ class Page:
         """The number of entries to read: one more than the page holds, which shows whether another page follows."""
         return self.size + 1
 
-    def cut(self, entries: Sequence[EntryT], key: Callable[[EntryT], str]) -> tuple[Sequence[EntryT], str]:
-        """Return the entries of this page and the token of the next page, which is empty on the last page."""
-        if len(entries) <= self.size:
-            return entries, ""
-        page = entries[: self.size]
-        token = base64.urlsafe_b64encode(_list_digest(self.query) + key(page[-1]).encode())
-        return page, token.decode().rstrip("=")
+    def cut(
+        self, entries: Sequence[EntryT], key: Callable[[EntryT], str], write: Callable[[EntryT], MessageT]
+    ) -> tuple[Sequence[MessageT], str]:
+        """Return the messages of this page's entries, and the token of the next page, which is empty on the last page.
+
+        `entries` are those read for the page, `limit` at most. `key` returns what the next page starts after. The page
+        has fewer than `size` entries if their messages would have more than MAX_PAGE_BYTES.
+        """
+        messages: list[MessageT] = []
+        room = MAX_PAGE_BYTES
+        for entry in entries[: self.size]:
+            message = write(entry)
+            room -= message.ByteSize()
+            if room < 0 and messages:
+                break
+            messages.append(message)
+        if len(messages) == len(entries):
+            return messages, ""
+        token = base64.urlsafe_b64encode(_list_digest(self.query) + key(entries[len(messages) - 1]).encode())
+        return messages, token.decode().rstrip("=")
 
 
 def read_page(request: ListRequest, query: str) -> Page:
