@@ -16,14 +16,17 @@ EXPONENT = "AQAB"
 SecretRequestT = TypeVar("SecretRequestT", pb.CreateUserRequest, pb.ChangePasswordRequest)
 
 
-def key_without_secrets(request: SecretRequestT, fingerprint: Callable[[str], str]) -> RequestKey:
-    """Return the key of a request, with a fingerprint in place of each secret: the key is stored in the database."""
+def key_without_secrets(request: SecretRequestT, email: str, fingerprint: Callable[[str], str]) -> RequestKey:
+    """Return the key of a request, with a fingerprint in place of each secret: the key is stored in the database.
+
+    Its callers are not logged in, so each `email` has request_ids of its own.
+    """
     copy = type(request)()
     copy.CopyFrom(request)
     for field in copy.DESCRIPTOR.fields:
         if field.GetOptions().debug_redact:
             setattr(copy, field.name, fingerprint(getattr(copy, field.name)))
-    return request_key(copy)
+    return request_key(copy, scope=fingerprint(email))
 
 
 def read_profile(request: pb.CreateUserRequest) -> Profile:

@@ -43,7 +43,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
-        key, profile = messages.key_without_secrets(request, self._fingerprint), messages.read_profile(request)
+        profile = messages.read_profile(request)
+        key = messages.key_without_secrets(request, profile.email, self._fingerprint)
         return pb.CreateUserResponse(user=await self._accounts.create(key, profile, request.password))
 
     @override
@@ -63,7 +64,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
     @override
     async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:
-        key, change = messages.key_without_secrets(request, self._fingerprint), messages.read_password_change(request)
+        change = messages.read_password_change(request)
+        key = messages.key_without_secrets(request, change.email, self._fingerprint)
         return pb.ChangePasswordResponse(user=await self._accounts.change_password(key, change))
 
     @override

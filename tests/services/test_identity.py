@@ -121,11 +121,20 @@ async def test_a_request_id_cannot_be_used_for_another_request_or_password(ident
     for call in (
         identity.CreateUser(create_request(request_id, email=email, password=OTHER_PASSWORD)),
         identity.CreateUser(create_request(request_id, email=email, name="Grace")),
-        disable(identity, user.name, request_id),
     ):
         error = await refused(call)
         assert (error.code, error.reason, error.fields) == (INVALID, "REQUEST_ID_REUSED", ["request_id"])
     assert await get(identity, user.name) == user
+
+
+async def test_a_request_id_of_one_method_cannot_be_used_for_another(identity: AsyncStub) -> None:
+    user = (await identity.CreateUser(create_request())).user
+    renamed = await identity.UpdateUser(
+        pb.UpdateUserRequest(request_id="update", user=pb.User(name=user.name, display_name="Countess"))
+    )
+    error = await refused(disable(identity, user.name, "update"))
+    assert (error.code, error.reason, error.fields) == (INVALID, "REQUEST_ID_REUSED", ["request_id"])
+    assert await get(identity, user.name) == renamed.user
 
 
 async def test_an_email_address_has_at_most_one_user(process: Process, identity: AsyncStub) -> None:

@@ -27,8 +27,12 @@ from tests.support.starters import Start
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+# gRPC itself has another text for calls that it cuts off at the end of the grace period.
+STOPPING = "this instance is stopping; open the stream again"
 # Serializers for the messages of health and reflection; the stubs of their packages are untyped.
 HEALTH = (health_pb2.HealthCheckRequest.SerializeToString, health_pb2.HealthCheckResponse.FromString)
+REFLECTION_METHOD = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 REFLECTION = (
     reflection_pb2.ServerReflectionRequest.SerializeToString,
     reflection_pb2.ServerReflectionResponse.FromString,
@@ -70,6 +74,42 @@ async def test_a_stream_is_ended_when_the_process_is_stopped(start: Start) -> No
     assert process.errors() == ""
 
 
+@pytest.mark.parametrize(
+    ("service", "statuses"),
+    [("", [SERVING, NOT_SERVING]), (SERVICE, [SERVING, NOT_SERVING]), ("unknown", [SERVICE_UNKNOWN])],
+    ids=["process", "service", "unknown"],
+)
+async def test_a_watch_of_health_ends_when_the_process_is_stopped(
+    start: Start, service: str, statuses: list[int]
+) -> None:
+    process = start("probe")
+    async with process.channel() as channel:
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch", *HEALTH)
+        responses = aiter(watch(health_pb2.HealthCheckRequest(service=service)))
+        received = [(await anext(responses)).status]
+        process.signal()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for response in responses:
+                received.append(response.status)  # noqa: PERF401  # the loop raises
+    assert received == statuses
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.UNAVAILABLE, STOPPING)
+    assert process.wait() == 0
+    assert process.errors() == ""
+
+
+async def test_an_idle_stream_of_reflection_is_ended_when_the_process_is_stopped(start: Start) -> None:
+    process = start("probe")
+    async with process.channel() as channel:
+        call = channel.stream_stream(REFLECTION_METHOD, *REFLECTION)()
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        await call.read()
+        process.signal()
+        error = await refused(call.read())
+    assert (error.code, error.text) == (grpc.StatusCode.UNAVAILABLE, STOPPING)
+    assert process.wait() == 0
+    assert process.errors() == ""
+
+
 async def test_health_is_reported_for_the_process_and_for_each_service(start: Start) -> None:
     async with start("probe").channel() as channel:
         check = channel.unary_unary("/grpc.health.v1.Health/Check", *HEALTH)
@@ -82,7 +122,7 @@ async def test_health_is_reported_for_the_process_and_for_each_service(start: St
 
 async def test_reflection_lists_the_services(start: Start) -> None:
     async with start("probe").channel() as channel:
-        reflect = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", *REFLECTION)
+        reflect = channel.stream_stream(REFLECTION_METHOD, *REFLECTION)
         requests = [reflection_pb2.ServerReflectionRequest(list_services="")]
         (reply,) = [reply async for reply in reflect(iter(requests))]
     names = {service.name for service in reply.list_services_response.service}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -22,12 +23,15 @@ from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 from tests.support.contracts import methods, service_of
 from tests.support.databases import query
+from tests.support.errors import refused
 from tests.support.processes import Process
 from tests.support.shop import CANCELLED, CONFIRMED, new_id
 from tests.support.starters import Shared, Start
 from tests.support.writes import (
+    IDENTITY,
     INVENTORY,
     ORDERS,
+    ORDERS_V2,
     PAYMENTS,
     SHIPPING,
     TESTED_ELSEWHERE,
@@ -141,6 +145,56 @@ async def test_a_request_without_a_stored_reply_gets_the_resource_as_it_is_now(c
     changed = await change_resource(caller, path, first)
     # The two methods' replies have different types, but the same bytes: one resource in field 1.
     assert await caller.wire(path, request) == changed
+
+
+# The callers of these are not logged in, or have to be a user of the same id as the customer.
+USERS = {path: f"users/{new_id()}" for path in WRITES.keys() - {f"{IDENTITY}CreateUser"} if "/shop.orders." not in path}
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda path: path.rpartition("/")[2])
+async def test_each_user_has_request_ids_of_their_own(caller: Caller, path: str) -> None:
+    requests_of: dict[str, Any] = {user: await WRITES[path](caller) for user in (USERS[path], f"users/{new_id()}", "")}
+    request_id = new_id()
+    replies = {}
+    for user, request in requests_of.items():
+        request.request_id = request_id
+        replies[user] = await caller.wire(path, request, user)
+    for user, request in requests_of.items():
+        assert await caller.wire(path, request, user) == replies[user]
+
+
+async def test_a_user_cannot_use_a_request_id_twice(caller: Caller) -> None:
+    for user in (f"users/{new_id()}", "", f"users/{new_id()}"):
+        request = inventory_pb2.ReceiveStockRequest(request_id="twice", name="stocks/p-0014", pieces=1)
+        await caller.wire(f"{INVENTORY}ReceiveStock", request, user)
+        request.pieces = 2
+        error = await refused(caller.wire(f"{INVENTORY}ReceiveStock", request, user))
+        assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
+
+
+async def test_two_customers_with_one_request_id_have_an_order_each(caller: Caller) -> None:
+    orders = set()
+    for path in (f"{ORDERS}PlaceOrder", f"{ORDERS_V2}PlaceOrder"):
+        for _ in range(2):
+            request: Any = await WRITES[path](caller)
+            request.request_id, request.customer = "1", "customers/me"
+            user = f"users/{new_id()}"
+            first, second = [(await caller.reply(path, request, user)).order.name for _ in range(2)]
+            assert first == second
+            orders.add(first)
+    assert len(orders) == 4
+
+
+async def test_two_people_with_one_request_id_sign_up(caller: Caller) -> None:
+    names = set()
+    for _ in range(2):
+        request: Any = await WRITES[f"{IDENTITY}CreateUser"](caller)
+        request.request_id = "sign-up"
+        names.add((await caller.reply(f"{IDENTITY}CreateUser", request)).user.name)
+        request.user.email = request.user.email.upper()
+        error = await refused(caller.wire(f"{IDENTITY}CreateUser", request))
+        assert error.reason == "REQUEST_ID_REUSED", "an e-mail address is the same in capital letters"
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("service", sorted({service_of(path) for path in WRITES}))

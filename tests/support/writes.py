@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.type import money_pb2
 
+from services.runtime.rpc.principal import HEADER as PRINCIPAL
 from shop.catalog.v1 import catalog_pb2
 from shop.identity.v1 import identity_pb2
 from shop.inventory.v1 import inventory_pb2
@@ -34,19 +35,20 @@ class Caller:
     def __init__(self, process: Callable[[str], Process]) -> None:
         """Create a caller. `process` returns the process of a service."""
         self._process = process
-        self._calls: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
+        self._calls: dict[str, Callable[..., Awaitable[bytes]]] = {}
         self._channels = AsyncExitStack()
 
-    async def wire(self, path: str, request: Message) -> bytes:
-        """Call a method and return the reply's bytes."""
+    async def wire(self, path: str, request: Message, user: str = "") -> bytes:
+        """Call a method, as a logged-in user if there is one, and return the reply's bytes."""
         if path not in self._calls:
             channel = await self._channels.enter_async_context(self.channel(path))
             self._calls[path] = channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
-        return await self._calls[path](request.SerializeToString())
+        metadata = [(PRINCIPAL, user)] if user else []
+        return await self._calls[path](request.SerializeToString(), metadata=metadata)
 
-    async def reply(self, path: str, request: Message) -> Any:  # noqa: ANN401  # each method has its own type of reply
-        """Call a method and return its reply."""
-        return GetMessageClass(methods()[path].output_type).FromString(await self.wire(path, request))
+    async def reply(self, path: str, request: Message, user: str = "") -> Any:  # noqa: ANN401  # each method has its own type of reply
+        """Call a method, as a logged-in user if there is one, and return its reply."""
+        return GetMessageClass(methods()[path].output_type).FromString(await self.wire(path, request, user))
 
     def channel(self, path: str) -> grpc.aio.Channel:
         """Open a channel to the process that serves a method."""

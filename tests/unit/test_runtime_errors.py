@@ -6,7 +6,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.runtime.rpc import ErrorStatus, ErrorTable
+from services.runtime.rpc import ErrorStatus, ErrorTable, read_details
 from services.runtime.storage import (
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -92,3 +92,16 @@ def test_only_temporary_failures_of_a_callee_are_passed_on(code: grpc.StatusCode
     status = TABLE.status(grpc.aio.AioRpcError(code, details="10.0.0.7:50051 refused"))
     assert rpc_status.to_status(status).code == expected
     assert "10.0.0.7" not in status.message
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(grpc.StatusCode.NOT_FOUND, "GONE"), (grpc.StatusCode.RESOURCE_EXHAUSTED, "")]
+)
+def test_details_are_read_only_if_they_belong_to_the_status(code: grpc.StatusCode, reason: str) -> None:
+    # gRPC replaces the code of a status that is too large, and leaves the details.
+    details = TABLE.status(GoneError("gone")).SerializeToString()
+    trailers = grpc.aio.Metadata(("grpc-status-details-bin", details))
+    error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailers, "gone")
+    read = error_details_pb2.ErrorInfo()
+    read_details(error, read)
+    assert read.reason == reason

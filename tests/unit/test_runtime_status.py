@@ -41,6 +41,7 @@ def sent_bytes(status: status_pb2.Status) -> int:
     """Return the size of the two headers' values as gRPC sends them."""
     sent = rpc_status.to_status(status)
     [(_, details)] = sent.trailing_metadata
+    assert isinstance(details, bytes)
     return len(quote(sent.details, safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}~")) + len(b64encode(details))
 
 

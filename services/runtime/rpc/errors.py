@@ -102,10 +102,13 @@ class ErrorTable:
 def read_details(error: grpc.aio.AioRpcError, *details: Message) -> None:
     """Fill each of `details` from a peer's error. A detail that the error does not carry stays empty.
 
-    An error that the mesh returned in the peer's place carries none.
+    An error that the mesh or gRPC itself returned in the peer's place carries none, or those of another status.
     """
-    # The stubs of grpcio-status only know synchronous calls; the error has everything that is read.
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    try:
+        # The stubs of grpcio-status only know synchronous calls; the error has everything that is read.
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    except ValueError:
+        return
     for packed in status.details if status is not None else ():
         for detail in details:
             packed.Unpack(detail)

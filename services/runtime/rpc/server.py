@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import telemetry
 from services.runtime.config import ConfigError, host_port, socket_path
 from services.runtime.rpc.errors import ErrorTable
+from services.runtime.rpc.health import HealthServicer
 from services.runtime.rpc.interceptor import CallInterceptor
 from services.runtime.rpc.reflection import add_reflection
 from services.runtime.rpc.validation import compile_rules
@@ -60,7 +61,7 @@ async def start_server(
     an address cannot be used.
     """
     compile_rules(services)
-    health_servicer = health.aio.HealthServicer()
+    health_servicer = HealthServicer(stopping)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     if services:
         add_reflection(server, services)

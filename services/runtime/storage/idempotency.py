@@ -3,6 +3,7 @@
 The request's row and its effect are one transaction, so neither exists without the other, whenever a process dies.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,10 +27,13 @@ DELETE_BATCH = 500
 requests = Table(
     "requests",
     MetaData(),
+    # RequestKey.id, or RequestKey.scoped_id if that id was taken in another scope. Older code looks for the plain id.
     Column("request_id", String(64), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
     Column("resource_id", String(64), nullable=False),
     Column("create_time", UtcDateTime, nullable=False),
+    # RequestKey.scope; NULL in rows of older code, whose ids were everyone's.
+    Column("scope", String),
     # NULL if a repeated request gets the resource as it is now, and in rows of older code, which stored no replies.
     Column("reply", LargeBinary),
     Index("requests_by_create_time", "create_time"),
@@ -45,10 +49,19 @@ class RequestIdReusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Identifies a request: the `id` that its caller chose, and a `digest` (SHA-256) of its method and content."""
+    """Identifies a request: the `id` that its caller chose, and a `digest` (SHA-256) of its method and content.
+
+    Each `scope` has ids of its own: a user's resource name, or "" for calls between services.
+    """
 
     id: str
     digest: bytes
+    scope: str = ""
+
+    @property
+    def scoped_id(self) -> str:
+        """The id of the request's row if another scope has taken `id`. No caller's id has a "~"."""
+        return "~" + hashlib.sha256(f"{self.scope}\0{self.id}".encode()).hexdigest()[:63]
 
 
 class Resource(Protocol):
@@ -90,11 +103,11 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
         async with self._database.write(shared=shared) as connection:
             # The same request, sent twice at the same time, waits here until the first one has committed.
             await lock_name(connection, key.id)
-            request = await _find_row(connection, key)
+            request, row_id = await _find_row(connection, key)
             if request is None:
                 resource = await change(connection)
                 reply = self._to_reply(resource)
-                await _store(connection, key, resource.id, reply.SerializeToString())
+                await _store(connection, key, row_id, resource.id, reply.SerializeToString())
                 return reply
             reply = self._to_reply(await self._find(connection, request.resource_id))
             if request.reply is not None:
@@ -115,11 +128,11 @@ async def run_once(
     remembered.
     """
     await lock_name(connection, key.id)
-    resource_id = await find_request(connection, key)
-    if resource_id is not None:
-        return await find(resource_id), False
+    request, row_id = await _find_row(connection, key)
+    if request is not None:
+        return await find(request.resource_id), False
     resource = await change()
-    await _store(connection, key, resource.id)
+    await _store(connection, key, row_id, resource.id)
     return resource, True
 
 
@@ -128,7 +141,7 @@ async def find_request(connection: AsyncConnection, key: RequestKey) -> str | No
 
     Raises RequestIdReusedError.
     """
-    row = await _find_row(connection, key)
+    row, _ = await _find_row(connection, key)
     return None if row is None else str(row.resource_id)
 
 
@@ -144,20 +157,26 @@ async def delete_expired(database: Database) -> None:
             deleted = (await connection.execute(deletion)).rowcount
 
 
-async def _find_row(connection: AsyncConnection, key: RequestKey) -> Row[Any] | None:
-    row = (await connection.execute(select(requests).where(requests.c.request_id == key.id))).one_or_none()
+async def _find_row(connection: AsyncConnection, key: RequestKey) -> tuple[Row[Any] | None, str]:
+    """Return the row of a request, if there is one, and the id for a new row."""
+    query = select(requests).where(requests.c.request_id.in_([key.id, key.scoped_id]))
+    by_scope = {row.scope: row for row in await connection.execute(query)}
+    row = by_scope.get(key.scope) or by_scope.get(None)
     if row is not None and row.digest != key.digest:
         raise RequestIdReusedError(key.id)
-    return row
+    return row, key.scoped_id if by_scope else key.id
 
 
-async def _store(connection: AsyncConnection, key: RequestKey, resource_id: str, reply: bytes | None = None) -> None:
+async def _store(
+    connection: AsyncConnection, key: RequestKey, row_id: str, resource_id: str, reply: bytes | None = None
+) -> None:
     await connection.execute(
         insert(requests).values(
-            request_id=key.id,
+            request_id=row_id,
             digest=key.digest,
             resource_id=resource_id,
             create_time=datetime.now(UTC),
+            scope=key.scope,
             reply=reply,
         )
     )

@@ -30,7 +30,8 @@ class AnalyticsServiceStub:
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel):
@@ -56,7 +57,8 @@ class AnalyticsServiceServicer:
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def GetSalesSummary(self, request, context):
@@ -104,7 +106,8 @@ class AnalyticsService:
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @staticmethod

@@ -31,7 +31,8 @@ class AnalyticsServiceStub:
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_typing.overload
@@ -56,7 +57,8 @@ class AnalyticsServiceAsyncStub(AnalyticsServiceStub):
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -77,7 +79,8 @@ class AnalyticsServiceServicer(metaclass=_abc_1.ABCMeta):
     shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "analytics.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_abc_1.abstractmethod

@@ -181,7 +181,9 @@ class ListProductsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SHOW_DISCONTINUED_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many products to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many products to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid. A
+    page of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page. The other fields, except page_size, must be
     the same as for that page.

@@ -30,14 +30,16 @@ class CatalogServiceStub:
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it then fails, because the product exists already or has another etag.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it then fails, because the product exists already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_typing.overload
@@ -55,7 +57,7 @@ class CatalogServiceStub:
     fails.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
-    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with the missing names, separated by commas, in
     the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
     in the same metadata) if all products exist and any is discontinued.
     """
@@ -93,14 +95,16 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it then fails, because the product exists already or has another etag.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it then fails, because the product exists already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -115,7 +119,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     fails.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
-    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+    is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with the missing names, separated by commas, in
     the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
     in the same metadata) if all products exist and any is discontinued.
     """
@@ -152,14 +156,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it then fails, because the product exists already or has another etag.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it then fails, because the product exists already or has another etag.
 
     Every error carries google.rpc.ErrorInfo with the domain "catalog.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_abc_1.abstractmethod
@@ -184,7 +190,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         fails.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if there are no names, more than 100 names, a duplicate, or a name that
-        is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with every missing name, separated by commas, in
+        is not of the form "products/{id}"; NOT_FOUND (PRODUCT_NOT_FOUND, with the missing names, separated by commas, in
         the metadata "products") if any product does not exist; FAILED_PRECONDITION (PRODUCT_DISCONTINUED, with the names
         in the same metadata) if all products exist and any is discontinued.
         """

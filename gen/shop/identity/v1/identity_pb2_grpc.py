@@ -37,12 +37,14 @@ class IdentityServiceStub:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. The service remembers the first success under a request_id; the same request sent again
-    changes nothing. Another method or other contents under that id, including another password, fail with
-    INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
+    nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
+    (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel):
@@ -105,12 +107,14 @@ class IdentityServiceServicer:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. The service remembers the first success under a request_id; the same request sent again
-    changes nothing. Another method or other contents under that id, including another password, fail with
-    INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
+    nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
+    (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def CreateUser(self, request, context):
@@ -266,12 +270,14 @@ class IdentityService:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. The service remembers the first success under a request_id; the same request sent again
-    changes nothing. Another method or other contents under that id, including another password, fail with
-    INVALID_ARGUMENT (REQUEST_ID_REUSED).
+    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
+    nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
+    (REQUEST_ID_REUSED).
 
     Every error carries google.rpc.ErrorInfo with the domain "identity.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @staticmethod

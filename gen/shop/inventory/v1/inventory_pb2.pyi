@@ -270,7 +270,9 @@ class ListStocksRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many stocks to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many stocks to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid. A page
+    of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page."""
     def __init__(
@@ -380,7 +382,9 @@ class ListDemandsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many demands to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many demands to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid. A
+    page of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page."""
     def __init__(
@@ -690,7 +694,9 @@ class ListReservationsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many reservations to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many reservations to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid.
+    A page of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page."""
     def __init__(

@@ -115,7 +115,9 @@ class ListNotificationsRequest(_message.Message):
     customers.
     """
     page_size: _builtins.int
-    """How many notifications to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many notifications to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid.
+    A page of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page. The customer must be the same as for that
     page.

@@ -30,7 +30,9 @@ class NotificationsServiceStub:
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     def __init__(self, channel):
@@ -51,7 +53,9 @@ class NotificationsServiceServicer:
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     def ListNotifications(self, request, context):
@@ -86,7 +90,9 @@ class NotificationsService:
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     @staticmethod

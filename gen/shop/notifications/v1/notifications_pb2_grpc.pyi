@@ -31,7 +31,9 @@ class NotificationsServiceStub:
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     @_typing.overload
@@ -52,7 +54,9 @@ class NotificationsServiceAsyncStub(NotificationsServiceStub):
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -69,7 +73,9 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
     from the events of other contexts, shortly after each event.
 
     Every error carries google.rpc.ErrorInfo with the domain "notifications.shop.example". INVALID_ARGUMENT has the
-    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    reason INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has
+    at most 6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their
+    number.
     """
 
     @_abc_1.abstractmethod

@@ -574,7 +574,9 @@ class ListOrdersRequest(_message.Message):
     customer: _builtins.str
     """The customer, "customers/{id}". "customers/-" means all customers, "customers/me" the logged-in user."""
     page_size: _builtins.int
-    """How many orders to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many orders to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid. A page
+    of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, from either version, or empty for the first page. The other fields,
     except page_size, must be the same as for that page.

@@ -45,10 +45,12 @@ class OrdersServiceStub:
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order.
+    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_typing.overload
@@ -62,10 +64,10 @@ class OrdersServiceStub:
     use WatchOrder to follow it. If the call ends early (CANCELLED), an order that is already stored is still
     processed.
 
-    Only the original caller may retry this call; proxies must not. For 30 days, the same request_id creates no second
-    order: the call returns the first order, also when it has already reached its end. So equal calls, sent
-    concurrently or one after the other, have one effect and equal responses. A call of the first version with the same
-    contents is equal too.
+    Only the original caller may retry this call; proxies must not. For 30 days, the same request_id of the same user
+    creates no second order: the call returns the first order, also when it has already reached its end. So equal
+    calls, sent concurrently or one after the other, have one effect and equal responses. A call of the first version
+    with the same contents is equal too.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, a product is unknown or in two items, the
     items' prices are in several currencies, the address's region is not served, or the total is above 1,000,000 units;
@@ -122,10 +124,12 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order.
+    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -136,10 +140,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     use WatchOrder to follow it. If the call ends early (CANCELLED), an order that is already stored is still
     processed.
 
-    Only the original caller may retry this call; proxies must not. For 30 days, the same request_id creates no second
-    order: the call returns the first order, also when it has already reached its end. So equal calls, sent
-    concurrently or one after the other, have one effect and equal responses. A call of the first version with the same
-    contents is equal too.
+    Only the original caller may retry this call; proxies must not. For 30 days, the same request_id of the same user
+    creates no second order: the call returns the first order, also when it has already reached its end. So equal
+    calls, sent concurrently or one after the other, have one effect and equal responses. A call of the first version
+    with the same contents is equal too.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, a product is unknown or in two items, the
     items' prices are in several currencies, the address's region is not served, or the total is above 1,000,000 units;
@@ -195,10 +199,12 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order.
+    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_abc_1.abstractmethod
@@ -213,10 +219,10 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         use WatchOrder to follow it. If the call ends early (CANCELLED), an order that is already stored is still
         processed.
 
-        Only the original caller may retry this call; proxies must not. For 30 days, the same request_id creates no second
-        order: the call returns the first order, also when it has already reached its end. So equal calls, sent
-        concurrently or one after the other, have one effect and equal responses. A call of the first version with the same
-        contents is equal too.
+        Only the original caller may retry this call; proxies must not. For 30 days, the same request_id of the same user
+        creates no second order: the call returns the first order, also when it has already reached its end. So equal
+        calls, sent concurrently or one after the other, have one effect and equal responses. A call of the first version
+        with the same contents is equal too.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if a field is out of bounds, a product is unknown or in two items, the
         items' prices are in several currencies, the address's region is not served, or the total is above 1,000,000 units;

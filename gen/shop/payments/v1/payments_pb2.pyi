@@ -373,7 +373,9 @@ class ListPaymentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many payments to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid."""
+    """How many payments to return at most. 0 means 50. A value above 100 counts as 100. A negative value is invalid. A
+    page of large entries has fewer: only an empty next_page_token means that no page follows.
+    """
     page_token: _builtins.str
     """The next_page_token of the previous page, or empty for the first page."""
     def __init__(

@@ -32,14 +32,16 @@ class PaymentsServiceStub:
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it reserves the money once more.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_typing.overload
@@ -98,14 +100,16 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it reserves the money once more.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -160,14 +164,16 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it reserves the money once more.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it reserves the money once more.
 
     Every error carries google.rpc.ErrorInfo with the domain "payments.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @_abc_1.abstractmethod

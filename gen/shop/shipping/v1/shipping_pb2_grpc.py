@@ -30,14 +30,16 @@ class ShippingServiceStub:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it books another shipment.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def __init__(self, channel):
@@ -78,14 +80,16 @@ class ShippingServiceServicer:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it books another shipment.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     def QuoteShipping(self, request, context):
@@ -183,14 +187,16 @@ class ShippingService:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. The service remembers the first success under an id, with its response, for 30
-    days. The same request sent again within that time changes nothing and returns the same response, even if the data
-    has changed since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED).
-    Failures are not remembered: the request can be sent again and is checked again. After the 30 days, the same request
-    counts as a new one: it books another shipment.
+    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
+    same request sent again within that time changes nothing and returns the same response, even if the data has changed
+    since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
+    not remembered: the request can be sent again and is checked again. After the 30 days, the same request counts as a
+    new one: it books another shipment.
 
     Every error carries google.rpc.ErrorInfo with the domain "shipping.shop.example". INVALID_ARGUMENT has the reason
-    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field.
+    INVALID_FIELDS and also carries google.rpc.BadRequest with one violation for each invalid field. A status has at most
+    6 KiB: if its lists are too long, the last entries are missing and the metadata "omitted_details" has their number.
     """
 
     @staticmethod
