@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import grpc.aio
 from opentelemetry import trace
-from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_server_interceptor, filters
+from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 from opentelemetry.propagate import set_global_textmap
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -60,6 +61,8 @@ def server_interceptor() -> grpc.aio.ServerInterceptor:
     return aio_server_interceptor(filter_=filters.negate(filters.health_check()))  # type: ignore[no-any-return,no-untyped-call]
 
 
-def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
-    """Return the interceptors that create a span for every outgoing call and propagate its context."""
-    return aio_client_interceptors()  # type: ignore[no-any-return,no-untyped-call]
+def set_code(span: trace.Span, code: grpc.StatusCode) -> None:
+    """Set how the call of a span has ended."""
+    span.set_attribute("rpc.grpc.status_code", code.value[0])
+    if code is not grpc.StatusCode.OK:
+        span.set_status(trace.StatusCode.ERROR, code.name)

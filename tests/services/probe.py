@@ -20,6 +20,8 @@ from services.runtime.rpc import ErrorTable
 from services.runtime.rpc.deadlines import remaining
 
 SERVICE = "probe.v1.Probe"
+# More than a caller takes that does not read.
+FLOOD_BYTES = 512 * 1024
 ASK, STREAM = f"/{SERVICE}/Ask", f"/{SERVICE}/Stream"
 SECRET = "the password is swordfish"  # noqa: S105  # no real password; no caller may see it
 
@@ -82,8 +84,10 @@ class Probe:
         return StringValue(value=request.value)
 
     async def stream(self, request: StringValue, context: Context) -> AsyncIterator[StringValue]:
-        """Yield "begin", then the result of `ask`."""
+        """Yield "begin", then the result of `ask`; or without end if the request is "flood"."""
         yield StringValue(value="begin")
+        while request.value == "flood":
+            yield StringValue(value="x" * FLOOD_BYTES)
         yield await self.ask(request, context)
 
 

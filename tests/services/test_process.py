@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
-from concurrent import futures
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -14,11 +14,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 
+from tests.services.collector import collect_spans
 from tests.services.probe import ASK, SERVICE, ask, stream
 from tests.support.clock import Stopwatch
 from tests.support.errors import refused
@@ -74,6 +71,12 @@ async def test_a_stream_is_ended_when_the_process_is_stopped(start: Start) -> No
     assert process.errors() == ""
 
 
+async def read_statuses(watch: AsyncIterator[health_pb2.HealthCheckResponse], statuses: list[int]) -> None:
+    """Append the statuses of a watch to a list until the watch fails."""
+    async for response in watch:
+        statuses.append(response.status)  # noqa: PERF401  # the loop raises
+
+
 @pytest.mark.parametrize(
     ("service", "statuses"),
     [("", [SERVING, NOT_SERVING]), (SERVICE, [SERVING, NOT_SERVING]), ("unknown", [SERVICE_UNKNOWN])],
@@ -89,8 +92,7 @@ async def test_a_watch_of_health_ends_when_the_process_is_stopped(
         received = [(await anext(responses)).status]
         process.signal()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for response in responses:
-                received.append(response.status)  # noqa: PERF401  # the loop raises
+            await read_statuses(responses, received)
     assert received == statuses
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.UNAVAILABLE, STOPPING)
     assert process.wait() == 0
@@ -213,32 +215,18 @@ def test_the_socket_of_a_running_process_is_not_replaced(start: Start) -> None:
 
 
 async def test_spans_are_exported_to_a_collector(start: Start) -> None:
-    received: list[ExportTraceServiceRequest] = []
-
-    def export(request: ExportTraceServiceRequest, _: object) -> ExportTraceServiceResponse:
-        received.append(request)
-        return ExportTraceServiceResponse()
-
-    method = grpc.unary_unary_rpc_method_handler(
-        export, ExportTraceServiceRequest.FromString, ExportTraceServiceResponse.SerializeToString
-    )
-    collector = grpc.server(futures.ThreadPoolExecutor(1))
-    service = "opentelemetry.proto.collector.trace.v1.TraceService"
-    collector.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": method})])
-    port = collector.add_insecure_port("127.0.0.1:0")
-    collector.start()
-    # Exports must not use the proxy.
-    env = {"SERVICE_VERSION": "v7", "http_proxy": "http://127.0.0.1:9"}
-    process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", **env})
-    async with process.channel() as channel:
-        await ask(channel)(StringValue(value="x"))
-    # The process sends queued spans before it exits.
-    assert process.stop() == 0
-    collector.stop(None)
-    (spans,) = [resource for request in received for resource in request.resource_spans]
+    with collect_spans() as collector:
+        # Exports must not use the proxy.
+        env = {"SERVICE_VERSION": "v7", "http_proxy": "http://127.0.0.1:9"}
+        process = start("probe", {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, **env})
+        async with process.channel() as channel:
+            await ask(channel)(StringValue(value="x"))
+        # The process sends queued spans before it exits.
+        assert process.stop() == 0
+    (spans,) = collector.received
     attributes = {item.key: item.value.string_value for item in spans.resource.attributes}
     assert (attributes["service.name"], attributes["service.version"]) == ("probe", "v7")
-    assert [span.name for scope in spans.scope_spans for span in scope.spans] == [ASK]
+    assert [span.name for span in collector.spans] == [ASK]
 
 
 @pytest.mark.prove

@@ -2,8 +2,8 @@
 
 import grpc.aio
 
-from services.runtime import telemetry
 from services.runtime.config import Settings
+from services.runtime.rpc.client_spans import StreamSpans, UnarySpans
 from services.runtime.rpc.deadlines import StreamDeadline, UnaryDeadline
 
 # The `grpc` port of every Kubernetes Service.
@@ -36,5 +36,5 @@ def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(
         target or f"{host}:{PORT}",
         options=options,
-        interceptors=[*telemetry.client_interceptors(), UnaryDeadline(), StreamDeadline()],
+        interceptors=[UnarySpans(), StreamSpans(), UnaryDeadline(), StreamDeadline()],
     )

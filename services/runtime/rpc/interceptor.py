@@ -4,13 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn, Self, TypeAlias
 
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
+from opentelemetry import trace
 from typing_extensions import override
 
+from services.runtime import telemetry
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.principal import set_principal
@@ -75,10 +78,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: object, context: Context) -> AsyncIterator[object]:
             with _Call(method, context):
                 try:
-                    async for response in until_stopping(serve(_validated(request), context), self._stopping):
-                        yield response
+                    # Written here and not yielded: if the call is cancelled while a response is being sent, the
+                    # cancellation must reach this block before the interceptors around it.
+                    async with aclosing(until_stopping(serve(_validated(request), context), self._stopping)) as stream:
+                        async for response in stream:
+                            await _write(response, context)
                 except Exception as error:  # noqa: BLE001  # the table has a status for every exception
                     await self._abort(error, context)
+            # Never runs: it makes this an asynchronous generator, as the interceptors around it expect.
+            for response in ():
+                yield response
 
         return call
 
@@ -91,8 +100,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 
+async def _write(response: object, context: Context) -> None:
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError as error:
+        # The caller has left. Usually gRPC cancels the call before that.
+        raise asyncio.CancelledError from error
+
+
 class _Call:
-    """One call from start to end, for the access log."""
+    """One call from start to end, for the access log, and for its span if it is cancelled."""
 
     def __init__(self, method: str, context: Context) -> None:
         self._method = method
@@ -102,6 +119,7 @@ class _Call:
         self._start = time.perf_counter()
         set_deadline(self._context.time_remaining())
         set_principal(self._context.invocation_metadata() or ())
+        self._span = trace.get_current_span()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -109,6 +127,9 @@ class _Call:
         # The stubs omit that the code is None as long as the call succeeds.
         status: grpc.StatusCode | None = self._context.code()
         code = grpc.StatusCode.CANCELLED if cancelled else status or grpc.StatusCode.OK
+        if cancelled:
+            # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
+            telemetry.set_code(self._span, code)
         duration = round((time.perf_counter() - self._start) * 1000, 3)
         access.info(
             "%s %s",

@@ -14,7 +14,7 @@ class StoppingError(Exception):
         super().__init__("this instance is stopping; open the stream again")
 
 
-async def until_stopping(stream: AsyncIterator[ResponseT], stopping: asyncio.Event) -> AsyncIterator[ResponseT]:
+async def until_stopping(stream: AsyncIterator[ResponseT], stopping: asyncio.Event) -> AsyncGenerator[ResponseT, None]:
     """Yield the responses of `stream`. Raises StoppingError as soon as `stopping` is set, even while it waits."""
     end = object()
     stop = asyncio.create_task(stopping.wait())
