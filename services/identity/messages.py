@@ -19,7 +19,7 @@ SecretRequestT = TypeVar("SecretRequestT", pb.CreateUserRequest, pb.ChangePasswo
 def key_without_secrets(request: SecretRequestT, email: str, fingerprint: Callable[[str], str]) -> RequestKey:
     """Return the key of a request, with a fingerprint in place of each secret: the key is stored in the database.
 
-    Its callers are not logged in, so each `email` has request_ids of its own.
+    Its callers are not logged in, so the request_ids of each `email` are separate.
     """
     copy = type(request)()
     copy.CopyFrom(request)

@@ -61,7 +61,7 @@ def server_interceptor() -> grpc.aio.ServerInterceptor:
     return aio_server_interceptor(filter_=filters.negate(filters.health_check()))  # type: ignore[no-any-return,no-untyped-call]
 
 
-def set_code(span: trace.Span, code: grpc.StatusCode) -> None:
+def record_code(span: trace.Span, code: grpc.StatusCode) -> None:
     """Set how the call of a span has ended."""
     span.set_attribute("rpc.grpc.status_code", code.value[0])
     if code is not grpc.StatusCode.OK:

@@ -24,7 +24,7 @@ class Collector:
 
     @property
     def spans(self) -> list[Span]:
-        """All spans."""
+        """Return all spans."""
         return [span for process in self.received for scope in process.scope_spans for span in scope.spans]
 
 

@@ -1,4 +1,4 @@
-"""A status fits in the headers that every client accepts, whatever an error holds; what was omitted is counted."""
+"""A status of any content fits in the headers that every client accepts, and counts what was omitted."""
 
 from base64 import b64encode
 from urllib.parse import quote

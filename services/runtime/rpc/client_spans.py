@@ -13,7 +13,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind
 from typing_extensions import override
 
-from services.runtime.telemetry import set_code
+from services.runtime.telemetry import record_code
 
 Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
 
@@ -44,7 +44,7 @@ class _Spans:
                 request,
             )
         except BaseException:
-            set_code(span, grpc.StatusCode.CANCELLED)
+            record_code(span, grpc.StatusCode.CANCELLED)
             span.end()
             raise
         call.add_done_callback(lambda _: self._end(span, call))
@@ -58,7 +58,7 @@ class _Spans:
 
 
 async def _end(span: Span, call: grpc.aio.Call) -> None:
-    set_code(span, await call.code())
+    record_code(span, await call.code())
     span.end()
 
 

@@ -3,12 +3,8 @@
 import asyncio
 from typing import Any
 
-import grpc
-import grpc.aio
 from grpc_health.v1 import health, health_pb2
 from typing_extensions import override
-
-from services.runtime.rpc.streams import StoppingError
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -35,9 +31,8 @@ class HealthServicer(health.aio.HealthServicer):
             for task in (watch, stop):
                 task.cancel()
             await asyncio.gather(watch, stop, return_exceptions=True)
-        if watch.cancelled():
-            await context.abort(grpc.StatusCode.UNAVAILABLE, str(StoppingError()))
-        await watch
+        if not watch.cancelled():
+            watch.result()
 
     async def _end(self, watcher: "_Watcher") -> None:
         await self._stopping.wait()

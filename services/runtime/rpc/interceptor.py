@@ -96,7 +96,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             raise error
         status = rpc_status.to_status(self._errors.status(error))
         # abort() before any response sends a single header frame (Trailers-Only). Only there does the mesh see the
-        # status; set_code() and return would hide it from retries and outlier detection.
+        # status; record_code() and return would hide it from retries and outlier detection.
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 
@@ -129,7 +129,7 @@ class _Call:
         code = grpc.StatusCode.CANCELLED if cancelled else status or grpc.StatusCode.OK
         if cancelled:
             # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
-            telemetry.set_code(self._span, code)
+            telemetry.record_code(self._span, code)
         duration = round((time.perf_counter() - self._start) * 1000, 3)
         access.info(
             "%s %s",

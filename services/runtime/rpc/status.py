@@ -1,7 +1,7 @@
 """The status of an error, in the size that every client accepts: texts and lists that are too long are cut.
 
 A status travels in HTTP/2 headers. A gRPC client accepts 8 KiB of them by default, and rejects larger ones at random
-(RESOURCE_EXHAUSTED), so a caller could no longer tell a refusal from a failure.
+(RESOURCE_EXHAUSTED): then a refusal looks like a failure.
 """
 
 from collections.abc import Iterable, Mapping, MutableSequence, Sequence

@@ -51,7 +51,7 @@ class RequestIdReusedError(Exception):
 class RequestKey:
     """Identifies a request: the `id` that its caller chose, and a `digest` (SHA-256) of its method and content.
 
-    Each `scope` has ids of its own: a user's resource name, or "" for calls between services.
+    The ids of each `scope` are separate: a user's resource name, or "" for calls between services.
     """
 
     id: str

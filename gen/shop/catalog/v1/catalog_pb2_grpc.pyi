@@ -30,7 +30,7 @@ class CatalogServiceStub:
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -95,7 +95,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -156,7 +156,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """CatalogService lists the products that can be bought, and lets merchandisers edit them. Products are discontinued,
     not deleted, so that past orders can still be read with their products.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are

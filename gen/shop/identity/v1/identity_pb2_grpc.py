@@ -37,7 +37,7 @@ class IdentityServiceStub:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    another token each time. The request_ids of each logged-in user are separate, and for CreateUser and ChangePassword,
     each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
     nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
     (REQUEST_ID_REUSED).
@@ -107,7 +107,7 @@ class IdentityServiceServicer:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    another token each time. The request_ids of each logged-in user are separate, and for CreateUser and ChangePassword,
     each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
     nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
     (REQUEST_ID_REUSED).
@@ -270,7 +270,7 @@ class IdentityService:
     password, or 15 minutes without a wrong one, resets the count.
 
     Every write except IssueToken carries a request_id. IssueToken returns a secret that is not stored, so it creates
-    another token each time. Each logged-in user has request_ids of their own, and for CreateUser and ChangePassword,
+    another token each time. The request_ids of each logged-in user are separate, and for CreateUser and ChangePassword,
     each e-mail address. The service remembers the first success under a request_id; the same request sent again changes
     nothing. Another method or other contents under that id, including another password, fail with INVALID_ARGUMENT
     (REQUEST_ID_REUSED).

@@ -33,7 +33,7 @@ class InventoryServiceStub:
 
     Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -111,7 +111,7 @@ class InventoryServiceServicer:
 
     Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -302,7 +302,7 @@ class InventoryService:
 
     Demand (pieces ordered, sold and missed) is counted from the events of orders, shortly after each event.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are

@@ -32,7 +32,7 @@ class OrdersServiceStub:
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    from inside the mesh without a user see every order. The request_ids of each logged-in user are separate; calls from
     inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
@@ -85,7 +85,7 @@ class OrdersServiceServicer:
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    from inside the mesh without a user see every order. The request_ids of each logged-in user are separate; calls from
     inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason
@@ -232,7 +232,7 @@ class OrdersService:
 
     A logged-in user is the customer with the same id: the user "users/1" owns the orders of "customers/1" and can use
     the name "customers/me" for that customer. Orders of other customers are NOT_FOUND, as if they did not exist. Calls
-    from inside the mesh without a user see every order. Each logged-in user has request_ids of their own; calls from
+    from inside the mesh without a user see every order. The request_ids of each logged-in user are separate; calls from
     inside the mesh without a user share theirs.
 
     Every error carries google.rpc.ErrorInfo with the domain "orders.shop.example". INVALID_ARGUMENT has the reason

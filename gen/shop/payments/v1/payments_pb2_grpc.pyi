@@ -32,7 +32,7 @@ class PaymentsServiceStub:
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -100,7 +100,7 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -164,7 +164,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     An authorization reserves money (AUTHORIZED). It is then collected (CAPTURED) or released (VOIDED). Collected money
     can be refunded (REFUNDED). A declined authorization is an error and creates no payment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are

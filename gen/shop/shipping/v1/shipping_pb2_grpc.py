@@ -30,7 +30,7 @@ class ShippingServiceStub:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -80,7 +80,7 @@ class ShippingServiceServicer:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -187,7 +187,7 @@ class ShippingService:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are

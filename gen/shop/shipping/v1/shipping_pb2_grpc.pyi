@@ -31,7 +31,7 @@ class ShippingServiceStub:
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -88,7 +88,7 @@ class ShippingServiceAsyncStub(ShippingServiceStub):
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
@@ -141,7 +141,7 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A shipment is BOOKED until it is CANCELLED. A rejected booking is an error and creates no shipment.
 
-    Every write carries a request_id. Each logged-in user has request_ids of their own; calls from inside the mesh
+    Every write carries a request_id. The request_ids of each logged-in user are separate; calls from inside the mesh
     without a user share theirs. The service remembers the first success under an id, with its response, for 30 days. The
     same request sent again within that time changes nothing and returns the same response, even if the data has changed
     since. Another method or other contents under that id fail with INVALID_ARGUMENT (REQUEST_ID_REUSED). Failures are
