@@ -19,7 +19,7 @@ from services.runtime.rpc.interceptor import CallInterceptor
 from services.runtime.rpc.reflection import add_reflection
 from services.runtime.rpc.validation import compile_rules
 
-# The largest request or reply. The largest of ours, a full page of a list, has a tenth of it.
+# The largest request or reply. A page of a list has a quarter of it at most (rpc/paging.py).
 MAX_MESSAGE_BYTES = 1024 * 1024
 # The largest metadata of a call, as HTTP/2 counts it. The sidecar rejects calls above 60 KiB, so that no call reaches
 # the range in which gRPC rejects at random (RESOURCE_EXHAUSTED), which by default starts at 8 KiB.
