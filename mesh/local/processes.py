@@ -36,14 +36,23 @@ class Process:
         """Return the process that a JSON file with `pid` and `started` names, if it still runs."""
         try:
             saved = json.loads(record.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            process = cls(saved["pid"], saved["started"])
+        except (OSError, ValueError, KeyError, TypeError):  # it does not exist, or a crash has cut it short
             return None
-        process = cls(saved["pid"], saved["started"])
         return process if process.alive() else None
 
     def alive(self) -> bool:
         """Return whether it still runs. A zombie does not."""
         return _start_tick(self.pid) == self.started
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that it was started with; empty if it has ended."""
+        try:
+            content = Path(f"/proc/{self.pid}/environ").read_bytes()
+        except OSError:
+            return {}
+        pairs = (os.fsdecode(pair).partition("=") for pair in content.split(b"\0") if pair)
+        return {name: value for name, _, value in pairs}
 
     def signal(self, number: int) -> None:
         """Send a signal to this process only, if it still runs."""
@@ -110,28 +119,32 @@ def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Proc
 
 
 async def exited(process: Process) -> int | None:
-    """Wait until the process has ended. Return its exit code (negative: the signal); None if it was adopted."""
+    """Wait until the process has ended. Return its exit code (negative: the signal); None if it was adopted.
+
+    Only one caller may wait with it, because the code can be read once.
+    """
+    await gone(process)
+    child = _children.pop(process.pid, None)
+    return child.wait() if child else None
+
+
+async def gone(process: Process) -> None:
+    """Wait until the process has ended."""
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
-        return _reap(process)
+        return
     try:
         if not process.alive():
-            return _reap(process)
-        loop, gone = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(descriptor, gone.set)
+            return
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(descriptor, ended.set)
         try:
-            await gone.wait()
+            await ended.wait()
         finally:
             loop.remove_reader(descriptor)
     finally:
         os.close(descriptor)
-    return _reap(process)
-
-
-def _reap(process: Process) -> int | None:
-    child = _children.pop(process.pid, None)
-    return child.wait() if child else None
 
 
 def _start_tick(pid: int) -> int | None:

@@ -8,8 +8,10 @@ import httpx2
 import yaml
 
 GROUPS = {
+    "configmaps": "api/v1",
     "deployments": "apis/apps/v1",
     "destinationrules": "apis/networking.istio.io/v1",
+    "events": "api/v1",
     "jobs": "apis/batch/v1",
     "pods": "api/v1",
     "sidecars": "apis/networking.istio.io/v1",
@@ -58,8 +60,12 @@ class Api:
         bodies = [self._read(each, f"{scope}{each}{name}", labels) for each in types.split(",")]
         return bodies[0] if name else {"items": [item for body in bodies for item in body["items"]]}
 
-    def _read(self, resource_type: str, path: str, labels: str) -> Any:  # noqa: ANN401  # JSON
-        url, query = f"/{GROUPS[resource_type]}/{path}", {"labelSelector": labels} if labels else {}
+    def log(self, namespace: str, pod: str, container: str, tail_lines: int) -> str:
+        """Return the last lines of a log."""
+        query = {"tailLines": str(tail_lines)} | ({"container": container} if container else {})
+        return self._get(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query).text
+
+    def _get(self, url: str, query: dict[str, str]) -> httpx2.Response:
         try:
             reply = self._client.get(url, params=query)
         except httpx2.TransportError:
@@ -68,8 +74,11 @@ class Api:
                 reply = self._client.get(url, params=query)
             except httpx2.TransportError as error:
                 raise AssertionError(f"the API server does not respond: {error}") from error
-        assert reply.is_success, f"get {path}: {reply.text}"
-        body = reply.json()
+        assert reply.is_success, f"get {url}: {reply.text}"
+        return reply
+
+    def _read(self, resource_type: str, path: str, labels: str) -> Any:  # noqa: ANN401  # JSON
+        body = self._get(f"/{GROUPS[resource_type]}/{path}", {"labelSelector": labels} if labels else {}).json()
         for item in body.get("items", []):
             # In a list, the server sends the kind only once.
             item.setdefault("kind", body["kind"].removesuffix("List"))

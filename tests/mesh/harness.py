@@ -87,6 +87,10 @@ class Mesh:
         """Read objects from the API server. The words are those of `kubectl get`."""
         return await asyncio.to_thread(self._api.get, *words)
 
+    async def log(self, namespace: str, pod: str, container: str = "", tail_lines: int = 1000) -> str:
+        """Read the log of a Pod from the API server. Raises AssertionError if it has none."""
+        return await asyncio.to_thread(self._api.log, namespace, pod, container, tail_lines)
+
     @cached_property
     def _api(self) -> Api:
         return Api(Path(self.environment["KUBECONFIG"]))

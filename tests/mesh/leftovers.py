@@ -42,12 +42,17 @@ def _sockets(home: Path) -> Iterator[str]:
 
 
 def readable_secrets(home: Path) -> list[str]:
-    """Return each file in a folder that contains a key, token or password and that other users can access."""
+    """Return each file in a folder that contains a key, token or password and that other users can access.
+
+    Files of volumes have the modes of their manifests, in a private folder.
+    """
+    volumes = [folder for folder in home.glob("pods/*/volumes") if not folder.stat().st_mode & 0o077]
     secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the start of every signed JWT
     secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]
     secrets += [json.loads(user.read_bytes())["password"].encode() for user in home.glob("user-*.json")]
     return [
         f"{path} {path.stat().st_mode & 0o777:o}"
         for path in home.rglob("*")
+        if not any(path.is_relative_to(folder) for folder in volumes)
         if path.is_file() and path.stat().st_mode & 0o077 and any(secret in path.read_bytes() for secret in secrets)
     ]

@@ -22,6 +22,7 @@ PARTS = {
     "chaos": r"tests/mesh/test_(chaos|recovery)",
     "lifecycle": r"tests/mesh/test_lifecycle",
     "documents": r"tests/[^:]*/test_(docs|readmes)",
+    "node": r"tests/mesh/node/",
     "mesh": r"tests/mesh/",
     "crashes": r"tests/services/test_crashes",
     "fuzzing": r"tests/services/test_fuzz",

@@ -37,6 +37,7 @@ def run(folder: Path, test: str, *words: str, plugin: str = PLUGIN) -> subproces
         ("tests/mesh/test_lifecycle.py::test_it", "lifecycle"),
         ("tests/mesh/test_docs.py::test_it[README.md-0]", "documents"),
         ("tests/services/test_readmes.py::test_it", "documents"),
+        ("tests/mesh/node/test_logs.py::test_it", "node"),
         ("tests/mesh/test_edge.py::test_it", "mesh"),
         ("tests/services/test_orders.py::test_it[postgresql]", "services, PostgreSQL"),
         ("tests/services/test_orders.py::test_it[sqlite]", "services, SQLite"),

@@ -20,19 +20,17 @@ from lightkube.core.client import FieldSelector
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh.local import instance
+from mesh.local import instance, processes
 from mesh.local.agent import endpoints, kubelet_api, node
 from mesh.local.agent.api import Api
+from mesh.local.agent.log_times import INTERVAL_SECONDS
 from mesh.local.agent.pod import PodWorker, erase
 from mesh.local.agent.sandbox import NodeFullError, place
 from mesh.local.instance import NODE_NAME, Instance
-from mesh.local.processes import Process
 
 logger = logging.getLogger(__package__)
 STATIC_PODS = Path(__file__).parents[1] / "control_plane/static_pods"
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-MAX_LOG_BYTES = 20 * 2**20
-"""A longer log of a container is cut to its newest half."""
 
 
 class Agent:
@@ -46,7 +44,7 @@ class Agent:
     async def run(self) -> None:
         """Run the node until cancelled. Its containers continue to run."""
         for uid, pod in self._static.items():
-            self._workers[uid] = PodWorker(place(self._mesh, pod), self._api, static=True)
+            self._workers[uid] = PodWorker(place(self._mesh, pod), self._api, pod=pod, static=True)
         client = self._api.client
         async with asyncio.TaskGroup() as group:
             group.create_task(kubelet_api.serve(self._mesh, self._workers, self._find))
@@ -54,7 +52,7 @@ class Agent:
             group.create_task(self._show_static_pods())
             group.create_task(self._watch_pods())
             group.create_task(self._watch_sidecars())
-            group.create_task(self._trim_logs())
+            group.create_task(self._record_logs())
 
     def _find(self, namespace: str, name: str) -> PodWorker | None:
         workers = ((worker, worker.sandbox) for worker in self._workers.values())
@@ -81,11 +79,12 @@ class Agent:
         expected = {str(pod.metadata.uid) for pod in pods if pod.metadata} | self._static.keys()
         for uid in self._workers.keys() - expected:
             self._terminate(uid, 0)
-        for folder in self._mesh.pods.glob("*/slot"):
-            if folder.parent.name not in expected | self._workers.keys():
-                logger.info("removing the folder of a deleted Pod: %s", folder.parent.name)
-                erase(folder.parent)
-        for pod in pods:
+        for folder in self._mesh.pods.glob("*/"):
+            if folder.name not in expected | self._workers.keys():
+                logger.info("removing the folder of a deleted Pod: %s", folder.name)
+                erase(folder)
+        # Those that have an address first: a new Pod must not get it.
+        for pod in sorted(pods, key=lambda pod: not (pod.status and pod.status.podIP)):
             self._handle(pod, deleted=False)
         for worker in self._workers.values():
             worker.refresh_status()
@@ -97,32 +96,31 @@ class Agent:
                 self._api.spawn(self._delete_mirror(meta))
         elif deleted:
             self._terminate(uid, 0)
-        elif meta.deletionTimestamp:
-            if uid not in self._workers:
-                self._api.spawn(self._clean_up(pod))
-            self._terminate(uid, meta.deletionGracePeriodSeconds or 0)
-        elif worker := self._workers.get(uid):
-            worker.compare(pod)
-        elif pod.status is None or pod.status.phase not in {"Succeeded", "Failed"}:
-            try:
-                self._workers[uid] = PodWorker(place(self._mesh, pod), self._api)
-            except NodeFullError as error:
-                logger.warning("%s/%s: %s", meta.namespace, meta.name, error)
+        elif worker := self._workers.get(uid) or self._accept(pod):
+            if meta.deletionTimestamp:
+                self._terminate(uid, meta.deletionGracePeriodSeconds or 0)
+            else:
+                worker.compare(pod)
+
+    def _accept(self, pod: Pod) -> PodWorker | None:
+        meta = pod.metadata or ObjectMeta()
+        try:
+            worker = PodWorker(place(self._mesh, pod), self._api, pod=pod)
+        except NodeFullError as error:
+            logger.warning("%s/%s: %s", meta.namespace, meta.name, error)
+            return None
+        self._workers[str(meta.uid)] = worker
+        return worker
 
     def _terminate(self, uid: str, grace_seconds: float) -> None:
-        worker = self._workers.get(uid)
-        if worker and not worker.terminating:
+        if worker := self._workers.get(uid):
             self._api.spawn(self._finish(uid, worker, grace_seconds))
 
     async def _finish(self, uid: str, worker: PodWorker, grace_seconds: float) -> None:
+        first = not worker.terminating
         await worker.terminate(grace_seconds)
-        self._workers.pop(uid, None)
-
-    async def _clean_up(self, pod: Pod) -> None:
-        """Delete a Pod that was deleted while no agent ran, or that has ended: it needs no orderly stop."""
-        sandbox = place(self._mesh, pod)
-        erase(sandbox.folder)
-        await self._api.delete(sandbox)
+        if first:
+            self._workers.pop(uid, None)
 
     async def _watch_sidecars(self) -> None:
         """Watch the cluster's Sidecars. When one changes, update the listeners of its namespace's Pods."""
@@ -158,14 +156,11 @@ class Agent:
         except httpx2.HTTPError as error:
             logger.debug("mirror Pod: %s", error)
 
-    async def _trim_logs(self) -> None:
+    async def _record_logs(self) -> None:
         while True:
-            await asyncio.sleep(30)
-            for path in self._mesh.pods.glob("*/logs/*/*.log"):
-                if path.stat().st_size > MAX_LOG_BYTES:
-                    # Writers append, so they continue at the new end.
-                    newest = path.read_bytes()[-MAX_LOG_BYTES // 2 :]
-                    path.write_bytes(newest.partition(b"\n")[2])
+            for worker in self._workers.values():
+                worker.record_logs()
+            await asyncio.sleep(INTERVAL_SECONDS)
 
 
 def _read_static_pods() -> list[Pod]:
@@ -187,8 +182,14 @@ def _mirror(pod: Pod) -> Pod:
 
 
 async def _main(mesh: Instance) -> None:
-    if process := Process.of(os.getpid()):
-        (mesh.home / "agent.json").write_text(json.dumps({"pid": process.pid, "started": process.started}))
+    # The record of a running agent may be lost. It is written again, and this one ends.
+    running = sorted(processes.in_folder(mesh.agent), key=lambda process: (process.started, process.pid))
+    record = mesh.home / "agent.json"
+    partial = record.with_suffix(".partial")
+    partial.write_text(json.dumps({"pid": running[0].pid, "started": running[0].started}))
+    partial.rename(record)
+    if running[0].pid != os.getpid():
+        sys.exit("another agent runs")
     config = KubeConfig.from_file(mesh.pki / "node-agent.kubeconfig").get()
     agent = asyncio.create_task(Agent(mesh, AsyncClient(config=config, field_manager=endpoints.FIELD_MANAGER)).run())
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -101,8 +101,6 @@ async def _start_in_terminal(argv: list[str], folder: Path, env: dict[str, str])
 
 def _environment(container: Process) -> tuple[Path, dict[str, str]]:
     """Return folder and environment of a container, with the programs of its image first in PATH."""
-    proc = Path(f"/proc/{container.pid}")
-    pairs = (entry.partition("=") for entry in os.fsdecode((proc / "environ").read_bytes()).split("\0") if entry)
-    env = {name: value for name, _, value in pairs}
+    env = container.environment()
     own = (str(tools.bin_dir()), str(Path(sys.executable).parent), env.get("PATH", os.defpath))
-    return (proc / "cwd").readlink(), env | {"PATH": os.pathsep.join(own)}
+    return Path(f"/proc/{container.pid}/cwd").readlink(), env | {"PATH": os.pathsep.join(own)}

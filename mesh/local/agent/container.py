@@ -1,26 +1,35 @@
-"""One container: starts or adopts its process, probes it, restarts it with back-off, stops it."""
+"""One container: starts or adopts its process, restarts it with back-off, stops it."""
 
 import asyncio
-import json
-import os
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
+import httpx2
 from lightkube.models.core_v1 import Container, Probe
 
 from mesh.local import processes
+from mesh.local.agent import hooks, record
+from mesh.local.agent.endings import is_restarted, prepare_message, read_message, terminated
 from mesh.local.agent.environment import MissingReferenceError
+from mesh.local.agent.handlers import Target
 from mesh.local.agent.images import Launch, UnknownImageError
-from mesh.local.agent.probes import check
+from mesh.local.agent.log_times import Logs
+from mesh.local.agent.probes import Prober
+from mesh.local.agent.record import Record
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.processes import Process
 
+logger = logging.getLogger(__name__)
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, STEADY_SECONDS = 1.0, 30.0, 60.0
 """Back-off of restarts: immediately, then after 1, 2, 4 … 30 s. A run of STEADY_SECONDS resets it."""
+START_ERROR = 128
+"""The exit code of a container whose program cannot be run."""
+UNKNOWN = 137
+"""The exit code of a process that ended while no agent watched it."""
 
 
 def now() -> str:
@@ -47,54 +56,74 @@ class Runner:
     hooks: Hooks
     ready: bool = False
     started: bool = False
+    finished: bool = False
+    """It has ended and is not started again."""
     restarts: int = 0
-    state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "PodInitializing"}})
+    state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
     last_state: dict[str, Any] = field(default_factory=dict)
     process: Process | None = None
-    adopted: Process | None = field(init=False)
+    adopted: Process | None = None
     """The process of an earlier agent, if it still runs."""
-    _launch: Launch | None = None
-    _stopping: bool = False
+    logs: Logs = field(init=False)
+    _ended: dict[str, Any] = field(default_factory=dict)
+    _record: Record | None = None
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _grace: asyncio.Timeout | None = None
+    _watching: asyncio.Task[int] | None = None
     _startup: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Adopt a running process first, so that the status is correct from the start."""
-        self.adopted = self._adopt()
+        if self.sandbox.spec.initContainers:
+            self.state = {"waiting": {"reason": "PodInitializing"}}
+        self.logs = Logs(self.sandbox.folder / "logs" / self.spec.name)
+        self._record = record.load(self._path, self.sandbox.folder, self.spec.name, now())
+        if not self._record:
+            return
+        self.process = self._record.process
+        alive = self.process.alive()
+        self.restarts = self._record.restarts
+        self.last_state = self._record.last
+        # It was ready before, so it counts as ready until a probe fails. This keeps it in its Services meanwhile.
+        self.ready = self.started = alive
+        if alive:
+            self.adopted, self.state = self.process, {"running": {"startedAt": self._record.since}}
 
-    async def run(self, restart: str) -> int:
-        """Run until the container has ended and is not restarted. `restart` is Always, OnFailure or Never."""
-        if restart == "Never" and self.process and not self.adopted:
-            return self._ended_unobserved()
+    @property
+    def is_sidecar(self) -> bool:
+        """Whether it is an init container that runs as long as the Pod."""
+        return self.spec in self.sandbox.sidecars
+
+    @property
+    def ran(self) -> bool:
+        """Whether it has been started, by this agent or an earlier one."""
+        return self._record is not None
+
+    async def run(self, policy: str) -> int:
+        """Run until it has ended and is not restarted. `policy` is that of the Pod: Always, OnFailure or Never."""
+        if self._record and not self.adopted:
+            code = self._find_end(self._record)
+            if not is_restarted(self.spec, policy, code):
+                return code
+            self.last_state, self.finished = self._ended, False
+            self.restarts += 1
         delay = 0.0
         while True:
             started = asyncio.get_running_loop().time()
-            code = await (self._watch(self.adopted) if self.adopted else self._start())
+            code = START_ERROR if not self.adopted and not await self._start() else await self._watch_to_the_end()
             self.adopted = None
-            if self._stopping or restart == "Never" or (restart == "OnFailure" and code == 0):
-                self._set(ready=False, started=False)
+            if self._stopping.is_set() or not is_restarted(self.spec, policy, code):
+                self._set(ready=False, started=False, finished=True)
                 return code
+            self.last_state = self._ended
             delay = 0.0 if asyncio.get_running_loop().time() - started > STEADY_SECONDS else delay
             if delay:
-                self.hooks.event("Warning", "BackOff", f"restarting {self.spec.name} in {delay:.0f} s")
-                self._set(
-                    state={
-                        "waiting": {
-                            "reason": "CrashLoopBackOff",
-                            "message": f"back-off {delay:.0f}s restarting container",
-                        }
-                    }
-                )
+                message = f"back-off {delay:.0f}s restarting container {self.spec.name}"
+                self.hooks.event("Warning", "BackOff", message)
+                self._set(state={"waiting": {"reason": "CrashLoopBackOff", "message": message}})
                 await asyncio.sleep(delay)
             delay = min(max(delay * 2, FIRST_DELAY_SECONDS), MAX_DELAY_SECONDS)
             self.restarts += 1
-
-    def _ended_unobserved(self) -> int:
-        """Return an unknown exit code for a process that ended while no agent ran. It must not run a second time."""
-        since = json.loads(self._record.read_text())["since"]
-        ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": since, "finishedAt": now()}
-        self.restarts -= 1
-        self._set(state={"terminated": ended})
-        return 137
 
     async def wait_for_startup(self) -> None:
         """Wait until the container has started, and its startup probe, if any, has passed."""
@@ -102,163 +131,166 @@ class Runner:
 
     async def stop(self, grace_seconds: float, may_terminate: asyncio.Event | None = None) -> None:
         """Stop it: preStop hook, SIGTERM (after the event, if there is one), SIGKILL after the grace period."""
-        self._stopping = True
+        self._stopping.set()
         process = self.process
         if process is None or not process.alive():
             return
         self.hooks.event("Normal", "Killing", f"stopping container {self.spec.name}")
+        await self._terminate(process, grace_seconds, may_terminate)
+        if self._watching:
+            await asyncio.wait([self._watching])
+
+    def hurry(self, grace_seconds: float) -> None:
+        """Reduce the grace period of a container that is being stopped."""
+        deadline = asyncio.get_running_loop().time() + grace_seconds
+        if self._grace and (self._grace.when() or 0) > deadline:
+            self._grace.reschedule(deadline)
+
+    async def _terminate(self, process: Process, grace_seconds: float, may_terminate: asyncio.Event | None) -> None:
         try:
-            async with asyncio.timeout(grace_seconds):
-                await self._pre_stop()
+            async with asyncio.timeout(grace_seconds) as self._grace:
+                await self._run_hook("preStop", process)
                 if may_terminate:
                     await may_terminate.wait()
                 process.signal(processes.TERM)
-                await processes.exited(process)
+                await processes.gone(process)
         except TimeoutError:
             pass
+        finally:
+            self._grace = None
         process.signal_group(processes.KILL)
 
-    async def _start(self) -> int:
+    async def _start(self) -> bool:
+        """Start the process as soon as everything that it needs exists. Return False if its program cannot be run."""
+        while True:
+            try:
+                launch = await self.hooks.launch(self.spec)
+                break
+            except (MissingReferenceError, UnknownImageError, ValueError, httpx2.HTTPError) as error:
+                unknown = isinstance(error, UnknownImageError)
+                reason = "ErrImageNeverPull" if unknown else "CreateContainerConfigError"
+                self._set(state={"waiting": {"reason": reason, "message": str(error)}})
+                self.hooks.event("Warning", "Failed", str(error) or type(error).__name__)
+                await asyncio.sleep(MAX_DELAY_SECONDS if unknown else FIRST_DELAY_SECONDS)
+        env = launch.env | record.marker(self.spec.name, self.restarts)
         try:
-            self._launch = await self.hooks.launch(self.spec)
-            self.process = processes.spawn(
-                self._launch.argv, self._launch.env, self.sandbox.folder, self._log(self.restarts)
-            )
-        except (MissingReferenceError, UnknownImageError, OSError) as error:
-            reason = "ErrImageNeverPull" if isinstance(error, UnknownImageError) else "CreateContainerConfigError"
-            self._set(state={"waiting": {"reason": reason, "message": str(error)}})
+            prepare_message(self.spec, self.sandbox)
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self.process = processes.spawn(launch.argv, env, self._directory, self.logs.of(self.restarts).path)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte
             self.hooks.event("Warning", "Failed", str(error))
-            return 128
-        self._log(self.restarts - 2).unlink(missing_ok=True)
-        saved = {"pid": self.process.pid, "started": self.process.started, "restarts": self.restarts, "since": now()}
-        self._record.parent.mkdir(exist_ok=True)
-        partial = self._record.with_suffix(".partial")
-        partial.write_text(json.dumps(saved))
-        partial.rename(self._record)
+            self._end(terminated(START_ERROR, now(), now(), reason="StartError", message=str(error)))
+            return False
+        self.logs.delete(self.restarts - 2)
+        process = self.process
+        self._record = Record(
+            process.pid, process.started, self.restarts, now(), last=self.last_state, pre_stop=launch.pre_stop
+        )
+        self._record.save(self._path)
         self.hooks.event("Normal", "Started", f"started container {self.spec.name} (pid {self.process.pid})")
-        return await self._watch(self.process)
+        return True
 
-    async def _watch(self, process: Process) -> int:
-        since = json.loads(self._record.read_text())["since"]
-        self._set(state={"running": {"startedAt": since}})
-        probing = asyncio.create_task(self._probe(process))
+    async def _watch_to_the_end(self) -> int:
+        """Watch the process in a separate task, which sees the end also after the Pod's start was cancelled."""
+        self._watching = asyncio.create_task(self._watch())
+        return await asyncio.shield(self._watching)
+
+    async def _watch(self) -> int:
+        process, saved = self.process, self._record
+        if not process or not saved:
+            raise ValueError("no process to watch")
+        living = asyncio.create_task(self._live(process, saved.since))
+        living.add_done_callback(self._show_fault)
         try:
             code = await processes.exited(process)
         finally:
-            probing.cancel()
+            living.cancel()
         # Kill its child processes that still run, for example the Envoy of a pilot-agent.
         process.signal_group(processes.KILL)
-        exit_code = 137 if code is None else 128 - code if code < 0 else code
-        ended = {
-            "exitCode": exit_code,
-            "reason": "Completed" if exit_code == 0 else "Error",
-            "startedAt": since,
-            "finishedAt": now(),
-        }
-        self.last_state = {"terminated": ended}
-        self._set(state={"terminated": ended}, ready=False, started=False)
+        self.record_log()
+        exit_code = UNKNOWN if code is None else START_ERROR - code if code < 0 else code
+        message = read_message(self.spec, self.sandbox, self.logs.of(self.restarts).path, exit_code)
+        self._end(terminated(exit_code, saved.since, now(), message=message))
         return exit_code
 
-    async def _probe(self, process: Process) -> None:
-        if self.spec.startupProbe and not self.started:
-            await self._wait_until_healthy(self.spec.startupProbe, process)
-        self._set(started=True, ready=self.ready or self.spec.readinessProbe is None)
-        self._startup.set()
-        async with asyncio.TaskGroup() as group:
-            if self.spec.readinessProbe:
-                group.create_task(self._watch_readiness(self.spec.readinessProbe))
-            if self.spec.livenessProbe:
-                group.create_task(self._watch_liveness(self.spec.livenessProbe, process))
-
-    async def _wait_until_healthy(self, probe: Probe, process: Process) -> None:
-        failures = 0
-        await asyncio.sleep(probe.initialDelaySeconds or 0)
-        while problem := await self._check(probe):
-            failures += 1
-            if failures >= (probe.failureThreshold or 3):
-                await self._kill_unhealthy("startup", problem, process)
-            await asyncio.sleep(min(probe.periodSeconds or 10, 0.2 * 2 ** min(failures, 3)))
-
-    async def _watch_readiness(self, probe: Probe) -> None:
-        failures = 0
-        while True:
-            problem = await self._check(probe)
-            failures = failures + 1 if problem else 0
-            if not problem:
-                self._set(ready=True)
-            elif self.ready and failures >= (probe.failureThreshold or 3):
-                self.hooks.event("Warning", "Unhealthy", f"readiness of {self.spec.name}: {problem}")
-                self._set(ready=False)
-            # Until it is ready, probe more often than the manifest asks for, so that the mesh starts quickly.
-            await asyncio.sleep((probe.periodSeconds or 10) if self.ready else 0.2)
-
-    async def _watch_liveness(self, probe: Probe, process: Process) -> None:
-        failures = 0
-        await asyncio.sleep(probe.initialDelaySeconds or 0)
-        while True:
-            problem = await self._check(probe)
-            failures = failures + 1 if problem else 0
-            if problem and failures >= (probe.failureThreshold or 3):
-                await self._kill_unhealthy("liveness", problem, process)
-            await asyncio.sleep(probe.periodSeconds or 10)
-
-    async def _kill_unhealthy(self, probe_name: str, problem: str, process: Process) -> None:
-        self.hooks.event(
-            "Warning", "Unhealthy", f"{probe_name} probe of {self.spec.name} failed, restarting it: {problem}"
-        )
-        process.signal(processes.TERM)
-        await asyncio.sleep(self.sandbox.spec.terminationGracePeriodSeconds or 30)
-        process.signal_group(processes.KILL)
-
-    async def _check(self, probe: Probe) -> str | None:
-        env = self._launch.env if self._launch else dict(os.environ)
-        return await check(probe, self.spec, self.sandbox.ip, self.sandbox.folder, env)
-
-    async def _pre_stop(self) -> None:
-        hook = self.spec.lifecycle.preStop if self.spec.lifecycle else None
-        if not hook:
+    async def _live(self, process: Process, since: str) -> None:
+        """Run the postStart hook, then the probes. Without a successful hook the container is not running."""
+        if not self.adopted and await self._run_hook("postStart", process):
+            await self._terminate(process, self.sandbox.grace_seconds, None)
             return
-        launch = self._launch or await self.hooks.launch(self.spec)
-        if launch.pre_stop:
-            async with aiohttp.ClientSession() as session:
-                try:
-                    await (await session.post(launch.pre_stop)).read()
-                except aiohttp.ClientError as error:
-                    self.hooks.event("Warning", "FailedPreStopHook", f"{launch.pre_stop}: {error}")
-        elif hook.exec and hook.exec.command:
-            process = await asyncio.create_subprocess_exec(*hook.exec.command, cwd=self.sandbox.folder, env=launch.env)
-            await process.wait()
-        if hook.sleep:
-            await asyncio.sleep(hook.sleep.seconds)
+        self._set(state={"running": {"startedAt": since}})
+        target = self._target(process)
+        await Prober(target, self._set_health, self.hooks.event, lambda *why: self._kill(process, *why)).run(
+            started=self.started
+        )
 
-    def _adopt(self) -> Process | None:
-        try:
-            saved = json.loads(self._record.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+    def _show_fault(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("%s: its probes failed to run", self.spec.name, exc_info=error)
+            self.hooks.event("Warning", "AgentFailed", f"{type(error).__name__}: {error}")
+
+    def _set_health(self, **changes: bool) -> None:
+        self._set(**changes)
+        if self.started:
+            self._startup.set()
+
+    async def _kill(self, process: Process, probe: Probe, name: str) -> None:
+        """Stop a container whose startup or liveness probe failed."""
+        what = f"container {self.spec.name} failed {name.lower()} probe, will be restarted"
+        self.hooks.event("Normal", "Killing", what)
+        await self._terminate(process, probe.terminationGracePeriodSeconds or self.sandbox.grace_seconds, None)
+
+    async def _run_hook(self, name: str, process: Process) -> str | None:
+        hook = getattr(self.spec.lifecycle, name) if self.spec.lifecycle else None
+        if not hook:
             return None
-        self.process = Process(saved["pid"], saved["started"])
-        alive = self.process.alive()
-        self.restarts = saved["restarts"] + (not alive)
-        # It was ready before, so it counts as ready until a probe fails. This keeps it in its Services meanwhile.
-        self.ready = self.started = alive
-        if alive:
-            self.state = {"running": {"startedAt": saved["since"]}}
-        return self.process if alive else None
+        replacement = self._record.pre_stop if self._record and name == "preStop" else ""
+        problem = await hooks.run(hook, self._target(process), replacement)
+        if problem:
+            self.hooks.event("Warning", f"Failed{name[0].upper()}{name[1:]}Hook", problem)
+        return problem
+
+    def restore(self, status: dict[str, Any]) -> None:
+        """Continue with the status that an earlier agent has reported, unless the process still runs."""
+        if not self.adopted and "terminated" in status.get("state", {}):
+            self.state = self._ended = status["state"]
+            self.last_state, self.restarts = status.get("lastState", {}), status["restartCount"]
+            self.finished = True
+
+    def record_log(self) -> None:
+        """Record how far the log has grown."""
+        if self.process:
+            self.logs.of(self.restarts).record()
+
+    def is_running(self, run: int) -> bool:
+        """Return whether this run still runs."""
+        return self.restarts == run and self.process is not None and self.process.alive()
+
+    def _find_end(self, saved: Record) -> int:
+        """Return how a container has ended while no agent ran: as reported before, else with an unknown code."""
+        if not self.finished:
+            self._end(terminated(UNKNOWN, saved.since, now(), reason="ContainerStatusUnknown"))
+            self._set(finished=True)
+        code: int = self._ended["terminated"]["exitCode"]
+        return code
+
+    def _end(self, state: dict[str, Any]) -> None:
+        self._ended = state
+        self._set(state=state, ready=False, started=False, finished=self._stopping.is_set())
 
     @property
-    def _record(self) -> Path:
+    def _directory(self) -> Path:
+        return self.sandbox.folder / (self.spec.workingDir or "").strip("/")
+
+    @property
+    def _path(self) -> Path:
         return self.sandbox.folder / "containers" / f"{self.spec.name}.json"
 
-    def _log(self, run: int) -> Path:
-        return log_file(self.sandbox.folder, self.spec.name, run)
+    def _target(self, process: Process) -> Target:
+        return Target(self.spec, self.sandbox.ip, self._directory, process)
 
     def _set(self, **changes: Any) -> None:  # noqa: ANN401  # values of this object's fields
         if any(getattr(self, name) != value for name, value in changes.items()):
             for name, value in changes.items():
                 setattr(self, name, value)
             self.hooks.changed()
-
-
-def log_file(folder: Path, container: str, run: int) -> Path:
-    """Return the log file of one run of a container; the first run has number 0."""
-    return folder / "logs" / container / f"{run}.log"

@@ -1,6 +1,6 @@
 """A container's environment: values, references to fields, resources, ConfigMaps and Secrets, and `$(VAR)`."""
 
-import base64
+import dataclasses
 import math
 import os
 import re
@@ -12,17 +12,28 @@ from lightkube.utils.quantity import parse_quantity
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.instance import NODE_NAME
 
-Lookup = Callable[[str, str, str], Awaitable[dict[str, str] | None]]
-"""(kind `configmaps` or `secrets`, namespace, name) → its decoded data; None if it does not exist."""
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """The decoded data of a ConfigMap or Secret."""
+
+    text: dict[str, str]
+    """Bytes of a Secret that are not UTF-8 are surrogates."""
+    binary: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    """The `binaryData` of a ConfigMap, which only volumes contain."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return all keys, as the files of a volume."""
+        return {key: value.encode(errors="surrogateescape") for key, value in self.text.items()} | self.binary
+
+
+Lookup = Callable[[str, str, str], Awaitable[Data | None]]
+"""(kind `configmaps` or `secrets`, namespace, name) → its data; None if it does not exist."""
 
 
 class MissingReferenceError(Exception):
     """A ConfigMap, Secret or key that the container needs does not exist (yet)."""
-
-
-def decode_secret(data: dict[str, str]) -> dict[str, str]:
-    """Decode a Secret's data to text. Bytes that are not UTF-8 become surrogates."""
-    return {key: base64.b64decode(value).decode(errors="surrogateescape") for key, value in data.items()}
 
 
 def field(sandbox: Sandbox, path: str) -> str:
@@ -81,7 +92,7 @@ async def resolve(container: Container, sandbox: Sandbox, lookup: Lookup) -> dic
                 data = await lookup(kind, sandbox.namespace, ref.name or "")
                 if data is None and not ref.optional:
                     raise MissingReferenceError(f"{kind} {ref.name} not found")
-                env |= {f"{source.prefix or ''}{key}": value for key, value in (data or {}).items()}
+                env |= {f"{source.prefix or ''}{key}": value for key, value in (data.text if data else {}).items()}
     for variable in container.env or []:
         value = (
             await _read(variable.valueFrom, container, sandbox, lookup)
@@ -100,11 +111,13 @@ async def _read(source: EnvVarSource, container: Container, sandbox: Sandbox, lo
         return resource(container, source.resourceFieldRef)
     for kind, ref in (("configmaps", source.configMapKeyRef), ("secrets", source.secretKeyRef)):
         if ref:
-            value = (await lookup(kind, sandbox.namespace, ref.name or "") or {}).get(ref.key)
+            data = await lookup(kind, sandbox.namespace, ref.name or "")
+            value = data.text.get(ref.key) if data else None
             if value is None and not ref.optional:
-                raise MissingReferenceError(f"{kind} {ref.name} has no key {ref.key}")
+                problem = f"has no key {ref.key}" if data else "not found"
+                raise MissingReferenceError(f"{kind} {ref.name} {problem}")
             return value
-    return None
+    raise MissingReferenceError("fileKeyRef does not exist on this node: write the value into a ConfigMap")
 
 
 def expand(text: str, env: dict[str, str]) -> str:

@@ -59,6 +59,11 @@ def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Laun
     return Launch([str(tools.bin_dir() / words[0]), *words[1:]], {})
 
 
+def _program(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
+    """Run one of this machine's programs, by default the shell, as `kubectl debug --image=busybox` expects."""
+    return Launch([*(container.command or []), *(container.args or [])] or ["sh"], {})
+
+
 def _service(container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Launch:
     """Run a service in this Python. In the mesh it listens on a Unix socket to which only its sidecar connects."""
     words = [*(container.command or []), *(container.args or [])]
@@ -168,6 +173,7 @@ IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
     "apache/kafka": _kafka,
     "envoyproxy/ratelimit": _ratelimit,
     "valkey/valkey": _redis,
+    "busybox": _program,
     "grpcurl": _tool,
     "mesh-local/etcd": _tool,
     "mesh-local/kube-apiserver": _tool,

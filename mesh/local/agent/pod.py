@@ -3,81 +3,98 @@
 import asyncio
 import logging
 import shutil
-from http import HTTPStatus
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
-from lightkube import ApiError
+import msgspec
 from lightkube.models.core_v1 import Container
-from lightkube.resources.core_v1 import Pod, PodStatus
-from lightkube.types import PatchType
+from lightkube.resources.core_v1 import Pod
 
 from mesh.local import processes
-from mesh.local.agent import endpoints, images, status, volumes
+from mesh.local.agent import endpoints, images, unenforced, volumes
 from mesh.local.agent.api import Api
-from mesh.local.agent.container import Hooks, Runner
+from mesh.local.agent.container import Hooks, Runner, now
 from mesh.local.agent.environment import MissingReferenceError, expand, resolve
 from mesh.local.agent.images import Launch
+from mesh.local.agent.reporter import Reporter
 from mesh.local.agent.sandbox import Sandbox
+from mesh.local.agent.volumes import MountError
 from mesh.local.processes import Process
 
 logger = logging.getLogger(__name__)
 REFRESH_INTERVAL_SECONDS = 60.0
 """How often volumes are updated with changed ConfigMaps and Secrets, and with new tokens."""
+MAX_MOUNT_DELAY_SECONDS = 4.0
+SIZE_INTERVAL_SECONDS = 10.0
+"""How often the size of emptyDirs with a limit is checked."""
 
 
 class PodWorker:
-    """Runs one Pod. A static Pod (of the control plane) runs without the API, which has only a mirror of it."""
+    """Runs one Pod. A static Pod (of the control plane) runs without the API, which has only a mirror of it.
 
-    def __init__(self, sandbox: Sandbox, api: Api, *, static: bool = False) -> None:
+    A finished Pod is not run: it has its status and its logs, until it is deleted.
+    """
+
+    def __init__(self, sandbox: Sandbox, api: Api, *, pod: Pod, static: bool = False) -> None:
         self.sandbox, self._api, self._static = sandbox, api, static
         self.terminating = False
-        self._reported_ready: bool | None = None
-        self._changed = asyncio.Event()
-        self._changed.set()
-        self._since: dict[str, str] = {}
+        self._outdated = asyncio.Event()
         self._sidecars: list[asyncio.Task[int]] = []
+        self.runners: dict[str, Runner] = {}
+        """The containers of every kind, by name."""
+        self._reporter = Reporter(sandbox, api.client, self.runners, static=static)
         self._hooks = Hooks(
-            self._launch, self._changed.set, lambda kind, reason, text: api.event(sandbox, kind, reason, text)
+            self._launch, self._reporter.report, lambda kind, reason, text: api.event(sandbox, kind, reason, text)
         )
         spec = sandbox.spec
         containers = [*(spec.initContainers or []), *spec.containers]
         # All runners first: they adopt running containers, which must happen before the first status report.
-        self._runners = {container.name: Runner(container, sandbox, self._hooks) for container in containers}
-        self._initialized = any(self._runners[container.name].adopted for container in spec.containers)
-        self._tasks = [asyncio.create_task(work) for work in (self._run(), self._report(), self._refresh())]
+        self.runners |= {container.name: Runner(container, sandbox, self._hooks) for container in containers}
+        self._state = self._reporter.state
+        self._state.initialized = any(self.runners[container.name].ran for container in spec.containers)
+        self._reporter.restore(pod)
+        finished = pod.status is not None and pod.status.phase in {"Succeeded", "Failed"}
+        loops = [self._run, self._reporter.run, self._refresh, self._limit_time, self._limit_size]
+        self._tasks = [] if finished else [asyncio.create_task(loop()) for loop in loops]
         for task in self._tasks:
             task.add_done_callback(self._log_failure)
+        if not finished:
+            self._run_ephemeral(pod)
 
     async def terminate(self, grace_seconds: float) -> None:
-        """Remove the endpoint, stop the containers, then the sidecars, and delete the folder and the Pod."""
+        """Remove the endpoint, stop the containers, then the sidecars, and delete the folder and the Pod.
+
+        If this has been called before, only shorten the grace period.
+        """
         if self.terminating:
+            for runner in self.runners.values():
+                runner.hurry(grace_seconds)
             return
         self.terminating = True
-        self._changed.set()
-        self._tasks[0].cancel()
-        await self._withdraw()
+        self._cancel(self._tasks[:1])
+        await self._reporter.withdraw()
         await self._stop(grace_seconds)
-        for task in self._tasks:
-            task.cancel()
+        self._cancel(self._tasks)
+        await self._reporter.send_last()
         erase(self.sandbox.folder)
         await self._api.delete(self.sandbox)
 
-    def _log_failure(self, task: asyncio.Task[None]) -> None:
-        """Log an error of the agent itself, because the task is not awaited."""
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("%s: the agent failed", self.sandbox.name, exc_info=error)
-
     def refresh_status(self) -> None:
         """Report the status again, because the API server may have missed it."""
-        self._changed.set()
+        self._reporter.report()
 
     def compare(self, pod: Pod) -> None:
-        """Report the status again if the API has another readiness. The node controller may have changed it."""
-        conditions = (pod.status.conditions if pod.status else None) or []
-        shown = next((c.status for c in conditions if c.type == "Ready"), None)
-        if self._reported_ready is not None and shown != str(self._reported_ready):
-            self._changed.set()
+        """Follow the Pod in the API: its labels and annotations, its conditions, ephemeral containers."""
+        meta = self.sandbox.meta
+        if pod.metadata and (meta.labels, meta.annotations) != (pod.metadata.labels, pod.metadata.annotations):
+            meta.labels, meta.annotations = pod.metadata.labels, pod.metadata.annotations
+            self._outdated.set()
+            self._reporter.report()
+        self._run_ephemeral(pod)
+        self._reporter.compare(pod)
 
     def process(self, container: str) -> Process | None:
         """Return the process of a container; None if the Pod has no such container, or it does not run."""
@@ -85,52 +102,65 @@ class PodWorker:
 
     def processes(self) -> dict[str, Process]:
         """Return the running containers by name, each as its main process."""
-        started = {name: runner.process for name, runner in self._runners.items()}
+        started = {name: runner.process for name, runner in self.runners.items()}
         return {name: process for name, process in started.items() if process and process.alive()}
 
-    def run_number(self, container: str) -> int:
-        """Return the number of the current run of a container; the first run has number 0."""
-        return self._runners[container].restarts
-
-    def runs(self, container: str, run: int) -> bool:
-        """Return whether this run of a container still runs; the first run has number 0."""
-        runner = self._runners[container]
-        return runner.restarts == run and runner.process is not None and runner.process.alive()
+    def record_logs(self) -> None:
+        """Record how far the logs of the containers have grown."""
+        for runner in self.runners.values():
+            runner.record_log()
 
     async def update_listeners(self) -> None:
         """Update the Pod's Sidecar after the cluster's Sidecars have changed."""
         if self.sandbox.meshed and not self.terminating:
             await endpoints.apply_sidecar(self._api.client, self.sandbox)
 
+    def _run_ephemeral(self, pod: Pod) -> None:
+        """Start the ephemeral containers that `kubectl debug` has added. They are not restarted."""
+        for given in (pod.spec.ephemeralContainers if pod.spec else None) or []:
+            if given.name not in self.runners and not self.terminating:
+                spec = msgspec.convert(given.to_dict(), Container)
+                runner = self.runners[spec.name] = Runner(spec, self.sandbox, self._hooks)
+                self._reporter.restore_container(pod, spec.name)
+                self._api.spawn(_ignore_result(runner))
+
     async def _run(self) -> None:
-        restart = self.sandbox.spec.restartPolicy or "Always"
+        policy = self.sandbox.spec.restartPolicy or "Always"
+        if fields := unenforced.find(self.sandbox.spec):
+            self._api.event(self.sandbox, "Normal", "NotEnforced", f"this node does not enforce: {', '.join(fields)}")
         await self._mount()
         for spec in self.sandbox.spec.initContainers or []:
-            runner = self._runners[spec.name]
+            runner = self.runners[spec.name]
             if spec.restartPolicy == "Always":
                 self._sidecars.append(asyncio.create_task(runner.run("Always")))
                 await runner.wait_for_startup()
-            elif not self._initialized and await runner.run("Never" if restart == "Never" else "OnFailure"):
-                return
-        self._initialized = True
-        await asyncio.gather(*(self._runners[spec.name].run(restart) for spec in self.sandbox.spec.containers))
+            elif not self._state.initialized and await runner.run("Never" if policy == "Never" else "OnFailure"):
+                break
+        else:
+            self._state.initialized = True
+            await asyncio.gather(*(self.runners[spec.name].run(policy) for spec in self.sandbox.spec.containers))
         # When a Job is done, its sidecars stop.
-        await self._stop(self.sandbox.spec.terminationGracePeriodSeconds or 30)
+        self._cancel(self._sidecars)
+        await self._stop(self.sandbox.grace_seconds)
 
     async def _mount(self) -> None:
+        delay = 0.25
         while True:
             try:
                 if self.sandbox.proxied:
                     await endpoints.label(self._api.client, self.sandbox)
                 if self.sandbox.meshed:
                     await endpoints.apply_sidecar(self._api.client, self.sandbox)
-                await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)
-            except (MissingReferenceError, httpx2.HTTPError) as error:
-                logger.info("%s is waiting for its volumes: %s", self.sandbox.name, error)
+                await self._populate()
+            except (MissingReferenceError, MountError, OSError, httpx2.HTTPError) as error:
                 self._api.event(self.sandbox, "Warning", "FailedMount", str(error))
-                await asyncio.sleep(0.5)
+                delay = min(2 * delay, MAX_MOUNT_DELAY_SECONDS)
+                await asyncio.sleep(delay)
             else:
                 return
+
+    async def _populate(self) -> None:
+        await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)
 
     async def _launch(self, spec: Container) -> Launch:
         env = images.base_environment() | await resolve(spec, self.sandbox, self._api.lookup)
@@ -140,8 +170,8 @@ class PodWorker:
 
     async def _stop(self, grace_seconds: float) -> None:
         """Stop the containers, then the sidecars, the last one first. Their preStop hooks run immediately."""
-        sidecars = [self._runners[c.name] for c in self.sandbox.sidecars]
-        main = [runner for runner in self._runners.values() if runner not in sidecars]
+        sidecars = [self.runners[c.name] for c in self.sandbox.sidecars]
+        main = [runner for runner in self.runners.values() if runner not in sidecars]
         turns = [asyncio.Event() for _ in sidecars]
         stopping = [
             asyncio.create_task(runner.stop(grace_seconds, turn)) for runner, turn in zip(sidecars, turns, strict=True)
@@ -151,46 +181,57 @@ class PodWorker:
             turn.set()
             await task
 
-    async def _withdraw(self) -> None:
-        if not self.sandbox.meshed:
-            return
-        try:
-            await endpoints.withdraw(self._api.client, self.sandbox)
-        except httpx2.HTTPError as error:
-            logger.warning("%s could not be removed from its Services: %s", self.sandbox.name, error)
+    async def _fail(self, reason: str, message: str) -> None:
+        """Stop the Pod, which has failed as a whole."""
+        self._api.event(self.sandbox, "Warning", reason, message)
+        self._state.failure = {"reason": reason, "message": message}
+        self._cancel([self._tasks[0], *self._sidecars])
+        await self._stop(self.sandbox.grace_seconds)
+        self._reporter.report()
 
-    async def _report(self) -> None:
-        """Report every change of the containers to the API, and retry while it is unavailable."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                await self._send_status()
-            except httpx2.HTTPError as error:
-                gone = isinstance(error, ApiError) and error.status.code == HTTPStatus.NOT_FOUND
-                if gone and not self._static:
-                    return
-                await asyncio.sleep(0.5)
-                self._changed.set()
+    async def _limit_time(self) -> None:
+        if limit := self.sandbox.spec.activeDeadlineSeconds:
+            started = datetime.fromisoformat(self._state.since.setdefault("start", now()))
+            await asyncio.sleep(limit - (datetime.now(UTC) - started).total_seconds())
+            await self._fail("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
-    async def _send_status(self) -> None:
-        current = status.build(self.sandbox, self._runners, self._since, initialized=self._initialized)
-        self._reported_ready = status.is_ready(current)
-        if self.sandbox.meshed:
-            serving = self._reported_ready and not self.terminating
-            await (endpoints.publish if serving else endpoints.withdraw)(self._api.client, self.sandbox)
-        patch = {"status": current}
-        await self._api.client.patch(
-            PodStatus, self.sandbox.name, patch, namespace=self.sandbox.namespace, patch_type=PatchType.STRATEGIC
-        )
+    async def _limit_size(self) -> None:
+        while not self._tasks[0].done() and any(
+            v.emptyDir and v.emptyDir.sizeLimit for v in self.sandbox.spec.volumes or []
+        ):
+            if problem := volumes.exceeded(self.sandbox):
+                await self._fail("Evicted", problem)
+                return
+            await asyncio.sleep(SIZE_INTERVAL_SECONDS)
 
     async def _refresh(self) -> None:
+        """Update the volumes from time to time, and at once when the labels or annotations of the Pod change."""
         while True:
-            await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
             try:
-                await volumes.populate(self.sandbox, None if self._static else self._api.client, self._api.lookup)
-            except (MissingReferenceError, httpx2.HTTPError) as error:
-                logger.warning("could not refresh the volumes of %s: %s", self.sandbox.name, error)
+                async with asyncio.timeout(REFRESH_INTERVAL_SECONDS):
+                    await self._outdated.wait()
+            except TimeoutError:
+                pass
+            self._outdated.clear()
+            try:
+                await self._populate()
+            except (MissingReferenceError, MountError, OSError, httpx2.HTTPError) as error:
+                self._api.event(self.sandbox, "Warning", "FailedMount", f"volumes are not updated: {error}")
+
+    def _log_failure(self, task: asyncio.Task[None]) -> None:
+        """Log an error of the agent itself, because the task is not awaited, and show it at the Pod."""
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("%s: the agent failed", self.sandbox.name, exc_info=error)
+            self._api.event(self.sandbox, "Warning", "AgentFailed", f"{type(error).__name__}: {error}")
+
+    @staticmethod
+    def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+
+
+async def _ignore_result(runner: Runner) -> None:
+    await runner.run("Never")
 
 
 def erase(folder: Path) -> None:

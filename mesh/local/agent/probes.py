@@ -1,65 +1,109 @@
-"""Startup, readiness and liveness probes."""
+"""Startup, readiness and liveness probes of one run of a container."""
 
 import asyncio
-import ssl
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from lightkube.models.core_v1 import Container, Probe
+from lightkube.models.core_v1 import GRPCAction, Probe
+
+from mesh.local.agent.handlers import RedirectWarning, Target, UnhealthyError
+
+FIRST_INTERVAL_SECONDS = 0.2
+"""Until a container has started, or is ready, it is probed more often than its manifest asks, to start quickly."""
 
 
-def _port(container: Container, port: int | str | None) -> int:
-    """Return the number of a port that is given by number or by its name in the container."""
-    if isinstance(port, int) or (port and port.isdigit()):
-        return int(port)
-    return next((p.containerPort for p in container.ports or [] if p.name == port), 0)
+@dataclass
+class Prober:
+    """Probes one run of a container until it is cancelled."""
 
+    target: Target
+    set: Callable[..., None]
+    """Changes `ready` and `started` of the container."""
+    event: Callable[[str, str, str], None]
+    kill: Callable[[Probe, str], Awaitable[None]]
+    """Stops the container, which is then restarted."""
 
-async def check(probe: Probe, container: Container, address: str, folder: Path, env: dict[str, str]) -> str | None:
-    """Probe once. Return None if the container is healthy, else the problem."""
-    try:
-        async with asyncio.timeout(probe.timeoutSeconds or 1):
-            return await _check(probe, container, address, folder, env)
-    except (OSError, aiohttp.ClientError, grpc.RpcError) as error:
-        return f"{type(error).__name__}: {error}"
+    async def run(self, *, started: bool) -> None:
+        """Wait for the startup probe unless the container has started before, then run the other two."""
+        spec = self.target.spec
+        if spec.startupProbe and not started:
+            await self._watch(spec.startupProbe, "Startup")
+        self.set(started=True)
+        if not spec.readinessProbe:
+            self.set(ready=True)
+        async with asyncio.TaskGroup() as group:
+            if spec.readinessProbe:
+                group.create_task(self._watch(spec.readinessProbe, "Readiness"))
+            if spec.livenessProbe:
+                group.create_task(self._watch(spec.livenessProbe, "Liveness"))
 
+    async def _watch(self, probe: Probe, name: str) -> None:
+        """Probe for ever; as a startup probe, until it succeeds."""
+        period, required = probe.periodSeconds or 10, probe.successThreshold or 1
+        successes = failures = attempts = 0
+        counted = float("-inf")
+        ready, clock = name == "Liveness", asyncio.get_running_loop().time
+        await asyncio.sleep(probe.initialDelaySeconds or 0)
+        while True:
+            problem = await self._check(probe)
+            attempts += 1
+            if not problem:
+                successes, failures = successes + 1, 0
+            elif clock() - counted >= period:  # extra probes count no failures
+                successes, failures, counted = 0, failures + 1, clock()
+            if successes >= required and name != "Liveness":
+                if name == "Startup":
+                    return
+                ready = True
+                self.set(ready=True)
+            if problem and failures >= (probe.failureThreshold or 3):
+                self.event("Warning", "Unhealthy", f"{name} probe failed: {problem}")
+                if name == "Readiness":
+                    ready = False
+                    self.set(ready=False)
+                else:
+                    await self.kill(probe, name)
+            eager = FIRST_INTERVAL_SECONDS * (2 ** min(attempts, 3) if name == "Startup" else 1)
+            await asyncio.sleep(period if ready else min(period, eager))
 
-async def _check(probe: Probe, container: Container, address: str, folder: Path, env: dict[str, str]) -> str | None:
-    if probe.httpGet:
-        target = probe.httpGet
-        location = f"{target.host or address}:{_port(container, target.port)}{target.path or '/'}"
-        url = f"{(target.scheme or 'HTTP').lower()}://{location}"
-        # Like the kubelet, a probe does not verify the certificate: it checks health, not identity.
-        context = ssl._create_unverified_context() if url.startswith("https") else False  # noqa: S323, SLF001
-        async with aiohttp.ClientSession() as session, session.get(url, ssl=context, allow_redirects=False) as reply:
-            return None if reply.status < 400 else f"HTTP {reply.status} from {url}"
-    if probe.tcpSocket:
-        _, writer = await asyncio.open_connection(
-            probe.tcpSocket.host or address, _port(container, probe.tcpSocket.port)
-        )
-        writer.close()
-        return None
-    if probe.grpc:
-        async with grpc.aio.insecure_channel(f"{address}:{probe.grpc.port}") as channel:
-            stub: Any = health_pb2_grpc.HealthStub(channel)  # its published types have no methods
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=probe.grpc.service or ""))
-            serving = reply.status == health_pb2.HealthCheckResponse.SERVING
-            return None if serving else f"health is {health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)}"
-    if probe.exec and probe.exec.command:
-        process = await asyncio.create_subprocess_exec(
-            *probe.exec.command,
-            cwd=folder,
-            env=env,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+    async def _check(self, probe: Probe) -> str | None:
+        """Probe once. Return None if the container is healthy, else the problem."""
+        seconds = probe.timeoutSeconds or 1
         try:
-            code = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        return None if code == 0 else f"exit code {code}"
-    return None
+            async with asyncio.timeout(seconds):
+                await self._probe(probe)
+        except RedirectWarning as warning:
+            self.event("Warning", "ProbeWarning", str(warning))
+        except TimeoutError:
+            return f"timed out after {seconds}s"
+        except UnhealthyError as error:
+            return str(error)
+        except grpc.aio.AioRpcError as error:
+            return f"{error.code().name}: {error.details()}"
+        except (OSError, aiohttp.ClientError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    async def _probe(self, probe: Probe) -> None:
+        target = self.target
+        if probe.httpGet:
+            await target.get(probe.httpGet)
+        if probe.tcpSocket:
+            port = target.port(probe.tcpSocket.port)
+            _, writer = await asyncio.open_connection(probe.tcpSocket.host or target.address, port)
+            writer.close()
+        if probe.grpc:
+            await self._check_health(probe.grpc)
+        if probe.exec and probe.exec.command:
+            await target.execute(probe.exec.command)
+
+    async def _check_health(self, action: GRPCAction) -> None:
+        async with grpc.aio.insecure_channel(f"{self.target.address}:{action.port}") as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its published types have no methods
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=action.service or ""))
+        if reply.status != health_pb2.HealthCheckResponse.SERVING:
+            raise UnhealthyError(f"health is {health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)}")

@@ -13,8 +13,7 @@ from aiohttp import WSMsgType, web
 
 from mesh.local.agent import child
 from mesh.local.agent.child import Child
-from mesh.local.agent.container import log_file
-from mesh.local.agent.pod import PodWorker
+from mesh.local.agent.container import Runner
 from mesh.local.agent.sandbox import Sandbox
 from mesh.local.processes import Process
 
@@ -50,13 +49,13 @@ async def run(request: web.Request, sandbox: Sandbox, container: Process) -> web
     return socket
 
 
-async def attach(request: web.Request, worker: PodWorker, name: str) -> web.StreamResponse:
+async def attach(request: web.Request, runner: Runner) -> web.StreamResponse:
     """Send what a container writes from now on, until its run ends or the client leaves."""
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
     leaving = asyncio.create_task(_wait_for_close(socket))
     try:
-        await _send_log(socket, worker, name, leaving)
+        await _send_log(socket, runner, leaving)
     except ConnectionError:
         pass  # the client has left
     finally:
@@ -64,9 +63,9 @@ async def attach(request: web.Request, worker: PodWorker, name: str) -> web.Stre
     return socket
 
 
-async def _send_log(socket: web.WebSocketResponse, worker: PodWorker, name: str, leaving: asyncio.Task[None]) -> None:
-    run, ended = worker.run_number(name), False
-    with log_file(worker.sandbox.folder, name, run).open("rb") as log:
+async def _send_log(socket: web.WebSocketResponse, runner: Runner, leaving: asyncio.Task[None]) -> None:
+    run, ended = runner.restarts, False
+    with runner.logs.of(run).path.open("rb") as log:
         log.seek(0, os.SEEK_END)
         while not leaving.done():
             if chunk := log.read(CHUNK_BYTES):
@@ -76,7 +75,7 @@ async def _send_log(socket: web.WebSocketResponse, worker: PodWorker, name: str,
                 return
             else:
                 # Read once more after the run has ended, for its last output.
-                ended = not worker.runs(name, run)
+                ended = not runner.is_running(run)
                 await asyncio.wait({leaving}, timeout=0 if ended else LOG_INTERVAL_SECONDS)
 
 

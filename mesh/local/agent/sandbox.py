@@ -12,6 +12,8 @@ from mesh.local.instance import MAX_PODS, Instance
 POD_LABEL = "mesh.local/pod"
 """A label that only one Pod has, so that a Sidecar can select this Pod only."""
 
+DEFAULT_GRACE_SECONDS = 30.0
+
 SOCKET = Path("run/app.sock")
 """The Unix socket between app and sidecar. Relative to the Pod's folder: an absolute path could be too long."""
 
@@ -65,6 +67,12 @@ class Sandbox:
         return self.mesh.admin_port(self.slot)
 
     @property
+    def grace_seconds(self) -> float:
+        """The time between SIGTERM and SIGKILL, unless a deletion says otherwise."""
+        seconds = self.spec.terminationGracePeriodSeconds
+        return DEFAULT_GRACE_SECONDS if seconds is None else seconds
+
+    @property
     def sidecars(self) -> list[Container]:
         """The init containers with restartPolicy Always, which run as long as the Pod."""
         return [container for container in self.spec.initContainers or [] if container.restartPolicy == "Always"]
@@ -93,12 +101,24 @@ def place(mesh: Instance, pod: Pod) -> Sandbox:
     if not pod.metadata or not pod.spec:
         raise ValueError("a Pod without metadata or spec has no sandbox")
     folder = mesh.pods / str(pod.metadata.uid)
-    saved = folder / "slot"
-    if not saved.exists():
-        used = {int(path.read_text()) for path in mesh.pods.glob("*/slot")}
-        free = next((slot for slot in range(MAX_PODS) if slot not in used), None)
-        if free is None:
+    slot = _slot_of(folder)
+    if slot is None:
+        used = {_slot_of(other) for other in mesh.pods.glob("*")}
+        # A crash may have cut the file short: the running Pod keeps the address that it has reported.
+        free = [mesh.slot_of(str(pod.status.podIP))] if pod.status else []
+        free += [number for number in range(MAX_PODS) if number not in used]
+        slot = next((number for number in free if number is not None), None)
+        if slot is None:
             raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are in use")
         folder.mkdir(parents=True, exist_ok=True)
-        saved.write_text(str(free))
-    return Sandbox(mesh, pod.metadata, pod.spec, folder, int(saved.read_text()))
+        partial = folder / "slot.partial"
+        partial.write_text(str(slot))
+        partial.rename(folder / "slot")
+    return Sandbox(mesh, pod.metadata, pod.spec, folder, slot)
+
+
+def _slot_of(folder: Path) -> int | None:
+    try:
+        return int((folder / "slot").read_text())
+    except (OSError, ValueError):
+        return None

@@ -31,7 +31,7 @@ async def _exec(request: web.Request) -> web.StreamResponse:
 async def _attach(request: web.Request) -> web.StreamResponse:
     worker, _ = _container(request)
     _check_protocol(request, *remote_command.PROTOCOLS)
-    return await remote_command.attach(request, worker, request.match_info["container"])
+    return await remote_command.attach(request, worker.runners[request.match_info["container"]])
 
 
 async def _port_forward(request: web.Request) -> web.StreamResponse:

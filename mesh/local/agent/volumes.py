@@ -1,149 +1,138 @@
-"""A Pod's volumes as folders: projected tokens, ConfigMaps, Secrets, downward API, emptyDir, hostPath."""
+"""A Pod's volumes as folders, and their mounts as links in the Pod's folder."""
 
 import os
-import time
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from lightkube import AsyncClient
-from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
-from lightkube.models.core_v1 import (
-    ConfigMapProjection,
-    DownwardAPIProjection,
-    KeyToPath,
-    SecretProjection,
-    ServiceAccountTokenProjection,
-    Volume,
-    VolumeMount,
-    VolumeProjection,
-)
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ServiceAccountToken
+from lightkube.models.core_v1 import Container, HostPathVolumeSource, Volume, VolumeMount
+from lightkube.utils.quantity import parse_quantity
 
-from mesh.local.agent.environment import Lookup, MissingReferenceError, field
+from mesh.local.agent import atomic_writer
+from mesh.local.agent.environment import Lookup, expand, resolve
+from mesh.local.agent.projections import Sources
 from mesh.local.agent.sandbox import Sandbox
 
-TOKEN_LIFETIME_SECONDS = 3600
-RENEWAL_SHARE = 0.8
-"""A token is renewed after this share of its lifetime."""
+RESERVED = {"", "containers", "logs", "slot", "volumes"}
+"""The names in a Pod's folder that the agent uses."""
+
+HOST_PATHS = {
+    "DirectoryOrCreate": Path.is_dir,
+    "Directory": Path.is_dir,
+    "File": Path.is_file,
+    "Socket": Path.is_socket,
+    "CharDevice": Path.is_char_device,
+    "BlockDevice": Path.is_block_device,
+}
+"""Type of a hostPath → what must hold of it."""
+
+
+class MountError(Exception):
+    """This node cannot create or mount a volume."""
 
 
 async def populate(sandbox: Sandbox, client: AsyncClient | None, lookup: Lookup) -> None:
-    """Create or update every volume, and mount it into the Pod's folder with a symbolic link.
-
-    A repeated call rewrites only the files that have changed.
+    """Create or update every volume, and mount it into the Pod's folder. A repeated call writes only what has changed.
 
     Raises:
-        MissingReferenceError: a ConfigMap or Secret does not exist (yet).
+        MissingReferenceError: a ConfigMap, Secret or key does not exist (yet).
+        MountError: this node has no such volumes, or a path cannot be a mount.
     """
-    folders = {}
-    for volume in sandbox.spec.volumes or []:
-        folders[volume.name] = folder = _folder(sandbox, volume)
-        async for path, content in _files(sandbox, volume, folder, client, lookup):
-            _write(folder / path, content)
-    mounts = [
-        mount
-        for c in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers]
-        for mount in c.volumeMounts or []
-    ]
+    volumes, folders = {volume.name: volume for volume in sandbox.spec.volumes or []}, {}
+    for volume in volumes.values():
+        folders[volume.name] = folder = _create(sandbox, volume)
+        if sources := Sources.of(volume):
+            atomic_writer.write(folder, await sources.collect(sandbox, folder, client, lookup))
+    mounted: dict[Path, Path] = {}
     # Outer mounts first: a mount inside another volume is created in that volume's folder.
-    for mount in sorted(mounts, key=lambda mount: mount.mountPath.count("/")):
-        _mount(sandbox, mount, folders[mount.name])
+    for container, mount in sorted(_mounts(sandbox), key=lambda pair: pair[1].mountPath.strip("/").count("/")):
+        path = mount.subPath or ""
+        if mount.subPathExpr:
+            path = expand(mount.subPathExpr, await resolve(container, sandbox, lookup))
+        if ".." in Path(path).parts:
+            raise MountError(f"subPathExpr {path} leaves its volume")
+        target, source_path = sandbox.folder / mount.mountPath.strip("/"), folders[mount.name] / path
+        if target.relative_to(sandbox.folder).parts[:1] in {(), *((name,) for name in RESERVED)}:
+            raise MountError(f"mountPath {mount.mountPath}: the agent uses this folder of the Pod")
+        if mounted.setdefault(target, source_path) != source_path:
+            raise MountError(f"{mount.mountPath} is mounted twice: the containers of a Pod share one folder here")
+        if path and Sources.of(volumes[mount.name]):
+            _copy(source_path, target, mount)
+        else:
+            _link(source_path, target)
 
 
-def _folder(sandbox: Sandbox, volume: Volume) -> Path:
+def exceeded(sandbox: Sandbox) -> str | None:
+    """Return which emptyDir is larger than its limit; None if none is."""
+    for volume in sandbox.spec.volumes or []:
+        limit = volume.emptyDir.sizeLimit if volume.emptyDir else None
+        files = (sandbox.folder / "volumes" / volume.name).rglob("*")
+        if limit and sum(path.lstat().st_size for path in files) > (parse_quantity(limit) or 0):
+            return f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{limit}". '
+    return None
+
+
+def _mounts(sandbox: Sandbox) -> Iterator[tuple[Container, VolumeMount]]:
+    for container in [*(sandbox.spec.initContainers or []), *sandbox.spec.containers]:
+        for mount in container.volumeMounts or []:
+            yield container, mount
+
+
+def _create(sandbox: Sandbox, volume: Volume) -> Path:
     if volume.hostPath:
-        folder = sandbox.mesh.root / volume.hostPath.path.lstrip("/")
-    else:
-        folder = sandbox.folder / "volumes" / volume.name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _host_path(sandbox, volume.hostPath)
+    folder = sandbox.folder / "volumes" / volume.name
+    if not Sources.of(volume) and not volume.emptyDir:
+        kinds = (key for key in msgspec.to_builtins(volume.to_dict()) if key != "name")
+        raise MountError(f"{next(kinds, 'such')} volumes do not exist on this node")
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.exists():
+        folder.mkdir()
+        folder.chmod(0o777)  # its parent is private
     return folder
 
 
-def _mount(sandbox: Sandbox, mount: VolumeMount, folder: Path) -> None:
-    target = sandbox.folder / mount.mountPath.strip("/")
-    source = folder / (mount.subPath or "")
+def _host_path(sandbox: Sandbox, volume: HostPathVolumeSource) -> Path:
+    """Return a path of the node, which is in a folder of the instance. Create it if the volume's type allows that."""
+    path = sandbox.mesh.root / volume.path.lstrip("/")
+    match volume.type or "":
+        case "DirectoryOrCreate" | "" if not path.exists():
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        case "FileOrCreate":
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch()
+        case kind if not HOST_PATHS.get(kind, Path.exists)(path):
+            raise MountError(f"hostPath {volume.path} is no {kind} (the node's root is {sandbox.mesh.root})")
+    return path
+
+
+def _link(source: Path, target: Path) -> None:
     if target.is_symlink() and target.readlink() == source:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    if not source.exists():
+        source.mkdir(parents=True)  # a subPath
+    _prepare(target)
     target.symlink_to(source)
 
 
-async def _files(
-    sandbox: Sandbox, volume: Volume, folder: Path, client: AsyncClient | None, lookup: Lookup
-) -> AsyncIterator[tuple[str, str]]:
-    """Yield the files of a volume that come from the API, each as (relative path, content)."""
-    for source in _projections(volume):
-        for kind, projection in (("configmaps", source.configMap), ("secrets", source.secret)):
-            if projection:
-                data = await lookup(kind, sandbox.namespace, projection.name or "")
-                if data is None and not projection.optional:
-                    raise MissingReferenceError(f"{kind} {projection.name} not found")
-                for path, content in _selected(data or {}, projection.items):
-                    yield path, content
-        for item in (source.downwardAPI.items or []) if source.downwardAPI else []:
-            if item.fieldRef:
-                yield item.path, field(sandbox, item.fieldRef.fieldPath)
-        token = source.serviceAccountToken
-        if token and client and _needs_renewal(folder / token.path, token):
-            yield token.path, await _token(sandbox, token, client)
-
-
-def _projections(volume: Volume) -> list[VolumeProjection]:
-    """Return the sources of a volume. A ConfigMap, Secret or downward API volume has a single source."""
-    if volume.configMap:
-        config = ConfigMapProjection(
-            name=volume.configMap.name, items=volume.configMap.items, optional=volume.configMap.optional
-        )
-        return [VolumeProjection(configMap=config)]
-    if volume.secret:
-        secret = SecretProjection(
-            name=volume.secret.secretName, items=volume.secret.items, optional=volume.secret.optional
-        )
-        return [VolumeProjection(secret=secret)]
-    if volume.downwardAPI:
-        return [VolumeProjection(downwardAPI=DownwardAPIProjection(items=volume.downwardAPI.items))]
-    return (volume.projected.sources or []) if volume.projected else []
-
-
-def _selected(data: dict[str, str], items: list[KeyToPath] | None) -> list[tuple[str, str]]:
-    if items is None:
-        return list(data.items())
-    return [(item.path, data[item.key]) for item in items if item.key in data]
-
-
-def _needs_renewal(path: Path, projection: ServiceAccountTokenProjection) -> bool:
-    return not path.exists() or time.time() - path.stat().st_mtime > RENEWAL_SHARE * (
-        projection.expirationSeconds or TOKEN_LIFETIME_SECONDS
-    )
-
-
-async def _token(sandbox: Sandbox, projection: ServiceAccountTokenProjection, client: AsyncClient) -> str:
-    pod = BoundObjectReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)
-    audiences = [projection.audience] if projection.audience else []
-    request = TokenRequestSpec(
-        audiences=audiences,
-        boundObjectRef=pod,
-        expirationSeconds=projection.expirationSeconds or TOKEN_LIFETIME_SECONDS,
-    )
-    reply = await client.create(
-        ServiceAccountToken(metadata=ObjectMeta(), spec=request),
-        sandbox.spec.serviceAccountName or "default",
-        namespace=sandbox.namespace,
-    )
-    if not reply.status or not reply.status.token:
-        raise MissingReferenceError("the API server returned no token")
-    return reply.status.token
-
-
-def _write(path: Path, content: str) -> None:
-    """Replace the file atomically. Only its owner can read it."""
-    data = content.encode(errors="surrogateescape")
-    if path.exists() and path.read_bytes() == data:
+def _copy(source: Path, target: Path, mount: VolumeMount) -> None:
+    """Mount a part of a volume from the API. Its files are hard links, so no update of the volume changes them."""
+    if target.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-        handle.write(data)
-    partial.rename(path)
+    if not source.exists():
+        raise MountError(f"volume {mount.name} has no {mount.subPath}")
+    _prepare(target)
+    if source.is_dir():
+        shutil.copytree(source.resolve(), target, copy_function=os.link)
+    else:
+        os.link(source.resolve(), target)
+
+
+def _prepare(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise MountError(f"cannot mount at {target.name}: {error.strerror}") from error

@@ -65,6 +65,10 @@ class Instance:
         """Return the address of the Pod in a slot."""
         return f"{self.prefix}.{1 + slot // 100}.{1 + slot % 100}"
 
+    def slot_of(self, pod_ip: str) -> int | None:
+        """Return the slot of a Pod's address; None if it is no Pod's address."""
+        return next((slot for slot in range(MAX_PODS) if self.pod_ip(slot) == pod_ip), None)
+
     def egress_ip(self, slot: int) -> str:
         """Return the address to which the app in a slot connects for its outbound calls."""
         return f"{self.prefix}.{129 + slot // 100}.{1 + slot % 100}"

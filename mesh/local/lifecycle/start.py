@@ -39,13 +39,7 @@ def start(mesh: Instance, console: Console) -> None:
     tools.build(console)
     fetch(console)
     with _up_lock(mesh):
-        if not agent_of(mesh):
-            # Processes that a dead agent has left running use the ports already, and the new agent adopts them.
-            limits.check_disk(mesh)
-            if not processes.in_folder(mesh.pods):
-                ports.check(mesh)
-            cluster.ensure(mesh)
-            _start_agent(mesh)
+        start_node(mesh)
         rollout = Rollout(mesh, console)
         with ThreadPoolExecutor(1) as background:
             istio = background.submit(manifests.istio, mesh)
@@ -55,6 +49,17 @@ def start(mesh: Instance, console: Console) -> None:
         rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
         for namespace in ("kafka", "istio-ingress", "shop"):
             rollout.wait_for_namespace(namespace, namespace)
+
+
+def start_node(mesh: Instance) -> None:
+    """Start the node agent if it does not run. It starts the Kubernetes control plane. Raises MeshError."""
+    if not agent_of(mesh):
+        limits.check_disk(mesh)
+        # Processes that a dead agent has left running use the ports already, and the new agent adopts them.
+        if not processes.in_folder(mesh.pods):
+            ports.check(mesh)
+        cluster.ensure(mesh)
+        _start_agent(mesh)
 
 
 @contextmanager
