@@ -29,6 +29,7 @@ ERRORS = ErrorTable(
         errors.OrderNotFoundError: ErrorStatus(grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND"),
         errors.NotYourCustomerError: ErrorStatus(grpc.StatusCode.PERMISSION_DENIED, "CUSTOMER_NOT_YOURS"),
         errors.OrderStateError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_WRONG_STATE"),
+        errors.TooManyWatchesError: ErrorStatus(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES"),
         errors.OrderNotParkedError: ErrorStatus(grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_PARKED"),
         errors.UnknownProductsError: ErrorStatus(INVALID, "INVALID_FIELDS", _product_violations),
         errors.MixedCurrenciesError: ErrorStatus(INVALID, "INVALID_FIELDS", _items_violation),

@@ -34,6 +34,13 @@ class OrderNotParkedError(Exception):
         super().__init__(f"order {order_id} is not parked")
 
 
+class TooManyWatchesError(Exception):
+    """The customer has as many open watches in this process as one customer may have."""
+
+    def __init__(self, max_watches: int) -> None:
+        super().__init__(f"you have {max_watches} open watches: end one first")
+
+
 class UnknownProductsError(Exception):
     """The catalog does not sell some of the products. `positions` are the indexes of their order lines, from 0."""
 

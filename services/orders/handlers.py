@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -24,6 +24,7 @@ from services.orders.errors import OrderNotFoundError, TakenOverError
 from services.orders.saga import Saga
 from services.orders.store import PublishEvent, Store
 from services.orders.updates import OrderUpdates, Subscription
+from services.orders.watches import Watches
 from services.runtime import Background
 from services.runtime.rpc import before_deadline
 from services.runtime.storage import Database, RequestKey, find_request, run_once
@@ -65,6 +66,7 @@ class Orders:
     background: Background
     publish_event: PublishEvent
     updates: OrderUpdates
+    watches: Watches = field(default_factory=Watches)
 
     async def place(self, key: RequestKey, cart: Cart) -> Order:
         """Place an order, once for equal requests.
@@ -95,9 +97,9 @@ class Orders:
     async def watch(self, order_id: str, caller: Caller = INTERNAL) -> AsyncIterator[Order]:
         """Yield the order as it is, then its latest revision each time it changes, until it has ended.
 
-        Raises OrderNotFoundError.
+        Raises OrderNotFoundError or TooManyWatchesError.
         """
-        with self.updates.subscribe(order_id) as subscription:
+        with self.watches.open(caller), self.updates.subscribe(order_id) as subscription:
             subscription.publish(await self.get(order_id, caller))
             while True:
                 order = await subscription.next()

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -14,11 +14,13 @@ from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1 import orders_pb2_grpc
 from tests.mesh.calls import well_stocked_products
 from tests.mesh.harness import Mesh, dial
+from tests.mesh.signer import Signer
 from tests.support.clock import Stopwatch, eventually
 from tests.support.report import Measured
 
 Stub = orders_pb2_grpc.OrdersServiceStub
 AsyncStub: TypeAlias = "orders_pb2_grpc.OrdersServiceAsyncStub"
+MAX_WATCHES = 20
 
 
 @pytest.fixture
@@ -100,19 +102,53 @@ async def test_an_order_is_watched_to_its_final_state_during_a_rollout_of_orders
 @pytest.mark.prove
 @pytest.mark.usefixtures("without_payments")
 async def test_many_watches_do_not_block_new_orders(mesh: Mesh, orders: AsyncStub) -> None:
-    """Test more streams than the calls that may be in flight to orders. A connection may have 100."""
-    order = await place_order(orders)
-    async with AsyncExitStack() as connections:
-        streams = []
-        for number in range(4):
-            # Channels with the same options would share a connection.
-            dialed = dial(mesh.gateway, token=await mesh.token(), user_agent=f"watch/{number}")
-            watching = Stub(await connections.enter_async_context(dialed))
-            request = pb.WatchOrderRequest(name=order.name)
-            streams += [aiter(watching.WatchOrder(request, timeout=60)) for _ in range(75)]
-        assert {(await anext(stream)).order.name for stream in streams} == {order.name}
+    """Test more streams than the calls that may be in flight to orders, of as many users as that takes."""
+    streams: list[Any] = []
+    async with AsyncExitStack() as stack:
+        for user in range(15):
+            watchers = await stub_of(mesh, f"users/watcher-{user}", stack)
+            order = await place_order(watchers)
+            streams += [watch(watchers, order) for _ in range(MAX_WATCHES)]
+            assert (await first(streams[-1])).order.name == order.name
         for _ in range(20):
             assert (await place_order(orders)).state == pb.Order.STATE_PENDING
+
+
+@pytest.mark.usefixtures("without_payments")
+async def test_one_user_cannot_take_the_places_of_others(mesh: Mesh, orders: AsyncStub) -> None:
+    """Without a limit for each user, one with 1024 streams took every place of the gateway."""
+    order = await place_order(orders)
+    streams = [watch(orders, order) for _ in range(MAX_WATCHES)]
+    assert {(await first(stream)).order.name for stream in streams} == {order.name}
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await first(watch(orders, order))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert caught.value.details() == f"you have {MAX_WATCHES} open watches: end one first"
+    async with AsyncExitStack() as stack:
+        others = await stub_of(mesh, "users/other", stack)
+        theirs = await place_order(others)
+        assert (await first(watch(others, theirs))).order == theirs
+    streams.pop().cancel()
+    async for attempt in eventually(10, retry=grpc.aio.AioRpcError):
+        with attempt:
+            assert (await first(watch(orders, order))).order.name == order.name
+
+
+def watch(orders: AsyncStub, order: pb.Order) -> Any:  # noqa: ANN401 - grpc.aio does not export the type of the call
+    """Open a stream. It is open until `cancel`."""
+    return orders.WatchOrder(pb.WatchOrderRequest(name=order.name), timeout=60)
+
+
+async def first(stream: Any) -> pb.WatchOrderResponse:  # noqa: ANN401 - the same
+    response: pb.WatchOrderResponse = await anext(aiter(stream))
+    return response
+
+
+async def stub_of(mesh: Mesh, user: str, stack: AsyncExitStack) -> AsyncStub:
+    """Return a stub with the token of a user and a separate connection. The stack closes its channel."""
+    # Channels with the same options would share a connection.
+    channel = dial(mesh.gateway, token=Signer.of(mesh.home).token(sub=user), user_agent=user)
+    return Stub(await stack.enter_async_context(channel))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 
 import grpc
@@ -14,9 +15,10 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from mesh.local import loopback
 from tests.services.collector import collect_spans
 from tests.services.probe import ASK, SERVICE, ask, stream
-from tests.support.clock import Stopwatch
+from tests.support.clock import Stopwatch, eventually
 from tests.support.errors import refused
 from tests.support.processes import STOP_TIMEOUT_SECONDS, free_port, records
 from tests.support.starters import Start
@@ -137,6 +139,22 @@ async def test_a_process_listens_on_several_addresses(start: Start) -> None:
     async with process.channel() as socket_channel, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as tcp_channel:
         for channel in (socket_channel, tcp_channel):
             assert (await ask(channel)(StringValue(value="x"))).value == "x"
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+async def test_a_process_serves_ipv6_with_the_addresses_of_the_manifests(start: Start) -> None:
+    """In a Pod with an IPv6 address, MANAGEMENT_LISTEN is <address>:8081, without brackets."""
+    ports = free_port(), free_port()
+    env = {"GRPC_LISTEN": f"unix:run/app.sock,0.0.0.0:{ports[0]}", "MANAGEMENT_LISTEN": f"::1:{ports[1]}"}
+    process = start("probe", env, wait=False)
+    url = f"http://[::1]:{ports[1]}/ready"
+    async for attempt in eventually(30, retry=OSError):
+        with attempt, loopback.open_url(url, 10) as reply:
+            assert reply.status == HTTPStatus.OK
+    for host in ("127.0.0.1", "[::1]"):
+        async with grpc.aio.insecure_channel(f"{host}:{ports[0]}") as channel:
+            assert (await ask(channel)(StringValue(value="x"))).value == "x"
+    assert process.errors() == ""
 
 
 async def test_the_socket_of_a_dead_process_is_replaced(start: Start) -> None:

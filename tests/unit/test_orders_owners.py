@@ -1,11 +1,14 @@
 """Who may see an order: its customer and services of the mesh, but no other customer."""
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from services.orders import requests
-from services.orders.domain import INTERNAL, ME, Caller
-from services.orders.errors import NotYourCustomerError, OrderNotFoundError
+from services.orders.domain import INTERNAL, ME, Caller, Order
+from services.orders.errors import NotYourCustomerError, OrderNotFoundError, TooManyWatchesError
 from services.orders.handlers import Orders
+from services.orders.watches import MAX_WATCHES_PER_CUSTOMER
 from services.runtime.rpc import InvalidResourceNameError
 from services.runtime.rpc.principal import set_principal
 from shop.orders.v1 import orders_pb2 as pb
@@ -23,6 +26,24 @@ async def test_an_order_exists_for_its_owner_and_the_mesh_but_not_for_other_cust
         await orders.get(placed.id, STRANGER)
     with pytest.raises(OrderNotFoundError):
         await anext(orders.watch(placed.id, STRANGER))
+
+
+async def test_a_customer_has_a_limited_number_of_open_watches_and_takes_none_from_others(orders: Orders) -> None:
+    async def open_watch(caller: Caller) -> AsyncGenerator[Order]:
+        watch = orders.watch(placed.id, caller)
+        assert isinstance(watch, AsyncGenerator)
+        await anext(watch)
+        return watch
+
+    placed = await orders.place(place_key(), CART)
+    first, *_ = opened = [await open_watch(OWNER) for _ in range(MAX_WATCHES_PER_CUSTOMER)]
+    with pytest.raises(TooManyWatchesError):
+        await open_watch(OWNER)
+    opened += [await open_watch(INTERNAL) for _ in range(MAX_WATCHES_PER_CUSTOMER + 1)]
+    await first.aclose()
+    opened.append(await open_watch(OWNER))
+    with pytest.raises(TooManyWatchesError):
+        await open_watch(OWNER)
 
 
 async def test_only_its_owner_cancels_an_order_and_to_others_it_does_not_exist(orders: Orders) -> None:

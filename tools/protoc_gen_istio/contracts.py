@@ -35,7 +35,7 @@ class Idempotency(Enum):
 
 
 class Tier(Enum):
-    """How important a service is. The value is how many calls may be in flight to one instance."""
+    """How important a service is. The value is how many calls may be in flight, to an instance or from a caller."""
 
     CRITICAL = 256
     STANDARD = 128

@@ -13,7 +13,14 @@ MAX_CONNECTIONS = 100
 
 POLICY = """\
   trafficPolicy:
-    # All limits are per calling proxy: Envoys do not share their counts.
+    # Only workloads with a sidecar are called, never in plaintext.
+    tls: {{mode: ISTIO_MUTUAL}}
+    # The instance with fewer calls in flight, of two at random. Instances in the zone of the caller, then in its
+    # region, are preferred while they are healthy. Istio does this only with outlierDetection.
+    loadBalancer:
+      simple: LEAST_REQUEST
+      localityLbSetting: {{enabled: true}}
+    # All limits here are per calling proxy and for all instances together: Envoys do not share their counts.
     connectionPool:
       tcp:
         # In one network, a connection with its TLS handshake takes milliseconds. After one second it has failed.
@@ -22,8 +29,9 @@ POLICY = """\
         # reaches this limit; it stops a proxy that opens connections in a loop.
         maxConnections: {connections}
       http:
-        # Tier {tier}: calls in flight. The caller's proxy rejects further calls at once with UNAVAILABLE, so that
-        # they do not queue until everything times out.
+        # Tier {tier}: calls in flight, as many as one instance accepts (the Sidecar of this service). The
+        # caller's proxy rejects further calls at once with UNAVAILABLE, so that they do not queue until everything
+        # times out.
         http2MaxRequests: {calls}
     # Retries in flight: 20 % of the calls, or 3 if that is more. If every call fails, retries add 20 %, not 200 %.
     retryBudget:
@@ -42,7 +50,9 @@ POLICY = """\
       # instance is back in use soon after.
       baseEjectionTime: 15s
       # At most half of the instances, so the only instance is never ejected: its next response may be good.
-      maxEjectionPercent: 50"""
+      maxEjectionPercent: 50
+      # No panic mode: if few instances are healthy, the others still get no calls.
+      minHealthPercent: 0"""
 
 SUBSETS = """\
   subsets:
@@ -50,10 +60,10 @@ SUBSETS = """\
     - name: {name}
       labels: {{app: {service}}}
       trafficPolicy:
-        # It replaces the pool above, so it repeats the TCP settings.
+        # It replaces the pool above, so it repeats the TCP settings. The other settings above apply here too.
         connectionPool:
           tcp: {{connectTimeout: 1s, maxConnections: {connections}}}
-          # A waiting stream costs a few KiB and no CPU.
+          # Per calling proxy, like the limit above. A waiting stream costs a few KiB and no CPU.
           http: {{http2MaxRequests: {streams}}}"""
 
 
@@ -78,28 +88,30 @@ def destination_rule(graph: Graph, declared: Declaration, settings: Settings) ->
 
 
 def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
-    """Yield the lines of a service's Sidecar: which services it may call, and the limits of its app.
+    """Yield the lines of a service's Sidecar: which services it may call, and how many calls one instance accepts.
 
     Yields none if the namespace's default Sidecar is enough.
     """
-    callees = graph.callees(declared)
-    streams = _streams(graph, declared)
-    if not (callees or streams):
+    callees, served = graph.callees(declared), graph.served(declared)
+    if not (callees or served or declared.consumes):
         return
     yield "apiVersion: networking.istio.io/v1"
     yield "kind: Sidecar"
     yield "metadata:"
     yield f"  name: {declared.service}"
     yield f"  namespace: {settings.namespace}"
+    if labels(declared):
+        yield f"  labels: {{{labels(declared)}}}"
     yield "spec:"
     yield "  workloadSelector:"
     yield f"    labels: {{app: {declared.service}}}"
-    if streams:
-        yield "  # The app's own limit: one caller's calls in flight plus the streams. Without it, the callers' limit"
-        yield "  # would apply here to calls and streams together."
+    if served:
+        streams = MAX_STREAMS if _streams(graph, declared) else 0
+        limits = f"{tier(served).value} calls{f' and {streams} streams' if streams else ''}"
+        yield f"  # What one instance accepts from all callers together: {limits}. Its own proxy rejects more."
         yield "  inboundConnectionPool:"
         yield f"    tcp: {{maxConnections: {MAX_CONNECTIONS}}}"
-        yield f"    http: {{http2MaxRequests: {tier(graph.served(declared)).value + MAX_STREAMS}}}"
+        yield f"    http: {{http2MaxRequests: {tier(served).value + streams}}}"
     yield "  egress:"
     yield "    - hosts:"
     if callees:
@@ -107,6 +119,16 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Iterator
     yield from (f"        - ./{settings.host(callee)}" for callee in callees)
     if not callees:
         yield '        - "~/*"'
+
+
+def labels(declared: Declaration) -> str:
+    """Return the labels with which an installation selects who may reach its databases and its event broker."""
+    uses = {
+        "uses-database": declared.owns,
+        "uses-events": declared.emits or declared.consumes,
+        "uses-services": declared.calls,
+    }
+    return ", ".join(f'{label}: "true"' for label, names in uses.items() if names)
 
 
 def _streams(graph: Graph, declared: Declaration) -> bool:

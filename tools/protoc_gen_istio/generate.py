@@ -10,6 +10,7 @@ from tools.protoc_gen_istio.checks import faults
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, sidecar, tier
 from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.network import gateway_network, service_network
 from tools.protoc_gen_istio.openapi import FILE, PATH, document, served
 from tools.protoc_gen_istio.rate_limits import rate_limits
 from tools.protoc_gen_istio.routes import virtual_service
@@ -40,12 +41,12 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
     public = [method for method in graph.methods.values() if method.public]
     if public:
         pages["gateway.yaml"] = _page(
-            "# The gateway: which calls it allows.",
+            "# The gateway: which calls it allows, and which services it calls.",
             [
                 "# Any other call gets PERMISSION_DENIED, whether or not the method exists, so that callers outside",
                 "# cannot find out which methods there are.",
             ],
-            [gateway_policy(public, settings)],
+            [gateway_policy(public, settings), gateway_network(_servers(graph), settings)],
         )
     if limited := [method for method in public if method.calls_per_minute]:
         pages["rate-limits.yaml"] = _page(
@@ -90,11 +91,17 @@ def _service(graph: Graph, declared: Declaration, settings: Settings) -> str:
             0, f"# From {', '.join(dict.fromkeys(contract.file for contract in served))} and {declared.file}."
         )
         header.insert(1, f"# Tier {tier(served).name}{f', owned by {owners}' if owners else ''}.")
+    manifests.append(service_network(graph, declared, settings))
     return _page(
         f"# {name}: its callers, the routes and limits of its methods, and the services that it calls.",
         header,
         manifests,
     )
+
+
+def _servers(graph: Graph) -> list[str]:
+    """Return the services with public methods."""
+    return [each.service for each in graph.declarations if any(method.public for method in graph.own(each))]
 
 
 def _page(title: str, header: Iterable[str], manifests: Iterable[Iterable[str]]) -> str:

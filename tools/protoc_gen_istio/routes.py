@@ -14,6 +14,8 @@ from tools.protoc_gen_istio.settings import Settings
 RETRIES = 2
 # `unavailable` is the only status from the callee. In the other three cases, Envoy itself returns UNAVAILABLE.
 RETRY_ON = "unavailable,connect-failure,refused-stream,reset"
+# After up to 25 ms, then up to 75 ms. First at another instance of the same zone, then in another zone.
+RETRY_WHERE = "backoff: 25ms, retryIgnorePreviousHosts: true, retryRemoteLocalities: true"
 STREAMS = "streams"
 """The subset for streams."""
 TRAFFIC = "traffic"
@@ -104,7 +106,8 @@ def _rule(route: Route, name: str, further: str) -> Iterator[str]:
     if route.first.timeout_ms is not None:
         yield f"      timeout: {duration(route.first.timeout_ms)}"
     if route.first.retryable:
-        yield f"      retries: {{attempts: {RETRIES}, retryOn: '{RETRY_ON}'}}"
+        yield f"      retries: {{attempts: {RETRIES}, {RETRY_WHERE},"
+        yield f"        retryOn: '{RETRY_ON}'}}"
     else:
         yield "      retries: {attempts: 0}"
 

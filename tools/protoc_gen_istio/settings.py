@@ -20,6 +20,10 @@ class Settings:
     """the mesh's trust domain: an identity is <trust_domain>/ns/<namespace>/sa/<service>"""
     port: int = 50051
     """the gRPC port of every service"""
+    database_port: int = 5432
+    """the port of the database server, for the NetworkPolicies of services that own resources"""
+    events_port: int = 9093
+    """the port of the event broker, for the NetworkPolicies of services that emit or consume events"""
     gateway: str = "istio-ingress/public"
     """<namespace>/<name> of the Istio Gateway for public methods"""
     gateway_account: str = "ingressgateway"

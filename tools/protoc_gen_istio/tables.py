@@ -27,6 +27,9 @@ def readme(graph: Graph) -> Iterator[str]:
     yield "A timeout covers all attempts. A stream has no timeout and is retried only before its first response."
     yield ""
     yield "## Every service"
+    yield "Calls in flight are counted at two places: at each instance, from all callers; and at each calling proxy, to"
+    yield "all instances."
+    yield ""
     yield "| service | owner | tier | calls in flight | calls | emits | consumes |"
     yield "|---|---|---|---|---|---|---|"
     for declared in graph.declarations:

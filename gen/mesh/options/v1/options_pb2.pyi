@@ -69,8 +69,10 @@ class _TierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tier.ValueType],
     """No user waits for it: 64 calls in flight."""
 
 class Tier(_Tier, metaclass=_TierEnumTypeWrapper):
-    """Tier is how important a service is. It limits how many calls may be in flight to each instance before a caller's
-    proxy rejects further ones.
+    """Tier is how important a service is. It limits how many calls may be in flight, at two places. The proxy of each
+    instance rejects what all callers together send above the limit. The proxy of each caller rejects what this caller
+    sends to all instances together above the limit, so one slow service does not hold all calls of its caller. With as
+    many calling proxies as instances, the callers may use exactly what the instances accept.
     """
 
 TIER_UNSPECIFIED: Tier.ValueType  # 0
@@ -131,7 +133,7 @@ Global___MethodPolicy: _TypeAlias = MethodPolicy  # noqa: Y015
 
 @_typing.final
 class ServicePolicy(_message.Message):
-    """ServicePolicy is who owns a service, and how many calls may be in flight to it."""
+    """ServicePolicy is who owns a service, and how many calls may be in flight to an instance and from a caller."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -160,4 +162,4 @@ SERVICE_FIELD_NUMBER: _builtins.int
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodPolicy]
 """How the mesh treats calls of the method."""
 service: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.ServiceOptions, Global___ServicePolicy]
-"""Who owns the service, and how many calls may be in flight to it."""
+"""Who owns the service, and how many calls may be in flight to an instance and from a caller."""

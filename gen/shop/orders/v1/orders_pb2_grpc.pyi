@@ -91,7 +91,9 @@ class OrdersServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
     from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
-    UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHES) if the customer has 20 open streams at the serving instance, in both versions
+    together: end one first; UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another
+    instance serves the call.
     """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
@@ -176,7 +178,9 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
     from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
-    UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHES) if the customer has 20 open streams at the serving instance, in both versions
+    together: end one first; UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another
+    instance serves the call.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """CancelOrder undoes a confirmed order and returns it when it is CANCELLED: its shipment is cancelled, the payment
@@ -282,7 +286,9 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
         from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
-        UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHES) if the customer has 20 open streams at the serving instance, in both versions
+        together: end one first; UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another
+        instance serves the call.
         """
 
     @_abc_1.abstractmethod

@@ -143,7 +143,9 @@ class OrdersServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELDS) if the name is not of the form "orders/{id}", or the resume_token is not
         from this method in either version and for the same order; NOT_FOUND (ORDER_NOT_FOUND) if there is no such order;
-        UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another instance serves the call.
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHES) if the customer has 20 open streams at the serving instance, in both versions
+        together: end one first; UNAVAILABLE (STOPPING) if the serving instance is about to stop: watch again, and another
+        instance serves the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
