@@ -16,6 +16,9 @@ from typing import Any
 import grpc.aio
 import psutil
 
+from mesh.local.clients.envoy import query_pod
+from mesh.local.clients.kubectl import namespace_of
+from mesh.local.instance import existing
 from tests.mesh.api import Api
 from tests.mesh.token_interceptors import token_interceptors
 from tests.support.checkout import ROOT
@@ -154,6 +157,12 @@ class Mesh:
         await self.wait_for_pod_count(app, 1, namespace)
         (pod,) = await self.pods(app, namespace)
         return pod
+
+    async def envoy(self, app: str, path: str) -> str:
+        """Return the response of the admin API of an app's Envoy."""
+        instance = existing(self.name)
+        assert instance
+        return await asyncio.to_thread(query_pod, instance, await self.pod(app, namespace_of(app)), path)
 
     async def wait_for_pod_count(self, app: str, count: int, namespace: str = "shop") -> None:
         """Wait until an app has this number of Pods, including those that are being deleted."""

@@ -12,8 +12,6 @@ import psutil
 import pytest
 from lightkube.utils.quantity import parse_quantity
 
-from mesh.local.clients.envoy import query_pod
-from mesh.local.instance import existing
 from tests.mesh.attack import Attack
 from tests.mesh.harness import Mesh
 from tests.mesh.raw_http import http_request
@@ -52,10 +50,7 @@ async def limit(mesh: Mesh) -> int:
 
 async def used(mesh: Mesh) -> int:
     """Return the part of Envoy's memory that is in use, in MiB. Envoy keeps some of the rest for later."""
-    instance = existing(mesh.name)
-    assert instance
-    pod = await mesh.pod("ingressgateway", "istio-ingress")
-    return int(json.loads(await asyncio.to_thread(query_pod, instance, pod, "memory"))["allocated"]) // MIB
+    return int(json.loads(await mesh.envoy("ingressgateway", "memory"))["allocated"]) // MIB
 
 
 @asynccontextmanager

@@ -12,8 +12,6 @@ import yaml
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 
-from mesh.local.clients.envoy import query_pod
-from mesh.local.instance import existing
 from shop.orders.v1 import orders_pb2_grpc
 from tests.mesh.calls import Shop, SteadyCalls, outcome_of
 from tests.mesh.harness import Manifest, Mesh, dial
@@ -132,7 +130,7 @@ async def test_long_connections_end_without_a_failed_call_and_streams_continue(m
     async with mesh.applied(SHORT_CONNECTIONS):
         async for attempt in eventually():
             with attempt:
-                assert '"max_connection_duration": "1s"' in await config(mesh)
+                assert '"max_connection_duration": "1s"' in await mesh.envoy("ingressgateway", "config_dump")
         async with connect(mesh) as streaming, connect(mesh, token) as channel:
             stream = streaming.stream_stream(
                 REFLECTION,
@@ -206,15 +204,6 @@ async def services(stream: Reflection) -> Sequence[object]:
     response = await stream.read()
     assert isinstance(response, reflection_pb2.ServerReflectionResponse), "the stream has ended"
     return response.list_services_response.service
-
-
-async def config(mesh: Mesh) -> str:
-    """Return the configuration of the gateway's Envoy."""
-    instance = existing(mesh.name)
-    assert instance
-    return await asyncio.to_thread(
-        query_pod, instance, await mesh.pod("ingressgateway", "istio-ingress"), "config_dump"
-    )
 
 
 def local_ports(mesh: Mesh) -> set[int]:

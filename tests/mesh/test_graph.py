@@ -53,7 +53,7 @@ async def logged_calls(mesh: Mesh, pod: Any) -> set[tuple[str, str]]:  # noqa: A
 
 async def counted_calls(mesh: Mesh, app: str) -> set[tuple[str, str]]:
     """Return the outgoing calls in the counters of an app's sidecar, as (caller, callee)."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, app, "clusters")).stdout
+    clusters = await mesh.envoy(app, "clusters")
     counters = re.findall(rf"^{OUTBOUND.pattern}::\S+::rq_total::([1-9]\d*)$", clusters, re.MULTILINE)
     return {(app, callee) for callee, _ in counters}
 

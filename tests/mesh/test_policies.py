@@ -9,7 +9,7 @@ import pytest
 
 from tests.mesh import policies
 from tests.mesh.calls import Shop, outcome_of
-from tests.mesh.harness import MESH, Manifest, Mesh, dial, listening_addresses
+from tests.mesh.harness import Manifest, Mesh, dial, listening_addresses
 from tests.support.clock import Duration, Stopwatch, eventually
 
 HOST = "scenario.shop.example"
@@ -131,7 +131,7 @@ async def test_a_failing_instance_is_ejected(mesh: Mesh, shop: Shop) -> None:
 
 async def errors_of(mesh: Mesh, address: str) -> int:
     """Return the number of failed calls of the gateway to an instance of catalog."""
-    clusters = (await mesh.run(MESH, "proxy", "-i", mesh.name, "ingressgateway", "clusters")).stdout
+    clusters = await mesh.envoy("ingressgateway", "clusters")
     (errors,) = re.findall(rf"^.*catalog.*::{address}:50051::rq_error::(\d+)$", clusters, re.MULTILINE)
     return int(errors)
 

@@ -31,7 +31,6 @@ PACKAGES = {
     "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
     "istioctl": "istio.io/istio/istioctl/cmd/istioctl",
     "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl",
-    "metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server",
     "ratelimit": "github.com/envoyproxy/ratelimit/src/service_cmd",
     "gitleaks": "github.com/zricethezav/gitleaks/v8",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",

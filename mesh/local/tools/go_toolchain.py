@@ -9,7 +9,7 @@ from pathlib import Path
 from mesh.local.environment import home
 
 GO = Path(__file__).parent / "go"
-MODULES = [GO, GO / "metrics", GO / "ratelimit", GO / "checks"]
+MODULES = [GO, GO / "ratelimit", GO / "checks"]
 """One Go module for each set of tools that can be built with the same versions of their libraries."""
 
 

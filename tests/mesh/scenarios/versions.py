@@ -1,14 +1,10 @@
 """Reads from catalog through the gateway, and the numbers of calls to each version of catalog."""
 
-import asyncio
 import re
 from collections import Counter
 
 import grpc.aio
 
-from mesh.local.clients.envoy import query_pod
-from mesh.local.clients.kubectl import namespace_of
-from mesh.local.instance import existing
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.mesh.calls import outcome_of
 from tests.mesh.harness import Mesh
@@ -26,7 +22,7 @@ async def get_product(channel: grpc.aio.Channel, **headers: str) -> str:
 
 async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
     """Count the calls that the proxy of a caller has sent so far, by subset. Retries and mirrored calls count too."""
-    clusters = await _clusters(mesh, caller)
+    clusters = await mesh.envoy(caller, "clusters")
     calls: Counter[str] = Counter()
     for subset, count in CALLS_OF_SUBSET.findall(clusters):
         calls[subset] += int(count)
@@ -35,14 +31,6 @@ async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter
 
 async def calls_by_pod(mesh: Mesh, subset: str) -> Counter[str]:
     """Count the calls that the gateway has sent to a subset so far, by Pod address."""
-    clusters = await _clusters(mesh, "ingressgateway")
+    clusters = await mesh.envoy("ingressgateway", "clusters")
     hosts = rf"^outbound\|50051\|{subset}\|catalog\.[^:]*::([\d.]+):50051::rq_total::(\d+)$"
     return Counter({ip: int(count) for ip, count in re.findall(hosts, clusters, re.MULTILINE)})
-
-
-async def _clusters(mesh: Mesh, caller: str) -> str:
-    """Return what the Envoy of a caller reports about its clusters."""
-    instance = existing(mesh.name)
-    assert instance
-    pod = await mesh.pod(caller, namespace_of(caller))
-    return await asyncio.to_thread(query_pod, instance, pod, "clusters")
