@@ -96,7 +96,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             raise error
         status = rpc_status.to_status(self._errors.status(error))
         # abort() before any response sends a single header frame (Trailers-Only). Only there does the mesh see the
-        # status; record_code() and return would hide it from retries and outlier detection.
+        # status; set_code() and return would hide it from retries and outlier detection.
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 
