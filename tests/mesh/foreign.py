@@ -1,5 +1,7 @@
 """Variables that are set for other programs, as in the shells of users. None of them may change what `mesh` does."""
 
+from tests.support.checkout import ROOT
+
 NOWHERE = "/nowhere"
 PROXY = "http://127.0.0.1:9"  # nothing listens there
 
@@ -48,8 +50,6 @@ FOREIGN = {
     "PYTHONOPTIMIZE": "2",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONIOENCODING": "ascii",
-    "PYTHONUTF8": "0",
-    "PYTHONCOERCECLOCALE": "0",
     "PYTHONWARNINGS": "error",
     "PYTHONSAFEPATH": "1",
     "PYTHONASYNCIODEBUG": "1",
@@ -84,3 +84,6 @@ FOREIGN = {
     "LANG": "tr_TR.UTF-8",
     "TMPDIR": NOWHERE,
 }
+# With these, Python does not start in a virtual environment whose path is not ASCII.
+if str(ROOT).isascii():
+    FOREIGN |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -39,7 +39,8 @@ HOSTILE = [
     "> FILE",
 ]
 PROGRAMS = ["python", "mesh", "pytest", "buf", "ruff", "mypy"]
-RECORDER = f"""#!{sys.executable} -IS
+# The path of the virtual environment may have spaces, and be longer than the kernel allows here.
+RECORDER = f"""#!{Path(sys.executable).resolve()} -IS
 import json, os, pathlib, shutil, sys
 with open({{record!r}}, "a") as record:
     record.write(json.dumps([sys.argv, dict(os.environ)]) + "\\n")
