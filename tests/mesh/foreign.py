@@ -80,10 +80,9 @@ FOREIGN = {
     "NO_COLOR": "1",
     "TERMINAL_WIDTH": "none",
     "_TYPER_FORCE_DISABLE_TERMINAL": "1",
-    "LC_ALL": "C",
     "LANG": "tr_TR.UTF-8",
     "TMPDIR": NOWHERE,
 }
-# With these, Python does not start in a virtual environment whose path is not ASCII.
-if str(ROOT).isascii():
-    FOREIGN |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+# In this locale, Python before 3.13 does not start in a virtual environment whose path is not ASCII.
+C_LOCALE = "C" if str(ROOT).isascii() else "C.UTF-8"
+FOREIGN |= {"LC_ALL": C_LOCALE} | ({"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"} if C_LOCALE == "C" else {})

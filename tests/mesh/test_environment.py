@@ -14,7 +14,7 @@ import pytest
 
 from mesh.local import instance
 from mesh.local.environment import PATTERNS, inherited
-from tests.mesh.foreign import FOREIGN
+from tests.mesh.foreign import C_LOCALE, FOREIGN
 from tests.mesh.harness import MESH, Mesh, run_mesh
 
 METHOD = "shop.catalog.v1.CatalogService/ListProducts"
@@ -94,15 +94,14 @@ SHELLS = [
     "export HOME=/nowhere",
     "export HOME=",
     "export PATH=",
-    "export LC_ALL=none LANG=none",
-    "export LC_ALL=POSIX",
+    f"export LC_ALL={C_LOCALE} LANG=none",
     "export PYTHONPATH=$(mktemp -d); echo 'raise SystemExit(9)' | tee $PYTHONPATH/{typer,rich,yaml}.py",
     "ulimit -n 32",
     "ulimit -s 256",
     "trap '' INT PIPE",
 ]
 TOGETHER = [setup for setup in SHELLS if "rmdir" in setup or "PYTHONPATH" in setup]
-TOGETHER += ["umask 777", "exec <&-", "export HOME= PATH= LC_ALL=none", "ulimit -n 32", "trap '' INT PIPE"]
+TOGETHER += ["umask 777", "exec <&-", f"export HOME= PATH= LC_ALL={C_LOCALE}", "ulimit -n 32", "trap '' INT PIPE"]
 
 
 @pytest.mark.parametrize(
