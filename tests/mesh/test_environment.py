@@ -109,7 +109,8 @@ TOGETHER += ["umask 777", "exec <&-", f"export HOME= PATH= LC_ALL={C_LOCALE}", "
 )
 def test_a_command_does_the_same_in_every_shell(setup: str) -> None:
     run = run_in_shell(f"{{ {setup}\n}} > /dev/null 2>&1", "status")
-    assert run.stderr == NOT_UP
+    # If the path of the checkout is long or has spaces, pip makes `mesh` a script of sh, which prints this.
+    assert run.stderr.removeprefix("sh: 0: getcwd() failed: No such file or directory\n") == NOT_UP
     assert result(run) == (2, "")
 
 
