@@ -44,7 +44,7 @@ async def run_and_restore(commands: Awaitable[None], mesh: Mesh) -> None:
         await commands
     except BaseException:
         # A block that failed has not deleted the policies that it applied.
-        await mesh.kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "docs/traffic"))
+        await mesh.kubectl("delete", "--ignore-not-found", "-f", "docs/traffic")
         for kustomization in ROOT.glob("mesh/istio/scenarios/*/kustomization.yaml"):
             await mesh.kubectl("delete", "--ignore-not-found", "-k", str(kustomization.parent))
         await mesh.kubectl("scale", "-n", "shop", "deployment", "--all", "--replicas=1")

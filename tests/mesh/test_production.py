@@ -44,7 +44,7 @@ def with_component(component: str, folder: Path) -> Path:
 
 async def with_sidecars(mesh: Mesh, manifests: str, folder: Path, *, cni: bool = True) -> list[Manifest]:
     """Return the manifests with the sidecars that mesh/istio/install.yaml makes Istio inject."""
-    flags = ["-f", str(ROOT / "mesh/istio/install.yaml"), f"--set=components.cni.enabled={str(cni).lower()}"]
+    flags = ["-f", "mesh/istio/install.yaml", f"--set=components.cni.enabled={str(cni).lower()}"]
     run = await mesh.run("istioctl", "manifest", "generate", *flags)
     assert run.returncode == 0, run.stderr
     configs = {each["metadata"]["name"]: each["data"] for each in parse(run.stdout) if each["kind"] == "ConfigMap"}

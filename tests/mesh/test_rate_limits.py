@@ -17,7 +17,6 @@ from tests.mesh.harness import Mesh, dial
 from tests.mesh.raw_http import GRPC, http_request
 from tests.mesh.signer import Signer
 from tests.mesh.test_security import path_variants
-from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 from tests.support.report import Measured
 
@@ -34,12 +33,12 @@ BATCH = 50
 async def production_limits(mesh: Mesh) -> AsyncIterator[None]:
     """Apply the limits of production while the block runs, then those of the local overlay again."""
     apply = ("apply", "--server-side", "--force-conflicts", "-f")
-    overlay = yaml.safe_load_all(await mesh.kubectl("kustomize", str(ROOT / "mesh/kubernetes/overlays/local")))
+    overlay = yaml.safe_load_all(await mesh.kubectl("kustomize", "mesh/kubernetes/overlays/local"))
     names = ("rate-limits", "method-limits")
     local = [each for each in overlay if each["kind"] == "EnvoyFilter" and each["metadata"]["name"] in names]
     assert len(local) == len(PRODUCTION)
     for file in PRODUCTION:
-        await mesh.kubectl(*apply, str(ROOT / file))
+        await mesh.kubectl(*apply, file)
     try:
         yield
     finally:

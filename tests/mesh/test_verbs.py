@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import signal
 import subprocess
 from contextlib import suppress
@@ -68,7 +69,7 @@ async def prepared(mesh: Mesh) -> Mesh:
     """Return the mesh with the variables that the document sets."""
     (block,) = find_blocks(TEXT)
     run = await Mesh(mesh.name, mesh.environment | {"MESH_INSTANCE": mesh.name}).run(
-        "bash", "-c", f"cd {ROOT}; {block}\nprintf %s $POD"
+        "bash", "-c", f"cd {shlex.quote(str(ROOT))}; {block}\nprintf %s $POD"
     )
     assert run.stdout.startswith("orders-"), run.stderr
     return Mesh(mesh.name, mesh.environment | {"POD": run.stdout})
