@@ -1,6 +1,7 @@
 """Rate limits of the gateway, with the numbers of production: per user, per address, and for expensive methods."""
 
 import asyncio
+import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +23,7 @@ from tests.support.report import Measured
 
 PRODUCTION = ("mesh/istio/base/rate-limits.yaml", "mesh/istio/contracts/rate-limits.yaml")
 LIMITED = "RESOURCE_EXHAUSTED local_rate_limited"
-USER_BURST, ADDRESS_BURST, LOGIN_BURST, SIGN_UP_BURST = 100, 1000, 30, 10
+USER_BURST, ADDRESS_BURST, LOGIN_BURST, SIGN_UP_BURST = BURSTS = 100, 1000, 30, 10
 ORDERS, LOGIN = "/v1/orders?customer=customers/me", "/shop.identity.v1.IdentityService/IssueToken"
 DENIED = "/shop.orders.v1.OrdersService/ResumeOrder"
 UNIMPLEMENTED = "12"
@@ -31,7 +32,7 @@ BATCH = 50
 
 @asynccontextmanager
 async def production_limits(mesh: Mesh) -> AsyncIterator[None]:
-    """Apply the limits of production while the block runs, then those of the local overlay again."""
+    """Apply the limits of production and wait until the gateway has them. Then apply the local ones again."""
     apply = ("apply", "--server-side", "--force-conflicts", "-f")
     overlay = yaml.safe_load_all(await mesh.kubectl("kustomize", "mesh/kubernetes/overlays/local"))
     names = ("rate-limits", "method-limits")
@@ -40,6 +41,11 @@ async def production_limits(mesh: Mesh) -> AsyncIterator[None]:
     for file in PRODUCTION:
         await mesh.kubectl(*apply, file)
     try:
+        async for attempt in eventually(30):
+            with attempt:
+                config = await mesh.envoy("ingressgateway", "config_dump")
+                assert set(BURSTS) <= set(map(int, re.findall(r'"max_tokens": (\d+)', config)))
+                assert '"warming_state"' not in config
         yield
     finally:
         await mesh.kubectl(*apply, "-", stdin=yaml.safe_dump_all(local))
