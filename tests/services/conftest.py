@@ -1,6 +1,6 @@
 """Starts services for tests, on each database backend, and stops them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from tests.support import databases, postgresql
 from tests.support.databases import Databases
 from tests.support.fixtures import broker
+from tests.support.shop import Shop
 from tests.support.starters import Shared, Start, sharer, starter
 
 __all__ = ["broker"]
@@ -66,3 +67,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Iter
     A test must not change data that it did not create.
     """
     yield from sharer(tmp_path_factory.mktemp("shared"), storage)
+
+
+@pytest.fixture
+async def shop(shared: Shared) -> AsyncIterator[Shop]:
+    """Yield clients of orders and its callees, whose processes all tests share."""
+    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
+    yield client
+    await client.close()

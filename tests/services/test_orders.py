@@ -1,7 +1,6 @@
 """orders through its generated client, with the real catalog, inventory, payments and shipping."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import grpc
 import pytest
@@ -9,16 +8,8 @@ import pytest
 from shop.orders.v1 import orders_pb2 as pb
 from tests.support.errors import refused
 from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, PENDING, REJECTED, Shop, address_with, cart, new_id
-from tests.support.starters import Shared
 
 SOLD_OUT = "p-0199"  # the only product without stock
-
-
-@pytest.fixture
-async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield client
-    await client.close()
 
 
 def cents(order: pb.Order) -> int:

@@ -1,7 +1,6 @@
 """Both versions of the contract serve the same orders: each sees the changes of the other, and none happens twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -11,16 +10,8 @@ from shop.orders.v1 import orders_pb2 as v1
 from shop.orders.v2 import orders_pb2 as v2
 from tests.support.errors import refused
 from tests.support.shop import BERLIN, CANCELLED, CONFIRMED, REJECTED, Shop, address_with, as_v2, cart, new_id
-from tests.support.starters import Shared
 
 REUSED = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", ["request_id"])
-
-
-@pytest.fixture
-async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield client
-    await client.close()
 
 
 async def place(shop: Shop, request: v2.PlaceOrderRequest) -> v2.Order:

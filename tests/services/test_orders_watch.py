@@ -21,13 +21,6 @@ CALLEES = ("catalog", "inventory", "payments", "shipping")
 
 
 @pytest.fixture
-async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield client
-    await client.close()
-
-
-@pytest.fixture
 async def pair(start: Start, shared: Shared) -> AsyncIterator[tuple[Shop, Shop, Process]]:
     """Yield clients of two processes of orders that share a database, and the first process."""
     callees = [shared(name) for name in CALLEES]

@@ -2,9 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-
-import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.support.clock import Stopwatch, eventually
@@ -12,16 +9,8 @@ from tests.support.databases import Databases
 from tests.support.processes import NotYetError
 from tests.support.report import Measured
 from tests.support.shop import BERLIN, CONFIRMED, REJECTED, Shop, cart, new_id
-from tests.support.starters import Shared
 
 TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
-
-
-@pytest.fixture
-async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield client
-    await client.close()
 
 
 async def buy(shop: Shop) -> pb.Order:

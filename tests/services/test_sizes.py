@@ -37,13 +37,6 @@ def order_of(ids: list[str], customer: str = "customers/ada") -> pb.PlaceOrderRe
 
 
 @pytest.fixture
-async def shop(shared: Shared) -> AsyncIterator[Shop]:
-    client = Shop(*map(shared, ("orders", "inventory", "payments", "shipping")))
-    yield client
-    await client.close()
-
-
-@pytest.fixture
 async def unstocked(shared: Shared) -> list[str]:
     """Add products to the catalog that have no stock and the longest names, and return their ids."""
     ids = product_ids(f"unstocked-{new_id()[:8]}")

@@ -12,6 +12,7 @@ from google.rpc.code_pb2 import RESOURCE_EXHAUSTED
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from tools.protoc_gen_istio import gateway_filters
 from tools.protoc_gen_istio.contracts import Audience, Method
 from tools.protoc_gen_istio.settings import Settings
 
@@ -25,27 +26,8 @@ MINUTE_SECONDS = 60
 
 def rate_limits(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
     """Yield the lines of the EnvoyFilter for methods that have a limit."""
-    yield "apiVersion: networking.istio.io/v1alpha3"
-    yield "kind: EnvoyFilter"
-    yield "metadata:"
-    yield "  name: method-limits"
-    yield f"  namespace: {settings.gateway_namespace}"
-    yield "  annotations:"
-    yield "    # IST0133 warns that an EnvoyFilter uses Envoy's internal API. Istio's API does not support this filter."
-    yield "    galley.istio.io/analyze-suppress: IST0133"
-    yield "spec:"
-    yield "  workloadSelector:"
-    yield f"    labels: {{istio: {settings.gateway_label}}}"
-    yield "  # Applied after transcoding.yaml."
-    yield "  priority: 20"
-    yield "  configPatches:"
-    yield "    - applyTo: HTTP_FILTER"
-    yield "      match:"
-    yield "        context: GATEWAY"
-    yield "        listener:"
-    yield "          filterChain:"
-    yield "            filter:"
-    yield "              name: envoy.filters.network.http_connection_manager"
+    # Applied after transcoding.
+    yield from gateway_filters.head("method-limits", settings, priority=20)
     yield "              subFilter: {name: envoy.filters.http.router}"
     yield "      patch:"
     yield "        # Runs last: by then, JSON is translated to the gRPC path, and the token is verified."

@@ -19,6 +19,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.rpc import error_details_pb2
 
+from tools.protoc_gen_istio import gateway_filters
 from tools.protoc_gen_istio.bindings import http_rule
 from tools.protoc_gen_istio.contracts import Method
 from tools.protoc_gen_istio.settings import Settings
@@ -33,25 +34,7 @@ def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto],
     services = sorted({method.service for method in methods})
     files = [*files, *_details({file.name for file in files})]
     text = base64.b64encode(_descriptors(methods, files).SerializeToString(deterministic=True)).decode()
-    yield "apiVersion: networking.istio.io/v1alpha3"
-    yield "kind: EnvoyFilter"
-    yield "metadata:"
-    yield "  name: transcoding"
-    yield f"  namespace: {settings.gateway_namespace}"
-    yield "  annotations:"
-    yield "    # IST0133 warns that an EnvoyFilter uses Envoy's internal API. Istio's API does not support this filter."
-    yield "    galley.istio.io/analyze-suppress: IST0133"
-    yield "spec:"
-    yield "  workloadSelector:"
-    yield f"    labels: {{istio: {settings.gateway_label}}}"
-    yield "  configPatches:"
-    yield "    - applyTo: HTTP_FILTER"
-    yield "      match:"
-    yield "        context: GATEWAY"
-    yield "        listener:"
-    yield "          filterChain:"
-    yield "            filter:"
-    yield "              name: envoy.filters.network.http_connection_manager"
+    yield from gateway_filters.head("transcoding", settings)
     yield "      patch:"
     yield "        # Runs first, so that token checks, policies and routes see the gRPC path of the method."
     yield "        operation: INSERT_FIRST"

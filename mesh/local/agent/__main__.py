@@ -20,7 +20,7 @@ from lightkube.core.client import FieldSelector
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from mesh.local import instance, processes
+from mesh.local import files, instance, processes
 from mesh.local.agent import endpoints, kubelet_api, node
 from mesh.local.agent.api import Api
 from mesh.local.agent.log_times import INTERVAL_SECONDS
@@ -184,10 +184,7 @@ def _mirror(pod: Pod) -> Pod:
 async def _main(mesh: Instance) -> None:
     # The record of a running agent may be lost. It is written again, and this one ends.
     running = sorted(processes.in_folder(mesh.agent), key=lambda process: (process.started, process.pid))
-    record = mesh.home / "agent.json"
-    partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps({"pid": running[0].pid, "started": running[0].started}))
-    partial.rename(record)
+    files.replace(mesh.home / "agent.json", json.dumps({"pid": running[0].pid, "started": running[0].started}))
     if running[0].pid != os.getpid():
         sys.exit("another agent runs")
     config = KubeConfig.from_file(mesh.pki / "node-agent.kubeconfig").get()

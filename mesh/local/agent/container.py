@@ -38,7 +38,7 @@ def now() -> str:
 
 
 @dataclass
-class Hooks:
+class Callbacks:
     """What a container needs from its Pod."""
 
     launch: Callable[[Container], Awaitable[Launch]]
@@ -53,7 +53,7 @@ class Runner:
 
     spec: Container
     sandbox: Sandbox
-    hooks: Hooks
+    pod: Callbacks
     ready: bool = False
     started: bool = False
     finished: bool = False
@@ -119,7 +119,7 @@ class Runner:
             delay = 0.0 if asyncio.get_running_loop().time() - started > STEADY_SECONDS else delay
             if delay:
                 message = f"back-off {delay:.0f}s restarting container {self.spec.name}"
-                self.hooks.event("Warning", "BackOff", message)
+                self.pod.event("Warning", "BackOff", message)
                 self._set(state={"waiting": {"reason": "CrashLoopBackOff", "message": message}})
                 await asyncio.sleep(delay)
             delay = min(max(delay * 2, FIRST_DELAY_SECONDS), MAX_DELAY_SECONDS)
@@ -135,7 +135,7 @@ class Runner:
         process = self.process
         if process is None or not process.alive():
             return
-        self.hooks.event("Normal", "Killing", f"stopping container {self.spec.name}")
+        self.pod.event("Normal", "Killing", f"stopping container {self.spec.name}")
         await self._terminate(process, grace_seconds, may_terminate)
         if self._watching:
             await asyncio.wait([self._watching])
@@ -164,13 +164,13 @@ class Runner:
         """Start the process as soon as everything that it needs exists. Return False if its program cannot be run."""
         while True:
             try:
-                launch = await self.hooks.launch(self.spec)
+                launch = await self.pod.launch(self.spec)
                 break
             except (MissingReferenceError, UnknownImageError, ValueError, httpx2.HTTPError) as error:
                 unknown = isinstance(error, UnknownImageError)
                 reason = "ErrImageNeverPull" if unknown else "CreateContainerConfigError"
                 self._set(state={"waiting": {"reason": reason, "message": str(error)}})
-                self.hooks.event("Warning", "Failed", str(error) or type(error).__name__)
+                self.pod.event("Warning", "Failed", str(error) or type(error).__name__)
                 await asyncio.sleep(MAX_DELAY_SECONDS if unknown else FIRST_DELAY_SECONDS)
         env = launch.env | record.marker(self.spec.name, self.restarts)
         try:
@@ -178,7 +178,7 @@ class Runner:
             self._directory.mkdir(parents=True, exist_ok=True)
             self.process = processes.spawn(launch.argv, env, self._directory, self.logs.of(self.restarts).path)
         except (OSError, ValueError) as error:  # ValueError: a zero byte
-            self.hooks.event("Warning", "Failed", str(error))
+            self.pod.event("Warning", "Failed", str(error))
             self._end(terminated(START_ERROR, now(), now(), reason="StartError", message=str(error)))
             return False
         self.logs.delete(self.restarts - 2)
@@ -187,7 +187,7 @@ class Runner:
             process.pid, process.started, self.restarts, now(), last=self.last_state, pre_stop=launch.pre_stop
         )
         self._record.save(self._path)
-        self.hooks.event("Normal", "Started", f"started container {self.spec.name} (pid {self.process.pid})")
+        self.pod.event("Normal", "Started", f"started container {self.spec.name} (pid {self.process.pid})")
         return True
 
     async def _watch_to_the_end(self) -> int:
@@ -220,14 +220,14 @@ class Runner:
             return
         self._set(state={"running": {"startedAt": since}})
         target = self._target(process)
-        await Prober(target, self._set_health, self.hooks.event, lambda *why: self._kill(process, *why)).run(
+        await Prober(target, self._set_health, self.pod.event, lambda *why: self._kill(process, *why)).run(
             started=self.started
         )
 
     def _show_fault(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             logger.error("%s: its probes failed to run", self.spec.name, exc_info=error)
-            self.hooks.event("Warning", "AgentFailed", f"{type(error).__name__}: {error}")
+            self.pod.event("Warning", "AgentFailed", f"{type(error).__name__}: {error}")
 
     def _set_health(self, **changes: bool) -> None:
         self._set(**changes)
@@ -237,7 +237,7 @@ class Runner:
     async def _kill(self, process: Process, probe: Probe, name: str) -> None:
         """Stop a container whose startup or liveness probe failed."""
         what = f"container {self.spec.name} failed {name.lower()} probe, will be restarted"
-        self.hooks.event("Normal", "Killing", what)
+        self.pod.event("Normal", "Killing", what)
         await self._terminate(process, probe.terminationGracePeriodSeconds or self.sandbox.grace_seconds, None)
 
     async def _run_hook(self, name: str, process: Process) -> str | None:
@@ -247,7 +247,7 @@ class Runner:
         replacement = self._record.pre_stop if self._record and name == "preStop" else ""
         problem = await hooks.run(hook, self._target(process), replacement)
         if problem:
-            self.hooks.event("Warning", f"Failed{name[0].upper()}{name[1:]}Hook", problem)
+            self.pod.event("Warning", f"Failed{name[0].upper()}{name[1:]}Hook", problem)
         return problem
 
     def restore(self, status: dict[str, Any]) -> None:
@@ -293,4 +293,4 @@ class Runner:
         if any(getattr(self, name) != value for name, value in changes.items()):
             for name, value in changes.items():
                 setattr(self, name, value)
-            self.hooks.changed()
+            self.pod.changed()

@@ -11,6 +11,8 @@ import os
 from bisect import bisect_right
 from pathlib import Path
 
+from mesh.local import files
+
 INTERVAL_SECONDS = 0.2
 MAX_LOG_BYTES = 20 * 2**20
 """If a log uses more, its older half is dropped."""
@@ -56,9 +58,8 @@ class Log:
                 raise OSError(ctypes.get_errno(), f"the log cannot be shortened: {os.strerror(ctypes.get_errno())}")
         first = bisect_right(self._ends, end)
         del self._ends[:first], self._times[:first]
-        partial = self._index.with_suffix(".partial")
-        partial.write_text("\n".join(f"{size} {time}" for size, time in zip(self._ends, self._times, strict=True)))
-        partial.rename(self._index)
+        lines = (f"{size} {time}" for size, time in zip(self._ends, self._times, strict=True))
+        files.replace(self._index, "\n".join(lines))
 
 
 class Logs:

@@ -3,14 +3,15 @@
 import asyncio
 import mmap
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from aiohttp import web
 
-from mesh.local.agent.log_times import INTERVAL_SECONDS, Log
+from mesh.local.agent.container import Runner
+from mesh.local.agent.log_times import INTERVAL_SECONDS
 from mesh.local.agent.pod import PodWorker
 
 CHUNK_BYTES = 65536
@@ -47,6 +48,9 @@ class Options:
         )
 
 
+FROM_NOW_ON = Options(follow=True, timestamps=False, since_ns=0, tail=0, limit=None)
+
+
 async def serve_log(request: web.Request) -> web.StreamResponse:
     """Send the log of a container, or of its previous run."""
     pod, container = request.match_info["pod"], request.match_info["container"]
@@ -67,16 +71,16 @@ async def serve_log(request: web.Request) -> web.StreamResponse:
             f"{name} is waiting to start: {waiting['reason']}" if waiting else f"previous terminated {name} not found"
         )
         return web.Response(status=400, text=f"{problem}\n")
-    log = runner.logs.of(runs[-1])
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    async for chunk in _read(log, options, lambda: runner.is_running(runs[-1])):
+    async for chunk in read(runner, runs[-1], options):
         await response.write(chunk)
     return response
 
 
-async def _read(log: Log, options: Options, is_running: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Yield the lines that the options select, many at a time."""
+async def read(runner: Runner, run: int, options: Options) -> AsyncIterator[bytes]:
+    """Yield the lines of a run's log that the options select, many at a time."""
+    log = runner.logs.of(run)
     left, at_start, selected, chunk = options.limit, True, True, b""
     with log.path.open("rb") as handle:
         offset = handle.seek(_offset(handle, options.tail))
@@ -92,7 +96,7 @@ async def _read(log: Log, options: Options, is_running: Callable[[], bool]) -> A
                     return
                 else:
                     # Read once more after the container has ended, for its last output.
-                    ended = not (log.path.exists() and is_running())
+                    ended = not (log.path.exists() and runner.is_running(run))
                     await asyncio.sleep(0 if ended else INTERVAL_SECONDS)
                     log.record()
                 continue

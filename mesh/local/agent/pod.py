@@ -16,7 +16,7 @@ from lightkube.resources.core_v1 import Pod
 from mesh.local import processes
 from mesh.local.agent import endpoints, images, unenforced, volumes
 from mesh.local.agent.api import Api
-from mesh.local.agent.container import Hooks, Runner, now
+from mesh.local.agent.container import Callbacks, Runner, now
 from mesh.local.agent.environment import MissingReferenceError, expand, resolve
 from mesh.local.agent.images import Launch
 from mesh.local.agent.reporter import Reporter
@@ -46,13 +46,13 @@ class PodWorker:
         self.runners: dict[str, Runner] = {}
         """The containers of every kind, by name."""
         self._reporter = Reporter(sandbox, api.client, self.runners, static=static)
-        self._hooks = Hooks(
+        self._callbacks = Callbacks(
             self._launch, self._reporter.report, lambda kind, reason, text: api.event(sandbox, kind, reason, text)
         )
         spec = sandbox.spec
         containers = [*(spec.initContainers or []), *spec.containers]
         # All runners first: they adopt running containers, which must happen before the first status report.
-        self.runners |= {container.name: Runner(container, sandbox, self._hooks) for container in containers}
+        self.runners |= {container.name: Runner(container, sandbox, self._callbacks) for container in containers}
         self._state = self._reporter.state
         self._state.initialized = any(self.runners[container.name].ran for container in spec.containers)
         self._reporter.restore(pod)
@@ -120,7 +120,7 @@ class PodWorker:
         for given in (pod.spec.ephemeralContainers if pod.spec else None) or []:
             if given.name not in self.runners and not self.terminating:
                 spec = msgspec.convert(given.to_dict(), Container)
-                runner = self.runners[spec.name] = Runner(spec, self.sandbox, self._hooks)
+                runner = self.runners[spec.name] = Runner(spec, self.sandbox, self._callbacks)
                 self._reporter.restore_container(pod, spec.name)
                 self._api.spawn(_ignore_result(runner))
 

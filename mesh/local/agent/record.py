@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mesh.local import processes
+from mesh.local import files, processes
 from mesh.local.processes import Process
 
 MARKER = "MESH_CONTAINER"
@@ -34,11 +34,9 @@ class Record:
         return Process(self.pid, self.started)
 
     def save(self, path: Path) -> None:
-        """Write it. A crash leaves the old file or the new one."""
+        """Write it."""
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self)))
-        partial.rename(path)
+        files.replace(path, json.dumps(asdict(self)))
 
 
 def marker(container: str, run: int) -> dict[str, str]:

@@ -5,13 +5,12 @@ Each message starts with a byte that names its channel. The last message is a St
 
 import asyncio
 import json
-import os
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from mesh.local.agent import child
+from mesh.local.agent import child, logs
 from mesh.local.agent.child import Child
 from mesh.local.agent.container import Runner
 from mesh.local.agent.sandbox import Sandbox
@@ -21,7 +20,6 @@ PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, ERROR, RESIZE, CLOSE = 0, 3, 4, 255
 """Channels besides those of `child`."""
 CHUNK_BYTES = 2**15
-LOG_INTERVAL_SECONDS = 0.2
 
 
 async def run(request: web.Request, sandbox: Sandbox, container: Process) -> web.StreamResponse:
@@ -54,29 +52,20 @@ async def attach(request: web.Request, runner: Runner) -> web.StreamResponse:
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
     leaving = asyncio.create_task(_wait_for_close(socket))
+    sending = asyncio.create_task(_send_log(socket, runner))
     try:
-        await _send_log(socket, runner, leaving)
-    except ConnectionError:
-        pass  # the client has left
+        await asyncio.wait({leaving, sending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         leaving.cancel()
+        sending.cancel()
     return socket
 
 
-async def _send_log(socket: web.WebSocketResponse, runner: Runner, leaving: asyncio.Task[None]) -> None:
-    run, ended = runner.restarts, False
-    with runner.logs.of(run).path.open("rb") as log:
-        log.seek(0, os.SEEK_END)
-        while not leaving.done():
-            if chunk := log.read(CHUNK_BYTES):
-                await socket.send_bytes(bytes([child.STDOUT]) + chunk)
-            elif ended:
-                await _finish(socket, _exit_status(0))
-                return
-            else:
-                # Read once more after the run has ended, for its last output.
-                ended = not runner.is_running(run)
-                await asyncio.wait({leaving}, timeout=0 if ended else LOG_INTERVAL_SECONDS)
+async def _send_log(socket: web.WebSocketResponse, runner: Runner) -> None:
+    with suppress(ConnectionError):  # the client has left
+        async for chunk in logs.read(runner, runner.restarts, logs.FROM_NOW_ON):
+            await socket.send_bytes(bytes([child.STDOUT]) + chunk)
+        await _finish(socket, _exit_status(0))
 
 
 async def _wait_for_close(socket: web.WebSocketResponse) -> None:

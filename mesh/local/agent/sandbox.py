@@ -7,6 +7,7 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
+from mesh.local import files
 from mesh.local.instance import MAX_PODS, Instance
 
 POD_LABEL = "mesh.local/pod"
@@ -111,9 +112,7 @@ def place(mesh: Instance, pod: Pod) -> Sandbox:
         if slot is None:
             raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are in use")
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "slot.partial"
-        partial.write_text(str(slot))
-        partial.rename(folder / "slot")
+        files.replace(folder / "slot", str(slot))
     return Sandbox(mesh, pod.metadata, pod.spec, folder, slot)
 
 

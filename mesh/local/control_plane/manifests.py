@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from mesh.local import tools
+from mesh.local import files, tools
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.keys import gateway
@@ -33,9 +33,7 @@ def istio(mesh: Instance) -> str:
     if not saved.exists():
         command = [str(tools.bin_dir() / "istioctl"), "manifest", "generate", *words]
         # Renamed when it is complete: half a manifest would be used forever.
-        partial = saved.with_suffix(".partial")
-        partial.write_text(tools.run(command, env=Kubectl.of(mesh).environment, folder=REPOSITORY))
-        partial.rename(saved)
+        files.replace(saved, tools.run(command, env=Kubectl.of(mesh).environment, folder=REPOSITORY))
     metrics = METRICS.read_text().replace("$(NODE_IP)", mesh.node_ip)
     return f"{ISTIO_NAMESPACE}\n---\n{SIDECARS.read_text()}\n---\n{metrics}\n---\n{saved.read_text()}"
 

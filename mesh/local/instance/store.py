@@ -6,6 +6,7 @@ import shutil
 import socket
 from pathlib import Path
 
+from mesh.local import files
 from mesh.local.environment import home
 from mesh.local.errors import MeshError
 from mesh.local.instance import reservations
@@ -89,9 +90,7 @@ def create(name: str, gateway_port: int | None = None, *, records: Path = reserv
         host = "127.0.0.1" if name == DEFAULT else f"127.{FIRST_PREFIX + number}.0.2"
         instance = Instance(name, home, number, f"{host}:{gateway_port or 8080}")
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = home / ".instance.partial"
-        partial.write_text(json.dumps({"number": number, "gateway": instance.gateway}))
-        partial.rename(home / "instance.json")
+        files.replace(home / "instance.json", json.dumps({"number": number, "gateway": instance.gateway}))
     return instance
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mesh.local import files
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
 from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, tools_folder
@@ -97,9 +98,8 @@ def _build_all(folder: Path, console: Console) -> None:
         partial.rename(folder / name)
     istio = sources[PACKAGES["istioctl"]].folder
     shutil.copy(istio / "tools/packaging/common" / BOOTSTRAP, folder / BOOTSTRAP)
-    partial = folder / ".versions.partial"
-    partial.write_text(json.dumps({name: sources[package].version for name, package in PACKAGES.items()}, indent=2))
-    partial.rename(folder / "versions.json")
+    built = {name: sources[package].version for name, package in PACKAGES.items()}
+    files.replace(folder / "versions.json", json.dumps(built, indent=2))
     console.print(
         f"tools ready after {time.monotonic() - started:.0f} s; `mesh tools --drop-build-cache` frees {BUILD_GIB} GiB"
     )
