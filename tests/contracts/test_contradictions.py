@@ -162,6 +162,7 @@ def test_all_faults_are_reported_at_once(checkout: Checkout, tmp_path: Path) -> 
         ({"namespce": "shop"}, "unknown parameter 'namespce'; known are services, namespace"),
         ({"max_depth": "deep"}, "max_depth=deep: expected a number above 0"),
         ({"gateway": "public"}, "gateway=public: expected <namespace>/<name>"),
+        ({"gateway_label": "gateway"}, "gateway_label=gateway: expected <name>=<value>"),
     ],
 )
 def test_an_invalid_parameter_is_named(

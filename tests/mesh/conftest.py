@@ -19,7 +19,7 @@ from tests.support.clock import eventually
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not disturb each other."""
 LOG_LINES = 30
-NAMESPACES = ("istio-system", "istio-ingress", "kafka", "shop")
+NAMESPACES = ("istio-system", "shop-ingress", "kafka", "shop")
 
 
 @pytest.fixture(scope="session")

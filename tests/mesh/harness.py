@@ -148,8 +148,7 @@ class Mesh:
 
     async def pods(self, app: str, namespace: str = "shop") -> list[Any]:
         """Return the Pods of an app, including those that are being deleted."""
-        label = "istio" if namespace == "istio-ingress" else "app"
-        pods: list[Any] = (await self.get("pods", "-n", namespace, "-l", f"{label}={app}"))["items"]
+        pods: list[Any] = (await self.get("pods", "-n", namespace, "-l", f"app={app}"))["items"]
         return pods
 
     async def pod(self, app: str, namespace: str = "shop") -> Any:  # noqa: ANN401 - JSON

@@ -16,7 +16,7 @@ def gateway_route(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part 
     """
     route = {"route": [{"destination": {"host": CATALOG}}], "retries": {"attempts": 0}} | rule
     metadata = {"name": host.replace(".", "-"), "namespace": "shop"}
-    spec = {"hosts": [host], "gateways": ["istio-ingress/public"], "http": [route]}
+    spec = {"hosts": [host], "gateways": ["shop-ingress/public"], "http": [route]}
     return {"apiVersion": NETWORKING, "kind": "VirtualService", "metadata": metadata, "spec": spec}
 
 

@@ -71,7 +71,7 @@ async def targets(mesh: Mesh) -> dict[str, FindProcesses]:
         return lambda: mesh.processes(program, uid)
 
     processes = {"kafka": find("java", "")}
-    for namespace in ("shop", "istio-ingress"):
+    for namespace in ("shop", "shop-ingress"):
         await mesh.wait_for_rollout(namespace)  # processes of a stopping Pod do not come back
         # The Pods of the operator end by themselves.
         for pod in (await mesh.get("pods", "-n", namespace, "-l", "!batch.kubernetes.io/job-name"))["items"]:
@@ -149,7 +149,7 @@ async def wait_for_events(mesh: Mesh) -> None:
 
 async def wait_for_recovery(mesh: Mesh, shop: Shop) -> None:
     """Wait until everything that was killed works again."""
-    for namespace in ("kafka", "istio-ingress", "shop"):
+    for namespace in ("kafka", "shop-ingress", "shop"):
         await mesh.wait_for_rollout(namespace)
     for read in (shop.list_orders, shop.get_stock):
         async for attempt in eventually(10):

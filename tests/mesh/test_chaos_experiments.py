@@ -101,7 +101,7 @@ async def test_ctrl_c_undoes_everything(mesh: Mesh, repeatedly: bool, tmp_path: 
 async def trusted_roots(mesh: Mesh) -> dict[str, set[str]]:
     """Return the serial numbers of the root certificates that the Envoy of each service trusts."""
     serials = {}
-    for app in (*SERVICES, "ingressgateway"):
+    for app in (*SERVICES, "shop-gateway"):
         # The gateway also has a certificate for outsiders, without a root.
         certificates = json.loads(await mesh.envoy(app, "certs"))["certificates"]
         serials[app] = {each["serial_number"] for certificate in certificates for each in certificate["ca_cert"]}

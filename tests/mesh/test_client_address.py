@@ -25,16 +25,16 @@ pytestmark = pytest.mark.prove
 async def behind_load_balancer(mesh: Mesh) -> AsyncIterator[Mesh]:
     """Yield the mesh with the component applied, and the limits of production."""
     [patch] = yaml.safe_load(COMPONENT.read_text(encoding="utf-8"))["patches"]
-    deployment = ("-n", "istio-ingress", "deployment/ingressgateway")
+    deployment = ("-n", "shop-ingress", "deployment/shop-gateway")
     await mesh.kubectl("patch", *deployment, "--type=json", "-p", json.dumps(yaml.safe_load(patch["patch"])))
     try:
-        await mesh.wait_for_rollout("istio-ingress")
+        await mesh.wait_for_rollout("shop-ingress")
         async with production_limits(mesh):
             yield mesh
     finally:
         removal = [{"op": "remove", "path": "/spec/template/metadata/annotations/proxy.istio.io~1config"}]
         await mesh.kubectl("patch", *deployment, "--type=json", "-p", json.dumps(removal))
-        await mesh.wait_for_rollout("istio-ingress")
+        await mesh.wait_for_rollout("shop-ingress")
 
 
 async def test_the_last_address_counts_and_what_a_caller_claims_does_not(behind_load_balancer: Mesh) -> None:
@@ -53,7 +53,7 @@ async def test_the_last_address_counts_and_what_a_caller_claims_does_not(behind_
     assert await status(NEIGHBOUR) == 400, "another address has its own limit; the request is empty"
     async for attempt in eventually(10):
         with attempt:
-            log = await mesh.kubectl("logs", "-n", "istio-ingress", "deployment/ingressgateway")
+            log = await mesh.kubectl("logs", "-n", "shop-ingress", "deployment/shop-gateway")
             lines = [json.loads(line) for line in log.splitlines() if agent in line]
             logged = {line["downstream_remote_address"].rpartition(":")[0] for line in lines}
             assert logged == {CALLER, NEIGHBOUR}

@@ -33,7 +33,7 @@ FULL = 128 * 1024 - 1
 @pytest.fixture
 async def gateway(mesh: Mesh) -> list[psutil.Process]:
     """Return the processes of the gateway's container: pilot-agent and Envoy."""
-    pod = await mesh.pod("ingressgateway", "istio-ingress")
+    pod = await mesh.pod("shop-gateway", "shop-ingress")
     return mesh.processes("", pod["metadata"]["uid"])
 
 
@@ -44,13 +44,13 @@ def memory(processes: list[psutil.Process]) -> int:
 
 async def limit(mesh: Mesh) -> int:
     """Return the memory limit of the gateway's container in MiB."""
-    pod = await mesh.pod("ingressgateway", "istio-ingress")
+    pod = await mesh.pod("shop-gateway", "shop-ingress")
     return int((parse_quantity(pod["spec"]["containers"][0]["resources"]["limits"]["memory"]) or 0) / MIB)
 
 
 async def used(mesh: Mesh) -> int:
     """Return the part of Envoy's memory that is in use, in MiB. Envoy keeps some of the rest for later."""
-    return int(json.loads(await mesh.envoy("ingressgateway", "memory"))["allocated"]) // MIB
+    return int(json.loads(await mesh.envoy("shop-gateway", "memory"))["allocated"]) // MIB
 
 
 @asynccontextmanager

@@ -45,9 +45,9 @@ HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
 SHORT_CONNECTIONS: Manifest = {
     "apiVersion": "networking.istio.io/v1alpha3",
     "kind": "EnvoyFilter",
-    "metadata": {"name": "short-connections", "namespace": "istio-ingress"},
+    "metadata": {"name": "short-connections", "namespace": "shop-ingress"},
     "spec": {
-        "workloadSelector": {"labels": {"istio": "ingressgateway"}},
+        "workloadSelector": {"labels": {"app": "shop-gateway"}},
         "priority": 20,
         "configPatches": [
             {
@@ -117,7 +117,7 @@ async def test_a_rollout_of_the_gateway_under_load_fails_no_call(mesh: Mesh, sho
                 assert "DEADLINE_EXCEEDED" in await slow_order(shop, token, mesh, seconds=10)
         async with steady(mesh, shop, token) as calls:
             slow = asyncio.create_task(slow_order(shop, token, mesh))
-            await mesh.restart("ingressgateway", "istio-ingress")
+            await mesh.restart("shop-gateway", "shop-ingress")
         assert await slow == "OK"
         await Shop(idle).get_product()
     measured(f"a rollout of the gateway: {len(calls.failed)} of {calls.made.total()} calls failed: {dict(calls.made)}")
@@ -130,7 +130,7 @@ async def test_long_connections_end_without_a_failed_call_and_streams_continue(m
     async with mesh.applied(SHORT_CONNECTIONS):
         async for attempt in eventually():
             with attempt:
-                assert '"max_connection_duration": "1s"' in await mesh.envoy("ingressgateway", "config_dump")
+                assert '"max_connection_duration": "1s"' in await mesh.envoy("shop-gateway", "config_dump")
         async with connect(mesh) as streaming, connect(mesh, token) as channel:
             stream = streaming.stream_stream(
                 REFLECTION,
@@ -151,13 +151,13 @@ async def test_long_connections_end_without_a_failed_call_and_streams_continue(m
 
 
 async def test_the_health_of_the_gateway_is_on_port_15021(mesh: Mesh) -> None:
-    pod = await mesh.pod("ingressgateway", "istio-ingress")
+    pod = await mesh.pod("shop-gateway", "shop-ingress")
     response = await http_request(f"{pod['status']['podIP']}:15021", "/healthz/ready")
     assert response.status == 200
 
 
 def test_the_load_balancer_probes_the_health_and_the_times_of_the_drain_fit() -> None:
-    deployment = manifest("base/ingressgateway.yaml", "Deployment")
+    deployment = manifest("base/gateway.yaml", "Deployment")
     service = manifest("overlays/production/gateway-service.yaml", "Service")
     annotations = service["metadata"]["annotations"]
     probe = {key.rpartition("-")[2]: value for key, value in annotations.items() if "-healthcheck-" in key}
@@ -176,9 +176,7 @@ def manifest(path: str, kind: str) -> Manifest:
     """Return the only manifest of a kind in a file."""
     text = (ROOT / "mesh/kubernetes" / path).read_text(encoding="utf-8")
     [found] = [
-        each
-        for each in yaml.safe_load_all(text)
-        if each["kind"] == kind and each["metadata"]["name"] == "ingressgateway"
+        each for each in yaml.safe_load_all(text) if each["kind"] == kind and each["metadata"]["name"] == "shop-gateway"
     ]
     return dict(found)
 

@@ -23,9 +23,9 @@ def request_authentication(signer: Signer, issuer: str) -> Manifest:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "RequestAuthentication",
-        "metadata": {"name": "partner", "namespace": "istio-ingress"},
+        "metadata": {"name": "partner", "namespace": "shop-ingress"},
         "spec": {
-            "selector": {"matchLabels": {"istio": "ingressgateway"}},
+            "selector": {"matchLabels": {"app": "shop-gateway"}},
             "jwtRules": [{"issuer": issuer, "audiences": ["https://shop.example"], "jwks": json.dumps(keys)}],
         },
     }
@@ -36,9 +36,9 @@ def partner_policy(issuer: str) -> Manifest:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "AuthorizationPolicy",
-        "metadata": {"name": "partner", "namespace": "istio-ingress"},
+        "metadata": {"name": "partner", "namespace": "shop-ingress"},
         "spec": {
-            "selector": {"matchLabels": {"istio": "ingressgateway"}},
+            "selector": {"matchLabels": {"app": "shop-gateway"}},
             "rules": [
                 {
                     "from": [{"source": {"requestPrincipals": [f"{issuer}/*"]}}],

@@ -14,7 +14,7 @@ async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
     # Without the Pods of the operator's Jobs, which have ended.
     pods = (await mesh.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name"))["items"]
     names = {pod["metadata"]["name"] for pod in pods}
-    for component in ("etcd", "kube-apiserver", "istiod", "kafka", "ingressgateway", *SERVICES):
+    for component in ("etcd", "kube-apiserver", "istiod", "kafka", "shop-gateway", *SERVICES):
         assert any(name.startswith(component) for name in names), component
     for pod in pods:
         statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]

@@ -1,4 +1,4 @@
-"""Each overlay is accepted by the API server, by Istio's webhook and by istioctl analyze."""
+"""The platform and each overlay are accepted by the API server, by Istio's webhook and by istioctl analyze."""
 
 import inspect
 import re
@@ -12,30 +12,31 @@ from mesh.local.cli import canary
 from tests.mesh.harness import Mesh
 from tests.support.checkout import ROOT
 
-OVERLAYS = ["local", "production"]
+OVERLAYS = "mesh/kubernetes/overlays"
+FOLDERS = ["mesh/kubernetes/platform", "mesh/local/platform", f"{OVERLAYS}/local", f"{OVERLAYS}/production"]
 
 
-async def rendered(mesh: Mesh, overlay: str) -> str:
-    return await mesh.kubectl("kustomize", str(ROOT / "mesh/kubernetes/overlays" / overlay))
+async def rendered(mesh: Mesh, folder: str) -> str:
+    return await mesh.kubectl("kustomize", str(ROOT / folder))
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-async def test_the_api_server_and_istio_accept_an_overlay(mesh: Mesh, overlay: str) -> None:
-    manifests = await rendered(mesh, overlay)
+@pytest.mark.parametrize("folder", FOLDERS)
+async def test_the_api_server_and_istio_accept_a_folder(mesh: Mesh, folder: str) -> None:
+    manifests = await rendered(mesh, folder)
     words = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
     output = await mesh.kubectl(*words, stdin=manifests)
     assert len(output.splitlines()) == manifests.count("\nkind: ")
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-async def test_istioctl_finds_no_issue_in_an_overlay(mesh: Mesh, overlay: str) -> None:
-    run = await mesh.run("istioctl", "analyze", "--use-kube=false", "-", stdin=await rendered(mesh, overlay))
+@pytest.mark.parametrize("folder", FOLDERS)
+async def test_istioctl_finds_no_issue_in_a_folder(mesh: Mesh, folder: str) -> None:
+    run = await mesh.run("istioctl", "analyze", "--use-kube=false", "-", stdin=await rendered(mesh, folder))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "No validation issues" in run.stdout + run.stderr
 
 
 async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -> None:
-    manifests = [each for each in yaml.safe_load_all(await rendered(mesh, "production")) if each]
+    manifests = [each for each in yaml.safe_load_all(await rendered(mesh, f"{OVERLAYS}/production")) if each]
     by_kind: dict[str, list[Any]] = {}
     for manifest in manifests:
         by_kind.setdefault(manifest["kind"], []).append(manifest)
@@ -43,7 +44,7 @@ async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -
     assert [server["port"]["protocol"] for server in gateway["spec"]["servers"]] == ["HTTPS"]
     outside = [each for each in by_kind["Service"] if each["spec"].get("type", "ClusterIP") != "ClusterIP"]
     assert [(each["metadata"]["name"], [port["port"] for port in each["spec"]["ports"]]) for each in outside] == [
-        ("ingressgateway", [443])
+        ("shop-gateway", [443])
     ]
     # No Service contains the admin port of Envoy. The management port is only in the Service for the keys.
     internal_ports = {port["port"] for each in by_kind["Service"] for port in each["spec"]["ports"]} - {443}
@@ -51,7 +52,7 @@ async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -
     public = [
         path
         for policy in by_kind["AuthorizationPolicy"]
-        if policy["metadata"]["namespace"] == "istio-ingress"
+        if policy["metadata"]["namespace"] == "shop-ingress"
         for rule in policy["spec"].get("rules", [])
         for to in rule["to"]
         for path in to["operation"]["paths"]
@@ -64,14 +65,14 @@ async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -
 
 
 async def test_production_has_no_settings_for_the_local_node(mesh: Mesh) -> None:
-    production = await rendered(mesh, "production")
+    production = await rendered(mesh, f"{OVERLAYS}/production")
     assert "hostPath" not in production
     assert "interceptionMode" not in production
     assert "127.0.0" not in production
 
 
 async def test_a_canary_with_argo_rollouts_is_the_same_as_mesh_canary(mesh: Mesh) -> None:
-    overlay = list(yaml.safe_load_all(await rendered(mesh, "argo-rollouts")))
+    overlay = list(yaml.safe_load_all(await rendered(mesh, f"{OVERLAYS}/argo-rollouts")))
     named = {(each["kind"], each["metadata"]["name"]): each for each in overlay}
     strategy = named["Rollout", "catalog"]["spec"]["strategy"]["canary"]
     istio = strategy["trafficRouting"]["istio"]

@@ -131,7 +131,7 @@ async def test_a_failing_instance_is_ejected(mesh: Mesh, shop: Shop) -> None:
 
 async def errors_of(mesh: Mesh, address: str) -> int:
     """Return the number of failed calls of the gateway to an instance of catalog."""
-    clusters = await mesh.envoy("ingressgateway", "clusters")
+    clusters = await mesh.envoy("shop-gateway", "clusters")
     (errors,) = re.findall(rf"^.*catalog.*::{address}:50051::rq_error::(\d+)$", clusters, re.MULTILINE)
     return int(errors)
 

@@ -43,8 +43,8 @@ def with_component(component: str, folder: Path) -> Path:
 
 
 async def with_sidecars(mesh: Mesh, manifests: str, folder: Path, *, cni: bool = True) -> list[Manifest]:
-    """Return the manifests with the sidecars that mesh/istio/install.yaml makes Istio inject."""
-    flags = ["-f", "mesh/istio/install.yaml", f"--set=components.cni.enabled={str(cni).lower()}"]
+    """Return the manifests with the sidecars that mesh/kubernetes/platform/istio.yaml makes Istio inject."""
+    flags = ["-f", "mesh/kubernetes/platform/istio.yaml", f"--set=components.cni.enabled={str(cni).lower()}"]
     run = await mesh.run("istioctl", "manifest", "generate", *flags)
     assert run.returncode == 0, run.stderr
     configs = {each["metadata"]["name"]: each["data"] for each in parse(run.stdout) if each["kind"] == "ConfigMap"}
@@ -96,10 +96,11 @@ async def conform(mesh: Mesh, schemas: Path, manifests: list[Manifest]) -> str:
 
 
 async def test_kubeconform_finds_only_valid_manifests(mesh: Mesh, injected: list[Manifest], tmp_path: Path) -> None:
+    manifests = parse(await rendered(mesh, KUBERNETES / "platform")) + injected
     document = json.loads(await mesh.kubectl("get", "--raw", "/openapi/v2"))
-    write_api_schemas(document, {each["kind"] for each in injected}, tmp_path)
-    output = await conform(mesh, tmp_path, injected)
-    assert f"Valid: {len(injected)}, Invalid: 0, Errors: 0, Skipped: 0" in output, output
+    write_api_schemas(document, {each["kind"] for each in manifests}, tmp_path)
+    output = await conform(mesh, tmp_path, manifests)
+    assert f"Valid: {len(manifests)}, Invalid: 0, Errors: 0, Skipped: 0" in output, output
     assert "Invalid: 1" in await conform(mesh, tmp_path, [injected[0] | {"unknown": 1}])
 
 
@@ -129,8 +130,10 @@ async def test_every_pod_complies_with_the_standard_that_its_namespace_enforces(
     mesh: Mesh, injected: list[Manifest], overlay: str, tmp_path: Path
 ) -> None:
     """With Istio's CNI plugin. Without it, a sidecar needs an init container that the standard forbids."""
-    labels = [each["metadata"]["labels"] for each in parse(overlay) if each["kind"] == "Namespace"]
-    assert all(RESTRICTED.items() <= each.items() for each in labels)
+    platform = parse(await rendered(mesh, KUBERNETES / "platform"))
+    labels = {each["metadata"]["name"]: each["metadata"]["labels"] for each in platform if each["kind"] == "Namespace"}
+    assert set(labels) == {"shop", "shop-ingress"}
+    assert all(RESTRICTED.items() <= each.items() for each in labels.values())
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
     try:
         await mesh.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
@@ -138,7 +141,7 @@ async def test_every_pod_complies_with_the_standard_that_its_namespace_enforces(
         names = set(templates(injected))
         assert await accepted(mesh, injected) == names
         without_cni = await with_sidecars(mesh, overlay, tmp_path, cni=False)
-        assert await accepted(mesh, without_cni) == {"ingressgateway"}
+        assert await accepted(mesh, without_cni) == {"shop-gateway"}
     finally:
         await mesh.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
@@ -164,7 +167,7 @@ async def accepted(mesh: Mesh, manifests: list[Manifest]) -> set[str]:
 
 def test_the_app_starts_after_its_sidecar_and_is_labelled_with_its_release(injected: list[Manifest]) -> None:
     for name, template in templates(injected).items():
-        if name == "ingressgateway":
+        if name == "shop-gateway":
             continue
         assert template["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] == "true", name
         native = {each["name"]: each.get("restartPolicy") for each in template["spec"]["initContainers"]}

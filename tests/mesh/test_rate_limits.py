@@ -43,7 +43,7 @@ async def production_limits(mesh: Mesh) -> AsyncIterator[None]:
     try:
         async for attempt in eventually(30):
             with attempt:
-                config = await mesh.envoy("ingressgateway", "config_dump")
+                config = await mesh.envoy("shop-gateway", "config_dump")
                 assert set(BURSTS) <= set(map(int, re.findall(r'"max_tokens": (\d+)', config)))
                 assert '"warming_state"' not in config
         yield

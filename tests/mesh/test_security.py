@@ -203,7 +203,7 @@ async def test_a_caller_outside_is_no_part_of_the_traces(mesh: Mesh) -> None:
     name = (await mesh.pod("catalog"))["metadata"]["name"]
     async for attempt in eventually(10):
         with attempt:
-            gateway = await mesh.kubectl("logs", "-n", "istio-ingress", "deployment/ingressgateway")
+            gateway = await mesh.kubectl("logs", "-n", "shop-ingress", "deployment/shop-gateway")
             lines = [json.loads(line) for line in gateway.splitlines() if agent in line]
             assert len(lines) == len(contexts)
             sidecar = {line["request_id"] for line in await mesh.access_log(name, agent)}

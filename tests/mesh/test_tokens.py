@@ -170,13 +170,13 @@ async def test_no_call_fails_while_keys_are_rotated(
 async def test_the_gateway_keeps_its_keys_while_identity_is_down_and_accepts_no_token_without_keys(mesh: Mesh) -> None:
     token = await mesh.token()
     # It fetches the keys before it sees a token.
-    await mesh.restart("ingressgateway", "istio-ingress")
+    await mesh.restart("shop-gateway", "shop-ingress")
     async with mesh.scaled("deployment/identity", 0):
         assert await outcomes(mesh, token) == (OK, OK)
         forged, _ = await outcomes(mesh, f"{token.rpartition('.')[0]}.{'x' * 342}")
         # Istio's filter names the reason. It fetches keys only when it needs them, and has none yet.
         assert forged.startswith("UNAUTHENTICATED Jw")
-        await mesh.restart("ingressgateway", "istio-ingress")
+        await mesh.restart("shop-gateway", "shop-ingress")
         assert await outcomes(mesh, token) == (NO_KEYS, NO_KEYS)
         assert await outcomes(mesh, "") == (DENIED, OK)
     async for attempt in eventually(10):

@@ -16,7 +16,7 @@ TEN_PIECES = "p-0062"  # The only product with ten pieces in the opening stock.
 async def buy(shop: Shop) -> pb.Order:
     """Order one of the ten pieces until the order is confirmed or they are sold out, and return the order."""
     request = cart(to=BERLIN, p_0062=1)
-    async for attempt in eventually(retry=Exception):
+    async for attempt in eventually(120, every=0.2, retry=Exception):
         with attempt:
             # On a busy machine PlaceOrder may return before the order has ended.
             order = await shop.ended((await shop.place(request)).name)

@@ -10,7 +10,7 @@ from tests.tidy.test_policies import GATEWAY_ACCOUNT, SERVICE_ACCOUNT, permissio
 from tests.tidy.tree import Tree
 from tools.protoc_gen_istio.declarations import load
 
-GATEWAY, GRPC, JWKS, DATABASE, EVENTS = "ingressgateway", 50051, 8081, 5432, 9093
+GATEWAY, GRPC, JWKS, DATABASE, EVENTS = "shop-gateway", 50051, 8081, 5432, 9093
 SIDECAR = {"security.istio.io/tlsMode": "istio"}
 
 
@@ -55,7 +55,7 @@ def test_a_service_sends_packets_to_its_callees_and_accepts_them_from_its_caller
 ) -> None:
     calls = {
         (GATEWAY if caller == GATEWAY_ACCOUNT else caller.removeprefix(SERVICE_ACCOUNT), app)
-        for app, caller, _ in permissions(checkout, "app")
+        for app, caller, _ in permissions(checkout, "shop")
         if caller != "*"
     }
     outbound = {
@@ -64,7 +64,7 @@ def test_a_service_sends_packets_to_its_callees_and_accepts_them_from_its_caller
         for app, port in reached(policies, "shop", pod(service))
         if port == GRPC
     }
-    outbound |= {(GATEWAY, app) for app, port in reached(policies, "istio-ingress", {"istio": GATEWAY}) if port == GRPC}
+    outbound |= {(GATEWAY, app) for app, port in reached(policies, "shop-ingress", {"app": GATEWAY}) if port == GRPC}
     inbound = {
         (caller, service)
         for service in checkout.services()
@@ -95,7 +95,7 @@ def test_a_pod_without_a_sidecar_reaches_nothing_and_cannot_be_reached(
 
 
 def test_only_the_gateway_reads_the_keys(policies: list[Manifest]) -> None:
-    assert ("identity", JWKS) in reached(policies, "istio-ingress", {"istio": GATEWAY})
+    assert ("identity", JWKS) in reached(policies, "shop-ingress", {"app": GATEWAY})
     [rule] = [
         rule
         for spec in selected(policies, "shop", pod("identity"))

@@ -10,8 +10,8 @@ from tests.support.contracts import REFLECTION, is_public, is_repeatable, method
 from tests.tidy.manifests import BASE, CONTRACTS, WORKLOADS, Manifest, manifests, parsed
 from tests.tidy.tree import Tree
 
-GATEWAY = "istio-ingress/public"
-GATEWAY_ACCOUNT, SERVICE_ACCOUNT = "cluster.local/ns/istio-ingress/sa/ingressgateway", "cluster.local/ns/shop/sa/"
+GATEWAY = "shop-ingress/public"
+GATEWAY_ACCOUNT, SERVICE_ACCOUNT = "cluster.local/ns/shop-ingress/sa/shop-gateway", "cluster.local/ns/shop/sa/"
 MAX_RETRIES = 2
 HTTP_PATHS = {"/.well-known/jwks.json", "/openapi.json", "/"}
 """Public paths that are no methods: the keys that verify tokens, the HTTP API as a document, and a page about it."""
@@ -35,11 +35,13 @@ def routes(checkout: Tree) -> list[tuple[str, Manifest, bool]]:
     ]
 
 
-def permissions(tree: Tree, label: str) -> set[tuple[str, str, str]]:
-    """Return (app, caller, path) of the AuthorizationPolicies for workloads with a label. "*" is any caller or path."""
+def permissions(tree: Tree, namespace: str) -> set[tuple[str, str, str]]:
+    """Return (app, caller, path) of the AuthorizationPolicies of a namespace. "*" is any caller or path."""
     found = set()
     for _, manifest in manifests(tree, BASE, CONTRACTS, kind="AuthorizationPolicy"):
-        app = manifest["spec"].get("selector", {}).get("matchLabels", {}).get(label)
+        app = manifest["spec"].get("selector", {}).get("matchLabels", {}).get("app")
+        if manifest["metadata"]["namespace"] != namespace:
+            continue
         for rule in manifest["spec"].get("rules", []) if app else []:
             callers = [name for source in rule.get("from", []) for name in source["source"].get("principals", [])]
             paths = [path for to in rule.get("to", []) for path in to["operation"].get("paths", [])]
@@ -69,14 +71,14 @@ def test_each_route_has_a_timeout_unless_it_is_for_a_stream(routes: list[tuple[s
 
 
 def test_each_method_has_callers_and_each_caller_is_a_service_account(checkout: Tree) -> None:
-    assert {path for _, _, path in permissions(checkout, "app")} == PATHS
-    for app, caller, path in permissions(checkout, "app"):
+    assert {path for _, _, path in permissions(checkout, "shop")} == PATHS
+    for app, caller, path in permissions(checkout, "shop"):
         assert app == service_of(path)
         assert caller == GATEWAY_ACCOUNT or caller.startswith(SERVICE_ACCOUNT), path
 
 
 def test_each_sidecar_lists_the_services_that_permit_its_calls(checkout: Tree) -> None:
-    inbound = {(caller, app) for app, caller, _ in permissions(checkout, "app") if caller != GATEWAY_ACCOUNT}
+    inbound = {(caller, app) for app, caller, _ in permissions(checkout, "shop") if caller != GATEWAY_ACCOUNT}
     outbound = {
         (SERVICE_ACCOUNT + selector["labels"]["app"], host.removeprefix("./").split(".")[0])
         for _, manifest in manifests(checkout, BASE, CONTRACTS, kind="Sidecar")
@@ -89,9 +91,9 @@ def test_each_sidecar_lists_the_services_that_permit_its_calls(checkout: Tree) -
 
 
 def test_the_gateway_has_exactly_the_public_methods(checkout: Tree, routes: list[tuple[str, Manifest, bool]]) -> None:
-    assert {path for _, _, path in permissions(checkout, "istio")} == PUBLIC
+    assert {path for _, _, path in permissions(checkout, "shop-ingress")} == PUBLIC
     assert {path for path, _, is_gateway in routes if is_gateway} == PUBLIC
-    assert {path for _, caller, path in permissions(checkout, "app") if caller == GATEWAY_ACCOUNT} == PUBLIC
+    assert {path for _, caller, path in permissions(checkout, "shop") if caller == GATEWAY_ACCOUNT} == PUBLIC
 
 
 def test_istio_detects_the_protocol_of_each_port(checkout: Tree) -> None:

@@ -24,7 +24,7 @@ def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> I
             public.setdefault(method.audience, []).append(method)
     if not (public or callers):
         return
-    yield from _head(declared.service, settings.namespace, "app", declared.service)
+    yield from _head(declared.service, settings.namespace, f"{{app: {declared.service}}}")
     for audience, group in public.items():
         yield f"    # From outside, through the gateway: AUDIENCE_{audience.name}."
         yield from _from(settings.gateway_principal)
@@ -41,7 +41,7 @@ def service_policy(graph: Graph, declared: Declaration, settings: Settings) -> I
 
 def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[str]:
     """Yield the lines of the gateway's AuthorizationPolicy: which callers may call which public methods."""
-    yield from _head("public-methods", settings.gateway_namespace, "istio", settings.gateway_label)
+    yield from _head("public-methods", settings.gateway_namespace, settings.gateway_selector)
     if anyone := [method for method in methods if method.audience is Audience.ANYONE]:
         yield "    # AUDIENCE_ANYONE"
         yield f"    - to:\n{_operation(anyone)}"
@@ -63,14 +63,14 @@ def gateway_policy(methods: Sequence[Method], settings: Settings) -> Iterator[st
 
 def open_path(name: str, path: str, settings: Settings) -> Iterator[str]:
     """Yield the lines of an AuthorizationPolicy that allows any caller to GET a path that is not a method."""
-    yield from _head(name, settings.gateway_namespace, "istio", settings.gateway_label)
+    yield from _head(name, settings.gateway_namespace, settings.gateway_selector)
     yield "    - to:"
     yield "        - operation:"
     yield "            methods: [GET]"
     yield f"            paths: [{path}]"
 
 
-def _head(name: str, namespace: str, label: str, value: str) -> Iterator[str]:
+def _head(name: str, namespace: str, selector: str) -> Iterator[str]:
     yield "apiVersion: security.istio.io/v1"
     yield "kind: AuthorizationPolicy"
     yield "metadata:"
@@ -78,7 +78,7 @@ def _head(name: str, namespace: str, label: str, value: str) -> Iterator[str]:
     yield f"  namespace: {namespace}"
     yield "spec:"
     yield "  selector:"
-    yield f"    matchLabels: {{{label}: {value}}}"
+    yield f"    matchLabels: {selector}"
     yield "  rules:"
 
 

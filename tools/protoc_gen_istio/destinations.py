@@ -112,6 +112,8 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Iterator
         yield "  inboundConnectionPool:"
         yield f"    tcp: {{maxConnections: {MAX_CONNECTIONS}}}"
         yield f"    http: {{http2MaxRequests: {tier(served).value + streams}}}"
+    yield "  # Unknown hosts are refused, even if the mesh allows them by default."
+    yield "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}"
     yield "  egress:"
     yield "    - hosts:"
     if callees:

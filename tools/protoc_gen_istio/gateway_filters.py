@@ -22,7 +22,7 @@ def head(name: str, settings: Settings, priority: int = 0) -> Iterator[str]:
     yield "    galley.istio.io/analyze-suppress: IST0133"
     yield "spec:"
     yield "  workloadSelector:"
-    yield f"    labels: {{istio: {settings.gateway_label}}}"
+    yield f"    labels: {settings.gateway_selector}"
     if priority:
         yield f"  priority: {priority}"
     yield "  configPatches:"

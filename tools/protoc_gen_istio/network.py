@@ -34,7 +34,7 @@ def service_network(graph: Graph, declared: Declaration, settings: Settings) -> 
         yield "    - from:"
         if is_public:
             yield f"        - namespaceSelector: {_namespace(settings.gateway_namespace)}"
-            yield f"          podSelector: {{matchLabels: {{istio: {settings.gateway_label}}}}}"
+            yield f"          podSelector: {{matchLabels: {settings.gateway_selector}}}"
         yield from _pods(callers)
         yield f"      ports: [{{port: {settings.port}}}]"
     yield from _egress(callees, declared, settings)
@@ -45,7 +45,7 @@ def gateway_network(servers: Iterable[str], settings: Settings) -> Iterator[str]
     yield from _head("public-methods", settings.gateway_namespace)
     yield "spec:"
     yield "  podSelector:"
-    yield f"    matchLabels: {{istio: {settings.gateway_label}}}"
+    yield f"    matchLabels: {settings.gateway_selector}"
     yield "  policyTypes: [Egress]"
     yield "  egress:"
     yield "    - to:"

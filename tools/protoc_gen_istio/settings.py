@@ -1,5 +1,6 @@
 """The plugin's parameters: settings of the installation, not of the contracts. In buf.gen.yaml, set them in `opt`."""
 
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class Settings:
     """<namespace>/<name> of the Istio Gateway for public methods"""
     gateway_account: str = "ingressgateway"
     """the ServiceAccount of the gateway's workload, in the Gateway's namespace"""
-    gateway_label: str = "ingressgateway"
-    """the value of the label `istio` of the gateway's workload"""
+    gateway_label: str = "istio=ingressgateway"
+    """<name>=<value> of a label that only the Pods of the gateway have"""
     issuer: str = ""
     """the issuer of access tokens (the claim `iss`); if empty, any issuer that a RequestAuthentication trusts"""
     user_header: str = ""
@@ -41,6 +42,11 @@ class Settings:
     def gateway_namespace(self) -> str:
         """The namespace of the Gateway."""
         return self.gateway.partition("/")[0]
+
+    @property
+    def gateway_selector(self) -> str:
+        """The label of the gateway's Pods, as YAML."""
+        return "{{{}: {}}}".format(*self.gateway_label.split("="))
 
     def principal(self, service: str) -> str:
         """Return the identity of a service."""
@@ -74,4 +80,6 @@ class Settings:
         namespace, slash, gateway = settings.gateway.partition("/")
         if not (namespace and slash and gateway):
             raise ParameterError(f"gateway={settings.gateway}: expected <namespace>/<name>")
+        if not re.fullmatch(r"[^=\s]+=[^=\s]+", settings.gateway_label):
+            raise ParameterError(f"gateway_label={settings.gateway_label}: expected <name>=<value>")
         return settings

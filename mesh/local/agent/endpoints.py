@@ -2,8 +2,8 @@
 
 On a cluster, endpoints come from EndpointSlices, which reject loopback addresses, and iptables captures the traffic,
 which needs root. Here a WorkloadEntry is the endpoint, and each Pod has a separate Sidecar that listens on the Pod's
-addresses. Its egress hosts and limits come from the cluster's Sidecar that selects the Pod. The agent reads that one,
-and istiod ignores it (mesh/local/control_plane/sidecars.yaml).
+addresses. Its egress hosts, limits and outbound policy come from the cluster's Sidecar that selects the Pod. The agent
+reads that one, and istiod ignores it (mesh/local/platform/sidecars.yaml).
 """
 
 from collections.abc import Iterable
@@ -22,6 +22,8 @@ from mesh.local.agent.sandbox import POD_LABEL, SOCKET, Sandbox
 WorkloadEntry = create_namespaced_resource("networking.istio.io", "v1", "WorkloadEntry", "workloadentries")
 Sidecar = create_namespaced_resource("networking.istio.io", "v1", "Sidecar", "sidecars")
 FIELD_MANAGER = "node-agent"
+COPIED = ("inboundConnectionPool", "outboundTrafficPolicy")
+"""Fields of the cluster's Sidecar that each Pod's own gets as well."""
 WORKING_DIRECTORY = "/proc/self/cwd"
 """Envoy's working directory is the Pod's folder. Istio accepts absolute paths only."""
 
@@ -105,8 +107,7 @@ async def apply_sidecar(client: AsyncClient, sandbox: Sandbox) -> None:
         "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
         "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
     }
-    if pool := declared.get("inboundConnectionPool"):
-        spec["inboundConnectionPool"] = pool
+    spec |= {name: declared[name] for name in COPIED if name in declared}
     await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=FIELD_MANAGER, force=True)
 
 

@@ -1,7 +1,7 @@
 """`kubectl top`: the API metrics.k8s.io, with the processor time and memory of this node's processes.
 
 In a cluster metrics-server serves it. Here the API server forwards its requests to the kubelet's API
-(`control_plane/metrics.yaml`). Each request measures for a second, so nothing is measured while no one requests it.
+(`platform/metrics.yaml`). Each request measures for a second, so nothing is measured while no one requests it.
 """
 
 import asyncio

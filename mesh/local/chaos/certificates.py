@@ -15,7 +15,7 @@ from mesh.local.clients.envoy import query_pod
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
-NAMESPACES = ("istio-ingress", "shop")
+NAMESPACES = ("shop-ingress", "shop")
 """The namespaces whose Pods have a certificate each."""
 LIFETIME = "40s"
 CONFIG_ANNOTATION = "proxy.istio.io/config"

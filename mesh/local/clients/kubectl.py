@@ -16,7 +16,7 @@ from mesh.local.instance import Instance
 from mesh.local.processes import load_running
 
 NAMESPACE = "shop"
-NAMESPACES = {"istiod": "istio-system", "ingressgateway": "istio-ingress", "kafka": "kafka"}
+NAMESPACES = {"istiod": "istio-system", "shop-gateway": "shop-ingress", "kafka": "kafka"}
 """Workload → its namespace, for those outside of the shop."""
 
 

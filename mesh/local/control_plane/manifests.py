@@ -13,10 +13,10 @@ from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.keys import gateway
 
 ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
-ISTIO_FILES = ("mesh/istio/install.yaml", "mesh/local/control_plane/istio.yaml")
+ISTIO_FILES = ("mesh/kubernetes/platform/istio.yaml", "mesh/local/platform/istio.yaml")
 """Relative to the checkout, because istioctl splits a path at a comma."""
-SIDECARS = Path(__file__).with_name("sidecars.yaml")
-METRICS = Path(__file__).with_name("metrics.yaml")
+PLATFORM = REPOSITORY / "mesh/local/platform"
+"""What belongs to the cluster's owner, and not to the shop."""
 
 
 def istio(mesh: Instance) -> str:
@@ -34,8 +34,9 @@ def istio(mesh: Instance) -> str:
         command = [str(tools.bin_dir() / "istioctl"), "manifest", "generate", *words]
         # Renamed when it is complete: half a manifest would be used forever.
         files.replace(saved, tools.run(command, env=Kubectl.of(mesh).environment, folder=REPOSITORY))
-    metrics = METRICS.read_text().replace("$(NODE_IP)", mesh.node_ip)
-    return f"{ISTIO_NAMESPACE}\n---\n{SIDECARS.read_text()}\n---\n{metrics}\n---\n{saved.read_text()}"
+    sidecars, metrics = ((PLATFORM / name).read_text() for name in ("sidecars.yaml", "metrics.yaml"))
+    metrics = metrics.replace("$(NODE_IP)", mesh.node_ip)
+    return f"{ISTIO_NAMESPACE}\n---\n{sidecars}\n---\n{metrics}\n---\n{saved.read_text()}"
 
 
 def overlay(mesh: Instance) -> Path:

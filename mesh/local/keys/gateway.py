@@ -22,7 +22,7 @@ def secret(mesh: Instance) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "shop-public", "namespace": "istio-ingress"},
+        "metadata": {"name": "shop-public", "namespace": "shop-ingress"},
         "type": "kubernetes.io/tls",
         "stringData": {"tls.crt": certificate_file.read_text(), "tls.key": key_file.read_text()},
     }

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from mesh.local import loopback, processes, tools
+from mesh.local.clients.kubectl import Kubectl
 from mesh.local.control_plane import manifests
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
@@ -22,6 +23,7 @@ from mesh.local.lifecycle.rollout import Rollout, agent_log_tail
 from mesh.local.processes import agent_of
 
 AGENT_TIMEOUT_SECONDS = 20
+FORMER_NAMESPACE = "istio-ingress"
 
 
 def start(mesh: Instance, console: Console) -> None:
@@ -46,9 +48,17 @@ def start(mesh: Instance, console: Console) -> None:
             rollout.wait_for_api()
             rollout.apply("Istio", "-f", "-", stdin=istio.result())
         rollout.wait_for_namespace("istiod", "istio-system")
+        rollout.apply("platform", "-k", str(manifests.PLATFORM))
+        _delete_former_gateway(mesh)
         rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
-        for namespace in ("kafka", "istio-ingress", "shop"):
+        for namespace in ("kafka", "shop-ingress", "shop"):
             rollout.wait_for_namespace(namespace, namespace)
+
+
+def _delete_former_gateway(mesh: Instance) -> None:
+    """Delete the gateway of earlier releases, which had another namespace. It would take calls from the same port."""
+    ours = ("-l", "app.kubernetes.io/part-of=grpc-mesh", "--field-selector", f"metadata.name={FORMER_NAMESPACE}")
+    Kubectl.of(mesh).run("delete", "namespace", *ours)
 
 
 def start_node(mesh: Instance) -> None:

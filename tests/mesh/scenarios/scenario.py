@@ -54,7 +54,7 @@ class Scenario:
                 await readme.run_rest()
         except BaseException:
             await self._delete(*folders)
-            for namespace in ("shop", "istio-ingress"):
+            for namespace in ("shop", "shop-ingress"):
                 await self.mesh.kubectl("scale", "-n", namespace, "deployment", "--all", "--replicas=1")
             await asyncio.to_thread(run_mesh, "up", "-i", self.mesh.name)
             raise

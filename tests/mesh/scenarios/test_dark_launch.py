@@ -6,7 +6,7 @@ from tests.mesh.scenarios.scenario import Scenario
 from tests.mesh.scenarios.versions import calls_by_subset
 from tests.support.clock import eventually
 
-CALLERS = "ingressgateway", "orders"
+CALLERS = "shop-gateway", "orders"
 
 
 async def test_the_second_version_runs_and_gets_no_calls(scenario: Scenario, mesh: Mesh, shop: Shop) -> None:

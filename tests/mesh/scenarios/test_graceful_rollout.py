@@ -24,7 +24,7 @@ async def test_no_call_fails_when_each_service_restarts_with_its_sidecar(scenari
 
 @pytest.mark.parametrize(
     ("component", "namespace", "workload"),
-    [("the gateway", "istio-ingress", "ingressgateway"), ("istiod", "istio-system", "istiod")],
+    [("the gateway", "shop-ingress", "shop-gateway"), ("istiod", "istio-system", "istiod")],
     ids=["gateway", "istiod"],
 )
 async def test_no_call_fails_when_gateway_or_istiod_restarts(

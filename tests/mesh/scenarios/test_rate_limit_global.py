@@ -11,12 +11,12 @@ from tests.support.clock import eventually
 
 LIMIT, CONNECTIONS = 10, 16
 LIMITED = "RESOURCE_EXHAUSTED"
-GATEWAY = "istio-ingress"
+GATEWAY = "shop-ingress"
 
 
 async def calls_by_pod(mesh: Mesh, user_agent: str) -> list[int]:
     """Return how many calls of a user agent each gateway Pod has handled."""
-    pods = [pod["metadata"]["name"] for pod in await mesh.pods("ingressgateway", GATEWAY)]
+    pods = [pod["metadata"]["name"] for pod in await mesh.pods("shop-gateway", GATEWAY)]
     logs = [await mesh.kubectl("logs", "-n", GATEWAY, pod) for pod in pods]
     return [log.count(user_agent) for log in logs]
 

@@ -23,7 +23,7 @@ async def last_log_record(
     mesh: Mesh, workload: str, container: str, since: datetime, **fields: object
 ) -> dict[str, Any]:
     """Return the last log record of a container since a time that has certain fields."""
-    namespace = "istio-ingress" if workload == "ingressgateway" else "shop"
+    namespace = "shop-ingress" if workload == "shop-gateway" else "shop"
     words = ["logs", "-n", namespace, f"deployment/{workload}", "-c", container, "--tail=500"]
     lines: list[dict[str, Any]] = [
         json.loads(line) for line in (await mesh.kubectl(*words)).splitlines() if line.startswith("{")
@@ -36,7 +36,7 @@ async def last_log_record(
 
 async def hops(mesh: Mesh, since: datetime) -> list[dict[str, Any]]:
     """Return the log record of each proxy for the cancelled order, from the outside in."""
-    gateway = await last_log_record(mesh, "ingressgateway", "istio-proxy", since, path=PLACE)
+    gateway = await last_log_record(mesh, "shop-gateway", "istio-proxy", since, path=PLACE)
     order = await last_log_record(mesh, "orders", "istio-proxy", since, path=PLACE, request_id=gateway["request_id"])
     outgoing = await last_log_record(mesh, "orders", "istio-proxy", since, path=PRICES)
     incoming = await last_log_record(

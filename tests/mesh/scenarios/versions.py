@@ -20,7 +20,7 @@ async def get_product(channel: grpc.aio.Channel, **headers: str) -> str:
     return await outcome_of(stub.GetProduct(request, metadata=metadata, timeout=10))
 
 
-async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter[str]:
+async def calls_by_subset(mesh: Mesh, caller: str = "shop-gateway") -> Counter[str]:
     """Count the calls that the proxy of a caller has sent so far, by subset. Retries and mirrored calls count too."""
     clusters = await mesh.envoy(caller, "clusters")
     calls: Counter[str] = Counter()
@@ -31,6 +31,6 @@ async def calls_by_subset(mesh: Mesh, caller: str = "ingressgateway") -> Counter
 
 async def calls_by_pod(mesh: Mesh, subset: str) -> Counter[str]:
     """Count the calls that the gateway has sent to a subset so far, by Pod address."""
-    clusters = await mesh.envoy("ingressgateway", "clusters")
+    clusters = await mesh.envoy("shop-gateway", "clusters")
     hosts = rf"^outbound\|50051\|{subset}\|catalog\.[^:]*::([\d.]+):50051::rq_total::(\d+)$"
     return Counter({ip: int(count) for ip, count in re.findall(hosts, clusters, re.MULTILINE)})
