@@ -83,6 +83,7 @@ async def assert_counted_once(consumers: dict[str, Process], orders: list[pb.Ord
     assert pieces == Counter(asked=5 * times, sold=2 * times, missed=1 * times)
 
 
+@pytest.mark.prove
 async def test_each_event_counts_once_for_any_pair_of_releases(
     two_releases: TwoReleases, broker: Broker, sellers: list[Seller]
 ) -> None:

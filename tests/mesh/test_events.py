@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.mesh.calls import Shop, status_of
 from tests.mesh.harness import Mesh
 from tests.support.clock import eventually
@@ -21,6 +23,7 @@ async def test_both_consumers_process_the_events_of_an_order(mesh: Mesh, shop: S
                 assert await applied_events(mesh, app) >= count + 2
 
 
+@pytest.mark.prove
 async def test_orders_succeed_while_kafka_restarts_and_their_events_arrive_later(
     mesh: Mesh, shop: Shop, measured: Measured
 ) -> None:

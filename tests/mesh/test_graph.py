@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import grpc
+import pytest
 
 from shop.orders.v1 import orders_pb2 as pb
 from tests.mesh.calls import Shop, call_as
@@ -58,6 +59,7 @@ async def counted_calls(mesh: Mesh, app: str) -> set[tuple[str, str]]:
     return {(app, callee) for callee, _ in counters}
 
 
+@pytest.mark.prove
 async def test_the_mesh_sees_exactly_the_declared_calls(mesh: Mesh, shop: Shop, measured: Measured) -> None:
     # Other tests have called as orders. A restart clears the log and the counters of its sidecar.
     await mesh.restart("orders")

@@ -72,6 +72,7 @@ async def test_a_fault_takes_effect_and_stops(mesh: Mesh, seconds: float) -> Non
     await until(OK, mesh, within=seconds)
 
 
+@pytest.mark.prove
 @SOON
 async def test_a_timeout_takes_effect_and_stops(mesh: Mesh, shop: Shop, seconds: float) -> None:
     delay = policies.callee_fault(

@@ -119,6 +119,7 @@ async def test_kube_score_finds_only_the_listed_exceptions(mesh: Mesh, injected:
     assert found.keys() == {(each["check"], each["container"], each["finding"]) for each in listed}, found
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("component", ["autoscaling", "database-ca"])
 async def test_the_api_server_accepts_each_component(mesh: Mesh, tmp_path: Path, component: str) -> None:
     manifests = await rendered(mesh, with_component(component, tmp_path))
@@ -126,6 +127,7 @@ async def test_the_api_server_accepts_each_component(mesh: Mesh, tmp_path: Path,
     assert len((await mesh.kubectl(*words, stdin=manifests)).splitlines()) == manifests.count("\nkind: ")
 
 
+@pytest.mark.prove
 async def test_every_pod_complies_with_the_standard_that_its_namespace_enforces(
     mesh: Mesh, injected: list[Manifest], overlay: str, tmp_path: Path
 ) -> None:

@@ -13,8 +13,10 @@ from tests.support.report import Measured
 
 CONTROL_PLANE = ["pilot-discovery", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 
-# `make test` kills each program once, `make prove` kills each program of every service.
+# `make test` kills each program of a Pod once, and two of the control plane. `make prove` kills each program of every
+# service, and all of the control plane.
 QUICK = [("python", "orders"), ("envoy", "catalog"), ("pilot-agent", "payments")]
+QUICK_CONTROL_PLANE = ["pilot-discovery", "etcd"]
 
 
 async def kill_and_wait(process: psutil.Process, mesh: Mesh, pod_uid: str) -> None:
@@ -52,7 +54,13 @@ async def test_a_killed_process_of_a_pod_comes_back(
     assert after["metadata"]["uid"] == uid, "the Pod was restarted in place, not replaced"
 
 
-@pytest.mark.parametrize("program", CONTROL_PLANE)
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(program, marks=[] if program in QUICK_CONTROL_PLANE else [pytest.mark.prove])
+        for program in CONTROL_PLANE
+    ],
+)
 async def test_a_killed_process_of_the_control_plane_comes_back_and_no_call_fails(
     mesh: Mesh, shop: Shop, program: str, measured: Measured
 ) -> None:
@@ -70,6 +78,7 @@ async def test_a_killed_process_of_the_control_plane_comes_back_and_no_call_fail
     assert not calls.failed
 
 
+@pytest.mark.prove
 async def test_calls_succeed_without_the_node_agent_and_the_next_up_replaces_it(mesh: Mesh, shop: Shop) -> None:
     await mesh.wait_for_rollout()
     agent = psutil.Process(json.loads((mesh.home / "agent.json").read_text())["pid"])

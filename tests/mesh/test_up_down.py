@@ -80,6 +80,7 @@ async def test_everything_listens_only_on_loopback(mesh: Mesh) -> None:
     assert [address for address in addresses if not address.startswith("127.")] == []
 
 
+@pytest.mark.prove
 async def test_down_leaves_only_the_data_and_up_uses_it(mesh: Mesh, shop: Shop) -> None:
     instance, order = instance_of(mesh), await shop.place_order()
     assert {line.split()[0] for line in find_leftovers(instance)} == {"process", "port", "socket"}, (

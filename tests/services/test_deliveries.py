@@ -32,6 +32,7 @@ async def published_orders(start: Start, shared: Shared, broker: Broker) -> Asyn
     await shop.close()
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("published_orders")
 async def test_an_event_that_is_delivered_again_has_no_second_effect(start: Start, broker: Broker) -> None:
     consumers = start_consumers(start, broker)

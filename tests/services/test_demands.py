@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Mapping
 
+import pytest
+
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import events_pb2, orders_pb2
 from tests.support.clock import eventually
@@ -84,6 +86,7 @@ async def test_an_event_that_arrives_twice_or_out_of_order_counts_once(start: St
     await wait_for_demand(inventory, product, 3, 0, 3)
 
 
+@pytest.mark.prove
 async def test_two_processes_count_the_demand_together(start: Start, broker: Broker) -> None:
     both = [start("inventory", broker.environment, folder=name, data_folder="both") for name in ("one", "two")]
     product = str(uuid.uuid4())

@@ -157,6 +157,7 @@ async def test_an_event_that_is_delivered_twice_counts_once(start: Start, broker
     assert after == before
 
 
+@pytest.mark.prove
 async def test_a_killed_consumer_catches_up_after_its_restart(start: Start, broker: Broker, shop: Shop) -> None:
     customer = new_customer()
     notifications = start("notifications", broker.environment)
@@ -197,6 +198,7 @@ async def test_while_kafka_is_down_no_order_waits_for_it(broker: Broker, shop: S
         assert stopwatch.elapsed() < 5
 
 
+@pytest.mark.prove
 async def test_events_in_the_outbox_of_a_killed_process_are_published_by_the_next_one(
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:
@@ -211,6 +213,7 @@ async def test_events_in_the_outbox_of_a_killed_process_are_published_by_the_nex
     await wait_for_notifications(notifications, customer, CONFIRMED_KIND, PLACED_KIND)
 
 
+@pytest.mark.prove
 async def test_two_replicas_publish_the_events_of_each_order_in_sequence(
     start: Start, broker: Broker, callees: dict[str, Process]
 ) -> None:

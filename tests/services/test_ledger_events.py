@@ -110,6 +110,7 @@ def test_the_ledger_reports_tampered_data(books: Books, service: str, tamper: st
     books.assert_balanced()
 
 
+@pytest.mark.prove
 def test_a_duplicate_record_is_one_event_but_two_events_of_one_change_are_reported(books: Books) -> None:
     record = books.broker.records(TOPIC)[0]
     key, value, headers = bytes(record.key() or b""), bytes(record.value() or b""), headers_of(record)

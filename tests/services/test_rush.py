@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from shop.orders.v1 import orders_pb2 as pb
 from tests.support.clock import Stopwatch, eventually
 from tests.support.databases import Databases
@@ -26,6 +28,7 @@ async def buy(shop: Shop) -> pb.Order:
     return order
 
 
+@pytest.mark.prove
 async def test_of_a_hundred_buyers_of_ten_pieces_ten_get_one(
     shop: Shop, storage: Databases, measured: Measured
 ) -> None:

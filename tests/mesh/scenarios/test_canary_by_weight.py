@@ -37,6 +37,7 @@ async def read(channel: grpc.aio.Channel, calls: int, **headers: str) -> list[st
     return [await get_product(channel, **headers) for _ in range(calls)]
 
 
+@pytest.mark.prove
 async def test_both_versions_get_calls_and_v1_gets_more(scenario: Scenario, mesh: Mesh) -> None:
     async with scenario.run_readme(), dial(mesh.gateway) as channel:
         before = await calls_by_subset(mesh)
