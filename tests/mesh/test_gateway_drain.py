@@ -166,7 +166,7 @@ def test_the_load_balancer_probes_the_health_and_the_times_of_the_drain_fit() ->
     pod = template["spec"]
     leaves = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert f"deregistration_delay.timeout_seconds={leaves}" in " ".join(annotations.values())
-    assert "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" in template["metadata"]["annotations"]["proxy.istio.io/config"]
+    assert pod["containers"][0]["env"] == [{"name": "EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "value": "true"}]
     edge = (ROOT / "mesh/istio/base/edge.yaml").read_text(encoding="utf-8")
     [idle] = re.findall(r" idle_timeout: (\d+)s", edge)
     assert pod["terminationGracePeriodSeconds"] >= leaves + int(idle) + max(timeouts())

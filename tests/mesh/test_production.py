@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,33 @@ async def test_kube_score_finds_only_the_listed_exceptions(mesh: Mesh, injected:
     listed = yaml.safe_load(EXCEPTIONS.read_text())
     assert all(each["reason"] for each in listed)
     assert found.keys() == {(each["check"], each["container"], each["finding"]) for each in listed}, found
+
+
+def leaves(value: object, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield the path to each value with the value itself. Items of lists are known by their names, if they have any."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, *path, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item, *path, str(item.get("name", "")) if isinstance(item, dict) else "")
+    else:
+        yield (*path, str(value))
+
+
+@pytest.mark.parametrize(
+    ("component", "removed"),
+    [("autoscaling", {"replicas"}), ("database-ca", set[str]()), ("http-load-balancer", set[str]())],
+)
+async def test_a_component_adds_to_the_overlay_and_changes_nothing_else(
+    mesh: Mesh, overlay: str, tmp_path: Path, component: str, removed: set[str]
+) -> None:
+    def found(manifests: str) -> set[tuple[str, ...]]:
+        return {leaf for each in parse(manifests) for leaf in leaves(each, each["kind"], each["metadata"]["name"])}
+
+    before, after = found(overlay), found(await rendered(mesh, with_component(component, tmp_path)))
+    assert after - before
+    assert {path[-2] for path in before - after} == removed
 
 
 @pytest.mark.prove

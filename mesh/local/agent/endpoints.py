@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from lightkube import ALL_NS, ApiError, AsyncClient
+import httpx2
+from lightkube import ALL_NS, AsyncClient
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import Pod
@@ -65,8 +66,9 @@ async def delete_orphans(client: AsyncClient, pods: Iterable[Pod]) -> None:
     """
     try:
         sidecars = [sidecar async for sidecar in client.list(Sidecar, namespace=ALL_NS) if is_ours(sidecar)]
-    except ApiError as error:  # Istio's CRDs do not exist yet
-        if error.status.code != HTTPStatus.NOT_FOUND:
+    except httpx2.HTTPStatusError as error:
+        # Istio's CRDs do not exist yet. The response of an unknown API is no ApiError, because it is not JSON.
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
             raise
         return
     for namespace, name in {_key(sidecar) for sidecar in sidecars} - {_key(pod) for pod in pods}:
@@ -81,8 +83,8 @@ def _key(resource: Pod | GenericNamespacedResource) -> tuple[str, str]:
 async def _delete(client: AsyncClient, resource: type[GenericNamespacedResource], namespace: str, name: str) -> None:
     try:
         await client.delete(resource, name, namespace=namespace)
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
+    except httpx2.HTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
             raise
 
 

@@ -19,7 +19,7 @@ START_TIMEOUT_SECONDS = 120
 NAME = f"node-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubernetes() -> Iterator[Mesh]:
     """Yield the API server, controller manager, scheduler and node agent of a separate instance."""
     keep = bool(os.environ.get("MESH_KEEP"))
