@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from services.runtime.rpc.principal import HEADER
 from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
@@ -37,6 +39,7 @@ async def migrate(process: Process, versions: Path) -> None:
     await (await open_database(process.database_url, versions)).close()
 
 
+@pytest.mark.prove
 async def test_each_release_works_with_databases_that_a_later_one_has_migrated(two_releases: TwoReleases) -> None:
     older = two_releases.shop("previous")
     for name, process in older.items():

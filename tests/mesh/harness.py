@@ -125,7 +125,7 @@ class Mesh:
     async def wait_for_rollout(self, *namespaces: str, within: float = 90) -> None:
         """Wait until each workload in the namespaces (default: shop) has all its Pods, and no old ones."""
         # Each request costs the API server some milliseconds, which starting Pods need.
-        async for attempt in eventually(within, every=0.1):
+        async for attempt in eventually(within, every=0.25):
             with attempt:
                 assert await self.unfinished_workloads(*(namespaces or ("shop",))) == []
 

@@ -150,6 +150,7 @@ async def test_stock_is_reserved_once_when_the_response_is_lost(mesh: Mesh, call
     await caller.reply(f"{INVENTORY}ReleaseReservation", release)
 
 
+@pytest.mark.prove
 async def test_a_payment_is_captured_once_when_the_response_is_lost(mesh: Mesh, caller: MeshCaller) -> None:
     request = await WRITES[f"{PAYMENTS}CapturePayment"](caller)
     assert isinstance(request, payments_pb2.CapturePaymentRequest)

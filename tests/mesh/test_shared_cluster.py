@@ -128,6 +128,7 @@ async def test_sidecars_refuse_plaintext_also_where_the_mesh_accepts_it(mesh: Me
         await wait_for_plaintext(address, REFUSED)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("labels", [{"app.kubernetes.io/part-of": "grpc-mesh"}, {}], ids=["ours", "another tenant's"])
 async def test_up_deletes_the_gateway_of_earlier_releases(mesh: Mesh, labels: dict[str, str]) -> None:
     metadata = {"name": "istio-ingress", "labels": labels}

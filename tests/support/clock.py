@@ -41,7 +41,9 @@ def check_timeout(seconds: float) -> float:
     return seconds
 
 
-def eventually(within: float = 20, *, every: float = 0.02, retry: type[Exception] = AssertionError) -> AsyncRetrying:
+def eventually(
+    within: float = 20, *, every: float = 0.02, retry: type[Exception] | tuple[type[Exception], ...] = AssertionError
+) -> AsyncRetrying:
     """Repeat a block every `every` seconds until it raises no `retry`. After `within` seconds, raise the last one.
 
     async for attempt in eventually():

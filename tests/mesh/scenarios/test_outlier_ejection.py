@@ -32,6 +32,7 @@ async def wait_for_failure(shop: Shop, within: float) -> None:
             assert await outcome_of(shop.get_product()) != "OK"
 
 
+@pytest.mark.prove
 async def test_an_ejected_pod_gets_no_calls(scenario: Scenario) -> None:
     mesh = scenario.mesh
     async with scenario.run_readme(until="sick=") as readme, dial(mesh.gateway, authority=HOST) as channel:
