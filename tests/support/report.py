@@ -107,6 +107,7 @@ class Report:
                 f"{minutes:>3}:{seconds:02}  {part_of(nodeid):<22} {ended:>4} of {part.total:<4} "
                 f"{outcome:<7} {self._seconds[nodeid]:>4.0f} s  {Path(file).stem} {test}"
             )
+            terminal.flush()  # also into a file, where Python would keep the lines back
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

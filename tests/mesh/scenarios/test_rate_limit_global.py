@@ -31,7 +31,7 @@ async def outcomes(mesh: Mesh, token: str, user_agent: str) -> Counter[str]:
 
 
 async def test_two_gateway_pods_share_the_limit_of_a_user(scenario: Scenario, mesh: Mesh) -> None:
-    async with scenario.run_readme(until="kubectl scale -n shop"):
+    async with scenario.run_readme(until="kubectl scale -n shop deployment"):
         token, user_agent = Signer.of(mesh.home).token(sub=f"users/{uuid.uuid4()}"), str(uuid.uuid4())
         counted = await outcomes(mesh, token, user_agent)
         assert counted == {"OK": LIMIT, LIMITED: 2 * CONNECTIONS - LIMIT}
