@@ -61,7 +61,7 @@ scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; s
 test: $(VENV) tools ## Run the tests that guard every change, in about 15 minutes; ARGS="-k word" picks some
 	@PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2
 
-prove: $(VENV) tools ## Prove every claim, in about 50 minutes; writes proof/report.md and proof/junit.xml
+prove: $(VENV) tools ## Prove every claim, in about 70 minutes; writes proof/report.md and proof/junit.xml
 	@FUZZ_MESSAGES="$${FUZZ_MESSAGES:-10000}" PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2 \
 	  -m "prove or scenarios or postgresql or fuzz" --proof proof --junitxml proof/junit.xml
 
