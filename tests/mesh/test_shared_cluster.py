@@ -64,7 +64,7 @@ async def test_a_deployer_may_not_change_the_platform(mesh: Mesh, kind: str) -> 
 
 
 def neighbour(mesh: Mesh, selector: dict[str, str]) -> list[Manifest]:
-    """Build another tenant's Gateway for the address of the shop's gateway, with a route for all hosts."""
+    """Build another tenant's Gateway for the address of the shop's gateway, with a route for a separate host."""
     host, _, port = mesh.gateway.rpartition(":")
     metadata = {"name": "neighbour", "namespace": "neighbour"}
     server = {"port": {"number": int(port), "name": "grpc", "protocol": "GRPC"}, "bind": host, "hosts": ["*"]}
