@@ -7,6 +7,8 @@ from tests.mesh.harness import Manifest
 
 CATALOG = "catalog.shop.svc.cluster.local"
 NETWORKING = "networking.istio.io/v1"
+DEPLOYER = ("--as=deployer", "--as-group=shop-deployers", "--as-group=system:authenticated")
+"""Options of kubectl: act as someone who may deploy the shop (mesh/kubernetes/platform/deployers.yaml)."""
 
 
 def gateway_route(host: str, **rule: Any) -> Manifest:  # noqa: ANN401 - a part of a VirtualService

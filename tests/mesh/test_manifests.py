@@ -10,6 +10,7 @@ import yaml
 from mesh.local.canary.rollout import WEIGHTS
 from mesh.local.cli import canary
 from tests.mesh.harness import Mesh
+from tests.mesh.policies import DEPLOYER
 from tests.support.checkout import ROOT
 
 OVERLAYS = "mesh/kubernetes/overlays"
@@ -24,7 +25,8 @@ async def rendered(mesh: Mesh, folder: str) -> str:
 async def test_the_api_server_and_istio_accept_a_folder(mesh: Mesh, folder: str) -> None:
     manifests = await rendered(mesh, folder)
     words = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
-    output = await mesh.kubectl(*words, stdin=manifests)
+    deployer = DEPLOYER if folder.startswith(OVERLAYS) else ()
+    output = await mesh.kubectl(*words, *deployer, stdin=manifests)
     assert len(output.splitlines()) == manifests.count("\nkind: ")
 
 

@@ -9,14 +9,13 @@ import yaml
 
 from tests.mesh.direct_call import DENIED, REFUSED, quote_directly
 from tests.mesh.harness import Manifest, Mesh, run_mesh
-from tests.mesh.policies import NETWORKING, gateway_route
+from tests.mesh.policies import DEPLOYER, NETWORKING, gateway_route
 from tests.mesh.raw_http import http_request
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 
 NAMESPACES = {"shop", "shop-ingress"}
 OVERLAYS = ["argo-rollouts", "local", "production"]
-DEPLOYER = ("--as=deployer", "--as-group=shop-deployers", "--as-group=system:authenticated")
 DRY_RUN = ("apply", "--dry-run=server", "--server-side", "--force-conflicts")
 TEAPOT = 418
 
@@ -44,13 +43,6 @@ async def test_an_overlay_does_not_rely_on_defaults_of_the_mesh(mesh: Mesh, over
     assert strict == {namespace: {"mtls": {"mode": "STRICT"}} for namespace in NAMESPACES}
     assert {each["spec"]["outboundTrafficPolicy"]["mode"] for each in policies["Sidecar"]} == {"REGISTRY_ONLY"}
     assert [each for each in policies["Sidecar"] if "workloadSelector" not in each["spec"]]
-
-
-@pytest.mark.parametrize("overlay", ["local", "production"])
-async def test_a_deployer_may_apply_an_overlay(mesh: Mesh, overlay: str) -> None:
-    manifests = await rendered(mesh, f"overlays/{overlay}")
-    output = await mesh.kubectl(*DRY_RUN, *DEPLOYER, "-f", "-", stdin=manifests)
-    assert output.count("serverside-applied") == manifests.count("\nkind: ")
 
 
 @pytest.mark.parametrize("kind", ["ClusterRole", "Namespace", "PeerAuthentication"])
