@@ -86,6 +86,10 @@ class Mesh:
         assert run.returncode == 0, f"kubectl {' '.join(words)}: {run.stderr}"
         return run.stdout
 
+    async def kustomize(self, folder: str | Path) -> str:
+        """Return the manifests of a kustomization, whose folder is in the checkout or anywhere else."""
+        return await self.kubectl("kustomize", str(ROOT / folder))
+
     async def get(self, *words: str) -> Any:  # noqa: ANN401 - JSON
         """Read objects from the API server. The words are those of `kubectl get`."""
         return await asyncio.to_thread(self._api.get, *words)

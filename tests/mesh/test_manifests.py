@@ -11,19 +11,14 @@ from mesh.local.canary.rollout import WEIGHTS
 from mesh.local.cli import canary
 from tests.mesh.harness import Mesh
 from tests.mesh.policies import DEPLOYER
-from tests.support.checkout import ROOT
 
 OVERLAYS = "mesh/kubernetes/overlays"
 FOLDERS = ["mesh/kubernetes/platform", "mesh/local/platform", f"{OVERLAYS}/local", f"{OVERLAYS}/production"]
 
 
-async def rendered(mesh: Mesh, folder: str) -> str:
-    return await mesh.kubectl("kustomize", str(ROOT / folder))
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 async def test_the_api_server_and_istio_accept_a_folder(mesh: Mesh, folder: str) -> None:
-    manifests = await rendered(mesh, folder)
+    manifests = await mesh.kustomize(folder)
     words = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
     deployer = DEPLOYER if folder.startswith(OVERLAYS) else ()
     output = await mesh.kubectl(*words, *deployer, stdin=manifests)
@@ -32,13 +27,13 @@ async def test_the_api_server_and_istio_accept_a_folder(mesh: Mesh, folder: str)
 
 @pytest.mark.parametrize("folder", FOLDERS)
 async def test_istioctl_finds_no_issue_in_a_folder(mesh: Mesh, folder: str) -> None:
-    run = await mesh.run("istioctl", "analyze", "--use-kube=false", "-", stdin=await rendered(mesh, folder))
+    run = await mesh.run("istioctl", "analyze", "--use-kube=false", "-", stdin=await mesh.kustomize(folder))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "No validation issues" in run.stdout + run.stderr
 
 
 async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -> None:
-    manifests = [each for each in yaml.safe_load_all(await rendered(mesh, f"{OVERLAYS}/production")) if each]
+    manifests = [each for each in yaml.safe_load_all(await mesh.kustomize(f"{OVERLAYS}/production")) if each]
     by_kind: dict[str, list[Any]] = {}
     for manifest in manifests:
         by_kind.setdefault(manifest["kind"], []).append(manifest)
@@ -67,14 +62,14 @@ async def test_production_exposes_only_the_tls_port_of_the_gateway(mesh: Mesh) -
 
 
 async def test_production_has_no_settings_for_the_local_node(mesh: Mesh) -> None:
-    production = await rendered(mesh, f"{OVERLAYS}/production")
+    production = await mesh.kustomize(f"{OVERLAYS}/production")
     assert "hostPath" not in production
     assert "interceptionMode" not in production
     assert "127.0.0" not in production
 
 
 async def test_a_canary_with_argo_rollouts_is_the_same_as_mesh_canary(mesh: Mesh) -> None:
-    overlay = list(yaml.safe_load_all(await rendered(mesh, f"{OVERLAYS}/argo-rollouts")))
+    overlay = list(yaml.safe_load_all(await mesh.kustomize(f"{OVERLAYS}/argo-rollouts")))
     named = {(each["kind"], each["metadata"]["name"]): each for each in overlay}
     strategy = named["Rollout", "catalog"]["spec"]["strategy"]["canary"]
     istio = strategy["trafficRouting"]["istio"]

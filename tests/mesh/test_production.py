@@ -30,10 +30,6 @@ OLDEST, OLDEST_SUM = "istio.io/api@v1.30.8", "h1:/weRNO9YbJsKqFibiGCjXG1i+UwNhJb
 Manifest = dict[str, Any]
 
 
-async def rendered(mesh: Mesh, folder: Path) -> str:
-    return await mesh.kubectl("kustomize", str(folder))
-
-
 def with_component(component: str, folder: Path) -> Path:
     """Write an overlay of the production overlay and a component, and return its folder."""
     # kustomize accepts only relative paths.
@@ -81,7 +77,7 @@ def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
 
 @pytest.fixture(scope="module")
 def overlay(running: Mesh) -> str:
-    return asyncio.run(rendered(running, KUBERNETES / "overlays/production"))
+    return asyncio.run(running.kustomize(KUBERNETES / "overlays/production"))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +93,7 @@ async def conform(mesh: Mesh, schemas: Path, manifests: list[Manifest]) -> str:
 
 
 async def test_kubeconform_finds_only_valid_manifests(mesh: Mesh, injected: list[Manifest], tmp_path: Path) -> None:
-    manifests = parse(await rendered(mesh, KUBERNETES / "platform")) + injected
+    manifests = parse(await mesh.kustomize(KUBERNETES / "platform")) + injected
     document = json.loads(await mesh.kubectl("get", "--raw", "/openapi/v2"))
     write_api_schemas(document, {each["kind"] for each in manifests}, tmp_path)
     output = await conform(mesh, tmp_path, manifests)
@@ -142,7 +138,7 @@ async def test_a_component_adds_to_the_overlay_and_changes_nothing_else(
     def found(manifests: str) -> set[tuple[str, ...]]:
         return {leaf for each in parse(manifests) for leaf in leaves(each, each["kind"], each["metadata"]["name"])}
 
-    before, after = found(overlay), found(await rendered(mesh, with_component(component, tmp_path)))
+    before, after = found(overlay), found(await mesh.kustomize(with_component(component, tmp_path)))
     assert after - before
     assert {path[-2] for path in before - after} == removed
 
@@ -150,7 +146,7 @@ async def test_a_component_adds_to_the_overlay_and_changes_nothing_else(
 @pytest.mark.prove
 @pytest.mark.parametrize("component", ["autoscaling", "database-ca"])
 async def test_the_api_server_accepts_each_component(mesh: Mesh, tmp_path: Path, component: str) -> None:
-    manifests = await rendered(mesh, with_component(component, tmp_path))
+    manifests = await mesh.kustomize(with_component(component, tmp_path))
     words = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-"]
     assert len((await mesh.kubectl(*words, stdin=manifests)).splitlines()) == manifests.count("\nkind: ")
 
@@ -160,7 +156,7 @@ async def test_every_pod_complies_with_the_standard_that_its_namespace_enforces(
     mesh: Mesh, injected: list[Manifest], overlay: str, tmp_path: Path
 ) -> None:
     """With Istio's CNI plugin. Without it, a sidecar needs an init container that the standard forbids."""
-    platform = parse(await rendered(mesh, KUBERNETES / "platform"))
+    platform = parse(await mesh.kustomize(KUBERNETES / "platform"))
     labels = {each["metadata"]["name"]: each["metadata"]["labels"] for each in platform if each["kind"] == "Namespace"}
     assert set(labels) == {"shop", "shop-ingress"}
     assert all(RESTRICTED.items() <= each.items() for each in labels.values())
@@ -233,7 +229,7 @@ async def test_the_oldest_supported_istio_knows_every_field(
     mesh: Mesh, tmp_path: Path, oldest_crds: list[Manifest], name: str
 ) -> None:
     kinds = write_crd_schemas(oldest_crds, tmp_path)
-    everything = parse(await rendered(mesh, KUBERNETES / "overlays" / name))
+    everything = parse(await mesh.kustomize(KUBERNETES / "overlays" / name))
     manifests = [each for each in everything if each["kind"] in kinds]
     output = await conform(mesh, tmp_path, manifests)
     assert f"Valid: {len(manifests)}, Invalid: 0, Errors: 0, Skipped: 0" in output, output

@@ -11,7 +11,6 @@ from tests.mesh.direct_call import DENIED, REFUSED, quote_directly
 from tests.mesh.harness import Manifest, Mesh, run_mesh
 from tests.mesh.policies import DEPLOYER, NETWORKING, gateway_route
 from tests.mesh.raw_http import http_request
-from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 
 NAMESPACES = {"shop", "shop-ingress"}
@@ -20,13 +19,9 @@ DRY_RUN = ("apply", "--dry-run=server", "--server-side", "--force-conflicts")
 TEAPOT = 418
 
 
-async def rendered(mesh: Mesh, folder: str) -> str:
-    return await mesh.kubectl("kustomize", str(ROOT / "mesh/kubernetes" / folder))
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 async def test_an_overlay_has_only_objects_in_the_namespaces_of_the_shop(mesh: Mesh, overlay: str) -> None:
-    manifests = list(yaml.safe_load_all(await rendered(mesh, f"overlays/{overlay}")))
+    manifests = list(yaml.safe_load_all(await mesh.kustomize(f"mesh/kubernetes/overlays/{overlay}")))
     assert {each["metadata"].get("namespace", "none") for each in manifests} == NAMESPACES
     # These apply to every namespace unless they say otherwise.
     entries = [each["spec"].get("exportTo") for each in manifests if each["kind"] == "ServiceEntry"]
@@ -35,7 +30,7 @@ async def test_an_overlay_has_only_objects_in_the_namespaces_of_the_shop(mesh: M
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 async def test_an_overlay_does_not_rely_on_defaults_of_the_mesh(mesh: Mesh, overlay: str) -> None:
-    manifests = list(yaml.safe_load_all(await rendered(mesh, f"overlays/{overlay}")))
+    manifests = list(yaml.safe_load_all(await mesh.kustomize(f"mesh/kubernetes/overlays/{overlay}")))
     policies = {
         kind: [each for each in manifests if each["kind"] == kind] for kind in ("PeerAuthentication", "Sidecar")
     }
@@ -47,7 +42,9 @@ async def test_an_overlay_does_not_rely_on_defaults_of_the_mesh(mesh: Mesh, over
 
 @pytest.mark.parametrize("kind", ["ClusterRole", "Namespace", "PeerAuthentication"])
 async def test_a_deployer_may_not_change_the_platform(mesh: Mesh, kind: str) -> None:
-    platform = [each for each in yaml.safe_load_all(await rendered(mesh, "platform")) if each["kind"] == kind]
+    platform = [
+        each for each in yaml.safe_load_all(await mesh.kustomize("mesh/kubernetes/platform")) if each["kind"] == kind
+    ]
     assert platform
     for manifest in platform:
         run = await mesh.run("kubectl", *DRY_RUN, *DEPLOYER, "-f", "-", stdin=json.dumps(manifest))
