@@ -30,8 +30,6 @@ $(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyprojec
 	"$${PYTHON:-python3}" -m venv .venv
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable proto --editable services --editable .
-	$(BIN)/python tools/googleapis.py
-	$(BIN)/python tools/validate_proto.py
 	@touch $@
 
 up: $(VENV) ## Start the mesh (builds its tools the first time) and place an order through it
@@ -94,4 +92,4 @@ lock: ## Pin the dependencies of the three distributions, by hash (needs uv)
 
 clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
-	rm -rf .venv .googleapis .protovalidate .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tests.support.checkout import ROOT, git
 from tests.support.processes import PYTHON, Process, python_path
+from tools.breaking.sources import IMPORTED
 
 PARTS = ("proto", "services", "gen")
 CONTRACTS = "contracts.binpb"
@@ -66,7 +67,7 @@ def generate(tree: Path, stubs: Path) -> Path:
     Uses protoc directly: the plugins in that tree's buf.gen.yaml would need its .venv, and types are not needed.
     """
     stubs.mkdir(exist_ok=True)
-    sources = [tree / "proto", ROOT / ".googleapis", ROOT / ".protovalidate"]
+    sources = [tree / "proto", *(ROOT / folder for folder in IMPORTED)]
     files = [path.relative_to(sources[0]).as_posix() for path in sorted(sources[0].rglob("*.proto"))]
     outputs = [f"--python_out={stubs}", f"--grpc_python_out={stubs}", f"--descriptor_set_out={stubs / CONTRACTS}"]
     command = [sys.executable, "-m", "grpc_tools.protoc", *(f"-I{source}" for source in sources), *outputs]

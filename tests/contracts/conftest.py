@@ -12,10 +12,9 @@ from tests.support.checkout import ROOT
 from tools.breaking import waivers
 from tools.breaking.bases import RELEASE_FILE
 
-CONTRACTS = ["proto", "gen", "tools", "mesh/istio/contracts"]
+CONTRACTS = ["proto", "third_party", "gen", "tools", "mesh/istio/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
 """The declarations of the services, and the code that names elements of the contracts."""
-IMPORTED = [".googleapis", ".protovalidate"]
 PACKAGING = ["pyproject.toml", "services/pyproject.toml", "requirements.lock"]
 """The inputs of the virtual environment, besides proto/pyproject.toml."""
 CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore", RELEASE_FILE, *PACKAGING]
@@ -82,8 +81,7 @@ def contracts(tmp_path: Path) -> Checkout:
     """Create a copy of the contracts, the declarations and the code of the services, without git."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "proto", root / "proto")
-    for folder in IMPORTED:
-        (root / folder).symlink_to(ROOT / folder)
+    (root / "third_party").symlink_to(ROOT / "third_party")
     _copy(root, "buf.yaml", *SERVICES)
     return Checkout(root)
 
@@ -95,8 +93,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in CONTRACTS:
         shutil.copytree(ROOT / folder, root / folder, ignore=IGNORED)
     _copy(root, *CONFIGURATION, *SERVICES)
-    for folder in (*IMPORTED, ".venv"):
-        (root / folder).symlink_to(ROOT / folder)
+    (root / ".venv").symlink_to(ROOT / ".venv")
     copy = Checkout(root)
     copy.git("init", "--quiet", "--initial-branch=main")
     copy.git("add", *CONTRACTS, *CONFIGURATION, "services")

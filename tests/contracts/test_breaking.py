@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.conftest import IMPORTED, PACKAGING, RELEASED, Checkout
+from tests.contracts.conftest import PACKAGING, RELEASED, Checkout
 from tests.support.documents import blocks, run_block
 from tools.breaking.__main__ import main
 from tools.breaking.consumers import Consumer
@@ -39,10 +39,8 @@ def compare(capfd: pytest.CaptureFixture[str]) -> Compare:
 
 
 def clone(checkout: Checkout, folder: Path, *options: str) -> Checkout:
-    """Clone a checkout, with links to the imported contracts that are not in git."""
+    """Clone a checkout."""
     checkout.git("clone", "--quiet", *options, f"file://{checkout.root}", str(folder))
-    for name in IMPORTED:
-        (folder / name).symlink_to(checkout.root / name)
     return Checkout(folder)
 
 

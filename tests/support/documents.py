@@ -85,7 +85,7 @@ def blocks(*names: str) -> list[object]:
 
 
 def copy_checkout(copy: Path) -> Path:
-    """Clone the checkout into `copy`, with its uncommitted changes and links to what is installed. Return `copy`.
+    """Clone the checkout into `copy`, with its uncommitted changes and a link to what is installed. Return `copy`.
 
     Files keep their times, which make compares. The clone has the whole history, because `make breaking` compares with
     the last release.
@@ -96,8 +96,7 @@ def copy_checkout(copy: Path) -> Path:
     for name in filter(None, tracked):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
-    for name in (".venv", ".googleapis", ".protovalidate"):
-        (copy / name).symlink_to(ROOT / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
     subprocess.run([*git, "update-ref", "refs/heads/main", "HEAD"], cwd=copy, check=True)
     subprocess.run([*git, "symbolic-ref", "HEAD", "refs/heads/main"], cwd=copy, check=True)
     subprocess.run([*git, "add", "-A"], cwd=copy, check=True)

@@ -96,8 +96,15 @@ CONTRACT_FIELDS: Mapping[str, tuple[str, ...]] = {
 """Fields of contracts that contain such a part → the files and folders that read or write them."""
 
 SELF = ("tests/tidy/language.py", "tests/tidy/test_language.py")
-UNTOUCHED = ("gen", "tests/compatibility/previous-release", "mesh/istio/contracts/openapi.json", *SELF)
-"""What is generated or frozen; and these two files, which name what is banned."""
+UNTOUCHED = (
+    "gen",
+    "mesh/istio/contracts/openapi.json",
+    "tests/compatibility/previous-release",
+    "third_party/googleapis",
+    "third_party/protovalidate",
+    *SELF,
+)
+"""What is generated, frozen or written by others; and these two files, which name what is banned."""
 DATA = (".csv", ".json", ".lock", ".mod", ".pyi", ".sum")
 COMMENTS = {".proto": "//", ".sql": "--"}
 """How a comment begins, where it is not `#`."""

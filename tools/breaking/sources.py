@@ -1,6 +1,6 @@
 """Builds the images to compare: the contracts of this checkout, and an older state.
 
-An older state from git lacks the .proto files from wheels, so they are linked into its folder.
+Both import the .proto files of others from this checkout, because an older state may contain none.
 """
 
 import json
@@ -16,7 +16,7 @@ from tools.protoc_gen_istio.declarations import FILE, Declaration, DeclarationEr
 
 ROOT = Path(__file__).parents[2]
 BUF = ROOT / ".venv/bin/buf"
-IMPORTED = (".googleapis", ".protovalidate")
+IMPORTED = ("third_party/googleapis", "third_party/protovalidate")
 MODULES = json.dumps({"version": "v2", "modules": [{"path": path} for path in ("proto", *IMPORTED)]})
 """The modules of both images. buf.yaml is not read, because an edit of it could exclude files and hide breaks."""
 
@@ -63,6 +63,7 @@ def write_older_state(against: str, folder: Path, root: Path = ROOT) -> str:
     """
     name = _copy(Path(against), folder) if Path(against).is_dir() else _extract(against, folder, root)
     for imported in IMPORTED:
+        (folder / imported).parent.mkdir(exist_ok=True)
         (folder / imported).symlink_to(root / imported)
     return name
 
