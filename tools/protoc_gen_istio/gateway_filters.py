@@ -1,35 +1,40 @@
 """What the EnvoyFilters that add an HTTP filter to the gateway have in common."""
 
-from collections.abc import Iterator
+from typing import Any
 
+from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
+SUPPRESSED = Noted(
+    "IST0133 warns that an EnvoyFilter uses Envoy's internal API. Istio's API does not support this filter.", "IST0133"
+)
 
 
-def head(name: str, settings: Settings, priority: int = 0) -> Iterator[str]:
-    """Yield the lines of an EnvoyFilter from the first one to the place in the listener that it changes.
+def gateway_filter(
+    name: str, patch: dict[str, Any], settings: Settings, priority: int = 0, before: str = ""
+) -> Manifest:
+    """Return an EnvoyFilter that adds a filter, `before` the filter of that name.
 
     EnvoyFilters with a higher priority are applied later.
     """
-    yield "apiVersion: networking.istio.io/v1alpha3"
-    yield "kind: EnvoyFilter"
-    yield "metadata:"
-    yield f"  name: {name}"
-    yield f"  namespace: {settings.gateway_namespace}"
-    yield "  annotations:"
-    yield "    # IST0133 warns that an EnvoyFilter uses Envoy's internal API. Istio's API does not support this filter."
-    yield "    galley.istio.io/analyze-suppress: IST0133"
-    yield "spec:"
-    yield "  workloadSelector:"
-    yield f"    labels: {settings.gateway_selector}"
-    if priority:
-        yield f"  priority: {priority}"
-    yield "  configPatches:"
-    yield "    - applyTo: HTTP_FILTER"
-    yield "      match:"
-    yield "        context: GATEWAY"
-    yield "        listener:"
-    yield "          filterChain:"
-    yield "            filter:"
-    yield f"              name: {HTTP_MANAGER}"
+    place: dict[str, Any] = {"name": HTTP_MANAGER}
+    if before:
+        place["subFilter"] = Flow({"name": before})
+    annotations = {"galley.istio.io/analyze-suppress": SUPPRESSED}
+    return {
+        **manifest(
+            "networking.istio.io/v1alpha3", "EnvoyFilter", name, settings.gateway_namespace, annotations=annotations
+        ),
+        "spec": {
+            "workloadSelector": {"labels": Flow({**settings.gateway_selector})},
+            **({"priority": priority} if priority else {}),
+            "configPatches": [
+                {
+                    "applyTo": "HTTP_FILTER",
+                    "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": place}}},
+                    "patch": patch,
+                }
+            ],
+        },
+    }

@@ -5,82 +5,79 @@ those. They select only Pods with a sidecar: Istio adds the label SIDECAR to a P
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tools.protoc_gen_istio.declarations import Declaration
-from tools.protoc_gen_istio.destinations import labels
 from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
 from tools.protoc_gen_istio.settings import Settings
+from tools.protoc_gen_istio.sidecars import labels
 
-SIDECAR = "security.istio.io/tlsMode: istio"
+VERSION, KIND = "networking.k8s.io/v1", "NetworkPolicy"
+SIDECAR = {"security.istio.io/tlsMode": "istio"}
 
 
-def service_network(graph: Graph, declared: Declaration, settings: Settings) -> Iterator[str]:
-    """Yield the lines of a service's NetworkPolicy; none if it exchanges no packets."""
+def service_network(graph: Graph, declared: Declaration, settings: Settings) -> Manifest | None:
+    """Return a service's NetworkPolicy; None if it exchanges no packets."""
     methods = graph.own(declared)
     callers = sorted({caller for method in methods for caller in graph.callers[method.name]})
     is_public = any(method.public for method in methods)
-    callees = graph.callees(declared)
-    if not (callers or is_public or labels(declared)):
-        return
-    yield from _head(declared.service, settings.namespace)
-    if labels(declared):
-        yield f"  labels: {{{labels(declared)}}}"
-    yield "spec:"
-    yield "  podSelector:"
-    yield f"    matchLabels: {{app: {declared.service}, {SIDECAR}}}"
-    yield "  policyTypes: [Ingress, Egress]"
+    marks = labels(declared)
+    if not (callers or is_public or marks):
+        return None
+    spec: dict[str, Any] = {
+        "podSelector": {"matchLabels": Flow({"app": declared.service, **SIDECAR})},
+        "policyTypes": Flow(["Ingress", "Egress"]),
+    }
     if callers or is_public:
-        yield "  ingress:"
-        yield "    - from:"
-        if is_public:
-            yield f"        - namespaceSelector: {_namespace(settings.gateway_namespace)}"
-            yield f"          podSelector: {{matchLabels: {settings.gateway_selector}}}"
-        yield from _pods(callers)
-        yield f"      ports: [{{port: {settings.port}}}]"
-    yield from _egress(callees, declared, settings)
+        gateway = {**_namespace(settings.gateway_namespace), "podSelector": _labels(settings.gateway_selector)}
+        peers = [*([gateway] if is_public else []), *_pods(callers)]
+        spec["ingress"] = [{"from": peers, "ports": _ports(settings.port)}]
+    if marks:
+        spec["egress"] = list(_egress(graph.callees(declared), declared, settings))
+    head = manifest(VERSION, KIND, declared.service, settings.namespace, labels=Flow({**marks}) if marks else None)
+    return {**head, "spec": spec}
 
 
-def gateway_network(servers: Iterable[str], settings: Settings) -> Iterator[str]:
-    """Yield the lines of a NetworkPolicy with the services that the gateway calls."""
-    yield from _head("public-methods", settings.gateway_namespace)
-    yield "spec:"
-    yield "  podSelector:"
-    yield f"    matchLabels: {settings.gateway_selector}"
-    yield "  policyTypes: [Egress]"
-    yield "  egress:"
-    yield "    - to:"
-    yield f"        - namespaceSelector: {_namespace(settings.namespace)}"
-    yield f"          podSelector: {{matchExpressions: [{{key: app, operator: In, values: [{', '.join(servers)}]}}]}}"
-    yield f"      ports: [{{port: {settings.port}}}]"
+def gateway_network(servers: Iterable[str], settings: Settings) -> Manifest:
+    """Return a NetworkPolicy with the services that the gateway calls."""
+    selector = {"matchExpressions": [{"key": "app", "operator": "In", "values": [*servers]}]}
+    return {
+        **manifest(VERSION, KIND, "public-methods", settings.gateway_namespace),
+        "spec": {
+            "podSelector": {"matchLabels": Flow({**settings.gateway_selector})},
+            "policyTypes": Flow(["Egress"]),
+            "egress": [
+                {
+                    "to": [{**_namespace(settings.namespace), "podSelector": selector}],
+                    "ports": _ports(settings.port),
+                }
+            ],
+        },
+    }
 
 
-def _egress(callees: list[str], declared: Declaration, settings: Settings) -> Iterator[str]:
-    if not labels(declared):
-        return
-    yield "  egress:"
+def _egress(callees: list[str], declared: Declaration, settings: Settings) -> Iterator[Any]:
     if declared.owns:
-        yield "    # Its database. The addresses are those of the installation."
-        yield f"    - ports: [{{port: {settings.database_port}}}]"
+        comment = "Its database. The addresses are those of the installation."
+        yield Noted(comment, {"ports": _ports(settings.database_port)})
     if declared.emits or declared.consumes:
-        yield "    # The event broker."
-        yield f"    - ports: [{{port: {settings.events_port}}}]"
+        yield Noted("The event broker.", {"ports": _ports(settings.events_port)})
     if callees:
-        yield "    - to:"
-        yield from _pods(callees)
-        yield f"      ports: [{{port: {settings.port}}}]"
+        yield {"to": list(_pods(callees)), "ports": _ports(settings.port)}
 
 
-def _head(name: str, namespace: str) -> Iterator[str]:
-    yield "apiVersion: networking.k8s.io/v1"
-    yield "kind: NetworkPolicy"
-    yield "metadata:"
-    yield f"  name: {name}"
-    yield f"  namespace: {namespace}"
+def _ports(port: int) -> list[dict[str, int]]:
+    return [{"port": port}]
 
 
-def _namespace(name: str) -> str:
-    return f"{{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}"
+def _namespace(name: str) -> dict[str, Flow]:
+    return {"namespaceSelector": _labels({"kubernetes.io/metadata.name": name})}
 
 
-def _pods(services: Iterable[str]) -> Iterator[str]:
-    yield from (f"        - podSelector: {{matchLabels: {{app: {service}}}}}" for service in services)
+def _pods(services: Iterable[str]) -> Iterator[dict[str, Flow]]:
+    yield from ({"podSelector": _labels({"app": service})} for service in services)
+
+
+def _labels(labels: dict[str, str]) -> Flow:
+    return Flow({"matchLabels": labels})

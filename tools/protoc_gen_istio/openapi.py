@@ -1,4 +1,4 @@
-"""The OpenAPI document of the public methods with HTTP paths, and the route that serves it at the gateway.
+"""The OpenAPI document of the public methods with HTTP paths.
 
 https://spec.openapis.org/oas/v3.1.1
 """
@@ -124,26 +124,3 @@ def _body(request: str, binding: Binding, schemas: Schemas) -> Schema:
         return schemas.at(request, binding.body)
     bound = {variable.field for variable in binding.variables}
     return schemas.message(request, without=bound) if bound else schemas.reference(request)
-
-
-def served(text: str, settings: Settings) -> Iterator[str]:
-    """Yield the lines of the route that serves the document. istiod accepts up to 1 MiB and warns from 100 KiB."""
-    yield "apiVersion: networking.istio.io/v1"
-    yield "kind: VirtualService"
-    yield "metadata:"
-    yield "  name: openapi"
-    yield f"  namespace: {settings.namespace}"
-    yield "spec:"
-    yield f"  gateways: [{settings.gateway}]"
-    yield '  hosts: ["*"]'
-    yield "  http:"
-    yield "    - name: openapi"
-    yield "      match:"
-    yield f"        - {{uri: {{exact: {PATH}}}, method: {{exact: GET}}}}"
-    yield "      # Envoy's CORS filter does not apply to a direct response. Pages of any origin may read this one."
-    yield f"      headers: {{response: {{set: {{content-type: {JSON}, access-control-allow-origin: '*'}}}}}}"
-    yield "      directResponse:"
-    yield "        status: 200"
-    yield "        body:"
-    yield "          string: |"
-    yield from (f"            {line}" for line in text.splitlines())

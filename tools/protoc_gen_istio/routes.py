@@ -9,13 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tools.protoc_gen_istio.contracts import Idempotency, Method
+from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 RETRIES = 2
-# `unavailable` is the only status from the callee. In the other three cases, Envoy itself returns UNAVAILABLE.
-RETRY_ON = "unavailable,connect-failure,refused-stream,reset"
-# After up to 25 ms, then up to 75 ms. First at another instance of the same zone, then in another zone.
-RETRY_WHERE = "backoff: 25ms, retryIgnorePreviousHosts: true, retryRemoteLocalities: true"
+RETRY = {
+    # After up to 25 ms, then up to 75 ms.
+    "backoff": "25ms",
+    # First at another instance of the same zone, then in another zone.
+    "retryIgnorePreviousHosts": True,
+    "retryRemoteLocalities": True,
+    # `unavailable` is the only status from the callee. In the other three cases, Envoy itself returns UNAVAILABLE.
+    "retryOn": "unavailable,connect-failure,refused-stream,reset",
+}
 STREAMS = "streams"
 """The subset for streams."""
 TRAFFIC = "traffic"
@@ -68,48 +74,41 @@ def routes(methods: Iterable[Method]) -> list[Route]:
 
 def virtual_service(
     name: str, service: str, methods: Sequence[Method], settings: Settings, *, public: bool
-) -> Iterator[str]:
-    """Yield the lines of a VirtualService with a service's methods, in the mesh or at the gateway (`public`)."""
-    yield "apiVersion: networking.istio.io/v1"
-    yield "kind: VirtualService"
-    yield "metadata:"
-    yield f"  name: {name}"
-    yield f"  namespace: {settings.namespace}"
-    yield "spec:"
-    if public:
-        yield f"  gateways: [{settings.gateway}]"
-        yield '  hosts: ["*"]'
-    else:
-        yield f"  hosts: [{settings.host(service)}]"
-    yield "  http:"
+) -> Manifest:
+    """Return a VirtualService with a service's methods, in the mesh or at the gateway (`public`)."""
+    rules = [rule for route in routes(methods) for rule in _rules(route, service, settings, public=public)]
+    hosts = (
+        {"gateways": Flow([settings.gateway]), "hosts": Flow(["*"])}
+        if public
+        else {"hosts": Flow([settings.host(service)])}
+    )
+    head = manifest("networking.istio.io/v1", "VirtualService", name, settings.namespace)
+    return {**head, "spec": {**hosts, "http": rules}}
+
+
+def _rules(route: Route, service: str, settings: Settings, *, public: bool) -> Iterator[Manifest | Noted]:
+    is_stream = route.first.stream
+    subset = {"subset": STREAMS} if is_stream else {}
+    destination = {"host": settings.host(service), **subset, "port": Flow({"number": settings.port})}
+    # Streams are not delegated: an operator's traffic split would bypass their limits.
+    if is_stream:
+        yield Noted(route.reason, _rule(route, route.name, {}) | {"route": [{"destination": destination}]})
+        return
+    delegate = Flow({"name": f"{service}-{TRAFFIC}", "namespace": settings.namespace})
+    yield Noted(route.reason, _rule(route, f"{route.name}-{TRAFFIC}", {}) | {"delegate": delegate})
     # The second route names the gateway in its matches. Without it, istiod warns that the first route duplicates them.
-    gateway = f"gateways: [{settings.gateway if public else 'mesh'}]"
-    for route in routes(methods):
-        yield f"    # {route.reason}"
-        # Streams are not delegated: an operator's traffic split would bypass their limits.
-        if not route.first.stream:
-            yield from _rule(route, f"{route.name}-{TRAFFIC}", "")
-            yield f"      delegate: {{name: {service}-{TRAFFIC}, namespace: {settings.namespace}}}"
-        yield from _rule(route, route.name, "" if route.first.stream else f", {gateway}")
-        yield "      route:"
-        yield "        - destination:"
-        yield f"            host: {settings.host(service)}"
-        if route.first.stream:
-            yield f"            subset: {STREAMS}"
-        yield f"            port: {{number: {settings.port}}}"
+    gateways = {"gateways": [settings.gateway if public else "mesh"]}
+    yield _rule(route, route.name, gateways) | {"route": [{"destination": destination}]}
 
 
-def _rule(route: Route, name: str, further: str) -> Iterator[str]:
-    yield f"    - name: {name}"
-    yield "      match:"
-    yield from (f"        - {{uri: {{exact: {method.path}}}{further}}}" for method in route.methods)
-    if route.first.timeout_ms is not None:
-        yield f"      timeout: {duration(route.first.timeout_ms)}"
-    if route.first.retryable:
-        yield f"      retries: {{attempts: {RETRIES}, {RETRY_WHERE},"
-        yield f"        retryOn: '{RETRY_ON}'}}"
-    else:
-        yield "      retries: {attempts: 0}"
+def _rule(route: Route, name: str, further: Manifest) -> Manifest:
+    timeout = route.first.timeout_ms
+    return {
+        "name": name,
+        "match": [Flow({"uri": {"exact": method.path}, **further}) for method in route.methods],
+        **({} if timeout is None else {"timeout": duration(timeout)}),
+        "retries": {"attempts": RETRIES, **RETRY} if route.first.retryable else Flow({"attempts": 0}),
+    }
 
 
 def duration(milliseconds: int) -> str:

@@ -44,9 +44,10 @@ class Settings:
         return self.gateway.partition("/")[0]
 
     @property
-    def gateway_selector(self) -> str:
-        """The label of the gateway's Pods, as YAML."""
-        return "{{{}: {}}}".format(*self.gateway_label.split("="))
+    def gateway_selector(self) -> dict[str, str]:
+        """The label of the gateway's Pods."""
+        name, _, value = self.gateway_label.partition("=")
+        return {name: value}
 
     def principal(self, service: str) -> str:
         """Return the identity of a service."""

@@ -22,6 +22,7 @@ from google.rpc import error_details_pb2
 from tools.protoc_gen_istio import gateway_filters
 from tools.protoc_gen_istio.bindings import http_rule
 from tools.protoc_gen_istio.contracts import Method
+from tools.protoc_gen_istio.manifests import Flow, Literal, Manifest, Noted
 from tools.protoc_gen_istio.settings import Settings
 
 FILTER = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
@@ -29,29 +30,32 @@ DETAILS = str(error_details_pb2.DESCRIPTOR.name)
 WIDTH = 116
 
 
-def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> Iterator[str]:
-    """Yield the lines of the EnvoyFilter for methods that have an HTTP path."""
-    services = sorted({method.service for method in methods})
+def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto], settings: Settings) -> Manifest:
+    """Return the EnvoyFilter for methods that have an HTTP path."""
     files = [*files, *_details({file.name for file in files})]
     text = base64.b64encode(_descriptors(methods, files).SerializeToString(deterministic=True)).decode()
-    yield from gateway_filters.head("transcoding", settings)
-    yield "      patch:"
-    yield "        # Runs first, so that token checks, policies and routes see the gRPC path of the method."
-    yield "        operation: INSERT_FIRST"
-    yield "        value:"
-    yield "          name: envoy.filters.http.grpc_json_transcoder"
-    yield "          typed_config:"
-    yield f'            "@type": type.googleapis.com/{FILTER}'
-    yield "            services:"
-    yield from (f"              - {name}" for name in services)
-    yield "            # Errors are a google.rpc.Status in the body; browsers cannot read the gRPC trailers."
-    yield "            convert_grpc_status: true"
-    yield "            print_options: {always_print_primitive_fields: true}"
-    yield "            # An unknown field is an error instead of being ignored."
-    yield "            request_validation_options: {reject_unknown_query_parameters: true}"
-    yield "            # A FileDescriptorSet of the services' messages, without comments and options."
-    yield "            proto_descriptor_bin: |-"
-    yield from (f"              {text[start : start + WIDTH]}" for start in range(0, len(text), WIDTH))
+    config = {
+        "@type": f"type.googleapis.com/{FILTER}",
+        "services": sorted({method.service for method in methods}),
+        "convert_grpc_status": Noted(
+            "Errors are a google.rpc.Status in the body; browsers cannot read the gRPC trailers.", value=True
+        ),
+        "print_options": Flow({"always_print_primitive_fields": True}),
+        "request_validation_options": Noted(
+            "An unknown field is an error instead of being ignored.", Flow({"reject_unknown_query_parameters": True})
+        ),
+        "proto_descriptor_bin": Noted(
+            "A FileDescriptorSet of the services' messages, without comments and options.",
+            Literal("\n".join(text[start : start + WIDTH] for start in range(0, len(text), WIDTH))),
+        ),
+    }
+    patch = {
+        "operation": Noted(
+            "Runs first, so that token checks, policies and routes see the gRPC path of the method.", "INSERT_FIRST"
+        ),
+        "value": {"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": config},
+    }
+    return gateway_filters.gateway_filter("transcoding", patch, settings)
 
 
 def _descriptors(methods: Sequence[Method], files: Sequence[FileDescriptorProto]) -> FileDescriptorSet:

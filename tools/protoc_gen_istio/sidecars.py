@@ -1,0 +1,56 @@
+"""Sidecars: which services a workload may call, and how many calls one instance accepts."""
+
+from tools.protoc_gen_istio.contracts import Contract
+from tools.protoc_gen_istio.declarations import Declaration
+from tools.protoc_gen_istio.destinations import MAX_CONNECTIONS, MAX_STREAMS, tier
+from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.settings import Settings
+
+NO_HOST = "~/*"
+
+
+def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Manifest | None:
+    """Return a service's Sidecar; None if the namespace's default Sidecar is enough."""
+    callees, served, marks = graph.callees(declared), graph.served(declared), labels(declared)
+    if not (callees or served or declared.consumes):
+        return None
+    hosts = [f"./{settings.host(callee)}" for callee in callees] or [NO_HOST]
+    spec: Manifest = {"workloadSelector": {"labels": Flow({"app": declared.service})}}
+    if served:
+        spec["inboundConnectionPool"] = _inbound(served)
+    spec["outboundTrafficPolicy"] = Noted(
+        "Unknown hosts are refused, even if the mesh allows them by default.", Flow({"mode": "REGISTRY_ONLY"})
+    )
+    spec["egress"] = [{"hosts": [Noted(declared.file, hosts[0]), *hosts[1:]] if callees else hosts}]
+    head = manifest(
+        "networking.istio.io/v1",
+        "Sidecar",
+        declared.service,
+        settings.namespace,
+        labels=Flow({**marks}) if marks else None,
+    )
+    return {**head, "spec": spec}
+
+
+def labels(declared: Declaration) -> dict[str, str]:
+    """Return the labels with which an installation selects who may reach its databases and its event broker."""
+    uses = {
+        "uses-database": declared.owns,
+        "uses-events": declared.emits or declared.consumes,
+        "uses-services": declared.calls,
+    }
+    return {label: "true" for label, names in uses.items() if names}
+
+
+def _inbound(served: list[Contract]) -> Noted:
+    calls = tier(served).value
+    streams = MAX_STREAMS if any(method.stream for contract in served for method in contract.methods) else 0
+    limits = f"{calls} calls{f' and {streams} streams' if streams else ''}"
+    return Noted(
+        f"What one instance accepts from all callers together: {limits}. Its own proxy rejects more.",
+        {
+            "tcp": Flow({"maxConnections": MAX_CONNECTIONS}),
+            "http": Flow({"http2MaxRequests": calls + streams}),
+        },
+    )
