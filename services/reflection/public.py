@@ -9,6 +9,7 @@ from typing import Any
 from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.rpc import error_details_pb2
 
 
 def public_services(package: ModuleType) -> list[ServiceDescriptor]:
@@ -17,7 +18,7 @@ def public_services(package: ModuleType) -> list[ServiceDescriptor]:
 
 
 def create_pool(services: Iterable[ServiceDescriptor]) -> DescriptorPool:
-    """Create a pool with the files of these services and all their imports, and no other file."""
+    """Create a pool with the files of these services, the details of errors, and all their imports; no other file."""
     pool = DescriptorPool()
     added: set[str] = set()
 
@@ -28,8 +29,9 @@ def create_pool(services: Iterable[ServiceDescriptor]) -> DescriptorPool:
                 add(imported)
             pool.AddSerializedFile(file.serialized_pb)
 
-    for service in services:
-        add(service.file)
+    # No contract imports the details, but grpcurl cannot print them without their descriptors.
+    for file in (*(service.file for service in services), error_details_pb2.DESCRIPTOR):
+        add(file)
     return pool
 
 

@@ -63,6 +63,23 @@ async def test_grpcurl_places_an_order_and_reads_it(mesh: Mesh) -> None:
     assert json.loads(read)["order"] == order
 
 
+@pytest.mark.parametrize(
+    ("call", "fields", "detail"),
+    [
+        ("CatalogService/GetProduct", {"name": "kettle"}, '"field": "name"'),
+        ("CatalogService/GetProduct", {"name": "products/no-such"}, '"products": "products/no-such"'),
+        ("CatalogService/ListProducts", {"page_size": -1}, '"field": "page_size"'),
+    ],
+)
+async def test_grpcurl_names_what_is_wrong(mesh: Mesh, call: str, fields: dict[str, object], detail: str) -> None:
+    words = ("-plaintext", "-max-time", "30", "-d", json.dumps(fields), mesh.gateway, f"shop.catalog.v1.{call}")
+    refused = await mesh.run("grpcurl", *words)
+    assert refused.returncode
+    assert detail in refused.stderr
+    # What grpcurl cannot decode, it prints as base64, as the member "@value".
+    assert "@value" not in refused.stderr
+
+
 async def test_public_methods_work(shop: Shop) -> None:
     assert (await shop.get_product()).product.name == "products/p-0001"
     assert (await shop.get_stock()).stock.name == "stocks/p-0001"

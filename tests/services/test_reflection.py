@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.rpc import error_details_pb2
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from tests.support.processes import Process
@@ -12,6 +13,9 @@ from tests.support.processes import Process
 @pytest.fixture
 def process(shared: Callable[[str], Process]) -> Process:
     return shared("reflection")
+
+
+DETAILS = [f"google.rpc.{name}" for name in sorted(error_details_pb2.DESCRIPTOR.message_types_by_name)]
 
 
 async def reflect(process: Process, request: ServerReflectionRequest, version: str = "v1") -> ServerReflectionResponse:
@@ -49,9 +53,26 @@ async def test_a_contract_is_returned_with_all_its_imports(process: Process, sym
     assert {imported for file in files for imported in file.dependency} < {file.name for file in files}
 
 
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize("symbol", DETAILS)
+@pytest.mark.parametrize("service", ["reflection", "catalog"])
+async def test_the_details_of_errors_are_described(
+    shared: Callable[[str], Process], service: str, symbol: str, version: str
+) -> None:
+    reply = await reflect(shared(service), ServerReflectionRequest(file_containing_symbol=symbol), version)
+    [file, *_] = [FileDescriptorProto.FromString(data) for data in reply.file_descriptor_response.file_descriptor_proto]
+    assert symbol.removeprefix("google.rpc.") in {message.name for message in file.message_type}
+
+
 @pytest.mark.parametrize(
     "symbol",
-    ["shop.payments.v1.PaymentsService", "shop.payments.v1.Payment", "shop.nothing.v1.Nobody", "grpc.health.v1.Health"],
+    [
+        "google.rpc.Status",
+        "shop.payments.v1.PaymentsService",
+        "shop.payments.v1.Payment",
+        "shop.nothing.v1.Nobody",
+        "grpc.health.v1.Health",
+    ],
 )
 async def test_a_symbol_that_is_not_public_is_not_found(process: Process, symbol: str) -> None:
     reply = await reflect(process, ServerReflectionRequest(file_containing_symbol=symbol))
