@@ -62,9 +62,9 @@ def test_an_order_passes_through_services_of_both_releases(chain: str, callees: 
         ),
         pytest.param(
             CATALOG,
-            "  string search = 4 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 100];",
-            "  string search = 4 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 5];",
-            "search must have at most 5 characters",
+            "  string search = 4 [(buf.validate.field).string = {\n    max_len: 100\n",
+            "  string search = 4 [(buf.validate.field).string = {\n    max_len: 5\n",
+            "search must be at most 5 characters",
             id="stricter rule, which buf does not detect",
         ),
         pytest.param(

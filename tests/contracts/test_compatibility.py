@@ -128,14 +128,15 @@ def test_a_new_required_oneof_breaks_callers(contracts: Checkout, older: State) 
     assert lines[-1] == "1 breaking change: 1 behaviour; consumers: orders"
 
 
-LOCALITY = "(shop.rules.v1.text) = 100\n  ];\n  // The postal code"
-MOVED = "(shop.rules.v1.optional_text) = 100\n  ];\n  string floor = 9;\n  // The postal code"
+NUL = '      pattern: "^[^\\\\x00]*$"\n    }\n  ];\n'
+LOCALITY = f"      min_len: 1\n      max_len: 100\n{NUL}  // The postal code"
+MOVED = f"      max_len: 100\n{NUL}  string floor = 9;\n  // The postal code"
 
 
 @pytest.mark.parametrize(
     ("expression", "last"),
     [
-        ("this.locality != ''", "added: field shop.orders.v1.ShippingAddress.floor"),
+        ("this.locality != ''", "looser: rules of field shop.orders.v1.ShippingAddress.locality"),
         ("this.locality.size() > 2", "1 breaking change: 1 behaviour; consumers: outside"),
     ],
     ids=["unchanged", "stricter"],

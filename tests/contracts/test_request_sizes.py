@@ -10,7 +10,6 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from buf.validate import validate_pb2
-from shop.rules.v1 import rules_pb2
 from tests.support.checkout import ROOT
 from tests.support.contracts import is_public, methods
 
@@ -19,9 +18,6 @@ MAX_UTF8_BYTES = 4
 """The longest character."""
 KEY_BYTES, NUMBER_BYTES = 6, 10
 """The most that a field's number and length, and a number, take."""
-STRINGS = {"request_id": 64, "customer": 74, "customers": 74, "currency": 3, "region": 2, "page_token": 1000}
-STRINGS |= {"email": 254, "password": 128 * MAX_UTF8_BYTES}
-"""The most bytes that a rule of proto/shop/rules/v1/rules.proto allows. Rules with a value are below."""
 MESSAGES = {"google.protobuf.FieldMask": 1000, "google.protobuf.Timestamp": 24, "google.type.Money": 40}
 FRAME_BYTES = 5
 
@@ -60,11 +56,9 @@ def _field(field: FieldDescriptor) -> int:
     rules: validate_pb2.FieldRules = field.GetOptions().Extensions[validate_pb2.field]
     if not field.is_repeated:
         return KEY_BYTES + _value(field, rules)
-    sizes = (re.match(r"this\.size\(\).* <= (\d+)", cel.expression) for cel in rules.cel)
-    entries = rules.repeated.Extensions[rules_pb2.entries] or next((int(size[1]) for size in sizes if size), 0)
-    if not entries:
+    if not rules.repeated.max_items:
         raise ValueError(f"{field.full_name} has no largest size: give it a rule")
-    return entries * (KEY_BYTES + _value(field, rules.repeated.items))
+    return rules.repeated.max_items * (KEY_BYTES + _value(field, rules.repeated.items))
 
 
 def _value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> int:
@@ -74,18 +68,15 @@ def _value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> int:
 
 
 def _text(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> int:
-    for rule, value in rules.string.ListFields():
-        if rule.name in STRINGS:
-            return STRINGS[rule.name]
-        if rule.name in {"text", "optional_text", "max_len"}:
-            return int(value) * MAX_UTF8_BYTES
-        if rule.name == "resource":
-            return len(f"{value}/") + 64
-        if rule.name == "in":
-            return max(len(each) for each in value)
-    for cel in rules.cel:
-        if pattern := re.search(r"this\.matches\('\^(.*)\$'\)", cel.expression):
-            return len(pattern[1]) + sum(int(count) for count in re.findall(r",(\d+)\}", pattern[1]))
+    text = rules.string
+    if text.max_len:
+        return text.max_len * MAX_UTF8_BYTES
+    if values := getattr(text, "in"):
+        return max(map(len, values))
+    if repeated := re.findall(r",(\d+)\}", text.pattern):
+        return len(text.pattern) + sum(map(int, repeated))
+    if repeated := re.findall(r"\{(\d+)\}", text.pattern):
+        return sum(map(int, repeated))
     raise ValueError(f"{field.full_name} has no largest size: give it a rule")
 
 

@@ -4,6 +4,7 @@ Values from earlier responses (names, tokens, prices) are sent again, so that ca
 values do not depend on them, as Hypothesis requires: a drawn number selects one of the values known at that time.
 """
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -17,21 +18,20 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from buf.validate import validate_pb2
-from shop.rules.v1 import rules_pb2
 
 # Values that are valid and meaningful, for fields where neither the type nor the rules show which ones are.
 HINTS: dict[str, list[str]] = {
     "category": ["tea", "coffee", "submarines", ""],
-    "currency": ["EUR", "GBP", "USD"],
-    "customer": ["customers/ada", "customers/eve"],
-    "customers": ["customers/ada", "customers/-"],
+    "current_password": ["correct horse", "battery staple"],
+    "customer": ["customers/ada", "customers/eve", "customers/-"],
     "email": ["ada@shop.example", "Eve@shop.example", "bob@shop.example"],
+    "new_password": ["correct horse", "battery staple"],
     "password": ["correct horse", "battery staple"],
     "payment_token": ["tok_visa", "tok_visa", "tok_visa", "tok_insufficient_funds", "tok_card_declined", "nonsense"],
     "postal_code": ["10117", ""],
     "order_by": ["", "name desc", "price", "display_name"],
     "search": ["tea", "COFFEE grinder", "ß", ""],
-    "region": ["DE", "FR", "US", "AQ"],
+    "region_code": ["DE", "FR", "US", "AQ"],
 }
 NUMBERS = st.integers(0, 10_000)
 SLUGS = st.text("abcz019-", min_size=1, max_size=12)
@@ -151,17 +151,15 @@ def _text(draw: DrawFn, field: FieldDescriptor, corpus: Corpus) -> str:
     of_field = field.GetOptions().Extensions[validate_pb2.field]
     rules = of_field.repeated.items.string if field.is_repeated else of_field.string
     number, slug = draw(NUMBERS), draw(SLUGS)
-    named = next((rule.name for rule, _ in rules.ListFields() if rule.full_name.startswith("shop.rules.")), field.name)
-    if named == "request_id":
+    if field.name == "request_id":
         # One in ten was used before, usually by a different request.
         return f"{corpus.serial()}-{slug}" if number % 10 else f"again-{number % 7}"
-    if named == "resource":
-        collection = rules.Extensions[rules_pb2.resource]
-        known = corpus.pick(collection, number)
-        return known if known and number % 10 else f"{collection}/{slug}"
-    if named == "email" and number % 5 == 0:
+    hints = HINTS.get(field.name) or [*getattr(rules, "in")]
+    if not hints and (collection := re.match(r"\^(\w+)/", rules.pattern)):
+        known = corpus.pick(collection[1], number)
+        return known if known and number % 10 else f"{collection[1]}/{slug}"
+    if field.name == "email" and number % 5 == 0:
         return f"{corpus.serial()}@shop.example"
-    hints = HINTS.get(field.name) or HINTS.get(named)
     if hints and number % 10:
         return hints[number % len(hints)]
     known = corpus.pick(field.name, number) if number % 4 == 0 else ""

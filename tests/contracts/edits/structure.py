@@ -57,11 +57,8 @@ EDITS = {
     ).passes("added: field shop.catalog.v1.Product.weight_grams"),
     "optional field of a request": edit(
         SHIPPING,
-        "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n",
-        (
-            "  string reference = 5 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 128];\n"
-            "  string carrier = 6 [(buf.validate.field).string.(shop.rules.v1.optional_text) = 20];\n"
-        ),
+        "  string reference = 5 [",
+        "  string carrier = 6 [(buf.validate.field).string.max_len = 20];\n  string reference = 5 [",
     ).passes("added: field shop.shipping.v1.BookShipmentRequest.carrier"),
     "fields in another order": edit(
         SHIPPING,
