@@ -16,7 +16,7 @@ from tools.breaking.findings import Finding, Level
 from tools.breaking.report import Break, Report, merge
 
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
-DISCONTINUED = "  bool discontinued = 6;\n"
+DISCONTINUED = "  bool discontinued = 6 [(google.api.field_behavior) = OPTIONAL];\n"
 REMOVED = "shop.catalog.v1.Product.discontinued"
 """The full name of the field that is removed."""
 ADDED = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"

@@ -84,7 +84,7 @@ def test_a_finding_has_its_location_its_consumers_and_an_alternative(contracts: 
 
 def test_fields_with_the_same_name_are_distinguished(contracts: Checkout, older: State) -> None:
     # The operator reads the field `state` of five messages.
-    contracts.edit(PAYMENTS, "  State state = 2;", "  State status = 2;")
+    contracts.edit(PAYMENTS, "  State state = 2 ", "  State status = 2 ")
     line = locate(ROOT, "services/operator/peers.py", "Payment(each.name, _value_name(states, each.state)")
     assert f"  affects   operator ({line}): calls ListPayments; calls on demand GetPayment" in report(contracts, older)
 
@@ -160,9 +160,13 @@ def test_a_rule_that_moves_from_a_message_to_the_request_is_compatible(
 
 def test_several_changes_are_sorted_by_severity_and_summarized(contracts: Checkout, older: State) -> None:
     contracts.edit(ORDERS, "timeout: {seconds: 14}", "timeout: {seconds: 5}")
-    contracts.edit(CATALOG, "  bool discontinued = 6;\n", "")
+    contracts.edit(CATALOG, "  bool discontinued = 6 [(google.api.field_behavior) = OPTIONAL];\n", "")
     contracts.edit(PAYMENTS, "STATE_VOIDED = 3;", "STATE_LET_GO = 3;")
-    contracts.edit(SHIPPING, "  string reference = 6;", '  reserved 6;\n  reserved "reference";')
+    contracts.edit(
+        SHIPPING,
+        "  string reference = 6 [(google.api.field_behavior) = OUTPUT_ONLY];",
+        '  reserved 6;\n  reserved "reference";',
+    )
     lines = report(contracts, older)
     levels = [line.split()[1] for line in lines if line.startswith("  level ")]
     assert levels == ["wire:", "JSON:", "behaviour:", "source:"]

@@ -77,7 +77,7 @@ def test_files_of_a_removed_contract_are_found_and_generate_removes_them(checkou
 
 def test_a_new_field_is_in_the_generated_code(checkout: Checkout) -> None:
     field = "  // How long the product is, in millimetres.\n  int32 length_mm = 14;\n"
-    last = "  bool discontinued = 6;\n"
+    last = "  bool discontinued = 6 [(google.api.field_behavior) = OPTIONAL];\n"
     checkout.edit("proto/shop/catalog/v1/catalog.proto", last, last + field)
     assert checkout.make("generate").returncode == 0
     types = (checkout.root / "gen/shop/catalog/v1/catalog_pb2.pyi").read_text(encoding="utf-8")

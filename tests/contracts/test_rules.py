@@ -85,8 +85,10 @@ def test_the_contracts_follow_every_rule(checkout: Checkout) -> None:
         ),
         pytest.param(
             CATALOG,
-            "  int32 page_size = 1 [(buf.validate.field).int32.gte = 0];",
-            "  int32 page_size = 1;",
+            "    (google.api.field_behavior) = OPTIONAL,\n    (buf.validate.field).int32.gte = 0\n  ];\n"
+            "  // The next_page_token of the previous page, or empty for the first page. The other fields",
+            "    (google.api.field_behavior) = OPTIONAL\n  ];\n"
+            "  // The next_page_token of the previous page, or empty for the first page. The other fields",
             "shop.catalog.v1.ListProductsRequest.page_size has no rule",
             id="field without a rule",
         ),

@@ -2,6 +2,10 @@
 
 from tests.contracts.edits.edit import CATALOG, ORDERS, PAYMENTS, RULES, SHIPPING, edit
 
+CATEGORY = (
+    "  string category = 3 [\n    (google.api.field_behavior) = OPTIONAL,\n    (buf.validate.field).string.pattern"
+)
+
 EDITS = {
     "smaller maximum": edit(
         ORDERS,
@@ -38,18 +42,19 @@ EDITS = {
     ).passes("looser: rules of field shop.orders.v1.PlaceOrderItem.quantity"),
     "rule removed": edit(
         CATALOG,
-        "    (buf.validate.field).string = {\n      max_len: 100\n"
+        ",\n    (buf.validate.field).string = {\n      max_len: 100\n"
         '      pattern: "^[^\\\\x00]*$"\n    }\n  ];\n  // Returns only products that cost at least',
-        "  ];\n  // Returns only products that cost at least",
+        "\n  ];\n  // Returns only products that cost at least",
     ).passes("looser: rules of field shop.catalog.v1.ListProductsRequest.search"),
     "rule of a response": edit(
-        ORDERS, "  string shipment = 11;", "  string shipment = 11 [(buf.validate.field).string.max_len = 64];"
+        ORDERS, "  string shipment = 11 [", "  string shipment = 11 [(buf.validate.field).string.max_len = 64, "
     ).passes(),
     "expression with an unclear change": edit(
         CATALOG,
-        "  string category = 3 [",
-        "  string category = 3 [(buf.validate.field).string.prefix = \"\",",
+        f'{CATEGORY} = "^[a-z0-9-]{{0,32}}$"',
+        f'{CATEGORY} = "^[a-z0-9_-]{{0,32}}$"',
     ).passes(
-        "TODO"
+        "to review: rules of field shop.catalog.v1.ListProductsRequest.category may be stricter: string.pattern: "
+        "^[a-z0-9-]{0,32}$ -> ^[a-z0-9_-]{0,32}$"
     ),
 }

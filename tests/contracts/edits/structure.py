@@ -11,20 +11,24 @@ from tests.contracts.edits.edit import (
     edit,
 )
 
+DISCONTINUED = "  bool discontinued = 6 [(google.api.field_behavior) = OPTIONAL];\n"
+
 EDITS = {
-    "field removed": edit(CATALOG, "  bool discontinued = 6;\n", "").breaks(
+    "field removed": edit(CATALOG, DISCONTINUED, "").breaks(
         "shop.catalog.v1.Product.discontinued", "wire", "operator, orders, outside"
     ),
     "field removed, its number and name reserved": edit(
-        PAYMENTS, "  google.protobuf.Timestamp update_time = 6;\n", '  reserved 6;\n  reserved "update_time";\n'
+        PAYMENTS,
+        "  google.protobuf.Timestamp update_time = 6 [(google.api.field_behavior) = OUTPUT_ONLY];\n",
+        '  reserved 6;\n  reserved "update_time";\n',
     ).breaks("shop.payments.v1.Payment.update_time", "source", "operator, orders"),
-    "field of a request renamed": edit(ORDERS, "  bool parked_only = 4;", "  bool parked = 4;").breaks(
+    "field of a request renamed": edit(ORDERS, "  bool parked_only = 4 ", "  bool parked = 4 ").breaks(
         "shop.orders.v1.ListOrdersRequest.parked_only", "JSON", "operator, outside"
     ),
-    "type of a field changed": edit(SHIPPING, "  int32 delivery_days = 2;", "  string delivery_days = 2;").breaks(
+    "type of a field changed": edit(SHIPPING, "  int32 delivery_days = 2 ", "  string delivery_days = 2 ").breaks(
         "shop.shipping.v1.Quote.delivery_days", "wire", "orders"
     ),
-    "field made a list": edit(INVENTORY, "  string reference = 6;", "  repeated string reference = 6;").breaks(
+    "field made a list": edit(INVENTORY, "  string reference = 6 ", "  repeated string reference = 6 ").breaks(
         "shop.inventory.v1.Reservation.reference", "wire", "operator, orders"
     ),
     "enum value renamed": edit(PAYMENTS, "STATE_VOIDED = 3;", "STATE_LET_GO = 3;").breaks(
@@ -50,11 +54,11 @@ EDITS = {
         "  // The order at that time: PENDING.\n  Order order = 2;",
     ).breaks("shop.orders.v1.OrderPlaced.order", "wire", EVENT_USERS),
     "field of a message in events": edit(
-        ORDERS, "  // How many pieces.\n  int32 quantity = 3;", "  // How many pieces.\n  int64 quantity = 3;"
+        ORDERS, "  // How many pieces.\n  int32 quantity = 3 ", "  // How many pieces.\n  int64 quantity = 3 "
     ).breaks("shop.orders.v1.OrderItem.quantity", "JSON", f"{EVENT_USERS}, outside"),
-    "field": edit(
-        CATALOG, "  bool discontinued = 6;\n", "  bool discontinued = 6;\n  int32 weight_grams = 15;\n"
-    ).passes("added: field shop.catalog.v1.Product.weight_grams"),
+    "field": edit(CATALOG, DISCONTINUED, f"{DISCONTINUED}  int32 weight_grams = 15;\n").passes(
+        "added: field shop.catalog.v1.Product.weight_grams"
+    ),
     "optional field of a request": edit(
         SHIPPING,
         "  string reference = 5 [",
@@ -86,9 +90,9 @@ EDITS = {
         EVENTS, "PENDING.\n  Order order = 1;\n", "PENDING.\n  Order order = 1;\n  string channel = 2;\n"
     ).passes("added: field shop.orders.v1.OrderPlaced.channel"),
     "field of a message in events added": edit(
-        ORDERS, "  string shipment = 11;\n", "  string shipment = 11;\n  string note = 13;\n"
+        ORDERS, "  string shipment = 11 [", "  string note = 13;\n  string shipment = 11 ["
     ).passes("added: field shop.orders.v1.Order.note"),
     "field deprecated": edit(
-        CATALOG, "  bool show_discontinued = 8;", "  bool show_discontinued = 8 [deprecated = true];"
+        CATALOG, "  bool show_discontinued = 8 [", "  bool show_discontinued = 8 [deprecated = true, "
     ).passes("deprecated: field shop.catalog.v1.ListProductsRequest.show_discontinued"),
 }

@@ -30,17 +30,49 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/analytics/v1/analytics.proto\x12\x11shop.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xec\x02\n\x0cSalesSummary\x12#\n\rplaced_orders\x18\x01 \x01(\x03R\x0cplacedOrders\x12)\n\x10\x63onfirmed_orders\x18\x02 \x01(\x03R\x0f\x63onfirmedOrders\x12\'\n\x0frejected_orders\x18\x03 \x01(\x03R\x0erejectedOrders\x12)\n\x10\x63\x61ncelled_orders\x18\x04 \x01(\x03R\x0f\x63\x61ncelledOrders\x12,\n\x07revenue\x18\x05 \x03(\x0b\x32\x12.google.type.MoneyR\x07revenue\x12\x42\n\x0ctop_products\x18\x06 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSalesR\x0btopProducts\x12\x46\n\x11latest_event_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0flatestEventTime\"\xf5\x03\n\x04Sale\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x14\n\x05order\x18\x02 \x01(\tR\x05order\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32\x1d.shop.analytics.v1.Sale.StateR\x05state\x12(\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12;\n\x08products\x18\x05 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSalesR\x08products\x12\x39\n\nplace_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tplaceTime\x12\x39\n\nevent_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_PLACED\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04:;\xea\x41\x38\n\x1b\x61nalytics.shop.example/Sale\x12\x0csales/{sale}*\x05sales2\x04sale\"g\n\x0cProductSales\x12\x18\n\x07product\x18\x01 \x01(\tR\x07product\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08quantity\x18\x03 \x01(\x03R\x08quantity\"\xe2\x02\n\x16GetSalesSummaryRequest\x12\x61\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB&\xe2\x41\x01\x01\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01R\tstartTime\x12]\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB&\xe2\x41\x01\x01\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01R\x07\x65ndTime:\x85\x01\xbaH\x81\x01\x1a\x7f\n\rthis.end_time\x12\x1dmust be later than start_time\x1aO!has(this.start_time) || !has(this.end_time) || this.start_time < this.end_time\"T\n\x17GetSalesSummaryResponse\x12\x39\n\x07summary\x18\x01 \x01(\x0b\x32\x1f.shop.analytics.v1.SalesSummaryR\x07summary\"w\n\x10ListSalesRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12=\n\npage_token\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"j\n\x11ListSalesResponse\x12-\n\x05sales\x18\x01 \x03(\x0b\x32\x17.shop.analytics.v1.SaleR\x05sales\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf0\x01\n\x10\x41nalyticsService\x12m\n\x0fGetSalesSummary\x12).shop.analytics.v1.GetSalesSummaryRequest\x1a*.shop.analytics.v1.GetSalesSummaryResponse\"\x03\x90\x02\x01\x12[\n\tListSales\x12#.shop.analytics.v1.ListSalesRequest\x1a$.shop.analytics.v1.ListSalesResponse\"\x03\x90\x02\x01\x1a\x10\xa2\xbb\x18\x0c\n\x08insights\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/analytics/v1/analytics.proto\x12\x11shop.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\x96\x03\n\x0cSalesSummary\x12)\n\rplaced_orders\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x0cplacedOrders\x12/\n\x10\x63onfirmed_orders\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x0f\x63onfirmedOrders\x12-\n\x0frejected_orders\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x0erejectedOrders\x12/\n\x10\x63\x61ncelled_orders\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x0f\x63\x61ncelledOrders\x12\x32\n\x07revenue\x18\x05 \x03(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x07revenue\x12H\n\x0ctop_products\x18\x06 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSalesB\x04\xe2\x41\x01\x03R\x0btopProducts\x12L\n\x11latest_event_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0flatestEventTime\"\xb7\x04\n\x04Sale\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x38\n\x05order\x18\x02 \x01(\tB\"\xe2\x41\x01\x03\xfa\x41\x1b\n\x19orders.shop.example/OrderR\x05order\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32\x1d.shop.analytics.v1.Sale.StateB\x04\xe2\x41\x01\x03R\x05state\x12.\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05total\x12\x41\n\x08products\x18\x05 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSalesB\x04\xe2\x41\x01\x03R\x08products\x12?\n\nplace_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tplaceTime\x12?\n\nevent_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\teventTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_PLACED\x10\x01\x12\x13\n\x0fSTATE_CONFIRMED\x10\x02\x12\x12\n\x0eSTATE_REJECTED\x10\x03\x12\x13\n\x0fSTATE_CANCELLED\x10\x04:;\xea\x41\x38\n\x1b\x61nalytics.shop.example/Sale\x12\x0csales/{sale}*\x05sales2\x04sale\"\x9a\x01\n\x0cProductSales\x12?\n\x07product\x18\x01 \x01(\tB%\xe2\x41\x01\x03\xfa\x41\x1e\n\x1c\x63\x61talog.shop.example/ProductR\x07product\x12\'\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x0b\x64isplayName\x12 \n\x08quantity\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03R\x08quantity\"\xe2\x02\n\x16GetSalesSummaryRequest\x12\x61\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB&\xe2\x41\x01\x01\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01R\tstartTime\x12]\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB&\xe2\x41\x01\x01\xbaH\x1f\xb2\x01\x1c\"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x03\x32\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01R\x07\x65ndTime:\x85\x01\xbaH\x81\x01\x1a\x7f\n\rthis.end_time\x12\x1dmust be later than start_time\x1aO!has(this.start_time) || !has(this.end_time) || this.start_time < this.end_time\"T\n\x17GetSalesSummaryResponse\x12\x39\n\x07summary\x18\x01 \x01(\x0b\x32\x1f.shop.analytics.v1.SalesSummaryR\x07summary\"\x7f\n\x10ListSalesRequest\x12(\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"j\n\x11ListSalesResponse\x12-\n\x05sales\x18\x01 \x03(\x0b\x32\x17.shop.analytics.v1.SaleR\x05sales\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf0\x01\n\x10\x41nalyticsService\x12m\n\x0fGetSalesSummary\x12).shop.analytics.v1.GetSalesSummaryRequest\x1a*.shop.analytics.v1.GetSalesSummaryResponse\"\x03\x90\x02\x01\x12[\n\tListSales\x12#.shop.analytics.v1.ListSalesRequest\x1a$.shop.analytics.v1.ListSalesResponse\"\x03\x90\x02\x01\x1a\x10\xa2\xbb\x18\x0c\n\x08insights\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shop.analytics.v1.analytics_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['placed_orders']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['placed_orders']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['confirmed_orders']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['confirmed_orders']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['rejected_orders']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['rejected_orders']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['cancelled_orders']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['cancelled_orders']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['revenue']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['revenue']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['top_products']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['top_products']._serialized_options = b'\342A\001\003'
+  _globals['_SALESSUMMARY'].fields_by_name['latest_event_time']._loaded_options = None
+  _globals['_SALESSUMMARY'].fields_by_name['latest_event_time']._serialized_options = b'\342A\001\003'
   _globals['_SALE'].fields_by_name['name']._loaded_options = None
   _globals['_SALE'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_SALE'].fields_by_name['order']._loaded_options = None
+  _globals['_SALE'].fields_by_name['order']._serialized_options = b'\342A\001\003\372A\033\n\031orders.shop.example/Order'
+  _globals['_SALE'].fields_by_name['state']._loaded_options = None
+  _globals['_SALE'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_SALE'].fields_by_name['total']._loaded_options = None
+  _globals['_SALE'].fields_by_name['total']._serialized_options = b'\342A\001\003'
+  _globals['_SALE'].fields_by_name['products']._loaded_options = None
+  _globals['_SALE'].fields_by_name['products']._serialized_options = b'\342A\001\003'
+  _globals['_SALE'].fields_by_name['place_time']._loaded_options = None
+  _globals['_SALE'].fields_by_name['place_time']._serialized_options = b'\342A\001\003'
+  _globals['_SALE'].fields_by_name['event_time']._loaded_options = None
+  _globals['_SALE'].fields_by_name['event_time']._serialized_options = b'\342A\001\003'
   _globals['_SALE']._loaded_options = None
   _globals['_SALE']._serialized_options = b'\352A8\n\033analytics.shop.example/Sale\022\014sales/{sale}*\005sales2\004sale'
+  _globals['_PRODUCTSALES'].fields_by_name['product']._loaded_options = None
+  _globals['_PRODUCTSALES'].fields_by_name['product']._serialized_options = b'\342A\001\003\372A\036\n\034catalog.shop.example/Product'
+  _globals['_PRODUCTSALES'].fields_by_name['display_name']._loaded_options = None
+  _globals['_PRODUCTSALES'].fields_by_name['display_name']._serialized_options = b'\342A\001\003'
+  _globals['_PRODUCTSALES'].fields_by_name['quantity']._loaded_options = None
+  _globals['_PRODUCTSALES'].fields_by_name['quantity']._serialized_options = b'\342A\001\003'
   _globals['_GETSALESSUMMARYREQUEST'].fields_by_name['start_time']._loaded_options = None
   _globals['_GETSALESSUMMARYREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\001\272H\037\262\001\034\"\r\010\377\202\321\377\257\007\020\377\223\353\334\0032\013\010\200\222\270\303\230\376\377\377\377\001'
   _globals['_GETSALESSUMMARYREQUEST'].fields_by_name['end_time']._loaded_options = None
@@ -48,9 +80,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSALESSUMMARYREQUEST']._loaded_options = None
   _globals['_GETSALESSUMMARYREQUEST']._serialized_options = b'\272H\201\001\032\177\n\rthis.end_time\022\035must be later than start_time\032O!has(this.start_time) || !has(this.end_time) || this.start_time < this.end_time'
   _globals['_LISTSALESREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTSALESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTSALESREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTSALESREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTSALESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
+  _globals['_LISTSALESREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
   _globals['_ANALYTICSSERVICE']._loaded_options = None
   _globals['_ANALYTICSSERVICE']._serialized_options = b'\242\273\030\014\n\010insights\020\003'
   _globals['_ANALYTICSSERVICE'].methods_by_name['GetSalesSummary']._loaded_options = None
@@ -58,21 +90,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYTICSSERVICE'].methods_by_name['ListSales']._loaded_options = None
   _globals['_ANALYTICSSERVICE'].methods_by_name['ListSales']._serialized_options = b'\220\002\001'
   _globals['_SALESSUMMARY']._serialized_start=235
-  _globals['_SALESSUMMARY']._serialized_end=599
-  _globals['_SALE']._serialized_start=602
-  _globals['_SALE']._serialized_end=1103
-  _globals['_SALE_STATE']._serialized_start=932
-  _globals['_SALE_STATE']._serialized_end=1042
-  _globals['_PRODUCTSALES']._serialized_start=1105
-  _globals['_PRODUCTSALES']._serialized_end=1208
-  _globals['_GETSALESSUMMARYREQUEST']._serialized_start=1211
-  _globals['_GETSALESSUMMARYREQUEST']._serialized_end=1565
-  _globals['_GETSALESSUMMARYRESPONSE']._serialized_start=1567
-  _globals['_GETSALESSUMMARYRESPONSE']._serialized_end=1651
-  _globals['_LISTSALESREQUEST']._serialized_start=1653
-  _globals['_LISTSALESREQUEST']._serialized_end=1772
-  _globals['_LISTSALESRESPONSE']._serialized_start=1774
-  _globals['_LISTSALESRESPONSE']._serialized_end=1880
-  _globals['_ANALYTICSSERVICE']._serialized_start=1883
-  _globals['_ANALYTICSSERVICE']._serialized_end=2123
+  _globals['_SALESSUMMARY']._serialized_end=641
+  _globals['_SALE']._serialized_start=644
+  _globals['_SALE']._serialized_end=1211
+  _globals['_SALE_STATE']._serialized_start=1040
+  _globals['_SALE_STATE']._serialized_end=1150
+  _globals['_PRODUCTSALES']._serialized_start=1214
+  _globals['_PRODUCTSALES']._serialized_end=1368
+  _globals['_GETSALESSUMMARYREQUEST']._serialized_start=1371
+  _globals['_GETSALESSUMMARYREQUEST']._serialized_end=1725
+  _globals['_GETSALESSUMMARYRESPONSE']._serialized_start=1727
+  _globals['_GETSALESSUMMARYRESPONSE']._serialized_end=1811
+  _globals['_LISTSALESREQUEST']._serialized_start=1813
+  _globals['_LISTSALESREQUEST']._serialized_end=1940
+  _globals['_LISTSALESRESPONSE']._serialized_start=1942
+  _globals['_LISTSALESRESPONSE']._serialized_end=2048
+  _globals['_ANALYTICSSERVICE']._serialized_start=2051
+  _globals['_ANALYTICSSERVICE']._serialized_end=2291
 # @@protoc_insertion_point(module_scope)

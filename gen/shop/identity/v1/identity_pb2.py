@@ -31,7 +31,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/identity/v1/identity.proto\x12\x10shop.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\"\xc7\x05\n\x04User\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x08\xbaH\x1er\x19\x32\x17^users/[a-z0-9-]{1,64}$\xd8\x01\x01R\x04name\x12K\n\x05\x65mail\x18\x02 \x01(\tB5\xe2\x41\x01\x05\xbaH.r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$\xd8\x01\x01R\x05\x65mail\x12\x36\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18\x64\x32\n^[^\\x00]*$R\x0b\x64isplayName\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\x1c.shop.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\'\n\x04\x65tag\x18\x07 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n^[^\\x00]*$R\x04\x65tag\x12\x93\x01\n\x05roles\x18\x08 \x03(\tB}\xbaHz\x92\x01\x1b\x10\x08\x18\x01\"\x15r\x13\x32\x11^[a-z0-9-]{1,32}$\xba\x01Y\n\x05roles\x12(must be at most 8, \"customer\" among them\x1a&this.size() != 8 || \'customer\' in thisR\x05roles\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02::\xea\x41\x37\n\x1aidentity.shop.example/User\x12\x0cusers/{user}*\x05users2\x04user\"\xac\x02\n\nSigningKey\x12\x15\n\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x38\n\x05state\x18\x02 \x01(\x0e\x32\".shop.identity.v1.SigningKey.StateR\x05state\x12;\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NEXT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\"p\n\nJsonWebKey\x12\x10\n\x03kty\x18\x01 \x01(\tR\x03kty\x12\x10\n\x03use\x18\x02 \x01(\tR\x03use\x12\x10\n\x03\x61lg\x18\x03 \x01(\tR\x03\x61lg\x12\x10\n\x03kid\x18\x04 \x01(\tR\x03kid\x12\x0c\n\x01n\x18\x05 \x01(\tR\x01n\x12\x0c\n\x01\x65\x18\x06 \x01(\tR\x01\x65\"\x82\x03\n\x11\x43reateUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\xee\x01\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserB\xc1\x01\xe2\x41\x01\x02\xbaH\xb9\x01\xba\x01S\n\nthis.email\x12\x33must be an e-mail address of at most 254 characters\x1a\x10this.email != \'\'\xba\x01]\n\x11this.display_name\x12/must have 1 to 100 characters, none of them NUL\x1a\x17this.display_name != \'\'\xc8\x01\x01R\x04user\x12\x39\n\x08password\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x08\x18\x80\x01\x32\n^[^\\x00]*$R\x08password\"@\n\x12\x43reateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"H\n\x0eGetUserRequest\x12\x36\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x04name\"=\n\x0fGetUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x99\x04\n\x11UpdateUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12w\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\tthis.name\x12 must be of the form \"users/{id}\"\x1a\x0fthis.name != \'\'\xc8\x01\x01R\x04user\x12X\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x1b\xbaH\x18\xe2\x01\x15\x12\x0c\x64isplay_name\x12\x05rolesR\nupdateMask:\xed\x01\xbaH\xe9\x01\x1a\xe6\x01\n\x10this.update_mask\x12Lmust not name display_name, as it does if it is unset, without a value of it\x1a\x83\x01!has(this.user) || this.user.display_name != \'\' || this.update_mask.paths.size() > 0 && !(\'display_name\' in this.update_mask.paths)\"@\n\x12UpdateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x8f\x01\n\x12\x44isableUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\x36\n\x04name\x18\x02 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x04name\"A\n\x13\x44isableUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\xb0\x02\n\x15\x43hangePasswordRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12H\n\x05\x65mail\x18\x02 \x01(\tB2\xe2\x41\x01\x02\xbaH+r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$R\x05\x65mail\x12H\n\x10\x63urrent_password\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x0f\x63urrentPassword\x12@\n\x0cnew_password\x18\x04 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x08\x18\x80\x01\x32\n^[^\\x00]*$R\x0bnewPassword\"D\n\x16\x43hangePasswordResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x98\x01\n\x11IssueTokenRequest\x12H\n\x05\x65mail\x18\x01 \x01(\tB2\xe2\x41\x01\x02\xbaH+r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$R\x05\x65mail\x12\x39\n\x08password\x18\x02 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x08password\"y\n\x12IssueTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x10\n\x0eGetJwksRequest\"C\n\x0fGetJwksResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.JsonWebKeyR\x04keys\"V\n\x11RotateKeysRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\"F\n\x12RotateKeysResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.SigningKeyR\x04keys2\x9f\x07\n\x0fIdentityService\x12x\n\nCreateUser\x12#.shop.identity.v1.CreateUserRequest\x1a$.shop.identity.v1.CreateUserResponse\"\x1f\x90\x02\x02\xa2\xbb\x18\x04\x10\x01 \n\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12S\n\x07GetUser\x12 .shop.identity.v1.GetUserRequest\x1a!.shop.identity.v1.GetUserResponse\"\x03\x90\x02\x01\x12\\\n\nUpdateUser\x12#.shop.identity.v1.UpdateUserRequest\x1a$.shop.identity.v1.UpdateUserResponse\"\x03\x90\x02\x02\x12_\n\x0b\x44isableUser\x12$.shop.identity.v1.DisableUserRequest\x1a%.shop.identity.v1.DisableUserResponse\"\x03\x90\x02\x02\x12\x93\x01\n\x0e\x43hangePassword\x12\'.shop.identity.v1.ChangePasswordRequest\x1a(.shop.identity.v1.ChangePasswordResponse\".\x90\x02\x02\xa2\xbb\x18\x04\x10\x01 \n\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/users:changePassword:\x01*\x12\x7f\n\nIssueToken\x12#.shop.identity.v1.IssueTokenRequest\x1a$.shop.identity.v1.IssueTokenResponse\"&\x90\x02\x00\xa2\xbb\x18\x04\x10\x01 \x1e\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tokens:issue:\x01*\x12w\n\x07GetJwks\x12 .shop.identity.v1.GetJwksRequest\x1a!.shop.identity.v1.GetJwksResponse\"\'\x90\x02\x01\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12\\\n\nRotateKeys\x12#.shop.identity.v1.RotateKeysRequest\x1a$.shop.identity.v1.RotateKeysResponse\"\x03\x90\x02\x02\x1a\x10\xa2\xbb\x18\x0c\n\x08\x61\x63\x63ounts\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/identity/v1/identity.proto\x12\x10shop.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\"\xd4\x05\n\x04User\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x08\xbaH\x1er\x19\x32\x17^users/[a-z0-9-]{1,64}$\xd8\x01\x01R\x04name\x12K\n\x05\x65mail\x18\x02 \x01(\tB5\xe2\x41\x01\x05\xbaH.r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$\xd8\x01\x01R\x05\x65mail\x12:\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x17\xe2\x41\x01\x01\xbaH\x10r\x0e\x18\x64\x32\n^[^\\x00]*$R\x0b\x64isplayName\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\x1c.shop.identity.v1.User.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12+\n\x04\x65tag\x18\x07 \x01(\tB\x17\xe2\x41\x01\x01\xbaH\x10r\x0e\x18@2\n^[^\\x00]*$R\x04\x65tag\x12\x98\x01\n\x05roles\x18\x08 \x03(\tB\x81\x01\xe2\x41\x01\x01\xbaHz\x92\x01\x1b\x10\x08\x18\x01\"\x15r\x13\x32\x11^[a-z0-9-]{1,32}$\xba\x01Y\n\x05roles\x12(must be at most 8, \"customer\" among them\x1a&this.size() != 8 || \'customer\' in thisR\x05roles\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02::\xea\x41\x37\n\x1aidentity.shop.example/User\x12\x0cusers/{user}*\x05users2\x04user\"\xc4\x02\n\nSigningKey\x12\x1b\n\x06key_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x05keyId\x12>\n\x05state\x18\x02 \x01(\x0e\x32\".shop.identity.v1.SigningKey.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NEXT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x11\n\rSTATE_RETIRED\x10\x03\"\x94\x01\n\nJsonWebKey\x12\x16\n\x03kty\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x03kty\x12\x16\n\x03use\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x03use\x12\x16\n\x03\x61lg\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x03\x61lg\x12\x16\n\x03kid\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x03kid\x12\x12\n\x01n\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x01n\x12\x12\n\x01\x65\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\x01\x65\"\x82\x03\n\x11\x43reateUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\xee\x01\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserB\xc1\x01\xe2\x41\x01\x02\xbaH\xb9\x01\xba\x01S\n\nthis.email\x12\x33must be an e-mail address of at most 254 characters\x1a\x10this.email != \'\'\xba\x01]\n\x11this.display_name\x12/must have 1 to 100 characters, none of them NUL\x1a\x17this.display_name != \'\'\xc8\x01\x01R\x04user\x12\x39\n\x08password\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x08\x18\x80\x01\x32\n^[^\\x00]*$R\x08password\"@\n\x12\x43reateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"g\n\x0eGetUserRequest\x12U\n\x04name\x18\x01 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x1c\n\x1aidentity.shop.example/User\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x04name\"=\n\x0fGetUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x9d\x04\n\x11UpdateUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12w\n\x04user\x18\x02 \x01(\x0b\x32\x16.shop.identity.v1.UserBK\xe2\x41\x01\x02\xbaHD\xba\x01>\n\tthis.name\x12 must be of the form \"users/{id}\"\x1a\x0fthis.name != \'\'\xc8\x01\x01R\x04user\x12\\\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x1f\xe2\x41\x01\x01\xbaH\x18\xe2\x01\x15\x12\x0c\x64isplay_name\x12\x05rolesR\nupdateMask:\xed\x01\xbaH\xe9\x01\x1a\xe6\x01\n\x10this.update_mask\x12Lmust not name display_name, as it does if it is unset, without a value of it\x1a\x83\x01!has(this.user) || this.user.display_name != \'\' || this.update_mask.paths.size() > 0 && !(\'display_name\' in this.update_mask.paths)\"@\n\x12UpdateUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\xae\x01\n\x12\x44isableUserRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12U\n\x04name\x18\x02 \x01(\tBA\xe2\x41\x01\x02\xfa\x41\x1c\n\x1aidentity.shop.example/User\xbaH\x1br\x19\x32\x17^users/[a-z0-9-]{1,64}$R\x04name\"A\n\x13\x44isableUserResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\xb0\x02\n\x15\x43hangePasswordRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12H\n\x05\x65mail\x18\x02 \x01(\tB2\xe2\x41\x01\x02\xbaH+r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$R\x05\x65mail\x12H\n\x10\x63urrent_password\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x0f\x63urrentPassword\x12@\n\x0cnew_password\x18\x04 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x08\x18\x80\x01\x32\n^[^\\x00]*$R\x0bnewPassword\"D\n\x16\x43hangePasswordResponse\x12*\n\x04user\x18\x01 \x01(\x0b\x32\x16.shop.identity.v1.UserR\x04user\"\x98\x01\n\x11IssueTokenRequest\x12H\n\x05\x65mail\x18\x01 \x01(\tB2\xe2\x41\x01\x02\xbaH+r)\x18\xfe\x01\x32$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$R\x05\x65mail\x12\x39\n\x08password\x18\x02 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x08password\"y\n\x12IssueTokenResponse\x12&\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x10\n\x0eGetJwksRequest\"C\n\x0fGetJwksResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.JsonWebKeyR\x04keys\"V\n\x11RotateKeysRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\"F\n\x12RotateKeysResponse\x12\x30\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.shop.identity.v1.SigningKeyR\x04keys2\x9f\x07\n\x0fIdentityService\x12x\n\nCreateUser\x12#.shop.identity.v1.CreateUserRequest\x1a$.shop.identity.v1.CreateUserResponse\"\x1f\x90\x02\x02\xa2\xbb\x18\x04\x10\x01 \n\x82\xd3\xe4\x93\x02\x0e\"\t/v1/users:\x01*\x12S\n\x07GetUser\x12 .shop.identity.v1.GetUserRequest\x1a!.shop.identity.v1.GetUserResponse\"\x03\x90\x02\x01\x12\\\n\nUpdateUser\x12#.shop.identity.v1.UpdateUserRequest\x1a$.shop.identity.v1.UpdateUserResponse\"\x03\x90\x02\x02\x12_\n\x0b\x44isableUser\x12$.shop.identity.v1.DisableUserRequest\x1a%.shop.identity.v1.DisableUserResponse\"\x03\x90\x02\x02\x12\x93\x01\n\x0e\x43hangePassword\x12\'.shop.identity.v1.ChangePasswordRequest\x1a(.shop.identity.v1.ChangePasswordResponse\".\x90\x02\x02\xa2\xbb\x18\x04\x10\x01 \n\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/users:changePassword:\x01*\x12\x7f\n\nIssueToken\x12#.shop.identity.v1.IssueTokenRequest\x1a$.shop.identity.v1.IssueTokenResponse\"&\x90\x02\x00\xa2\xbb\x18\x04\x10\x01 \x1e\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tokens:issue:\x01*\x12w\n\x07GetJwks\x12 .shop.identity.v1.GetJwksRequest\x1a!.shop.identity.v1.GetJwksResponse\"\'\x90\x02\x01\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12\\\n\nRotateKeys\x12#.shop.identity.v1.RotateKeysRequest\x1a$.shop.identity.v1.RotateKeysResponse\"\x03\x90\x02\x02\x1a\x10\xa2\xbb\x18\x0c\n\x08\x61\x63\x63ounts\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['email']._loaded_options = None
   _globals['_USER'].fields_by_name['email']._serialized_options = b'\342A\001\005\272H.r)\030\376\0012$^[!-?A-~]+@[!-?A-~]+[.][!-,/-?A-~]+$\330\001\001'
   _globals['_USER'].fields_by_name['display_name']._loaded_options = None
-  _globals['_USER'].fields_by_name['display_name']._serialized_options = b'\272H\020r\016\030d2\n^[^\\x00]*$'
+  _globals['_USER'].fields_by_name['display_name']._serialized_options = b'\342A\001\001\272H\020r\016\030d2\n^[^\\x00]*$'
   _globals['_USER'].fields_by_name['state']._loaded_options = None
   _globals['_USER'].fields_by_name['state']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['create_time']._loaded_options = None
@@ -51,11 +51,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['update_time']._loaded_options = None
   _globals['_USER'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['etag']._loaded_options = None
-  _globals['_USER'].fields_by_name['etag']._serialized_options = b'\272H\020r\016\030@2\n^[^\\x00]*$'
+  _globals['_USER'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\020r\016\030@2\n^[^\\x00]*$'
   _globals['_USER'].fields_by_name['roles']._loaded_options = None
-  _globals['_USER'].fields_by_name['roles']._serialized_options = b'\272Hz\222\001\033\020\010\030\001\"\025r\0232\021^[a-z0-9-]{1,32}$\272\001Y\n\005roles\022(must be at most 8, \"customer\" among them\032&this.size() != 8 || \'customer\' in this'
+  _globals['_USER'].fields_by_name['roles']._serialized_options = b'\342A\001\001\272Hz\222\001\033\020\010\030\001\"\025r\0232\021^[a-z0-9-]{1,32}$\272\001Y\n\005roles\022(must be at most 8, \"customer\" among them\032&this.size() != 8 || \'customer\' in this'
   _globals['_USER']._loaded_options = None
   _globals['_USER']._serialized_options = b'\352A7\n\032identity.shop.example/User\022\014users/{user}*\005users2\004user'
+  _globals['_SIGNINGKEY'].fields_by_name['key_id']._loaded_options = None
+  _globals['_SIGNINGKEY'].fields_by_name['key_id']._serialized_options = b'\342A\001\003'
+  _globals['_SIGNINGKEY'].fields_by_name['state']._loaded_options = None
+  _globals['_SIGNINGKEY'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_SIGNINGKEY'].fields_by_name['create_time']._loaded_options = None
+  _globals['_SIGNINGKEY'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_SIGNINGKEY'].fields_by_name['update_time']._loaded_options = None
+  _globals['_SIGNINGKEY'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['kty']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['kty']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['use']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['use']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['alg']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['alg']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['kid']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['kid']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['n']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['n']._serialized_options = b'\342A\001\003'
+  _globals['_JSONWEBKEY'].fields_by_name['e']._loaded_options = None
+  _globals['_JSONWEBKEY'].fields_by_name['e']._serialized_options = b'\342A\001\003'
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_CREATEUSERREQUEST'].fields_by_name['user']._loaded_options = None
@@ -63,19 +83,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEUSERREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_CREATEUSERREQUEST'].fields_by_name['password']._serialized_options = b'\200\001\001\342A\001\002\272H\023r\021\020\010\030\200\0012\n^[^\\x00]*$'
   _globals['_GETUSERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETUSERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\033r\0312\027^users/[a-z0-9-]{1,64}$'
+  _globals['_GETUSERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\034\n\032identity.shop.example/User\272H\033r\0312\027^users/[a-z0-9-]{1,64}$'
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_UPDATEUSERREQUEST'].fields_by_name['user']._loaded_options = None
   _globals['_UPDATEUSERREQUEST'].fields_by_name['user']._serialized_options = b'\342A\001\002\272HD\272\001>\n\tthis.name\022 must be of the form \"users/{id}\"\032\017this.name != \'\'\310\001\001'
   _globals['_UPDATEUSERREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATEUSERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\030\342\001\025\022\014display_name\022\005roles'
+  _globals['_UPDATEUSERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\001\272H\030\342\001\025\022\014display_name\022\005roles'
   _globals['_UPDATEUSERREQUEST']._loaded_options = None
   _globals['_UPDATEUSERREQUEST']._serialized_options = b'\272H\351\001\032\346\001\n\020this.update_mask\022Lmust not name display_name, as it does if it is unset, without a value of it\032\203\001!has(this.user) || this.user.display_name != \'\' || this.update_mask.paths.size() > 0 && !(\'display_name\' in this.update_mask.paths)'
   _globals['_DISABLEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DISABLEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_DISABLEUSERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DISABLEUSERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\033r\0312\027^users/[a-z0-9-]{1,64}$'
+  _globals['_DISABLEUSERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\034\n\032identity.shop.example/User\272H\033r\0312\027^users/[a-z0-9-]{1,64}$'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
@@ -111,47 +131,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['RotateKeys']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['RotateKeys']._serialized_options = b'\220\002\002'
   _globals['_USER']._serialized_start=271
-  _globals['_USER']._serialized_end=982
-  _globals['_USER_STATE']._serialized_start=854
-  _globals['_USER_STATE']._serialized_end=922
-  _globals['_SIGNINGKEY']._serialized_start=985
-  _globals['_SIGNINGKEY']._serialized_end=1285
-  _globals['_SIGNINGKEY_STATE']._serialized_start=1202
-  _globals['_SIGNINGKEY_STATE']._serialized_end=1285
-  _globals['_JSONWEBKEY']._serialized_start=1287
-  _globals['_JSONWEBKEY']._serialized_end=1399
-  _globals['_CREATEUSERREQUEST']._serialized_start=1402
-  _globals['_CREATEUSERREQUEST']._serialized_end=1788
-  _globals['_CREATEUSERRESPONSE']._serialized_start=1790
-  _globals['_CREATEUSERRESPONSE']._serialized_end=1854
-  _globals['_GETUSERREQUEST']._serialized_start=1856
-  _globals['_GETUSERREQUEST']._serialized_end=1928
-  _globals['_GETUSERRESPONSE']._serialized_start=1930
-  _globals['_GETUSERRESPONSE']._serialized_end=1991
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1994
-  _globals['_UPDATEUSERREQUEST']._serialized_end=2531
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=2533
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=2597
-  _globals['_DISABLEUSERREQUEST']._serialized_start=2600
-  _globals['_DISABLEUSERREQUEST']._serialized_end=2743
-  _globals['_DISABLEUSERRESPONSE']._serialized_start=2745
-  _globals['_DISABLEUSERRESPONSE']._serialized_end=2810
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=2813
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=3117
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=3119
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=3187
-  _globals['_ISSUETOKENREQUEST']._serialized_start=3190
-  _globals['_ISSUETOKENREQUEST']._serialized_end=3342
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=3344
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=3465
-  _globals['_GETJWKSREQUEST']._serialized_start=3467
-  _globals['_GETJWKSREQUEST']._serialized_end=3483
-  _globals['_GETJWKSRESPONSE']._serialized_start=3485
-  _globals['_GETJWKSRESPONSE']._serialized_end=3552
-  _globals['_ROTATEKEYSREQUEST']._serialized_start=3554
-  _globals['_ROTATEKEYSREQUEST']._serialized_end=3640
-  _globals['_ROTATEKEYSRESPONSE']._serialized_start=3642
-  _globals['_ROTATEKEYSRESPONSE']._serialized_end=3712
-  _globals['_IDENTITYSERVICE']._serialized_start=3715
-  _globals['_IDENTITYSERVICE']._serialized_end=4642
+  _globals['_USER']._serialized_end=995
+  _globals['_USER_STATE']._serialized_start=867
+  _globals['_USER_STATE']._serialized_end=935
+  _globals['_SIGNINGKEY']._serialized_start=998
+  _globals['_SIGNINGKEY']._serialized_end=1322
+  _globals['_SIGNINGKEY_STATE']._serialized_start=1239
+  _globals['_SIGNINGKEY_STATE']._serialized_end=1322
+  _globals['_JSONWEBKEY']._serialized_start=1325
+  _globals['_JSONWEBKEY']._serialized_end=1473
+  _globals['_CREATEUSERREQUEST']._serialized_start=1476
+  _globals['_CREATEUSERREQUEST']._serialized_end=1862
+  _globals['_CREATEUSERRESPONSE']._serialized_start=1864
+  _globals['_CREATEUSERRESPONSE']._serialized_end=1928
+  _globals['_GETUSERREQUEST']._serialized_start=1930
+  _globals['_GETUSERREQUEST']._serialized_end=2033
+  _globals['_GETUSERRESPONSE']._serialized_start=2035
+  _globals['_GETUSERRESPONSE']._serialized_end=2096
+  _globals['_UPDATEUSERREQUEST']._serialized_start=2099
+  _globals['_UPDATEUSERREQUEST']._serialized_end=2640
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=2642
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=2706
+  _globals['_DISABLEUSERREQUEST']._serialized_start=2709
+  _globals['_DISABLEUSERREQUEST']._serialized_end=2883
+  _globals['_DISABLEUSERRESPONSE']._serialized_start=2885
+  _globals['_DISABLEUSERRESPONSE']._serialized_end=2950
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=2953
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=3257
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=3259
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=3327
+  _globals['_ISSUETOKENREQUEST']._serialized_start=3330
+  _globals['_ISSUETOKENREQUEST']._serialized_end=3482
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=3484
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=3605
+  _globals['_GETJWKSREQUEST']._serialized_start=3607
+  _globals['_GETJWKSREQUEST']._serialized_end=3623
+  _globals['_GETJWKSRESPONSE']._serialized_start=3625
+  _globals['_GETJWKSRESPONSE']._serialized_end=3692
+  _globals['_ROTATEKEYSREQUEST']._serialized_start=3694
+  _globals['_ROTATEKEYSREQUEST']._serialized_end=3780
+  _globals['_ROTATEKEYSRESPONSE']._serialized_start=3782
+  _globals['_ROTATEKEYSRESPONSE']._serialized_end=3852
+  _globals['_IDENTITYSERVICE']._serialized_start=3855
+  _globals['_IDENTITYSERVICE']._serialized_end=4782
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shop/notifications/v1/notifications.proto\x12\x15shop.notifications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\"\x90\x04\n\x0cNotification\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x1a\n\x08\x63ustomer\x18\x02 \x01(\tR\x08\x63ustomer\x12\x14\n\x05order\x18\x03 \x01(\tR\x05order\x12<\n\x04kind\x18\x04 \x01(\x0e\x32(.shop.notifications.v1.Notification.KindR\x04kind\x12\x12\n\x04text\x18\x05 \x01(\tR\x04text\x12\x39\n\nevent_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\"\x80\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11KIND_ORDER_PLACED\x10\x01\x12\x18\n\x14KIND_ORDER_CONFIRMED\x10\x02\x12\x17\n\x13KIND_ORDER_REJECTED\x10\x03\x12\x18\n\x14KIND_ORDER_CANCELLED\x10\x04:g\xea\x41\x64\n\'notifications.shop.example/Notification\x12\x1cnotifications/{notification}*\rnotifications2\x0cnotification\"\xc8\x01\n\x18ListNotificationsRequest\x12G\n\x08\x63ustomer\x18\x01 \x01(\tB+\xe2\x41\x01\x02\xbaH$r\"2 ^customers/[A-Za-z0-9_.-]{1,64}$R\x08\x63ustomer\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12=\n\npage_token\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"\x8e\x01\n\x19ListNotificationsResponse\x12I\n\rnotifications\x18\x01 \x03(\x0b\x32#.shop.notifications.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa7\x01\n\x14NotificationsService\x12{\n\x11ListNotifications\x12/.shop.notifications.v1.ListNotificationsRequest\x1a\x30.shop.notifications.v1.ListNotificationsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nengagement\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shop/notifications/v1/notifications.proto\x12\x15shop.notifications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmesh/options/v1/options.proto\"\xf3\x04\n\x0cNotification\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x41\n\x08\x63ustomer\x18\x02 \x01(\tB%\xe2\x41\x01\x03\xfa\x41\x1e\n\x1corders.shop.example/CustomerR\x08\x63ustomer\x12\x38\n\x05order\x18\x03 \x01(\tB\"\xe2\x41\x01\x03\xfa\x41\x1b\n\x19orders.shop.example/OrderR\x05order\x12\x42\n\x04kind\x18\x04 \x01(\x0e\x32(.shop.notifications.v1.Notification.KindB\x04\xe2\x41\x01\x03R\x04kind\x12\x18\n\x04text\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x04text\x12?\n\nevent_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\teventTime\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\"\x80\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11KIND_ORDER_PLACED\x10\x01\x12\x18\n\x14KIND_ORDER_CONFIRMED\x10\x02\x12\x17\n\x13KIND_ORDER_REJECTED\x10\x03\x12\x18\n\x14KIND_ORDER_CANCELLED\x10\x04:g\xea\x41\x64\n\'notifications.shop.example/Notification\x12\x1cnotifications/{notification}*\rnotifications2\x0cnotification\"\xf1\x01\n\x18ListNotificationsRequest\x12h\n\x08\x63ustomer\x18\x01 \x01(\tBL\xe2\x41\x01\x02\xfa\x41\x1e\n\x1corders.shop.example/Customer\xbaH$r\"2 ^customers/[A-Za-z0-9_.-]{1,64}$R\x08\x63ustomer\x12(\n\tpage_size\x18\x02 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x03 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"\x8e\x01\n\x19ListNotificationsResponse\x12I\n\rnotifications\x18\x01 \x03(\x0b\x32#.shop.notifications.v1.NotificationR\rnotifications\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa7\x01\n\x14NotificationsService\x12{\n\x11ListNotifications\x12/.shop.notifications.v1.ListNotificationsRequest\x1a\x30.shop.notifications.v1.ListNotificationsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nengagement\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,26 +38,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NOTIFICATION'].fields_by_name['name']._loaded_options = None
   _globals['_NOTIFICATION'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_NOTIFICATION'].fields_by_name['customer']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['customer']._serialized_options = b'\342A\001\003\372A\036\n\034orders.shop.example/Customer'
+  _globals['_NOTIFICATION'].fields_by_name['order']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['order']._serialized_options = b'\342A\001\003\372A\033\n\031orders.shop.example/Order'
+  _globals['_NOTIFICATION'].fields_by_name['kind']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['kind']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATION'].fields_by_name['text']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['text']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATION'].fields_by_name['event_time']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['event_time']._serialized_options = b'\342A\001\003'
+  _globals['_NOTIFICATION'].fields_by_name['create_time']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_NOTIFICATION']._loaded_options = None
   _globals['_NOTIFICATION']._serialized_options = b'\352Ad\n\'notifications.shop.example/Notification\022\034notifications/{notification}*\rnotifications2\014notification'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['customer']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['customer']._serialized_options = b'\342A\001\002\272H$r\"2 ^customers/[A-Za-z0-9_.-]{1,64}$'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['customer']._serialized_options = b'\342A\001\002\372A\036\n\034orders.shop.example/Customer\272H$r\"2 ^customers/[A-Za-z0-9_.-]{1,64}$'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
   _globals['_NOTIFICATIONSSERVICE']._loaded_options = None
   _globals['_NOTIFICATIONSSERVICE']._serialized_options = b'\242\273\030\016\n\nengagement\020\003'
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\220\002\001'
   _globals['_NOTIFICATION']._serialized_start=222
-  _globals['_NOTIFICATION']._serialized_end=750
-  _globals['_NOTIFICATION_KIND']._serialized_start=517
-  _globals['_NOTIFICATION_KIND']._serialized_end=645
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=753
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=953
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=956
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1098
-  _globals['_NOTIFICATIONSSERVICE']._serialized_start=1101
-  _globals['_NOTIFICATIONSSERVICE']._serialized_end=1268
+  _globals['_NOTIFICATION']._serialized_end=849
+  _globals['_NOTIFICATION_KIND']._serialized_start=616
+  _globals['_NOTIFICATION_KIND']._serialized_end=744
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=852
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1093
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1096
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1238
+  _globals['_NOTIFICATIONSSERVICE']._serialized_start=1241
+  _globals['_NOTIFICATIONSSERVICE']._serialized_end=1408
 # @@protoc_insertion_point(module_scope)

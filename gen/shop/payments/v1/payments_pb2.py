@@ -30,7 +30,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xd9\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateR\x05state\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyR\x06\x61mount\x12\x1c\n\treference\x18\x04 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\xc9\x05\n\x17\x41uthorizePaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\xf2\x03\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x06\x61mount\x12\x42\n\rpayment_token\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x0cpaymentToken\x12\x32\n\treference\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\x95\x01\n\x15\x43\x61pturePaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\x39\n\x04name\x18\x02 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\x92\x01\n\x12VoidPaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\x39\n\x04name\x18\x02 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\x94\x01\n\x14RefundPaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\x39\n\x04name\x18\x02 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"N\n\x11GetPaymentRequest\x12\x39\n\x04name\x18\x01 \x01(\tB%\xe2\x41\x01\x02\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"z\n\x13ListPaymentsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12=\n\npage_token\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"u\n\x14ListPaymentsResponse\x12\x35\n\x08payments\x18\x01 \x03(\x0b\x32\x19.shop.payments.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x87\x05\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListPayments\x12%.shop.payments.v1.ListPaymentsRequest\x1a&.shop.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x1a\x10\xa2\xbb\x18\x0c\n\x08payments\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/payments/v1/payments.proto\x12\x10shop.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xf7\x03\n\x07Payment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12;\n\x05state\x18\x02 \x01(\x0e\x32\x1f.shop.payments.v1.Payment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x30\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x06\x61mount\x12\"\n\treference\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\treference\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_AUTHORIZED\x10\x01\x12\x12\n\x0eSTATE_CAPTURED\x10\x02\x12\x10\n\x0cSTATE_VOIDED\x10\x03\x12\x12\n\x0eSTATE_REFUNDED\x10\x04:I\xea\x41\x46\n\x1dpayments.shop.example/Payment\x12\x12payments/{payment}*\x08payments2\x07payment\"\xcd\x05\n\x17\x41uthorizePaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12\xf2\x03\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x06\x61mount\x12\x42\n\rpayment_token\x18\x03 \x01(\tB\x1d\x80\x01\x01\xe2\x41\x01\x02\xbaH\x13r\x11\x10\x01\x18\x80\x01\x32\n^[^\\x00]*$R\x0cpaymentToken\x12\x36\n\treference\x18\x04 \x01(\tB\x18\xe2\x41\x01\x01\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"O\n\x18\x41uthorizePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\xb7\x01\n\x15\x43\x61pturePaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12[\n\x04name\x18\x02 \x01(\tBG\xe2\x41\x01\x02\xfa\x41\x1f\n\x1dpayments.shop.example/Payment\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"M\n\x16\x43\x61pturePaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\xb4\x01\n\x12VoidPaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12[\n\x04name\x18\x02 \x01(\tBG\xe2\x41\x01\x02\xfa\x41\x1f\n\x1dpayments.shop.example/Payment\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"J\n\x13VoidPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\xb6\x01\n\x14RefundPaymentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12[\n\x04name\x18\x02 \x01(\tBG\xe2\x41\x01\x02\xfa\x41\x1f\n\x1dpayments.shop.example/Payment\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"L\n\x15RefundPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"p\n\x11GetPaymentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xe2\x41\x01\x02\xfa\x41\x1f\n\x1dpayments.shop.example/Payment\xbaH\x1er\x1c\x32\x1a^payments/[a-z0-9-]{1,64}$R\x04name\"I\n\x12GetPaymentResponse\x12\x33\n\x07payment\x18\x01 \x01(\x0b\x32\x19.shop.payments.v1.PaymentR\x07payment\"\x82\x01\n\x13ListPaymentsRequest\x12(\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"u\n\x14ListPaymentsResponse\x12\x35\n\x08payments\x18\x01 \x03(\x0b\x32\x19.shop.payments.v1.PaymentR\x08payments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x87\x05\n\x0fPaymentsService\x12n\n\x10\x41uthorizePayment\x12).shop.payments.v1.AuthorizePaymentRequest\x1a*.shop.payments.v1.AuthorizePaymentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61pturePayment\x12\'.shop.payments.v1.CapturePaymentRequest\x1a(.shop.payments.v1.CapturePaymentResponse\"\x03\x90\x02\x02\x12_\n\x0bVoidPayment\x12$.shop.payments.v1.VoidPaymentRequest\x1a%.shop.payments.v1.VoidPaymentResponse\"\x03\x90\x02\x02\x12\x65\n\rRefundPayment\x12&.shop.payments.v1.RefundPaymentRequest\x1a\'.shop.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12\\\n\nGetPayment\x12#.shop.payments.v1.GetPaymentRequest\x1a$.shop.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListPayments\x12%.shop.payments.v1.ListPaymentsRequest\x1a&.shop.payments.v1.ListPaymentsResponse\"\x03\x90\x02\x01\x1a\x10\xa2\xbb\x18\x0c\n\x08payments\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PAYMENT'].fields_by_name['name']._loaded_options = None
   _globals['_PAYMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_PAYMENT'].fields_by_name['state']._loaded_options = None
+  _globals['_PAYMENT'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_PAYMENT'].fields_by_name['amount']._loaded_options = None
+  _globals['_PAYMENT'].fields_by_name['amount']._serialized_options = b'\342A\001\003'
+  _globals['_PAYMENT'].fields_by_name['reference']._loaded_options = None
+  _globals['_PAYMENT'].fields_by_name['reference']._serialized_options = b'\342A\001\003'
+  _globals['_PAYMENT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_PAYMENT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_PAYMENT'].fields_by_name['update_time']._loaded_options = None
+  _globals['_PAYMENT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_PAYMENT']._loaded_options = None
   _globals['_PAYMENT']._serialized_options = b'\352AF\n\035payments.shop.example/Payment\022\022payments/{payment}*\010payments2\007payment'
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -48,25 +58,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._loaded_options = None
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\342A\001\002\272H\023r\021\020\001\030\200\0012\n^[^\\x00]*$'
   _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['reference']._loaded_options = None
-  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['reference']._serialized_options = b'\272H\021r\017\030\200\0012\n^[^\\x00]*$'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['reference']._serialized_options = b'\342A\001\001\272H\021r\017\030\200\0012\n^[^\\x00]*$'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\037\n\035payments.shop.example/Payment\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
   _globals['_VOIDPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_VOIDPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_VOIDPAYMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_VOIDPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
+  _globals['_VOIDPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\037\n\035payments.shop.example/Payment\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
+  _globals['_REFUNDPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\037\n\035payments.shop.example/Payment\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
   _globals['_GETPAYMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
+  _globals['_GETPAYMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\037\n\035payments.shop.example/Payment\272H\036r\0342\032^payments/[a-z0-9-]{1,64}$'
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
+  _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
   _globals['_PAYMENTSSERVICE']._loaded_options = None
   _globals['_PAYMENTSSERVICE']._serialized_options = b'\242\273\030\014\n\010payments\020\001'
   _globals['_PAYMENTSSERVICE'].methods_by_name['AuthorizePayment']._loaded_options = None
@@ -82,33 +92,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSSERVICE'].methods_by_name['ListPayments']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['ListPayments']._serialized_options = b'\220\002\001'
   _globals['_PAYMENT']._serialized_start=232
-  _globals['_PAYMENT']._serialized_end=705
-  _globals['_PAYMENT_STATE']._serialized_start=520
-  _globals['_PAYMENT_STATE']._serialized_end=630
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=708
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=1421
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=1423
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=1502
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1505
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1654
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1656
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1733
-  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1736
-  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1882
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1884
-  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=1958
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=1961
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=2109
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=2111
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=2187
-  _globals['_GETPAYMENTREQUEST']._serialized_start=2189
-  _globals['_GETPAYMENTREQUEST']._serialized_end=2267
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=2269
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=2342
-  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2344
-  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2466
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2468
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2585
-  _globals['_PAYMENTSSERVICE']._serialized_start=2588
-  _globals['_PAYMENTSSERVICE']._serialized_end=3235
+  _globals['_PAYMENT']._serialized_end=735
+  _globals['_PAYMENT_STATE']._serialized_start=550
+  _globals['_PAYMENT_STATE']._serialized_end=660
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=738
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=1455
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=1457
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=1536
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1539
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1722
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1724
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1801
+  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1804
+  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1984
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_start=1986
+  _globals['_VOIDPAYMENTRESPONSE']._serialized_end=2060
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=2063
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=2245
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=2247
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=2323
+  _globals['_GETPAYMENTREQUEST']._serialized_start=2325
+  _globals['_GETPAYMENTREQUEST']._serialized_end=2437
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=2439
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=2512
+  _globals['_LISTPAYMENTSREQUEST']._serialized_start=2515
+  _globals['_LISTPAYMENTSREQUEST']._serialized_end=2645
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=2647
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=2764
+  _globals['_PAYMENTSSERVICE']._serialized_start=2767
+  _globals['_PAYMENTSSERVICE']._serialized_end=3414
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\x8a\x04\n\x08Shipment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32 .shop.shipping.v1.Shipment.StateR\x05state\x12;\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.shop.shipping.v1.AddressR\x0b\x64\x65stination\x12\x16\n\x06pieces\x18\x04 \x01(\x05R\x06pieces\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\x05price\x12\x1c\n\treference\x18\x06 \x01(\tR\treference\x12;\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_BOOKED\x10\x01\x12\x13\n\x0fSTATE_CANCELLED\x10\x02:N\xea\x41K\n\x1eshipping.shop.example/Shipment\x12\x14shipments/{shipment}*\tshipments2\x08shipment\"\xa7\x02\n\x07\x41\x64\x64ress\x12:\n\trecipient\x18\x01 \x01(\tB\x1c\x80\x01\x01\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\trecipient\x12;\n\x05lines\x18\x02 \x03(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1b\x92\x01\x18\x08\x01\x10\x03\"\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x05lines\x12\x35\n\x08locality\x18\x03 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x08locality\x12\x34\n\x0bpostal_code\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18\x10\x32\n^[^\\x00]*$R\npostalCode\x12\x36\n\x0bregion_code\x18\x05 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\"V\n\x05Quote\x12(\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.MoneyR\x05price\x12#\n\rdelivery_days\x18\x02 \x01(\x05R\x0c\x64\x65liveryDays\"\xb6\x01\n\x14QuoteShippingRequest\x12\x36\n\x0bregion_code\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\x12\'\n\x06pieces\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12=\n\rcurrency_code\x18\x03 \x01(\tB\x18\xe2\x41\x01\x02\xbaH\x11r\x0fR\x03\x45URR\x03GBPR\x03USDR\x0c\x63urrencyCode\"F\n\x15QuoteShippingResponse\x12-\n\x05quote\x18\x01 \x01(\x0b\x32\x17.shop.shipping.v1.QuoteR\x05quote\"\xf1\x05\n\x13\x42ookShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12G\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x0b\x64\x65stination\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12\xf0\x03\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x05price\x12\x32\n\treference\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"N\n\x14\x42ookShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\x96\x01\n\x15\x43\x61ncelShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12:\n\x04name\x18\x02 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"P\n\x16\x43\x61ncelShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"P\n\x12GetShipmentRequest\x12:\n\x04name\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"M\n\x13GetShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"{\n\x14ListShipmentsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12=\n\npage_token\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"y\n\x15ListShipmentsResponse\x12\x38\n\tshipments\x18\x01 \x03(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\tshipments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa2\x04\n\x0fShippingService\x12\x65\n\rQuoteShipping\x12&.shop.shipping.v1.QuoteShippingRequest\x1a\'.shop.shipping.v1.QuoteShippingResponse\"\x03\x90\x02\x01\x12\x62\n\x0c\x42ookShipment\x12%.shop.shipping.v1.BookShipmentRequest\x1a&.shop.shipping.v1.BookShipmentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"\x03\x90\x02\x02\x12_\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"\x03\x90\x02\x01\x12\x65\n\rListShipments\x12&.shop.shipping.v1.ListShipmentsRequest\x1a\'.shop.shipping.v1.ListShipmentsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nfulfilment\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xb4\x04\n\x08Shipment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12<\n\x05state\x18\x02 \x01(\x0e\x32 .shop.shipping.v1.Shipment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\x04\xe2\x41\x01\x03R\x0b\x64\x65stination\x12\x1c\n\x06pieces\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x06pieces\x12.\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12\"\n\treference\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\treference\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_BOOKED\x10\x01\x12\x13\n\x0fSTATE_CANCELLED\x10\x02:N\xea\x41K\n\x1eshipping.shop.example/Shipment\x12\x14shipments/{shipment}*\tshipments2\x08shipment\"\xab\x02\n\x07\x41\x64\x64ress\x12:\n\trecipient\x18\x01 \x01(\tB\x1c\x80\x01\x01\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\trecipient\x12;\n\x05lines\x18\x02 \x03(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1b\x92\x01\x18\x08\x01\x10\x03\"\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x05lines\x12\x35\n\x08locality\x18\x03 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x08locality\x12\x38\n\x0bpostal_code\x18\x04 \x01(\tB\x17\xe2\x41\x01\x01\xbaH\x10r\x0e\x18\x10\x32\n^[^\\x00]*$R\npostalCode\x12\x36\n\x0bregion_code\x18\x05 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\"b\n\x05Quote\x12.\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12)\n\rdelivery_days\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x0c\x64\x65liveryDays\"\xb6\x01\n\x14QuoteShippingRequest\x12\x36\n\x0bregion_code\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\x12\'\n\x06pieces\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12=\n\rcurrency_code\x18\x03 \x01(\tB\x18\xe2\x41\x01\x02\xbaH\x11r\x0fR\x03\x45URR\x03GBPR\x03USDR\x0c\x63urrencyCode\"F\n\x15QuoteShippingResponse\x12-\n\x05quote\x18\x01 \x01(\x0b\x32\x17.shop.shipping.v1.QuoteR\x05quote\"\xf5\x05\n\x13\x42ookShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12G\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x0b\x64\x65stination\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12\xf0\x03\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x05price\x12\x36\n\treference\x18\x05 \x01(\tB\x18\xe2\x41\x01\x01\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"N\n\x14\x42ookShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\xb9\x01\n\x15\x43\x61ncelShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12]\n\x04name\x18\x02 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"P\n\x16\x43\x61ncelShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"s\n\x12GetShipmentRequest\x12]\n\x04name\x18\x01 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"M\n\x13GetShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\x83\x01\n\x14ListShipmentsRequest\x12(\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"y\n\x15ListShipmentsResponse\x12\x38\n\tshipments\x18\x01 \x03(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\tshipments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa2\x04\n\x0fShippingService\x12\x65\n\rQuoteShipping\x12&.shop.shipping.v1.QuoteShippingRequest\x1a\'.shop.shipping.v1.QuoteShippingResponse\"\x03\x90\x02\x01\x12\x62\n\x0c\x42ookShipment\x12%.shop.shipping.v1.BookShipmentRequest\x1a&.shop.shipping.v1.BookShipmentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"\x03\x90\x02\x02\x12_\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"\x03\x90\x02\x01\x12\x65\n\rListShipments\x12&.shop.shipping.v1.ListShipmentsRequest\x1a\'.shop.shipping.v1.ListShipmentsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nfulfilment\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SHIPMENT'].fields_by_name['name']._loaded_options = None
   _globals['_SHIPMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_SHIPMENT'].fields_by_name['state']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['destination']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['destination']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['pieces']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['pieces']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['price']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['price']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['reference']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['reference']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_SHIPMENT'].fields_by_name['update_time']._loaded_options = None
+  _globals['_SHIPMENT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_SHIPMENT']._loaded_options = None
   _globals['_SHIPMENT']._serialized_options = b'\352AK\n\036shipping.shop.example/Shipment\022\024shipments/{shipment}*\tshipments2\010shipment'
   _globals['_ADDRESS'].fields_by_name['recipient']._loaded_options = None
@@ -48,9 +62,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDRESS'].fields_by_name['locality']._loaded_options = None
   _globals['_ADDRESS'].fields_by_name['locality']._serialized_options = b'\342A\001\002\272H\022r\020\020\001\030d2\n^[^\\x00]*$'
   _globals['_ADDRESS'].fields_by_name['postal_code']._loaded_options = None
-  _globals['_ADDRESS'].fields_by_name['postal_code']._serialized_options = b'\272H\020r\016\030\0202\n^[^\\x00]*$'
+  _globals['_ADDRESS'].fields_by_name['postal_code']._serialized_options = b'\342A\001\001\272H\020r\016\030\0202\n^[^\\x00]*$'
   _globals['_ADDRESS'].fields_by_name['region_code']._loaded_options = None
   _globals['_ADDRESS'].fields_by_name['region_code']._serialized_options = b'\342A\001\002\272H\016r\0142\n^[A-Z]{2}$'
+  _globals['_QUOTE'].fields_by_name['price']._loaded_options = None
+  _globals['_QUOTE'].fields_by_name['price']._serialized_options = b'\342A\001\003'
+  _globals['_QUOTE'].fields_by_name['delivery_days']._loaded_options = None
+  _globals['_QUOTE'].fields_by_name['delivery_days']._serialized_options = b'\342A\001\003'
   _globals['_QUOTESHIPPINGREQUEST'].fields_by_name['region_code']._loaded_options = None
   _globals['_QUOTESHIPPINGREQUEST'].fields_by_name['region_code']._serialized_options = b'\342A\001\002\272H\016r\0142\n^[A-Z]{2}$'
   _globals['_QUOTESHIPPINGREQUEST'].fields_by_name['pieces']._loaded_options = None
@@ -66,17 +84,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKSHIPMENTREQUEST'].fields_by_name['price']._loaded_options = None
   _globals['_BOOKSHIPMENTREQUEST'].fields_by_name['price']._serialized_options = b'\342A\001\002\272H\275\003\272\001_\n\022this.currency_code\022\034must be one of EUR, GBP, USD\032+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\272\001\212\001\n\nthis.nanos\0222must be a multiple of 10000000 from 0 to 990000000\032Hthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\272\001\306\001\n\nthis.units\022;must make an amount above zero and of at most 1000000 units\032{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\310\001\001'
   _globals['_BOOKSHIPMENTREQUEST'].fields_by_name['reference']._loaded_options = None
-  _globals['_BOOKSHIPMENTREQUEST'].fields_by_name['reference']._serialized_options = b'\272H\021r\017\030\200\0012\n^[^\\x00]*$'
+  _globals['_BOOKSHIPMENTREQUEST'].fields_by_name['reference']._serialized_options = b'\342A\001\001\272H\021r\017\030\200\0012\n^[^\\x00]*$'
   _globals['_CANCELSHIPMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CANCELSHIPMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_.:-]{1,64}$'
   _globals['_CANCELSHIPMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CANCELSHIPMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^shipments/[a-z0-9-]{1,64}$'
+  _globals['_CANCELSHIPMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A \n\036shipping.shop.example/Shipment\272H\037r\0352\033^shipments/[a-z0-9-]{1,64}$'
   _globals['_GETSHIPMENTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETSHIPMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\037r\0352\033^shipments/[a-z0-9-]{1,64}$'
+  _globals['_GETSHIPMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A \n\036shipping.shop.example/Shipment\272H\037r\0352\033^shipments/[a-z0-9-]{1,64}$'
   _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
+  _globals['_LISTSHIPMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H\033r\0312\027^[A-Za-z0-9_-]{0,1000}$'
   _globals['_SHIPPINGSERVICE']._loaded_options = None
   _globals['_SHIPPINGSERVICE']._serialized_options = b'\242\273\030\016\n\nfulfilment\020\001'
   _globals['_SHIPPINGSERVICE'].methods_by_name['QuoteShipping']._loaded_options = None
@@ -90,33 +108,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPPINGSERVICE'].methods_by_name['ListShipments']._loaded_options = None
   _globals['_SHIPPINGSERVICE'].methods_by_name['ListShipments']._serialized_options = b'\220\002\001'
   _globals['_SHIPMENT']._serialized_start=232
-  _globals['_SHIPMENT']._serialized_end=754
-  _globals['_SHIPMENT_STATE']._serialized_start=605
-  _globals['_SHIPMENT_STATE']._serialized_end=674
-  _globals['_ADDRESS']._serialized_start=757
-  _globals['_ADDRESS']._serialized_end=1052
-  _globals['_QUOTE']._serialized_start=1054
-  _globals['_QUOTE']._serialized_end=1140
-  _globals['_QUOTESHIPPINGREQUEST']._serialized_start=1143
-  _globals['_QUOTESHIPPINGREQUEST']._serialized_end=1325
-  _globals['_QUOTESHIPPINGRESPONSE']._serialized_start=1327
-  _globals['_QUOTESHIPPINGRESPONSE']._serialized_end=1397
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=1400
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=2153
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=2155
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=2233
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=2236
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=2386
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=2388
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=2468
-  _globals['_GETSHIPMENTREQUEST']._serialized_start=2470
-  _globals['_GETSHIPMENTREQUEST']._serialized_end=2550
-  _globals['_GETSHIPMENTRESPONSE']._serialized_start=2552
-  _globals['_GETSHIPMENTRESPONSE']._serialized_end=2629
-  _globals['_LISTSHIPMENTSREQUEST']._serialized_start=2631
-  _globals['_LISTSHIPMENTSREQUEST']._serialized_end=2754
-  _globals['_LISTSHIPMENTSRESPONSE']._serialized_start=2756
-  _globals['_LISTSHIPMENTSRESPONSE']._serialized_end=2877
-  _globals['_SHIPPINGSERVICE']._serialized_start=2880
-  _globals['_SHIPPINGSERVICE']._serialized_end=3426
+  _globals['_SHIPMENT']._serialized_end=796
+  _globals['_SHIPMENT_STATE']._serialized_start=647
+  _globals['_SHIPMENT_STATE']._serialized_end=716
+  _globals['_ADDRESS']._serialized_start=799
+  _globals['_ADDRESS']._serialized_end=1098
+  _globals['_QUOTE']._serialized_start=1100
+  _globals['_QUOTE']._serialized_end=1198
+  _globals['_QUOTESHIPPINGREQUEST']._serialized_start=1201
+  _globals['_QUOTESHIPPINGREQUEST']._serialized_end=1383
+  _globals['_QUOTESHIPPINGRESPONSE']._serialized_start=1385
+  _globals['_QUOTESHIPPINGRESPONSE']._serialized_end=1455
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=1458
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=2215
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=2217
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=2295
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=2298
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=2483
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=2485
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=2565
+  _globals['_GETSHIPMENTREQUEST']._serialized_start=2567
+  _globals['_GETSHIPMENTREQUEST']._serialized_end=2682
+  _globals['_GETSHIPMENTRESPONSE']._serialized_start=2684
+  _globals['_GETSHIPMENTRESPONSE']._serialized_end=2761
+  _globals['_LISTSHIPMENTSREQUEST']._serialized_start=2764
+  _globals['_LISTSHIPMENTSREQUEST']._serialized_end=2895
+  _globals['_LISTSHIPMENTSRESPONSE']._serialized_start=2897
+  _globals['_LISTSHIPMENTSRESPONSE']._serialized_end=3018
+  _globals['_SHIPPINGSERVICE']._serialized_start=3021
+  _globals['_SHIPPINGSERVICE']._serialized_end=3567
 # @@protoc_insertion_point(module_scope)
