@@ -12,6 +12,7 @@ from tools.breaking.image import Element, Image
 from tools.breaking.sources import SourceError
 from tools.protoc_gen_istio import contracts
 from tools.protoc_gen_istio.contracts import Audience, Contract, Idempotency, Method
+from tools.protoc_gen_istio.options import HTTP_OPTION
 
 PROMISES = (Idempotency.UNKNOWN, Idempotency.IDEMPOTENT, Idempotency.READ)
 """What a contract promises about a repeated call, the weakest promise first."""
@@ -72,7 +73,7 @@ def _callers(method: Method) -> str:
 
 def _bindings(image: Image, element: Element) -> frozenset[str]:
     """Return a method's HTTP paths, with verb, request body and response body."""
-    rule = image.options(element.proto.options).get(contracts.HTTP_OPTION)
+    rule = image.options(element.proto.options).get(HTTP_OPTION)
     return frozenset(_paths_of(rule)) if rule is not None else frozenset()
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from google.api import annotations_pb2
@@ -10,7 +11,10 @@ from google.api.http_pb2 import HttpRule
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 VARIABLE = re.compile(r"\{([\w.]+)(?:=([^}]+))?\}")
+PART = re.compile(r"\{(\w+)\}")
 WILDCARD = re.compile(r"\*+")
+HTTP_NUMBER = 72295728
+"""The number of the option google.api.http."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,23 @@ def bindings(options: MethodOptions, names: Mapping[str, str]) -> Iterator[Bindi
     rule = http_rule(options)
     for each in (rule, *rule.additional_bindings) if rule else ():
         verb = str(each.WhichOneof("pattern"))
-        template = each.custom.path if verb == "custom" else getattr(each, verb)
         variables: list[Variable] = []
 
         def named(found: re.Match[str], variables: list[Variable] = variables) -> str:
             field, segments = found[1], found[2] or "*"
             pattern = names.get(segments) or WILDCARD.sub(f"{{{field.rpartition('.')[2]}}}", segments)
-            variables += [Variable(name, field, pattern) for name in re.findall(r"\{(\w+)\}", pattern)]
+            used = {variable.name for variable in variables}
+            pattern = PART.sub(lambda part: f"{{{_unused(part[1], used)}}}", pattern)
+            variables += [Variable(name, field, pattern) for name in PART.findall(pattern)]
             return pattern
 
-        path = VARIABLE.sub(named, template)
-        verb = each.custom.kind.lower() if verb == "custom" else verb
+        path = VARIABLE.sub(named, getattr(each, verb))
         yield Binding(verb, path, tuple(variables), each.body, each.response_body)
+
+
+def _unused(name: str, used: set[str]) -> str:
+    """Return a name that is not used yet, and add it: OpenAPI needs a different name for each part of a path."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    free = next(each for each in chain([name], numbered) if each not in used)
+    used.add(free)
+    return free

@@ -2,43 +2,29 @@
 
 from collections.abc import Iterator
 
-from tools.protoc_gen_istio.contracts import Audience, Contract, Method
 from tools.protoc_gen_istio.declarations import Declaration
+from tools.protoc_gen_istio.elements import Elements
 from tools.protoc_gen_istio.graph import Graph
+from tools.protoc_gen_istio.http_checks import http_faults
+from tools.protoc_gen_istio.openapi import PATH
+from tools.protoc_gen_istio.option_checks import option_faults
 from tools.protoc_gen_istio.settings import Settings
 
 
-def faults(graph: Graph, known_messages: set[str], settings: Settings) -> list[str]:
+def faults(graph: Graph, elements: Elements, known_messages: set[str], settings: Settings) -> list[str]:
     """Return all faults, one line each."""
     lines: list[str] = []
     for contract in graph.contracts.values():
-        lines += _contract(graph, contract)
+        if contract.name not in graph.servers and contract.methods:
+            lines.append(
+                f"{contract.location}: no service serves {contract.name}: list it under `serves` of a service.yaml"
+            )
+        lines += option_faults(contract)
+    lines += http_faults(list(graph.methods.values()), elements, (PATH, *settings.gateway_paths.split()))
     for declared in graph.declarations:
         lines += _declared(graph, declared, known_messages)
         lines += _nesting(graph, declared)
     return lines + list(_shape(graph, settings))
-
-
-def _contract(graph: Graph, contract: Contract) -> Iterator[str]:
-    if contract.name not in graph.servers and contract.methods:
-        yield f"{contract.location}: no service serves {contract.name}: list it under `serves` of a service.yaml"
-    for method in contract.methods:
-        yield from (f"{method.location}: {method.short} {fault}" for fault in _options(method))
-
-
-def _options(method: Method) -> Iterator[str]:
-    if method.http and not method.public:
-        yield "has an HTTP path but no audience: set (mesh.options.v1.method).audience to who may call it"
-    if method.roles and method.audience is not Audience.SIGNED_IN:
-        yield "requires roles, but not a login: set its audience to AUDIENCE_SIGNED_IN, or remove the roles"
-    if method.calls_per_minute and not method.public:
-        yield "limits calls from outside, but has no audience: set its audience, or remove calls_per_minute"
-    if any(not role or role != role.strip() for role in method.roles) or len({*method.roles}) != len(method.roles):
-        yield "has an empty or a duplicate role"
-    if method.is_timeout_set and method.stream:
-        yield "is a stream, which lasts until its caller ends it: remove its timeout"
-    elif method.timeout_ms is not None and method.timeout_ms < 1:
-        yield "has a timeout below 1 ms"
 
 
 def _declared(graph: Graph, declared: Declaration, known_messages: set[str]) -> Iterator[str]:

@@ -1,21 +1,33 @@
 """The contracts in the plugin's request: services, their methods and their options.
 
-Options are read with the descriptors in the request, so contracts of any project work without generated code. If
-mesh/options/v1/options.proto or google/api are not imported, the options are unset.
+If mesh/options/v1/options.proto or google/api are not imported, the options are unset.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, MethodOptions
+
+from tools.protoc_gen_istio.bindings import HTTP_NUMBER, http_rule
+from tools.protoc_gen_istio.options import (
+    HTTP_OPTION,
+    METHOD,
+    METHOD_OPTION,
+    OPTIONS,
+    SERVICE,
+    SERVICE_OPTION,
+    Lines,
+    Options,
+    Path,
+)
 
 DEFAULT_READ_TIMEOUT_MS, DEFAULT_WRITE_TIMEOUT_MS = 2000, 3000
 """Timeouts of methods whose contract sets none."""
-OPTIONS_PACKAGE = "mesh.options.v1"
-HTTP_OPTION = "google.api.http"
+
+
+class ContractError(ValueError):
+    """Contracts have a fault. The text has one line for each: `file:line: what, why, what to do`."""
 
 
 class Audience(Enum):
@@ -48,7 +60,9 @@ class Method:
 
     name: str
     location: str
-    """`file:line`."""
+    """`file:line` of the method, of (mesh.options.v1.method) and of google.api.http. The method's if not set."""
+    options_location: str
+    http_location: str
     idempotency: Idempotency
     timeout_ms: int | None
     """None for a stream, which has no timeout."""
@@ -101,15 +115,22 @@ class Contract:
     name: str
     file: str
     location: str
+    options_location: str
+    """`file:line` of (mesh.options.v1.service)."""
     owner: str
     tier: Tier
     methods: tuple[Method, ...]
 
 
 def read(files: Sequence[FileDescriptorProto], generate: Sequence[str]) -> dict[str, Contract]:
-    """Return the proto services of the files to generate, by full name."""
-    options = _Options(files)
-    contracts = (contract for file in files if file.name in generate for contract in _contracts(file, options))
+    """Return the proto services of the files to generate, by full name.
+
+    Raises ContractError if an option has a value that this generator does not know.
+    """
+    options = Options(files)
+    contracts = [contract for file in files if file.name in generate for contract in _contracts(file, options)]
+    if options.faults:
+        raise ContractError("\n".join(options.faults))
     return {contract.name: contract for contract in contracts}
 
 
@@ -118,76 +139,50 @@ def messages(files: Sequence[FileDescriptorProto]) -> set[str]:
     return {f"{file.package}.{message.name}" for file in files for message in file.message_type}
 
 
-def _contracts(file: FileDescriptorProto, options: "_Options") -> Iterator[Contract]:
-    lines = {tuple(location.path): location.span[0] + 1 for location in file.source_code_info.location}
+def _contracts(file: FileDescriptorProto, options: Options) -> Iterator[Contract]:
+    lines = Lines(file)
     for index, service in enumerate(file.service):
         name = f"{file.package}.{service.name}" if file.package else service.name
-        policy = options.policy("service", service.options)
-        tier = (
-            str(policy.DESCRIPTOR.fields_by_name["tier"].enum_type.values_by_number[policy.tier].name) if policy else ""
-        )
+        path = (SERVICE, index)
+        policy = options.policy(SERVICE_OPTION, service.options, lines, path, name)
+        tier = policy.name("tier", "TIER_", ("UNSPECIFIED", *Tier.__members__), "UNSPECIFIED")
         yield Contract(
             name=name,
             file=file.name,
-            location=f"{file.name}:{lines.get((6, index), 1)}",
-            owner=policy.owner if policy else "",
-            tier=Tier.__members__.get(tier.removeprefix("TIER_"), Tier.STANDARD),
+            location=lines.at(path),
+            options_location=policy.location,
+            owner=policy.text("owner"),
+            tier=Tier.__members__.get(tier, Tier.STANDARD),
             methods=tuple(
-                _method(f"{name}/{method.name}", f"{file.name}:{lines.get((6, index, 2, number), 1)}", method, options)
+                _method(f"{name}/{method.name}", method, options, lines, (*path, METHOD, number))
                 for number, method in enumerate(service.method)
             ),
         )
 
 
-def _method(name: str, location: str, method: MethodDescriptorProto, options: "_Options") -> Method:
-    policy = options.policy("method", method.options)
+def _method(name: str, method: MethodDescriptorProto, options: Options, lines: Lines, path: Path) -> Method:
+    policy = options.policy(METHOD_OPTION, method.options, lines, path, method.name)
     idempotency = Idempotency(method.options.idempotency_level)
     stream = method.client_streaming or method.server_streaming
-    is_timeout_set = bool(policy) and policy.HasField("timeout")
+    timeout = policy.milliseconds("timeout")
     default = (
         None if stream else DEFAULT_READ_TIMEOUT_MS if idempotency is Idempotency.READ else DEFAULT_WRITE_TIMEOUT_MS
     )
     return Method(
         name=name,
-        location=location,
+        location=lines.at(path),
+        options_location=policy.location,
+        http_location=lines.at((*path, OPTIONS[HTTP_OPTION], HTTP_NUMBER)),
         idempotency=idempotency,
-        timeout_ms=policy.timeout.seconds * 1000 + policy.timeout.nanos // 1_000_000 if is_timeout_set else default,
-        is_timeout_set=is_timeout_set,
-        audience=Audience(policy.audience) if policy else Audience.UNSPECIFIED,
-        roles=tuple(policy.roles) if policy else (),
-        # Contracts of other projects may have an older copy of the options.
-        calls_per_minute=getattr(policy, "calls_per_minute", 0),
-        http=options.has_http(method.options),
+        timeout_ms=default if timeout is None else timeout,
+        is_timeout_set=timeout is not None,
+        audience=Audience[policy.name("audience", "AUDIENCE_", Audience.__members__, Audience.UNSPECIFIED.name)],
+        roles=tuple(policy.texts("roles")),
+        calls_per_minute=policy.natural("calls_per_minute"),
+        http=http_rule(method.options) is not None,
         requests_stream=method.client_streaming,
         responses_stream=method.server_streaming,
     )
-
-
-class _Options:
-    """Reads options that are declared in the request."""
-
-    def __init__(self, files: Sequence[FileDescriptorProto]) -> None:
-        self._pool = descriptor_pool.DescriptorPool()
-        for file in files:
-            self._pool.Add(file)
-        self._option_types = {"method": "google.protobuf.MethodOptions", "service": "google.protobuf.ServiceOptions"}
-
-    def policy(self, kind: str, options: Any) -> Any:  # noqa: ANN401  # a type of the request's pool
-        """Return the message of the option (mesh.options.v1.<kind>), or None."""
-        return self._value(f"{OPTIONS_PACKAGE}.{kind}", self._option_types[kind], options)
-
-    def has_http(self, options: MethodOptions) -> bool:
-        """Return whether there is a google.api.http rule."""
-        return self._value(HTTP_OPTION, self._option_types["method"], options) is not None
-
-    def _value(self, name: str, options_type: str, options: Any) -> Any:  # noqa: ANN401  # a type of the request's pool
-        try:
-            extension: Any = self._pool.FindExtensionByName(name)
-            message: Any = message_factory.GetMessageClass(self._pool.FindMessageTypeByName(options_type))()
-        except KeyError:
-            return None
-        message.ParseFromString(options.SerializeToString())
-        return message.Extensions[extension] if message.HasExtension(extension) else None
 
 
 def by_name(contracts: Mapping[str, Contract]) -> dict[str, Method]:

@@ -9,6 +9,7 @@ from tools.protoc_gen_istio.authorization import gateway_policy, open_path, serv
 from tools.protoc_gen_istio.checks import faults
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, tier
+from tools.protoc_gen_istio.elements import Elements
 from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.manifests import Manifest, page
 from tools.protoc_gen_istio.network import gateway_network, service_network
@@ -32,11 +33,15 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
     Raises ParameterError, DeclarationError, ContradictionError.
     """
     settings = Settings.parse(request.parameter)
-    services = contracts.read(request.proto_file, request.file_to_generate)
+    try:
+        services = contracts.read(request.proto_file, request.file_to_generate)
+    except contracts.ContractError as error:
+        raise ContradictionError(str(error)) from error
     if not services:
         return {}
     graph = Graph(services, declarations.load(settings.services))
-    if lines := faults(graph, contracts.messages(request.proto_file), settings):
+    elements = Elements.of(request.proto_file)
+    if lines := faults(graph, elements, contracts.messages(request.proto_file), settings):
         raise ContradictionError("\n".join(lines))
     pages = {f"{declared.service}.yaml": _service(graph, declared, settings) for declared in graph.declarations}
     public = [method for method in graph.methods.values() if method.public]

@@ -50,7 +50,7 @@ class Literal(str):
 def page(comments: Iterable[str], manifests: Iterable[Manifest | None]) -> str:
     """Return a file with comments and the manifests that are not None; empty if there is none."""
     texts = [_write(manifest) for manifest in manifests if manifest]
-    header = "".join(f"# {line}\n" for comment in (GENERATED, *comments) for line in comment.splitlines())
+    header = "".join(f"# {line}\n" for comment in (GENERATED, *comments) for line in _lines(comment))
     return header + "---\n".join(texts) if texts else ""
 
 
@@ -90,9 +90,13 @@ def _node(value: Any, column: int) -> Any:  # noqa: ANN401  # any value of a man
             return value
     for key, each in entries:
         if isinstance(each, Noted):
-            comment = "\n".join(each.comment.splitlines())
-            node.yaml_set_comment_before_after_key(key, before=comment, indent=column)
+            node.yaml_set_comment_before_after_key(key, before="\n".join(_lines(each.comment)), indent=column)
     return node
+
+
+def _lines(comment: str) -> list[str]:
+    """Return the lines of a comment. YAML accepts no other control characters, not even in comments."""
+    return ["".join(char if char.isprintable() else " " for char in line) for line in comment.splitlines()]
 
 
 def _text(text: str) -> Any:  # noqa: ANN401  # a type of ruamel.yaml

@@ -31,6 +31,8 @@ class Settings:
     """the ServiceAccount of the gateway's workload, in the Gateway's namespace"""
     gateway_label: str = "istio=ingressgateway"
     """<name>=<value> of a label that only the Pods of the gateway have"""
+    gateway_paths: str = ""
+    """the paths that the gateway serves itself, separated by spaces: contracts may not take them"""
     issuer: str = ""
     """the issuer of access tokens (the claim `iss`); if empty, any issuer that a RequestAuthentication trusts"""
     user_header: str = ""
@@ -78,6 +80,9 @@ class Settings:
                 raise ParameterError(f"{name}={value}: expected a number above 0")
             values[name] = int(value) if is_number else Path(value) if name == "services" else value
         settings = replace(cls(), **values)  # type: ignore[arg-type]  # each value has its field's type
+        for path in settings.gateway_paths.split():
+            if not path.startswith("/"):
+                raise ParameterError(f"gateway_paths={settings.gateway_paths}: {path} does not start with /")
         namespace, slash, gateway = settings.gateway.partition("/")
         if not (namespace and slash and gateway):
             raise ParameterError(f"gateway={settings.gateway}: expected <namespace>/<name>")
