@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock clean
+.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock client-go client-python client-typescript clean
 # With -j, `make clean up` would do both at once.
 .NOTPARALLEL:
 # Make would run `$(shell …)` in a variable of its command line. Each stays text, and recipes read it as "$$NAME".
@@ -22,7 +22,7 @@ override PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(BIN)/python -m pip --quiet 
 override VENV := .venv/.made
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' Makefile
 
 # Each target that needs Python depends on this one.
 $(VENV): requirements.lock pyproject.toml services/pyproject.toml proto/pyproject.toml
@@ -82,13 +82,25 @@ lint: $(VENV) ## Check format, style and types of code and contracts
 breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
 	@$(BIN)/python -m tools.breaking -- "$$AGAINST"
 
+client-typescript: $(VENV) ## Build the TypeScript client in clients/typescript
+	@$(BIN)/python -m tools.clients typescript
+
+client-go: $(VENV) ## Build the Go client in clients/go
+	@$(BIN)/python -m tools.clients go
+
+client-python: $(VENV) ## Build the Python client in clients/python
+	@$(BIN)/python -m tools.clients python
+
 bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
 	@$(BIN)/python -m bench.orders
 
-lock: ## Pin the dependencies of the three distributions, by hash (needs uv)
+lock: ## Pin the dependencies of the three distributions and of the Python client, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
 	  --no-emit-package grpc-mesh-contracts --custom-compile-command "make lock" --output-file requirements.lock \
 	  pyproject.toml services/pyproject.toml proto/pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
+	  --constraint requirements.lock --custom-compile-command "make lock" --output-file clients/python/requirements.lock \
+	  proto/pyproject.toml clients/python/requirements.in
 
 clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge

@@ -21,7 +21,7 @@ from mesh.local import environment
 from tests.support.checkout import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = re.findall(r"^([a-z]+):.*## ", MAKEFILE, flags=re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
 SETTINGS = ["ARGS", "AGAINST", "FUZZ_MESSAGES", "JSON", "KEYWORDS", "METHOD", "ORDER", "PYTHON"]
 USED = {"call": ["METHOD", "JSON"], "resume": ["ORDER"], "breaking": ["AGAINST"], "fuzz": ["FUZZ_MESSAGES", "KEYWORDS"]}
 USED |= {"test": ["ARGS"], "scenarios": ["ARGS"], "prove": ["ARGS", "FUZZ_MESSAGES"]}

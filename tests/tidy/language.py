@@ -106,7 +106,7 @@ UNTOUCHED = (
 )
 """What is generated, frozen or written by others; and these two files, which name what is banned."""
 DATA = (".csv", ".json", ".lock", ".mod", ".pyi", ".sum")
-COMMENTS = {".proto": "//", ".sql": "--"}
+COMMENTS = {".go": "//", ".proto": "//", ".sql": "--", ".ts": "//"}
 """How a comment begins, where it is not `#`."""
 PROSE = (".md",)
 SCRIPTS = (".ci", "Makefile")

@@ -56,7 +56,7 @@ def build(console: Console, *, drop_build_cache: bool = False) -> Path:
                 _build_all(folder, console)
     if drop_build_cache:
         # Go marks module files read-only. Its own command can delete them.
-        clean = [_go(console), "clean", "-cache", "-modcache"]
+        clean = [find_go(console), "clean", "-cache", "-modcache"]
         subprocess.run(clean, env=go_toolchain.environment(), cwd=GO, check=True)
         console.print("dropped the Go build and module caches of the mesh's tools")
     return folder
@@ -86,7 +86,7 @@ def _build_all(folder: Path, console: Console) -> None:
             why=f"{needed} GiB needed, {free:.1f} GiB free",
             fix="free some, or set MESH_CACHE_HOME",
         )
-    go, started = _go(console), time.monotonic()
+    go, started = find_go(console), time.monotonic()
     sources = {source.package: source for module in MODULES for source in _sources(go, module, console)}
     for number, (name, package) in enumerate(PACKAGES.items(), 1):
         if (folder / name).exists():
@@ -124,7 +124,7 @@ def _sources(go: str, module: Path, console: Console) -> Iterator[_Source]:
         yield _Source(module, package, version, Path(folder))
 
 
-def _go(console: Console) -> str:
+def find_go(console: Console) -> str:
     """Return the Go to build with. Install the pinned one into the cache if PATH has none that is new enough."""
     if go_toolchain.version_on_path():
         return shutil.which("go") or "go"
