@@ -6,7 +6,7 @@ from typing import Any
 from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet, MethodOptions
 
-from tests.contracts import validation
+from tests.contracts import resources, validation
 from tests.contracts.contents import messages, methods, own
 
 MONEY = ".google.type.Money"
@@ -86,5 +86,6 @@ def violations(contracts: FileDescriptorSet) -> list[str]:
     rules = (
         *(idempotency, request_ids, money, pages, sentences),
         *(validation.field_rules, validation.streams, validation.rule_texts),
+        *(resources.behaviors, resources.required, resources.references, resources.complete),
     )
     return list(chain.from_iterable(rule(contracts) for rule in rules))

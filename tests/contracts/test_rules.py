@@ -49,17 +49,17 @@ def test_the_contracts_follow_every_rule(checkout: Checkout) -> None:
             id="read with request_id",
         ),
         pytest.param(
-            CATALOG,
-            "  google.type.Money price = 5 [",
-            "  int64 price = 5 [",
-            "shop.catalog.v1.Product.price is not google.type.Money",
+            PAYMENTS,
+            "  google.type.Money amount = 3 [",
+            "  int64 amount = 3 [",
+            "shop.payments.v1.Payment.amount is not google.type.Money",
             id="price as a number",
         ),
         pytest.param(
-            CATALOG,
-            "  string category = 4 [",
-            "  double category = 4 [",
-            "shop.catalog.v1.Product.category is a floating-point number",
+            ORDERS,
+            "  int32 quantity = 3 [",
+            "  double quantity = 3 [",
+            "shop.orders.v1.OrderItem.quantity is a floating-point number",
             id="floating-point number",
         ),
         pytest.param(
@@ -97,7 +97,7 @@ def test_the_contracts_follow_every_rule(checkout: Checkout) -> None:
             "  string locality = 3 [\n    (google.api.field_behavior) = REQUIRED,\n"
             "    (buf.validate.field).string = {\n      min_len: 1\n      max_len: 100\n"
             '      pattern: "^[^\\\\x00]*$"\n    }\n  ];',
-            "  string locality = 3 [(google.api.field_behavior) = REQUIRED];",
+            "  string locality = 3 [(google.api.field_behavior) = OPTIONAL];",
             "shop.orders.v1.ShippingAddress.locality has no rule",
             id="field of a field without a rule",
         ),
@@ -121,6 +121,66 @@ def test_the_contracts_follow_every_rule(checkout: Checkout) -> None:
             "",
             "the rule 'this.max_price' has no text",
             id="rule without a text",
+        ),
+        pytest.param(
+            CATALOG,
+            "  bool discontinued = 6 [(google.api.field_behavior) = OPTIONAL];",
+            "  bool discontinued = 6;",
+            "Product.discontinued has no field_behavior: REQUIRED, OPTIONAL, OUTPUT_ONLY, IMMUTABLE or IDENTIFIER",
+            id="no field_behavior",
+        ),
+        pytest.param(
+            ORDERS,
+            "  bool parked_only = 4 [(google.api.field_behavior) = OPTIONAL];",
+            "  bool parked_only = 4 [(google.api.field_behavior) = REQUIRED];",
+            "ListOrdersRequest.parked_only is REQUIRED, but its rules accept an empty value",
+            id="required and accepted without a value",
+        ),
+        pytest.param(
+            ORDERS,
+            "  repeated PlaceOrderItem items = 3 [\n    (google.api.field_behavior) = REQUIRED,",
+            "  repeated PlaceOrderItem items = 3 [\n    (google.api.field_behavior) = OPTIONAL,",
+            "PlaceOrderRequest.items is not REQUIRED, but its rules reject an empty value",
+            id="optional and rejected without a value",
+        ),
+        pytest.param(
+            PAYMENTS,
+            'message GetPaymentRequest {\n  // The payment\'s resource name, "payments/{id}".\n  string name = 1 [\n'
+            "    (google.api.field_behavior) = REQUIRED,\n"
+            '    (google.api.resource_reference).type = "payments.shop.example/Payment",\n',
+            'message GetPaymentRequest {\n  // The payment\'s resource name, "payments/{id}".\n  string name = 1 [\n'
+            "    (google.api.field_behavior) = REQUIRED,\n",
+            "GetPaymentRequest.name needs a resource_reference to the type of its payments",
+            id="name in a request without a reference",
+        ),
+        pytest.param(
+            ANALYTICS,
+            '    (google.api.resource_reference).type = "orders.shop.example/Order"\n',
+            '    (google.api.resource_reference).type = "catalog.shop.example/Product"\n',
+            "Sale.order needs a resource_reference to the type of its orders",
+            id="reference to another type",
+        ),
+        pytest.param(
+            ANALYTICS,
+            '    (google.api.resource_reference).type = "orders.shop.example/Order"\n',
+            '    (google.api.resource_reference).type = "orders.shop.example/Purchase"\n',
+            "Sale.order refers to orders.shop.example/Purchase, which no contract declares",
+            id="reference to an unknown type",
+        ),
+        pytest.param(
+            ANALYTICS,
+            '    plural: "sales"\n',
+            "",
+            "the resource analytics.shop.example/Sale needs a type, a pattern, a singular and a plural, and the "
+            "pattern starts with the plural",
+            id="resource without a plural",
+        ),
+        pytest.param(
+            ANALYTICS,
+            "  string name = 1 [(google.api.field_behavior) = IDENTIFIER];",
+            "  string name = 1 [(google.api.field_behavior) = OUTPUT_ONLY];",
+            "shop.analytics.v1.Sale is a resource without a field `name` that is its IDENTIFIER",
+            id="resource without an identifier",
         ),
     ],
 )
