@@ -1,7 +1,7 @@
 """Rules for what contracts say about fields and resource names (https://aip.dev/203, 122 and 123).
 
 Each one returns the violations in a built set of contracts. They cover every message of a method, except the responses
-themselves, which nobody sends.
+themselves, which no caller sends.
 """
 
 import re
