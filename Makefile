@@ -70,7 +70,7 @@ tools: $(VENV) ## Build the mesh's tools that are missing, and list all with the
 	@$(BIN)/mesh tools
 
 generate: $(VENV) ## Generate gen/ and mesh/istio/contracts/ from proto/
-	$(BIN)/buf generate
+	@$(BIN)/python tools/generate.py
 
 lint: $(VENV) ## Check format, style and types of code and contracts
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
 """Contradictions in contracts and declarations are errors with file, line and method, and no file is written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def line_of(checkout: Checkout, file: str, text: str) -> int:
         pytest.param(
             ("services/analytics/service.yaml", "shop.orders.v1.OrderPlaced", "shop.orders.v1.OrderLost"),
             "",
-            "no contract declares the message shop.orders.v1.OrderLost",
+            "consumes shop.orders.v1.OrderLost, but no contract declares the message: correct the name",
             id="unknown event",
         ),
         pytest.param(
@@ -127,7 +128,7 @@ def line_of(checkout: Checkout, file: str, text: str) -> int:
             "consumes shop.orders.v1.OrderCancelled, which no service emits",
             id="event that no service emits",
         ),
-        pytest.param((CATALOG_CALLS, "owns:", "own:"), "own:", "unknown key `own`", id="unknown key"),
+        pytest.param((CATALOG_CALLS, "owns:", "own:"), "own:", "unknown key 'own': use one of", id="unknown key"),
         pytest.param((CATALOG_CALLS, "owns: [", "owns: [["), "", "not YAML", id="not YAML"),
         pytest.param((CATALOG_CALLS, "service: catalog\n", ""), "", "has no `service`", id="file without a service"),
     ],
@@ -140,6 +141,7 @@ def test_a_contradiction_is_an_error_with_its_location(
     output = generate(checkout, tmp_path)
     assert message in output.error, output.error
     assert "Traceback" not in output.error
+    assert re.search(rf"^\S+:\d+: .*{re.escape(message)}", output.error, re.MULTILINE), "no file and line"
     assert output.files == {}
     if word:
         name = file.removeprefix("proto/")

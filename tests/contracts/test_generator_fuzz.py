@@ -1,5 +1,6 @@
 """Any options and any names give files that can be read, or faults of one line each, and never a traceback."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from mesh.options.v1 import options_pb2
 from tests.contracts.mistakes import ANYONE, contract, request
+from tools.protoc_gen_istio.declarations import DeclarationError
 from tools.protoc_gen_istio.generate import ContradictionError, generate
 
 LINE = re.compile(r"\S+:\d+: \S.*")
@@ -63,6 +65,7 @@ services = st.builds(options_pb2.ServicePolicy, owner=texts, tier=st.integers(-1
 class Base:
     """The request for a contract without mistakes. pytest would print a request that is an argument in full."""
 
+    folder: Path
     request: CodeGeneratorRequest = field(repr=False)
 
     def copy(self) -> CodeGeneratorRequest:
@@ -75,7 +78,9 @@ class Base:
 @pytest.fixture
 def base(tmp_path: Path) -> Base:
     """Return a request for a contract without mistakes."""
-    return Base(request(tmp_path, contract(ANYONE, 'option (google.api.http) = {get: "/v1/{name=orders/*}"};')))
+    return Base(
+        tmp_path, request(tmp_path, contract(ANYONE, 'option (google.api.http) = {get: "/v1/{name=orders/*}"};'))
+    )
 
 
 def assert_files_or_lines(changed: CodeGeneratorRequest) -> None:
@@ -83,7 +88,7 @@ def assert_files_or_lines(changed: CodeGeneratorRequest) -> None:
     files, text = {}, ""
     try:
         files = generate(changed)
-    except ContradictionError as error:
+    except (ContradictionError, DeclarationError) as error:
         text = str(error)
     assert all(LINE.fullmatch(line) for line in text.splitlines()), text
     assert all(each["kind"] for manifests in loaded(files).values() for each in manifests)
@@ -138,3 +143,21 @@ def test_another_copy_of_the_options_gives_files_or_faults_of_one_line(base: Bas
         copy.extension[0].type, copy.extension[0].type_name = FieldDescriptorProto.TYPE_STRING, ""
         copy.extension[0].ClearField("type_name")
     assert_files_or_lines(changed)
+
+
+keys = st.sampled_from(["service", "serves", "calls", "emits", "consumes", "owns", "other"])
+names = st.sampled_from(["orders", "acme.v1.Orders", "acme.v1.Nothing", "", "on", "1"]) | texts
+entries = st.one_of(
+    names,
+    st.dictionaries(st.sampled_from(["to", "methods", "during", "on_demand"]), names | st.lists(names, max_size=2)),
+)
+declarations = st.dictionaries(keys, names | st.lists(entries, max_size=3)).map(json.dumps) | texts
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+@given(text=declarations)
+def test_any_declaration_gives_files_or_faults_of_one_line(base: Base, text: str) -> None:
+    (base.folder / "services/orders/service.yaml").write_text(text, encoding="utf-8", errors="surrogatepass")
+    assert_files_or_lines(base.copy())

@@ -1,11 +1,18 @@
 """Every mistake in a contract is one line, `file:line: what, why, what to do`, and no file is written."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.contracts.mistakes import ANYONE, contract, faults
+from tests.contracts.conftest import Checkout
+from tests.contracts.mistakes import ANYONE, contract, faults, request
 from tests.support.checkout import ROOT
+from tools.protoc_gen_istio.generate import generate
+from tools.protoc_gen_istio.options import COPY
 
 ROWS = [
     row.splitlines()
@@ -77,3 +84,91 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     policy = 'option (mesh.options.v1.method) = {audience: AUDIENCE_SIGNED_IN roles: "A" timeout {}};'
     lines = faults(tmp_path, contract(policy, http('get: "/v1/{nme}" additional_bindings {post: "v1" body: "*"}')))
     assert [line.split(": ")[0] for line in lines] == ["orders.proto:9"] * 2 + ["orders.proto:10"] * 2
+
+
+FOREIGN = """\
+syntax = "proto3";
+package mesh.options.v1;
+import "google/protobuf/descriptor.proto";
+extend google.protobuf.MethodOptions { MethodPolicy method = 50100; }
+extend google.protobuf.ServiceOptions { ServicePolicy service = 50100; }
+enum Audience { AUDIENCE_UNSPECIFIED = 0; AUDIENCE_SIGNED_IN = 1; AUDIENCE_ANYONE = 2; AUDIENCE_STAFF = 3; }
+enum Tier { TIER_UNSPECIFIED = 0; TIER_GOLD = 1; }
+message MethodPolicy { string timeout = 1; Audience audience = 2; }
+message ServicePolicy { Tier tier = 2; }
+"""
+"""Another project's copy of the options: the same names, with other numbers, values and types."""
+
+
+@pytest.mark.parametrize(
+    ("lines", "service", "line"),
+    [
+        (
+            ["option (mesh.options.v1.method) = {audience: AUDIENCE_STAFF};"],
+            "",
+            "9: GetOrder has the unknown audience AUDIENCE_STAFF: use one of AUDIENCE_ANYONE, AUDIENCE_SIGNED_IN",
+        ),
+        (
+            [],
+            "option (mesh.options.v1.service) = {tier: TIER_GOLD};",
+            "7: acme.v1.Orders has the unknown tier TIER_GOLD: use one of TIER_CRITICAL, TIER_STANDARD, TIER_BACKGROUND",
+        ),
+        (
+            ['option (mesh.options.v1.method) = {timeout: "2s"};'],
+            "",
+            f"9: GetOrder has an option with another type of timeout: {COPY}",
+        ),
+    ],
+    ids=["an audience", "a tier", "a type"],
+)
+def test_options_of_another_project_that_are_not_known_are_one_line(
+    tmp_path: Path, lines: list[str], service: str, line: str
+) -> None:
+    assert faults(tmp_path, contract(*lines, service=service), FOREIGN) == [f"orders.proto:{line}"]
+
+
+def test_options_of_another_project_are_read_by_name(tmp_path: Path) -> None:
+    options = FOREIGN.replace("string timeout = 1;", "")
+    signed_in = contract("option (mesh.options.v1.method) = {audience: AUDIENCE_SIGNED_IN};")
+    [gateway, _] = yaml.safe_load_all(generate(request(tmp_path, signed_in, options))["gateway.yaml"])
+    assert gateway["spec"]["rules"][0]["from"] == [{"source": {"requestPrincipals": ["*"]}}]
+
+
+def test_make_generate_prints_the_lines_and_nothing_else(checkout: Checkout) -> None:
+    file = "proto/shop/orders/v1/orders.proto"
+    checkout.edit(file, 'get: "/v1/{name=orders/*}"}', 'get: "/v1/{nme=orders/*}"}')
+    checkout.edit("services/catalog/service.yaml", "owns:", "own:")
+    run = checkout.make("generate")
+    [declaration, *rest] = run.stdout.splitlines()
+    assert re.fullmatch(r"services/catalog/service\.yaml:\d+: unknown key 'own': use one of .*", declaration)
+    assert re.fullmatch(r"make: \*\*\* .*generate\] Error 1", *rest)
+    checkout.edit("services/catalog/service.yaml", "own:", "owns:")
+    [rule, *_] = checkout.make("generate").stdout.splitlines()
+    assert re.fullmatch(r"shop/orders/v1/orders\.proto:\d+: GetOrder has the path /v1/\{nme=orders/\*\}, but .*", rule)
+
+
+def test_protoc_prints_the_lines_and_writes_nothing(tmp_path: Path) -> None:
+    request(tmp_path, contract(ANYONE, http('get: "v1"')))
+    plugin = ROOT / ".venv/bin/protoc-gen-istio"
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"--istio_out={tmp_path}"]
+    command += [f"--istio_opt=services={tmp_path}/services", f"--descriptor_set_in={tmp_path}/contract.binpb"]
+    run = subprocess.run([*command, "orders.proto"], capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 1
+    assert [line for line in run.stderr.splitlines() if line.startswith("orders.proto:")] == [
+        "orders.proto:10: GetOrder has the path 'v1', which does not start with /: "
+        "a path is absolute, so write it with a / in front"
+    ]
+    assert not list(tmp_path.glob("*.yaml"))
+
+
+def test_every_path_that_the_gateway_serves_by_hand_is_listed() -> None:
+    listed = (ROOT / "buf.gen.yaml").read_text(encoding="utf-8").split("gateway_paths=")[1].splitlines()[0].split()
+    served = {
+        match["uri"]["exact"]
+        for file in (ROOT / "mesh/istio/base").glob("*.yaml")
+        for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+        if manifest["kind"] == "VirtualService" and "gateways" in manifest["spec"]
+        for route in manifest["spec"]["http"]
+        for match in route["match"]
+    }
+    assert {path for path in served if not path.startswith("/grpc.")} == set(listed)

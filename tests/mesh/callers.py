@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from typing_extensions import override
 
 from mesh.local.clients.users import CUSTOMER
-from mesh.local.matrix.callers import graph
+from mesh.local.matrix.declared import methods
 from tests.mesh import policies
 from tests.mesh.calls import status_of
 from tests.mesh.harness import TOKEN_SECONDS, Manifest, Mesh, dial
@@ -18,7 +18,6 @@ from tests.mesh.signer import Signer
 from tests.support.checkout import ROOT
 from tests.support.contracts import service_of
 from tests.support.writes import Caller
-from tools.protoc_gen_istio.contracts import Audience
 
 GATEWAY, OPERATOR = "gateway", "operator"
 # The customer of tests/support/shop.py. Outsiders call with a token of this user.
@@ -29,17 +28,15 @@ IDLE_OPERATOR_LABELS = {"app": OPERATOR, "idle": "yes"}
 @cache
 def callers_by_path() -> Mapping[str, list[str]]:
     """Return the allowed callers of each method path: services, and "gateway" if outsiders may call it."""
-    contracts = graph(ROOT)
     return {
-        method.path: [*([] if method.audience is Audience.UNSPECIFIED else [GATEWAY]), *contracts.callers[name]]
-        for name, method in contracts.methods.items()
+        method.path: [*([GATEWAY] if method.is_public else []), *sorted(method.callers)] for method in methods(ROOT)
     }
 
 
 @cache
 def role_by_path() -> Mapping[str, str]:
     """Return a role for each method path with which an outsider may call it."""
-    return {method.path: next(iter(method.roles), CUSTOMER) for method in graph(ROOT).methods.values()}
+    return {method.path: min(method.roles, default=CUSTOMER) for method in methods(ROOT)}
 
 
 def idle_operator() -> Manifest:

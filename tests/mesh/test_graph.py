@@ -6,20 +6,17 @@ from typing import Any
 import grpc
 import pytest
 
+from mesh.local.matrix.declared import services
 from shop.orders.v1 import orders_pb2 as pb
 from tests.mesh.calls import Shop, call_as
 from tests.mesh.harness import MESH, SERVICES, Mesh
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 from tests.support.report import Measured
-from tools.protoc_gen_istio.declarations import load
 
 OUTBOUND = re.compile(r"outbound\|50051\|[^|]*\|(\w+)\.shop\.svc\.cluster\.local")
 DECLARED = {
-    (declared.service, f"/{call.method}")
-    for declared in load(ROOT / "services")
-    for call in declared.calls
-    if not call.on_demand
+    (declared.name, f"/{call.method}") for declared in services(ROOT) for call in declared.calls if not call.on_demand
 }
 CONFIRMED, REJECTED, CANCELLED = pb.Order.STATE_CONFIRMED, pb.Order.STATE_REJECTED, pb.Order.STATE_CANCELLED
 UNKNOWN_POSTAL_CODE = "00000"

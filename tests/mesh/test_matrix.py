@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from tests.mesh.harness import MESH, Mesh
+from tests.support.generator import generated
 from tests.support.report import Measured
+from tools.protoc_gen_istio.contracts import Audience
 
 PAYMENTS = "/shop.payments.v1.PaymentsService"
+CREATE = "shop.catalog.v1.CatalogService/CreateProduct"
 
 
 async def matrix(mesh: Mesh) -> subprocess.CompletedProcess[str]:
@@ -47,4 +50,22 @@ async def test_an_undeclared_permission_is_a_wrong_cell(mesh: Mesh) -> None:
     wrong = [line for line in run.stdout.splitlines() if line.startswith("wrong:")]
     assert wrong == [
         f"wrong: notifications may not call {PAYMENTS[1:]}/RefundPayment, but the call ended with: INVALID_ARGUMENT",
+    ]
+
+
+@pytest.mark.prove
+async def test_an_option_that_the_generator_reads_wrongly_is_a_wrong_cell(mesh: Mesh) -> None:
+    files = generated({CREATE: {"audience": Audience.ANYONE, "roles": ()}})
+    changed = ("gateway.yaml", "catalog.yaml")
+    try:
+        for name in changed:
+            await mesh.kubectl("apply", "-f", "-", stdin=files[name])
+        run = await matrix(mesh)
+    finally:
+        for name in changed:
+            await mesh.kubectl("apply", "-f", f"mesh/istio/contracts/{name}")
+    assert run.returncode == 1, run.stdout + run.stderr
+    wrong = [line for line in run.stdout.splitlines() if line.startswith("wrong:")]
+    assert [line.partition(", but")[0] for line in wrong] == [
+        f"wrong: {caller} may not call {CREATE}" for caller in ("anonymous", "user")
     ]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from mesh.local.matrix.declared import services
 from tests.tidy.manifests import BASE, CONTRACTS, Manifest, manifests
 from tests.tidy.test_policies import GATEWAY_ACCOUNT, SERVICE_ACCOUNT, permissions
 from tests.tidy.tree import Tree
-from tools.protoc_gen_istio.declarations import load
 
 GATEWAY, GRPC, JWKS, DATABASE, EVENTS = "shop-gateway", 50051, 8081, 5432, 9093
 SIDECAR = {"security.istio.io/tlsMode": "istio"}
@@ -79,10 +79,10 @@ def test_a_service_sends_packets_to_its_callees_and_accepts_them_from_its_caller
 def test_only_the_owners_of_data_and_the_users_of_events_reach_their_servers(
     checkout: Tree, policies: list[Manifest]
 ) -> None:
-    for declared in load(checkout.root / "services"):
-        peers = reached(policies, "shop", pod(declared.service))
-        assert (("any", DATABASE) in peers) == bool(declared.owns), declared.service
-        assert (("any", EVENTS) in peers) == bool(declared.emits or declared.consumes), declared.service
+    for declared in services(checkout.root):
+        peers = reached(policies, "shop", pod(declared.name))
+        assert (("any", DATABASE) in peers) == declared.uses_database, declared.name
+        assert (("any", EVENTS) in peers) == declared.uses_events, declared.name
 
 
 def test_a_pod_without_a_sidecar_reaches_nothing_and_cannot_be_reached(

@@ -48,8 +48,11 @@ def main() -> None:
         files = generate(CodeGeneratorRequest.FromString(sys.stdin.buffer.read()))
     except DecodeError:
         sys.exit("protoc-gen-istio: standard input holds no CodeGeneratorRequest. Run this plugin from buf or protoc.")
-    except (ParameterError, DeclarationError, ContradictionError) as error:
+    except ParameterError as error:
         response.error = str(error)
+    except (DeclarationError, ContradictionError) as error:
+        # buf and protoc write the name of the plugin in front. Every fault starts on a new line.
+        response.error = f"\n{error}"
     else:
         for name, content in files.items():
             response.file.add(name=name, content=content)

@@ -10,6 +10,8 @@ from tools.protoc_gen_istio.openapi import PATH
 from tools.protoc_gen_istio.option_checks import option_faults
 from tools.protoc_gen_istio.settings import Settings
 
+CORRECT = "correct the name, or add it to a contract"
+
 
 def faults(graph: Graph, elements: Elements, known_messages: set[str], settings: Settings) -> list[str]:
     """Return all faults, one line each."""
@@ -22,35 +24,37 @@ def faults(graph: Graph, elements: Elements, known_messages: set[str], settings:
         lines += option_faults(contract)
     lines += http_faults(list(graph.methods.values()), elements, (PATH, *settings.gateway_paths.split()))
     for declared in graph.declarations:
-        lines += _declared(graph, declared, known_messages)
+        lines += _calls(graph, declared)
+        lines += _events(graph, declared, known_messages)
         lines += _nesting(graph, declared)
     return lines + list(_shape(graph, settings))
 
 
-def _declared(graph: Graph, declared: Declaration, known_messages: set[str]) -> Iterator[str]:
-    yield from (
-        f"{declared.file}: serves {name}, which no contract declares"
-        for name in declared.serves
-        if name not in graph.contracts
-    )
+def _calls(graph: Graph, declared: Declaration) -> Iterator[str]:
+    for name in declared.serves:
+        if name not in graph.contracts:
+            yield f"{declared.location('serves', name)}: serves {name}, which no contract declares: {CORRECT}"
     own = {method.short for method in graph.own(declared)}
     for call in declared.calls:
         if call.method not in graph.methods:
-            yield f"{call.location}: calls {call.method}, which no contract declares"
+            yield f"{call.location}: calls {call.method}, which no contract declares: {CORRECT}"
         elif call.method.partition("/")[0] in declared.serves:
-            yield f"{call.location}: calls {call.method}, which it serves itself"
-        yield from (
-            f"{call.location}: during {name}, which is not a method that it serves" for name in set(call.during) - own
-        )
+            yield f"{call.location}: calls {call.method}, which it serves itself: remove the call"
+        for name in sorted(set(call.during) - own):
+            yield f"{call.location}: during {name}, which is not a method that it serves: {CORRECT}"
+
+
+def _events(graph: Graph, declared: Declaration, known_messages: set[str]) -> Iterator[str]:
     emitted = {name for each in graph.declarations for name in each.emits}
-    for name in (*declared.emits, *declared.consumes):
-        if name not in known_messages:
-            yield f"{declared.file}: no contract declares the message {name}"
-    yield from (
-        f"{declared.file}: consumes {name}, which no service emits"
-        for name in declared.consumes
-        if name in known_messages - emitted
-    )
+    for key, names in (("emits", declared.emits), ("consumes", declared.consumes)):
+        for name in names:
+            if name not in known_messages:
+                yield f"{declared.location(key, name)}: {key} {name}, but no contract declares the message: {CORRECT}"
+            elif name not in emitted:
+                yield (
+                    f"{declared.location(key, name)}: {key} {name}, which no service emits: "
+                    "add it to `emits` of a service.yaml, or remove it"
+                )
 
 
 def _nesting(graph: Graph, declared: Declaration) -> Iterator[str]:
@@ -64,7 +68,10 @@ def _nesting(graph: Graph, declared: Declaration) -> Iterator[str]:
             continue
         prefix = f"{method.location}: {method.short} has a timeout of {_seconds(method.timeout_ms)}"
         if endless:
-            yield f"{prefix}, but waits for {', '.join(endless)}, which has none ({waited[0][0].location})"
+            yield (
+                f"{prefix}, but waits for {', '.join(endless)}, which has none ({waited[0][0].location}): "
+                "remove it from `during`, or set its timeout"
+            )
         elif needed > method.timeout_ms:
             parts = ", ".join(f"{callee.short} {_seconds(callee.timeout_ms or 0)}" for _, callee in waited)
             yield (
@@ -74,7 +81,6 @@ def _nesting(graph: Graph, declared: Declaration) -> Iterator[str]:
 
 
 def _shape(graph: Graph, settings: Settings) -> Iterator[str]:
-    files = {declared.service: declared.file for declared in graph.declarations}
     cycles, long = set(), set()
     for chain in graph.chains():
         if chain[-1] in chain[:-1]:
@@ -85,12 +91,20 @@ def _shape(graph: Graph, settings: Settings) -> Iterator[str]:
         elif len(chain) > settings.max_depth:
             long.add(chain)
     for cycle in sorted(cycles):
-        yield f"{files[cycle[0]]}: {' → '.join(cycle)}: services call each other in a cycle: replace a call by an event"
+        names = " → ".join(cycle)
+        yield f"{_first_call(graph, cycle)}: {names}: services call each other in a cycle: replace a call by an event"
     for chain in sorted(long):
         yield (
-            f"{files[chain[0]]}: {' → '.join(chain)}: {len(chain)} services wait for each other, "
+            f"{_first_call(graph, chain)}: {' → '.join(chain)}: {len(chain)} services wait for each other, "
             f"at most {settings.max_depth} may: let one of them store the data that it needs"
         )
+
+
+def _first_call(graph: Graph, chain: tuple[str, ...]) -> str:
+    """Return `file:line` of a call from the first service of a chain to the second one."""
+    [caller] = [declared for declared in graph.declarations if declared.service == chain[0]]
+    contracts = {name for name, service in graph.servers.items() if service == chain[1]}
+    return next(call.location for call in caller.calls if call.method.partition("/")[0] in contracts)
 
 
 def _seconds(milliseconds: int) -> str:

@@ -17,10 +17,9 @@ Only `service` is required.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -61,6 +60,12 @@ class Declaration:
     emits: tuple[str, ...] = ()
     consumes: tuple[str, ...] = ()
     owns: tuple[str, ...] = ()
+    lines: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
+    """The line of each name in a list, by the key of the list."""
+
+    def location(self, key: str = "", name: str = "") -> str:
+        """Return `file:line` of a name in a list, or of the start of the file."""
+        return f"{self.file}:{self.lines.get((key, name), 1)}"
 
 
 def load(folder: Path) -> list[Declaration]:
@@ -72,7 +77,11 @@ def load(folder: Path) -> list[Declaration]:
     faults: list[str] = []
     for path in sorted(folder.glob(f"*/{FILE}")):
         reader = _Reader(path.as_posix())
-        declared = reader.read(path.read_text(encoding="utf-8"))
+        try:
+            declared = reader.read(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            faults.append(f"{path.as_posix()}:1: is not UTF-8: store it as UTF-8")
+            continue
         faults += reader.faults
         if declared:
             declarations.append(declared)
@@ -84,7 +93,7 @@ def load(folder: Path) -> list[Declaration]:
 
 def _duplicates(declarations: Sequence[Declaration]) -> Iterator[str]:
     """Yield a fault for each name that two files claim."""
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], Declaration] = {}
     for declared in declarations:
         for key, names in (
             ("service", (declared.service,)),
@@ -93,9 +102,12 @@ def _duplicates(declarations: Sequence[Declaration]) -> Iterator[str]:
             ("owns", declared.owns),
         ):
             for name in names:
-                first = owners.setdefault((key, name), declared.file)
-                if first != declared.file:
-                    yield f"{declared.file}: {key}: {first} has {name} already"
+                first = owners.setdefault((key, name), declared)
+                if first is not declared:
+                    yield (
+                        f"{declared.location(key, name)}: {key} {name}, which {first.location(key, name)} has "
+                        "already: remove it from one of them"
+                    )
 
 
 class _Reader:
@@ -110,27 +122,35 @@ class _Reader:
             root = yaml.compose(text, yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            self._fault(mark.line if mark else 0, f"not YAML: {getattr(error, 'problem', None) or error}")
+            problem = " ".join(str(getattr(error, "problem", None) or error).split())
+            self._fault(mark.line if mark else 0, f"not YAML, {problem}: correct its syntax")
             return None
         if not isinstance(root, yaml.MappingNode):
-            self._fault(0, "expected a mapping that starts with `service:`")
+            self._fault(0, "is no mapping: start it with `service: <name>`")
             return None
         values = self._mapping(root, KEYS)
         name = self._text(values["service"], NAME) if "service" in values else ""
         if "service" not in values:
-            self._fault(0, "has no `service`")
+            self._fault(0, "has no `service`: add `service: <name>`")
         lists = {key: tuple(self._texts(values[key])) if key in values else () for key in LISTS}
         calls = tuple(self._calls(values["calls"])) if "calls" in values else ()
-        return Declaration(name, self._file, calls=calls, **lists)
+        lines = {
+            (key, str(entry.value)): entry.start_mark.line + 1
+            for key, node in values.items()
+            if key in LISTS and isinstance(node, yaml.SequenceNode)
+            for entry in node.value
+        }
+        return Declaration(name, self._file, calls=calls, lines=lines, **lists)
 
     def _calls(self, node: yaml.Node) -> Iterator[Call]:
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(node.start_mark.line, "`calls` is not a list")
+            self._fault(node.start_mark.line, "`calls` is no list: write `calls: [{to: …, methods: […]}]`")
             return
         for entry in node.value:
             values = self._mapping(entry, CALL_KEYS)
             if missing := {"to", "methods"} - values.keys():
-                self._fault(entry.start_mark.line, f"a call without `{'`, `'.join(sorted(missing))}`")
+                names = "` and `".join(sorted(missing))
+                self._fault(entry.start_mark.line, f"a call without `{names}`: add what is missing")
                 continue
             to = self._text(values["to"], SYMBOL)
             during = tuple(self._texts(values["during"])) if "during" in values else ()
@@ -140,41 +160,41 @@ class _Reader:
 
     def _mapping(self, node: yaml.Node, allowed: set[str]) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node.start_mark.line, f"expected a mapping of {', '.join(sorted(allowed))}")
+            self._fault(node.start_mark.line, f"is no mapping: write one of {', '.join(sorted(allowed))}")
             return {}
         values: dict[str, yaml.Node] = {}
         for key, value in node.value:
-            name = str(key.value)
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "a list or a map"
             if name not in allowed:
-                self._fault(key.start_mark.line, f"unknown key `{name}`; known are {', '.join(sorted(allowed))}")
+                self._fault(key.start_mark.line, f"unknown key {name!r}: use one of {', '.join(sorted(allowed))}")
             elif name in values:
-                self._fault(key.start_mark.line, f"duplicate key `{name}`")
+                self._fault(key.start_mark.line, f"has the key {name!r} twice: merge them")
             values[name] = value
         return values
 
     def _texts(self, node: yaml.Node) -> Iterator[str]:
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(node.start_mark.line, "expected a list")
+            self._fault(node.start_mark.line, "is no list: write `[name, name]`")
             return
         seen: set[str] = set()
         for entry in node.value:
             text = self._text(entry)
             if text in seen:
-                self._fault(entry.start_mark.line, f"duplicate entry {text}")
+                self._fault(entry.start_mark.line, f"has {text!r} twice: remove one")
             seen.add(text)
             yield text
 
     def _text(self, node: yaml.Node, pattern: re.Pattern[str] | None = None) -> str:
         text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         if not text or (pattern and not pattern.fullmatch(text)):
-            self._fault(node.start_mark.line, f"{text!r} is not a valid name" if text else "expected a name")
+            self._fault(node.start_mark.line, f"has the name {text!r}: write a name as in the contracts")
         return text
 
     def _flag(self, node: yaml.Node) -> bool:
-        value: Any = yaml.safe_load(str(node.value)) if isinstance(node, yaml.ScalarNode) else None
-        if not isinstance(value, bool):
-            self._fault(node.start_mark.line, "expected true or false")
-        return bool(value)
+        text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        if text not in {"true", "false"}:
+            self._fault(node.start_mark.line, f"has {text!r} where true or false belongs: write one of these")
+        return text == "true"
 
     def _fault(self, line: int, text: str) -> None:
         self.faults.append(f"{self._file}:{line + 1}: {text}")

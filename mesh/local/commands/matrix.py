@@ -8,20 +8,20 @@ from mesh.local.clients import users
 from mesh.local.clients.kubectl import NAMESPACE, Kubectl
 from mesh.local.console import console
 from mesh.local.instance import REPOSITORY, Instance
-from mesh.local.matrix.callers import Caller, callers, graph
+from mesh.local.matrix.callers import Caller, callers
 from mesh.local.matrix.calls import Access, Call, Cell, call_all
+from mesh.local.matrix.declared import Method, methods, services
 from mesh.local.matrix.probes import probes
 from mesh.local.matrix.report import show
 from mesh.local.processes import load_running
-from tools.protoc_gen_istio.graph import Graph
 
 
 def run(name: str) -> int:
     """Print the matrix. Return 1 if a cell is wrong. Raises MeshError."""
     mesh = load_running(name)
     started = time.monotonic()
-    declared = graph(REPOSITORY)
-    everyone = callers(declared)
+    declared = methods(REPOSITORY)
+    everyone = callers(declared, services(REPOSITORY))
     cells = _call_every_method(mesh, declared, everyone)
     show(declared, everyone, cells, console)
     allowed, denied = sum(cell.allowed for cell in cells), sum(cell.denied for cell in cells)
@@ -32,7 +32,7 @@ def run(name: str) -> int:
     return 1 if wrong else 0
 
 
-def _call_every_method(mesh: Instance, declared: Graph, everyone: Sequence[Caller]) -> list[Cell]:
+def _call_every_method(mesh: Instance, declared: Sequence[Method], everyone: Sequence[Caller]) -> list[Cell]:
     outside = [caller for caller in everyone if not caller.inside]
     inside = [caller.name for caller in everyone if caller.inside]
     with console.status("users log in"):
@@ -40,10 +40,8 @@ def _call_every_method(mesh: Instance, declared: Graph, everyone: Sequence[Calle
     with console.status("a Pod for each identity"), probes(Kubectl.of(mesh), inside) as addresses:
         access |= {name: Access(address, NAMESPACE) for name, address in addresses.items()}
         calls = [
-            Call(
-                caller, access[caller.name], declared.servers[method.service], method, caller.may_call(declared, method)
-            )
-            for method in declared.methods.values()
+            Call(caller, access[caller.name], method, caller.may_call(method))
+            for method in declared
             for caller in everyone
         ]
         return asyncio.run(call_all(calls))

@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 
 from mesh.local.matrix.callers import Caller
-from tools.protoc_gen_istio.contracts import Method
+from mesh.local.matrix.declared import Method
 
 CALL_TIMEOUT_SECONDS = 20
 MAX_CONCURRENT_CALLS = 16
@@ -43,7 +43,6 @@ class Call:
 
     caller: Caller
     access: Access
-    service: str
     method: Method
     declared: bool
 
@@ -65,7 +64,7 @@ class Cell:
     @property
     def denied(self) -> bool:
         """Whether a proxy has rejected the call, by a policy or because a streaming method has no route inside."""
-        no_route = self.result == NO_ROUTE and self.caller.inside and self.method.stream
+        no_route = self.result == NO_ROUTE and self.caller.inside and self.method.is_stream
         return self.result == ACCESS_DENIED or no_route
 
     @property
@@ -80,16 +79,16 @@ async def call_all(calls: Sequence[Call]) -> list[Cell]:
 
     async def make(call: Call) -> Cell:
         async with semaphore:
-            result = await _call(call.access, call.service, call.method)
+            result = await _call(call.access, call.method)
         return Cell(call.caller, call.method, call.declared, result)
 
     return await asyncio.gather(*(make(call) for call in calls))
 
 
-async def _call(access: Access, service: str, method: Method) -> str:
+async def _call(access: Access, method: Method) -> str:
     """Call one method and return the result."""
     metadata = grpc.aio.Metadata(*([("authorization", f"Bearer {access.token}")] if access.token else []))
-    async with access.channel(service) as channel:
+    async with access.channel(method.service) as channel:
         stub = channel.unary_stream(method.path, request_serializer=bytes, response_deserializer=bytes)
         try:
             async for _ in stub(b"", metadata=metadata, timeout=CALL_TIMEOUT_SECONDS):

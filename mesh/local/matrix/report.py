@@ -7,10 +7,10 @@ from rich.table import Table
 
 from mesh.local.matrix.callers import Caller
 from mesh.local.matrix.calls import Cell
-from tools.protoc_gen_istio.graph import Graph
+from mesh.local.matrix.declared import Method
 
 
-def show(declared: Graph, callers: Sequence[Caller], cells: Sequence[Cell], console: Console) -> None:
+def show(methods: Sequence[Method], callers: Sequence[Caller], cells: Sequence[Cell], console: Console) -> None:
     """Print the table and the wrong cells."""
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
@@ -18,10 +18,10 @@ def show(declared: Graph, callers: Sequence[Caller], cells: Sequence[Cell], cons
         style = None if caller.inside else "bold"
         table.add_column("\n".join(caller.name), justify="center", vertical="bottom", style=style)
     by_key = {(cell.method.name, cell.caller): cell for cell in cells}
-    for name, method in declared.methods.items():
-        package = method.service.rpartition(".")[0]
-        marks = [_mark(by_key[name, caller]) for caller in callers]
-        table.add_row(f"{package.partition('.')[2]} {method.short}", *marks)
+    for method in methods:
+        contract, _, short = method.name.partition("/")
+        marks = [_mark(by_key[method.name, caller]) for caller in callers]
+        table.add_row(f"{contract.rpartition('.')[0].partition('.')[2]} {short}", *marks)
     console.print(table, highlight=False)
     legend = "✓ allowed   · denied   [red]✗ wrong[/]; users and roles call through the gateway, services inside\n"
     console.print(legend, highlight=False)
