@@ -1,5 +1,7 @@
 """A small contract with one mistake at a time, compiled and given to protoc-gen-istio in this process."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,8 @@ ANYONE = "option (mesh.options.v1.method) = {audience: AUDIENCE_ANYONE};"
 GATEWAY_PATHS = "/ /healthz"
 
 
-def request(folder: Path, contract: str, options: str = "") -> CodeGeneratorRequest:
-    """Compile a contract in a folder, perhaps with another copy of options.proto, and return the plugin's request."""
+def compiled(folder: Path, contract: str, options: str = "") -> Path:
+    """Compile a contract in a folder, perhaps with another copy of options.proto, and return the file of the image."""
     (folder / "orders.proto").write_text(contract, encoding="utf-8")
     if options:
         copy = folder / "mesh/options/v1/options.proto"
@@ -56,6 +58,12 @@ def request(folder: Path, contract: str, options: str = "") -> CodeGeneratorRequ
     flags = ["--include_imports", "--include_source_info", f"--descriptor_set_out={built}"]
     compiler: Any = protoc  # it has no types
     assert compiler.main(["protoc", *arguments, *flags, "orders.proto"]) == 0
+    return built
+
+
+def request(folder: Path, contract: str, options: str = "") -> CodeGeneratorRequest:
+    """Compile a contract and return the request to the plugin."""
+    built = compiled(folder, contract, options)
     return CodeGeneratorRequest(
         file_to_generate=["orders.proto"],
         proto_file=FileDescriptorSet.FromString(built.read_bytes()).file,
@@ -68,10 +76,18 @@ def contract(*lines: str, service: str = "", stream: str = "", more: str = "") -
     return CONTRACT % {"method": "\n".join(lines), "service": service, "stream": stream, "more": more}
 
 
-def faults(folder: Path, text: str, options: str = "") -> list[str]:
+def faults(folder: Path, text: str) -> list[str]:
     """Return the lines that the plugin prints for a contract; none if it generates files."""
     try:
-        assert generate(request(folder, text, options))
+        assert generate(request(folder, text))
     except ContradictionError as error:
         return str(error).splitlines()
     return []
+
+
+def run_protoc(folder: Path, image: Path) -> subprocess.CompletedProcess[str]:
+    """Run protoc with the plugin in another process, which knows no other copy of the options than the image."""
+    plugin = ROOT / ".venv/bin/protoc-gen-istio"
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"--istio_out={folder}"]
+    command += [f"--istio_opt=services={folder}/services", f"--descriptor_set_in={image}", "orders.proto"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

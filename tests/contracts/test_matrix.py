@@ -1,7 +1,6 @@
 """The generated policies allow exactly the calls that the matrix expects, and a fault of the generator is found."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import yaml
 
 from mesh.local.matrix.callers import Caller, callers
 from mesh.local.matrix.declared import Method, methods, services
+from mesh.options.v1.options_pb2 import AUDIENCE_ANYONE as ANYONE
+from mesh.options.v1.options_pb2 import AUDIENCE_SIGNED_IN as SIGNED_IN
+from mesh.options.v1.options_pb2 import MethodPolicy
 from tests.support.checkout import ROOT
 from tests.support.generator import generated
-from tools.protoc_gen_istio import declarations
-from tools.protoc_gen_istio.contracts import Audience
-from tools.protoc_gen_istio.declarations import Declaration
 
 Rule = dict[str, Any]
 GATEWAY = "cluster.local/ns/shop-ingress/sa/shop-gateway"
@@ -81,30 +80,26 @@ def test_the_policies_allow_exactly_what_the_matrix_expects() -> None:
 
 
 @pytest.mark.parametrize(
-    ("misread", "cells"),
+    ("method", "misread", "callers"),
     [
-        ({CREATE: {"audience": Audience.ANYONE, "roles": ()}}, {("anonymous", CREATE), ("user", CREATE)}),
-        ({CREATE: {"roles": ()}}, {("user", CREATE)}),
-        ({CREATE: {"roles": ("clerk",)}}, {("merchandiser", CREATE)}),
-        ({GET: {"audience": Audience.ANYONE}}, {("anonymous", GET)}),
-        ({GET: {"audience": Audience.UNSPECIFIED, "http": False}}, {("user", GET), ("merchandiser", GET)}),
-        ({REFUND: {"audience": Audience.SIGNED_IN}}, {("user", REFUND), ("merchandiser", REFUND)}),
+        (CREATE, MethodPolicy(audience=ANYONE), {"anonymous", "user"}),
+        (CREATE, MethodPolicy(audience=SIGNED_IN), {"user"}),
+        (CREATE, MethodPolicy(audience=SIGNED_IN, roles=["clerk"]), {"merchandiser"}),
+        (GET, MethodPolicy(audience=ANYONE), {"anonymous"}),
+        (GET, MethodPolicy(), {"user", "merchandiser"}),
+        (REFUND, MethodPolicy(audience=SIGNED_IN), {"user", "merchandiser"}),
     ],
     ids=["anyone", "no roles", "another role", "no login", "no audience", "a private method"],
 )
 def test_an_option_that_the_generator_reads_wrongly_is_a_wrong_cell(
-    misread: Mapping[str, Mapping[str, Any]], cells: set[tuple[str, str]]
+    method: str, misread: MethodPolicy, callers: set[str]
 ) -> None:
-    assert wrong(generated(misread)) == cells
+    assert wrong(generated({method: misread})) == {(caller, method) for caller in callers}
 
 
-def test_a_call_that_the_generator_does_not_read_is_a_wrong_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = declarations.load
-
-    def faulty(folder: Path) -> list[Declaration]:
-        return [
-            replace(each, calls=tuple(call for call in each.calls if call.method != REFUND)) for each in read(folder)
-        ]
-
-    monkeypatch.setattr(declarations, "load", faulty)
-    assert wrong(generated()) == {("orders", REFUND)}
+def test_a_call_that_the_generator_does_not_read_is_a_wrong_cell(tmp_path: Path) -> None:
+    for file in (ROOT / "services").glob("*/service.yaml"):
+        copy = tmp_path / file.relative_to(ROOT / "services")
+        copy.parent.mkdir()
+        copy.write_text(file.read_text(encoding="utf-8").replace(", RefundPayment]", "]"), encoding="utf-8")
+    assert wrong(generated(services=tmp_path)) == {("orders", REFUND)}

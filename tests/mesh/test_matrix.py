@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from mesh.options.v1.options_pb2 import AUDIENCE_ANYONE, MethodPolicy
 from tests.mesh.harness import MESH, Mesh
 from tests.support.generator import generated
 from tests.support.report import Measured
-from tools.protoc_gen_istio.contracts import Audience
 
 PAYMENTS = "/shop.payments.v1.PaymentsService"
 CREATE = "shop.catalog.v1.CatalogService/CreateProduct"
@@ -55,7 +55,7 @@ async def test_an_undeclared_permission_is_a_wrong_cell(mesh: Mesh) -> None:
 
 @pytest.mark.prove
 async def test_an_option_that_the_generator_reads_wrongly_is_a_wrong_cell(mesh: Mesh) -> None:
-    files = generated({CREATE: {"audience": Audience.ANYONE, "roles": ()}})
+    files = generated({CREATE: MethodPolicy(audience=AUDIENCE_ANYONE)})
     changed = ("gateway.yaml", "catalog.yaml")
     try:
         for name in changed:

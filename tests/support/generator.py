@@ -1,32 +1,41 @@
-"""Runs the policy generator in this process, perhaps with a fault in its reader."""
+"""Runs the policy generator in this process, perhaps on other options than those of the contracts."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import yaml
+from google.api import annotations_pb2
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from mesh.options.v1 import options_pb2
+from mesh.options.v1.options_pb2 import MethodPolicy
 from tests.support.checkout import ROOT
-from tools.protoc_gen_istio import contracts
-from tools.protoc_gen_istio.contracts import Contract
 from tools.protoc_gen_istio.generate import generate
 
 PLUGIN = "tools.protoc_gen_istio"
 
 
-def generated(misread: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, str]:
+def generated(misread: Mapping[str, MethodPolicy] | None = None, services: Path = ROOT / "services") -> dict[str, str]:
     """Return the generated files of this checkout by name.
 
-    `misread` has the fields of methods that the generator's reader gets wrong: {method: {field: value}}.
+    `misread` has the options that the generator sees for a method instead of those in its contract, as if its reader
+    had a fault. A method that it sees as private has no HTTP path for it.
     """
     request = CodeGeneratorRequest.FromString(_request())
-    with patch.object(contracts, "read", _reader(misread or {})):
-        return generate(request)
+    request.parameter += f",services={services}"
+    http: Any = annotations_pb2.http  # google's type stubs do not say which message it extends
+    for file in request.proto_file:
+        for service in file.service:
+            for method in service.method:
+                if policy := (misread or {}).get(f"{file.package}.{service.name}/{method.name}"):
+                    method.options.Extensions[options_pb2.method].CopyFrom(policy)
+                    if not policy.audience:
+                        method.options.ClearExtension(http)
+    return generate(request)
 
 
 @cache
@@ -44,20 +53,5 @@ def _request() -> bytes:
     return CodeGeneratorRequest(
         file_to_generate=[file.name for file in files if file.package.startswith("shop.")],
         proto_file=files,
-        parameter=",".join([*options, f"services={ROOT}/services"]),
+        parameter=",".join(options),
     ).SerializeToString()
-
-
-def _reader(misread: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401  # a function
-    read = contracts.read
-
-    def faulty(files: Sequence[FileDescriptorProto], names: Sequence[str]) -> dict[str, Contract]:
-        return {
-            name: replace(
-                contract,
-                methods=tuple(replace(method, **misread.get(method.name, {})) for method in contract.methods),
-            )
-            for name, contract in read(files, names).items()
-        }
-
-    return faulty

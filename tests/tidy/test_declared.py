@@ -85,7 +85,7 @@ def test_a_correct_declaration_is_no_violation(make_tree: MakeTree) -> None:
         ("owns: [orders.shop.example/Order]\n", "", "owns: add orders.shop.example/Order, which proto/shop/"),
         ("example/Order]", "example/Order, catalog.shop.example/Product]", "owns: remove catalog.shop.example/Product"),
         ("service: orders", "service: sales", "service: is sales: rename it to orders, like its folder"),
-        ("service: orders", "servcie: orders", "unknown key `servcie`"),
+        ("service: orders", "servcie: orders", "unknown key 'servcie'"),
     ],
 )  # fmt: skip
 def test_a_wrong_declaration_is_found(make_tree: MakeTree, old: str, new: str, message: str) -> None:

@@ -83,7 +83,7 @@ class Policy:
 
     def milliseconds(self, name: str) -> int | None:
         """Return a duration; None if it is not set."""
-        if not self._has(name, FieldDescriptor.TYPE_MESSAGE) or not self.value.HasField(name):
+        if not self._has(name, FieldDescriptor.TYPE_MESSAGE):
             return None
         duration = getattr(self.value, name)
         if duration.DESCRIPTOR.full_name != "google.protobuf.Duration":
@@ -97,7 +97,11 @@ class Policy:
         return int(duration.seconds * 1000 + duration.nanos // NANOS_PER_MILLISECOND)
 
     def _has(self, name: str, kind: int, *, is_list: bool = False) -> bool:
-        found = self.value.DESCRIPTOR.fields_by_name.get(name) if self.value is not None else None
+        found = (
+            next((each for each, _ in self.value.ListFields() if each.name == name), None)
+            if self.value is not None
+            else None
+        )
         if found and (found.type != kind or found.is_repeated != is_list):
             self._fault(f"has an option with another type of {name}: {COPY}")
             return False

@@ -104,7 +104,7 @@ class MethodPolicy(_message.Message):
     """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """The timeout of a call, including all retries. At least 1 ms, and not shorter than the waits inside the method
+        """The timeout of a call, including all retries: 1 ms to 1 hour, and not shorter than the waits inside the method
         itself. The default is 2 s for NO_SIDE_EFFECTS and 3 s for other methods. A stream has no timeout and must not set
         one: it lasts until its caller ends it.
         """
@@ -112,7 +112,7 @@ class MethodPolicy(_message.Message):
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """With AUDIENCE_SIGNED_IN: the caller needs one of these roles in the claim "roles" of its token. If empty, every
-        user may call.
+        user may call. A role is at most 63 of a-z, 0-9 and -, and starts with a letter.
         """
 
     def __init__(
