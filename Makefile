@@ -78,6 +78,7 @@ lint: $(VENV) ## Check format, style and types of code and contracts
 	$(BIN)/mypy
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
+	$(BIN)/python -m tools.openapi_lint mesh/istio/contracts/openapi.json
 
 breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
 	@$(BIN)/python -m tools.breaking -- "$$AGAINST"

@@ -67,8 +67,10 @@ def test_operations_state_the_required_login(document: Document) -> None:
     for operation in operations(document).values():
         policy = methods()[f"/{'/'.join(operation['operationId'].rsplit('.', 1))}"].GetOptions().Extensions[audience]
         needs_login = policy.audience == options_pb2.AUDIENCE_SIGNED_IN
-        expected = [{"token": [role]} for role in policy.roles] or [{"token": []}] if needs_login else None
-        assert operation.get("security") == expected
+        expected = [{"token": [role]} for role in policy.roles] or [{"token": []}] if needs_login else []
+        assert operation["security"] == expected
+        assert ("403" in operation["responses"]) == needs_login
+    assert document["security"] == [{"token": []}], "the default is the safe one"
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
@@ -85,7 +87,8 @@ def test_the_document_is_valid_openapi(document: Document) -> None:
         assert {name for location, name in parameters if location == "path"} == set(re.findall(r"\{(\w+)\}", path))
         assert all(each["schema"] for each in operation.get("parameters", []))
         assert ("requestBody" in operation) == (verb in {"post", "patch", "put"})
-        assert set(operation["responses"]) == {"200", "default"}
+        assert set(operation["responses"]) - {"403"} == {"200", "400", "401", "429", "default"}
+        assert operation["summary"]
         assert operation["description"]
     paths = [re.sub(r"\{\w+\}", "*", path) for path in document["paths"]]
     assert len(paths) == len(set(paths))

@@ -1,7 +1,8 @@
 """The route at the gateway that serves the OpenAPI document, and the policy that allows any caller to read it."""
 
 from tools.protoc_gen_istio.manifests import Flow, Literal, Manifest, Noted, manifest
-from tools.protoc_gen_istio.openapi import JSON, PATH
+from tools.protoc_gen_istio.openapi import PATH
+from tools.protoc_gen_istio.openapi_errors import JSON
 from tools.protoc_gen_istio.settings import Settings
 
 

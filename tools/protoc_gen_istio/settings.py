@@ -37,6 +37,12 @@ class Settings:
     """the issuer of access tokens (the claim `iss`); if empty, any issuer that a RequestAuthentication trusts"""
     user_header: str = ""
     """the header in which the gateway sends the logged-in user; services reject calls from the gateway without it"""
+    server: str = ""
+    """the first server in the OpenAPI document, such as http://localhost:8080"""
+    license: str = ""
+    """the SPDX identifier of the license in the OpenAPI document"""
+    examples: str = ""
+    """a YAML file with a request for each public method, which the OpenAPI document shows"""
     max_depth: int = 3
     """the maximum length of a chain of services that wait for each other"""
 

@@ -1,0 +1,1 @@
+"""Checks OpenAPI documents with two public validators."""
