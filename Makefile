@@ -106,3 +106,4 @@ lock: ## Pin the dependencies of the three distributions and of the Python clien
 clean: down ## Remove the mesh's data, keys and logs, and what was installed into this checkout
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf clients/*/.venv clients/*/dist clients/*/gen clients/*/node_modules

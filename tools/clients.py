@@ -4,7 +4,7 @@ python -m tools.clients typescript|go|python
 """
 
 import os
-import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,13 +17,12 @@ from rich.console import Console
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
 from mesh.local.tools.build import find_go
+from mesh.local.tools.downloads import find_failure
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv/bin"
 TYPESCRIPT, GO, PYTHON = (ROOT / "clients" / name for name in ("typescript", "go", "python"))
 STEP_TIMEOUT_SECONDS = 900
-# How npm, Go and pip say that a download failed.
-NO_DOWNLOAD = re.compile(r"failed, reason: (?:.*)|dial tcp.*|connection broken by .*|ETIMEDOUT.*|ENOTCACHED.*")
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def python() -> Iterator[Step]:
     python = PYTHON / ".venv/bin/python"
     pip: list[str | Path] = [BIN / "python", "-m", "pip", "--disable-pip-version-check", "--quiet", "--retries", "1"]
     install: list[str | Path] = [*pip, "--python", python, "install"]
+    shutil.rmtree(PYTHON / "dist", ignore_errors=True)
     yield Step("wheel", [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", PYTHON / "dist", "./proto"])
     yield Step("environment", [BIN / "python", "-m", "venv", "--clear", "--without-pip", PYTHON / ".venv"])
     yield Step("packages", [*install, "--require-hashes", "-r", PYTHON / "requirements.lock"])
@@ -95,11 +95,11 @@ def _run(step: Step) -> None:
             timeout=STEP_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise MeshError(f"{step.makes}: {program} did not end within {STEP_TIMEOUT_SECONDS} s") from None
+        raise MeshError(f"{program} did not end within {STEP_TIMEOUT_SECONDS} s ({step.makes})") from None
     if run.returncode:
-        if found := NO_DOWNLOAD.search(run.stdout):
-            raise MeshError(f"{step.makes}: cannot download them ({found[0]}): check the network and its proxy")
-        raise MeshError(f"{step.makes}: {program} failed\n{run.stdout.strip()}")
+        if reason := find_failure(run.stdout):
+            raise MeshError(f"could not download the {step.makes}", why=reason, fix="check the network and its proxy")
+        raise MeshError(f"could not build the {step.makes}: {program} failed\n{run.stdout.strip()}")
     print(f"✓ {step.makes} {time.monotonic() - started:.1f} s", flush=True)
 
 
@@ -110,8 +110,10 @@ def main(arguments: list[str]) -> int:
             for step in CLIENTS[name]():
                 _run(step)
     except MeshError as error:
-        print(error, file=sys.stderr)
+        print(": ".join(filter(None, (error.what, error.why, error.fix))), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -20,6 +20,7 @@ from mesh.local import files
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
 from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, tools_folder
+from mesh.local.tools.downloads import find_failure
 from mesh.local.tools.go_toolchain import GO, MODULES, cache_folder
 
 PACKAGES = {
@@ -159,6 +160,9 @@ def _run(command: list[str], label: str, console: Console, folder: Path = GO) ->
                 process.kill()
                 raise
     if process.returncode:
+        if reason := find_failure(err):
+            fix = "check the network and its proxy; `make tools` continues where it stopped"
+            raise MeshError(f"could not {label}", why=reason, fix=fix)
         raise MeshError(
             f"could not {label}",
             why=err.strip()[-2000:] or f"exit code {process.returncode}",
