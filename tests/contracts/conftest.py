@@ -82,7 +82,7 @@ def contracts(tmp_path: Path) -> Checkout:
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "proto", root / "proto")
     (root / "third_party").symlink_to(ROOT / "third_party")
-    _copy(root, "buf.yaml", *SERVICES)
+    _copy(root, "buf.yaml", "buf.gen.yaml", *SERVICES)
     return Checkout(root)
 
 

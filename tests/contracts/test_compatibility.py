@@ -62,6 +62,13 @@ def test_a_compatible_change_passes_and_is_listed(contracts: Checkout, older: St
     assert report(contracts, older) == ["no breaking changes", *edit.notes]
 
 
+def test_the_table_of_edits_is_large_and_balanced_with_at_most_two_false_alarms() -> None:
+    assert len(EDITS) >= 200
+    assert sum(each.is_breaking for each in EDITS.values()) >= 100
+    assert sum(not each.is_breaking for each in EDITS.values()) >= 80
+    assert sum(bool(each.false_alarm) for each in EDITS.values()) <= 2
+
+
 def test_a_finding_has_its_location_its_consumers_and_an_alternative(contracts: Checkout, older: State) -> None:
     contracts.edit(CATALOG, "  string display_name = 2 [", "  string title = 2 [")
     served = locate(ROOT, "services/catalog/messages.py", "display_name=product.display_name")

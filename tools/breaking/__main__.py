@@ -42,7 +42,9 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
         sys.stderr.write(f"breaking: {str(error).replace(f'{root}/', '')}\n")
         return EXIT_UNUSABLE
     print(report.text(), end="")
-    return EXIT_BREAKS if report.fails else 0
+    if report.faults:
+        sys.stderr.write("".join(f"breaking: {line}\n" for line in report.faults.splitlines()))
+    return EXIT_BREAKS if report.fails else EXIT_UNUSABLE if report.faults else 0
 
 
 def _compare_all(bases: Sequence[Base], root: Path) -> Report:

@@ -1,18 +1,15 @@
-"""Changes of audience, HTTP paths, timeouts and idempotency, which buf does not check.
+"""Changes of audience, timeouts, idempotency and rate limits, which buf does not check.
 
 The options are read by tools/protoc_gen_istio, with the same defaults as in the generated policies.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
-from tools.breaking.findings import Finding, Level, Note, Reach, behavioural
+from tools.breaking.findings import Finding, Note, Reach, behavioural
 from tools.breaking.image import Element, Image
 from tools.breaking.sources import SourceError
 from tools.protoc_gen_istio import contracts
 from tools.protoc_gen_istio.contracts import Audience, Contract, Idempotency, Method
-from tools.protoc_gen_istio.options import HTTP_OPTION
 
 PROMISES = (Idempotency.UNKNOWN, Idempotency.IDEMPOTENT, Idempotency.READ)
 """What a contract promises about a repeated call, the weakest promise first."""
@@ -21,7 +18,6 @@ DESCRIPTIONS = {
     Idempotency.IDEMPOTENT: "IDEMPOTENT: a call may now change something, though only once if it is repeated",
     Idempotency.READ: "NO_SIDE_EFFECTS",
 }
-VERBS = ("get", "put", "post", "delete", "patch")
 
 
 def read(image: Image) -> dict[str, Contract]:
@@ -38,13 +34,13 @@ def compare(older: Image, newer: Image) -> Iterator[Finding | Note]:
     methods = [contracts.by_name(side) for side in services]
     for name in services[0].keys() & services[1].keys():
         before, after = services[0][name].tier.value, services[1][name].tier.value
-        if before != after:
+        # Fewer calls are a break of the policies.
+        if before < after:
             description = f"calls in flight to an instance of service {name}, at most {after} instead of {before}"
-            yield Note("fewer" if after < before else "more", description)
+            yield Note("more", description)
     for name in methods[0].keys() & methods[1].keys():
         element, now = older.elements[name], newer.elements[name]
-        yield from _paths(element, now, _bindings(older, element), _bindings(newer, now))
-        for compare_option in (_audience, _timeout, _idempotency):
+        for compare_option in (_audience, _timeout, _idempotency, _rate_limit):
             yield from compare_option(element, now, methods[0][name], methods[1][name])
 
 
@@ -71,28 +67,14 @@ def _callers(method: Method) -> str:
     return "anyone" if method.public else "no one"
 
 
-def _bindings(image: Image, element: Element) -> frozenset[str]:
-    """Return a method's HTTP paths, with verb, request body and response body."""
-    rule = image.options(element.proto.options).get(HTTP_OPTION)
-    return frozenset(_paths_of(rule)) if rule is not None else frozenset()
-
-
-def _paths_of(rule: Any) -> Iterator[str]:  # noqa: ANN401  # a google.api.HttpRule of the image's pool
-    verb = rule.WhichOneof("pattern")
-    path = f"{verb.upper()} {getattr(rule, verb)}" if verb in VERBS else f"{rule.custom.kind} {rule.custom.path}"
-    body = f" with the body {rule.body}" if rule.body else ""
-    yield path + body + (f" with the response body {rule.response_body}" if rule.response_body else "")
-    for other in rule.additional_bindings:
-        yield from _paths_of(other)
-
-
-def _paths(element: Element, now: Element, before: frozenset[str], after: frozenset[str]) -> Iterator[Finding | Note]:
-    removed, added = " and ".join(sorted(before - after)), " and ".join(sorted(after - before))
-    if removed:
-        description = f"REST path {removed} is removed{f' and {added} is added' if added else ''}."
-        yield replace(behavioural("HTTP", element, now, description, Reach.OUTSIDE), level=Level.JSON)
-    elif added:
-        yield Note("added", f"REST path {added} of method {element.name}")
+def _rate_limit(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:
+    old, new = before.calls_per_minute or float("inf"), after.calls_per_minute or float("inf")
+    if new < old and before.public:
+        limit = f"instead of {old}" if before.calls_per_minute else "and was not limited"
+        text = f"A caller from outside may make {new} calls per minute {limit}."
+        yield behavioural("RATE_LIMIT", element, now, text, Reach.OUTSIDE)
+    elif new > old:
+        yield Note("more", f"calls per minute of method {element.name}: {after.calls_per_minute or 'no limit'}")
 
 
 def _timeout(element: Element, now: Element, before: Method, after: Method) -> Iterator[Finding | Note]:

@@ -42,6 +42,8 @@ class Consumers:
 
     def affected_by(self, finding: Finding) -> list[Consumer]:
         """Return the consumers that a change affects, callers from outside last."""
+        if finding.users:
+            return [Consumer(name, usage) for name, usage in finding.users]
         methods = [method for method in self._image.of_kind("method") if self._is_affected(method, finding)]
         public = [method for method in methods if self._methods[method.name].public]
         consumers = list(self._services(methods, finding)) if finding.reach != Reach.OUTSIDE else []

@@ -12,6 +12,7 @@ class Level(Enum):
     WIRE = "wire"
     JSON = "JSON"
     BEHAVIOUR = "behaviour"
+    POLICY = "policy"
     SOURCE = "source"
 
     @property
@@ -24,6 +25,7 @@ MEANINGS = {
     Level.WIRE: "old and new programs misread each other's messages or reject each other's calls",
     Level.JSON: "REST and grpcurl callers misread or miss it; code that names it must change",
     Level.BEHAVIOUR: "messages stay readable, but something that was accepted or promised no longer is",
+    Level.POLICY: "the mesh denies, delays or limits calls that it allowed, until all programs are replaced",
     Level.SOURCE: "code must change; running programs are not affected",
 }
 
@@ -56,6 +58,8 @@ class Finding:
     element: Element | None = field(default=None, compare=False)
     """The changed element before the change; None if it is not a single element."""
     reach: Reach = Reach.ALL
+    users: tuple[tuple[str, str], ...] = ()
+    """The affected services with how they use it, if these do not follow from `holders`."""
 
 
 @dataclass(frozen=True, order=True)

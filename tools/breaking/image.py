@@ -59,6 +59,8 @@ class Element:
     end: tuple[int, int]
     proto: Any = field(repr=False, compare=False)
     """The descriptor."""
+    members: frozenset[int] = frozenset()
+    """The numbers of the fields of a oneof."""
 
     @property
     def holder(self) -> str:
@@ -93,7 +95,13 @@ class Image:
         return max(enclosing, key=lambda element: element.start, default=None)
 
     def counterpart(self, other: Element) -> Element | None:
-        """Return the element that matches one of another image: fields and enum values by number, others by name."""
+        """Return the element that matches one of another image: fields and enum values by number, others by name.
+
+        A oneof without a namesake matches one that has any of its fields.
+        """
+        if other.kind == "oneof" and other.name not in self.elements:
+            oneofs = (each for each in self.children(other.parent) if each.kind == "oneof")
+            return next((each for each in oneofs if each.members & other.members), None)
         if other.kind not in {"field", "enum value"}:
             return self.elements.get(other.name)
         candidates = (each for each in self.children(other.parent) if each.kind == other.kind)
@@ -154,5 +162,9 @@ def _elements(file: FileDescriptorProto) -> Iterator[Element]:
                 if span:
                     *_, last, column = span if len(span) == MULTILINE_SPAN_LENGTH else (span[0], span[-1])
                     start, end = (span[0] + 1, span[1] + 1), (last + 1, column + 1)
-                    yield Element(kind, name, parent, file.name, start, end, child)
+                    fields = proto.field if kind == "oneof" else ()
+                    members = frozenset(
+                        each.number for each in fields if each.HasField("oneof_index") and each.oneof_index == index
+                    )
+                    yield Element(kind, name, parent, file.name, start, end, child, members)
                 pending.append((name, (*path, number, index), child))

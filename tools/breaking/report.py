@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from tools.breaking import additions, behaviour, rules, structure
+from tools.breaking import additions, annotations, behaviour, declared, policies, rules, structure, templates
 from tools.breaking.advice import advice_for
 from tools.breaking.consumers import OUTSIDE, Consumer, Consumers
 from tools.breaking.findings import Finding, Level, Note
@@ -36,6 +36,8 @@ class Report:
     waived: Sequence[Waiver] = ()
     problems: Sequence[str] = ()
     """Faults of the waivers."""
+    faults: str = ""
+    """Why the generator refuses the contracts; a line for each fault."""
 
     @property
     def fails(self) -> bool:
@@ -72,11 +74,21 @@ class Report:
 def compare(older: State, newer: State) -> Report:
     """Compare two states of the contracts. Raise SourceError."""
     images = older.image, newer.image
-    results = list(chain(structure.compare(older, newer), behaviour.compare(*images), rules.compare(*images)))
+    sides = (module.compare(*images) for module in (behaviour, templates, annotations, rules))
+    results = [*structure.compare(older, newer), *declared.compare(older, newer), *chain.from_iterable(sides)]
+    found = [each for each in results if isinstance(each, Finding)]
+    faults = ""
+    try:
+        after = policies.generated(newer)
+    except policies.PolicyError as error:
+        faults = str(error)
+    else:
+        before = policies.committed(older)
+        results += policies.compare(older, newer, before, after, found) if before else []
     consumers = Consumers(older, newer)
     breaks = [Break(each, consumers.affected_by(each)) for each in results if isinstance(each, Finding)]
     notes = sorted([*(each for each in results if isinstance(each, Note)), *additions.compare(*images)])
-    return Report(sorted(breaks, key=_order), sorted(notes, key=_is_settled))
+    return Report(sorted(breaks, key=_order), sorted(notes, key=_is_settled), faults=faults)
 
 
 def merge(reports: Sequence[tuple[str, Report]]) -> Report:
@@ -95,7 +107,8 @@ def merge(reports: Sequence[tuple[str, Report]]) -> Report:
             consumers = {consumer.name: consumer for consumer in (*previous.consumers, *each.consumers)}
             breaks[key] = replace(previous, consumers=tuple(consumers.values()), bases=(*previous.bases, base))
     notes = dict.fromkeys(chain.from_iterable(report.notes for _, report in reversed(reports)))
-    return Report(sorted(breaks.values(), key=_order), sorted(notes, key=_is_settled))
+    faults = reports[0][1].faults
+    return Report(sorted(breaks.values(), key=_order), sorted(notes, key=_is_settled), faults=faults)
 
 
 def waive(report: Report, waivers: Sequence[Waiver], version: str, *, stale: bool) -> Report:

@@ -16,6 +16,8 @@ from tools.protoc_gen_istio.declarations import FILE, Declaration, DeclarationEr
 
 ROOT = Path(__file__).parents[2]
 BUF = ROOT / ".venv/bin/buf"
+POLICIES = "mesh/istio/contracts"
+"""The generated policies."""
 IMPORTED = ("third_party/googleapis", "third_party/protovalidate")
 MODULES = json.dumps({"version": "v2", "modules": [{"path": path} for path in ("proto", *IMPORTED)]})
 """The modules of both images. buf.yaml is not read, because an edit of it could exclude files and hide breaks."""
@@ -72,9 +74,9 @@ def _copy(source: Path, folder: Path) -> str:
     if not (source / "proto").is_dir():
         raise SourceError(f"the folder {source} contains no proto/")
     shutil.copytree(source / "proto", folder / "proto")
-    for path in source.glob(f"services/*/{FILE}"):
+    for path in (*source.glob(f"services/*/{FILE}"), *source.glob(f"{POLICIES}/*.yaml")):
         copy = folder / path.relative_to(source)
-        copy.parent.mkdir(parents=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     return f"the folder {source}"
 
@@ -83,8 +85,8 @@ def _extract(revision: str, folder: Path, root: Path) -> str:
     commit = commit_of(revision, root)
     if not commit:
         raise SourceError(f"nothing to compare with: {revision} is neither a git revision nor a folder")
-    files = (git(root, "ls-tree", "-r", "-z", "--name-only", commit, "proto", "services") or "").split("\0")
-    needed = [file for file in files if file.startswith("proto/") or file.endswith(f"/{FILE}")]
+    files = (git(root, "ls-tree", "-r", "-z", "--name-only", commit, "proto", "services", POLICIES) or "").split("\0")
+    needed = [file for file in files if file.startswith(("proto/", POLICIES)) or file.endswith(f"/{FILE}")]
     archive = folder / "older.zip"
     if "proto" not in {file.partition("/")[0] for file in needed} or (
         git(root, "archive", f"--output={archive}", commit, *needed) is None

@@ -5,10 +5,21 @@ import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from typing import Any
 
 from tools.breaking.findings import Finding, Level, location_of
 from tools.breaking.image import Element, Image
+from tools.breaking.layout import (
+    VARINTS,
+    changes_json,
+    equal,
+    loses_values,
+    moves_alone,
+    only_renames_oneof,
+    query_parameters,
+    sent_as_json,
+)
 from tools.breaking.sources import BUF, SourceError, State
 
 WIRE = frozenset(
@@ -53,15 +64,22 @@ RULES = json.dumps(
         "version": "v2",
         "breaking": {
             "use": ["FILE", "PACKAGE", "WIRE_JSON", "WIRE"],
-            "except": ["RPC_SAME_IDEMPOTENCY_LEVEL"],
+            "except": ["FILE_SAME_SYNTAX", "RPC_SAME_IDEMPOTENCY_LEVEL"],
         },
     }
 )
 """Every rule of buf. No buf.yaml is read, neither the older nor the newer one, so that no change can disable its own
-check. behaviour.py checks the idempotency level."""
+check. behaviour.py checks the idempotency level. What a syntax or edition changes for fields and enums has its own
+rules."""
 
 KINDS = {"RPC": "method"}
 """buf's names of element kinds that differ from ours."""
+TYPES = frozenset({"FIELD_SAME_TYPE", "FIELD_WIRE_COMPATIBLE_TYPE", "FIELD_WIRE_JSON_COMPATIBLE_TYPE"})
+LANGUAGES = {
+    "GO": "go_package", "JAVA": "java_package", "CSHARP": "csharp_namespace", "OBJC": "objc_class_prefix",
+    "PHP": "php_namespace", "RUBY": "ruby_package", "SWIFT": "swift_prefix",
+}  # fmt: skip
+"""The file option with which a contract chooses the names of its code in a language."""
 
 
 def compare(older: State, newer: State) -> list[Finding]:
@@ -73,16 +91,25 @@ def compare(older: State, newer: State) -> list[Finding]:
         raise SourceError(f"buf breaking failed\n{run.stderr}".strip())
     violations: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     subjects: dict[str, Element | None] = {}
+    changes = _Changes(older.image, newer.image)
     for line in run.stdout.splitlines():
         violation = json.loads(line)
+        if changes.is_harmless(violation):
+            continue
         name, element = _subject(violation, older.image, newer.image)
+        if (
+            element
+            and violation["type"] == "FIELD_SAME_ONEOF"
+            and only_renames_oneof(older.image, newer.image, element)
+        ):
+            continue
         subjects[name] = element
         violations[name].append(violation)
     events = {
         event for declared in (*older.declared, *newer.declared) for event in (*declared.emits, *declared.consumes)
     }
     return [
-        _finding(name, subjects[name], of_element, (older.image, newer.image), events)
+        _finding(name, subjects[name], of_element, changes, events)
         for name, of_element in violations.items()
         if not _is_covered(name, violations, older.image)
     ]
@@ -92,17 +119,15 @@ def _finding(
     name: str,
     element: Element | None,
     violations: list[dict[str, Any]],
-    images: tuple[Image, Image],
+    changes: "_Changes",
     events: Collection[str],
 ) -> Finding:
-    older, newer = images
+    older, newer = changes.older, changes.newer
     holders = frozenset({element.holder}) if element else frozenset(_elements_in(name, older))
     rules = {violation["type"] for violation in violations}
-    level = Level.SOURCE
-    if rules & (WIRE | UNIMPLEMENTED_CALLS) or (rules & NAMES_ON_THE_WIRE and holders & set(events)):
+    level = changes.level(element, rules)
+    if rules & NAMES_ON_THE_WIRE and holders & set(events):
         level = Level.WIRE
-    elif rules & JSON:
-        level = Level.JSON
     # A renamed field has another JSON name too. That violation is the less important one.
     violations.sort(key=lambda violation: violation["type"] == "FIELD_SAME_JSON_NAME")
     first = {_family(violation["type"]): violation for violation in reversed(violations)}
@@ -113,6 +138,75 @@ def _finding(
     if rule == "FIELD_NO_DELETE" and name in newer.elements:
         rule = "FIELD_RENUMBERED"
     return Finding(level, rule, name, description, location, holders, element)
+
+
+class _Changes:
+    """What running programs notice of buf's violations."""
+
+    def __init__(self, older: Image, newer: Image) -> None:
+        self.older, self.newer = older, newer
+        self._options = {file.name: file.options for file in older.files}
+
+    def is_harmless(self, violation: dict[str, Any]) -> bool:
+        """Return whether a violation is an option of a language for which the older file chose no names."""
+        language = re.match("FILE_SAME_([A-Z]+)_", violation["type"])
+        option = LANGUAGES.get(language[1]) if language else None
+        before = self._options.get(violation.get("path", ""))
+        return bool(option and before is not None and not getattr(before, option))
+
+    def level(self, element: Element | None, rules: set[str]) -> Level:
+        """Return the most severe level of the violations of one element."""
+        now = self.newer.counterpart(element) if element else None
+        if element and now and element.kind == "field":
+            rules, levels = self._field(element, now, set(rules))
+        elif element and now and element.kind == "method":
+            rules, levels = self._method(element, now, set(rules)), []
+        else:
+            levels = [Level.JSON] if element and self._is_missed_in_requests(element) else []
+        if rules & (WIRE | UNIMPLEMENTED_CALLS):
+            levels.append(Level.WIRE)
+        if rules & JSON:
+            levels.append(Level.JSON)
+        return min([*levels, Level.SOURCE], key=list(Level).index)
+
+    def _is_missed_in_requests(self, element: Element) -> bool:
+        """Return whether the gateway rejects requests that still contain a removed element."""
+        if element.kind == "enum value":
+            return element.parent in self._sent_as_json
+        return element.kind == "field" and element.name in self._query_parameters
+
+    @cached_property
+    def _query_parameters(self) -> frozenset[str]:
+        return query_parameters(self.older)
+
+    @cached_property
+    def _sent_as_json(self) -> frozenset[str]:
+        return sent_as_json(self.older)
+
+    def _field(self, element: Element, now: Element, rules: set[str]) -> tuple[set[str], list[Level]]:
+        before, after = self.older.field(element), self.newer.field(now)
+        types = [each.message_type or each.enum_type for each in (before, after)]
+        levels: list[Level] = []
+        if rules & TYPES:
+            if {before.type, after.type} <= VARINTS and before.type != after.type:
+                rules -= TYPES
+            if types[0] and types[1] and equal(types[0], types[1]):
+                rules -= TYPES
+            elif loses_values(before, after):
+                levels.append(Level.WIRE)
+            elif changes_json(before, after):
+                levels.append(Level.JSON)
+        if "FIELD_SAME_ONEOF" in rules and moves_alone(self.older, self.newer, element):
+            rules -= {"FIELD_SAME_ONEOF"}
+        return rules, levels
+
+    def _method(self, element: Element, now: Element, rules: set[str]) -> set[str]:
+        before, after = self.older.method(element), self.newer.method(now)
+        if equal(before.input_type, after.input_type):
+            rules -= {"RPC_SAME_REQUEST_TYPE"}
+        if equal(before.output_type, after.output_type):
+            rules -= {"RPC_SAME_RESPONSE_TYPE"}
+        return rules
 
 
 def _family(rule: str) -> str:

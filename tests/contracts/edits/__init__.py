@@ -1,6 +1,26 @@
 """Edits of the contracts by kind, each with the expected verdict of `make breaking`."""
 
-from tests.contracts.edits import http, options, rules, structure
+from tests.contracts.edits import (
+    annotations,
+    declarations,
+    fields,
+    http,
+    options,
+    policies,
+    rules,
+    structure,
+    types,
+)
 
-KINDS = {"structure": structure, "options": options, "http": http, "rules": rules}
+KINDS = {
+    "structure": structure,
+    "fields": fields,
+    "types": types,
+    "options": options,
+    "http": http,
+    "annotations": annotations,
+    "declarations": declarations,
+    "policies": policies,
+    "rules": rules,
+}
 EDITS = {f"{kind}: {name}": edit for kind, module in KINDS.items() for name, edit in module.EDITS.items()}

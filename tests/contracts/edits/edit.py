@@ -1,5 +1,6 @@
 """An edit of the contracts with its expected verdict."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,10 @@ EVENT_USERS = "analytics, inventory, notifications, operator, orders"
 
 @dataclass(frozen=True)
 class Replacement:
-    """A text that occurs once in a file, and its replacement. Without `old`, `new` is appended to the file."""
+    """A text that occurs once in a file, and its replacement. Without `old`, `new` is appended to the file.
+
+    If `old` ends with "…", it stands for the whole statement that begins so: the declaration of a field.
+    """
 
     file: str
     old: str
@@ -27,9 +31,10 @@ class Replacement:
         """Apply it below a folder. Create the file if it does not exist and `old` is empty."""
         path = root / self.file
         before = path.read_text(encoding="utf-8") if self.old or path.exists() else ""
-        if self.old:
-            assert before.count(self.old) == 1, f"{self.file} contains {self.old!r} {before.count(self.old)} times"
-        after = before.replace(self.old, self.new) if self.old else before + self.new
+        start, dots, _ = self.old.partition("…")
+        found = re.findall(re.escape(start) + (r"[^;]*;\n" if dots else ""), before)
+        assert not self.old or len(found) == 1, f"{self.file} contains {self.old!r} {len(found)} times"
+        after = before.replace(found[0], self.new) if self.old else before + self.new
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(after, encoding="utf-8")
 

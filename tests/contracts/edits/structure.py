@@ -19,7 +19,7 @@ EDITS = {
     ),
     "field removed, its number and name reserved": edit(
         PAYMENTS,
-        "  google.protobuf.Timestamp update_time = 6 [(google.api.field_behavior) = OUTPUT_ONLY];\n",
+        "  google.protobuf.Timestamp update_time = 6…",
         '  reserved 6;\n  reserved "update_time";\n',
     ).breaks("shop.payments.v1.Payment.update_time", "source", "operator, orders"),
     "field of a request renamed": edit(ORDERS, "  bool parked_only = 4 ", "  bool parked = 4 ").breaks(
@@ -40,7 +40,7 @@ EDITS = {
     "response type of a method changed": edit(
         SHIPPING,
         "rpc CancelShipment(CancelShipmentRequest) returns (CancelShipmentResponse)",
-        "rpc CancelShipment(CancelShipmentRequest) returns (GetShipmentResponse)",
+        "rpc CancelShipment(CancelShipmentRequest) returns (QuoteShippingResponse)",
     ).breaks("shop.shipping.v1.ShippingService/CancelShipment", "wire", "orders"),
     "stream changed to a single response": edit(
         ORDERS, "returns (stream WatchOrderResponse)", "returns (WatchOrderResponse)"
