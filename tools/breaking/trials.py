@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from protovalidate import CompilationError, EvaluationError, Validator
 
 from tools.breaking.changes import Change, Correspondence
 from tools.breaking.constraints import LOWER, UPPER, Rules, rules_of
 from tools.breaking.image import Element
-from tools.breaking.samples.fields import ENTRY
+from tools.breaking.samples.fields import ENTRY, Fields
 from tools.breaking.samples.literals import Literals
 from tools.breaking.samples.paths import Path, message_in, paths
 from tools.breaking.samples.requests import Requests
+from tools.breaking.samples.values import TIMES
 from tools.breaking.sources import SourceError
 
 MAX_VARIATIONS = 60_000
@@ -32,9 +33,12 @@ class Trials:
         self._before, self._after = Validator(), Validator()
         self._literals: dict[str, Literals] = {}
         self._requests: dict[tuple[str, str], Requests] = {}
+        self._alone: dict[tuple[object, ...], tuple[bool, set[str], bool]] = {}
 
     def run(self, change: Change) -> None:
         """Try requests with the changed element, until a valid one is rejected. The change stores the result."""
+        if not self._may_reject(change):
+            return
         holder = change.element.holder
         for was, now in self._pairs.roots:
             for path in ((), *paths(was)):
@@ -43,6 +47,43 @@ class Trials:
                     inside = change.element.kind == "field" and not change.added
                     last = (message.fields_by_number[change.element.proto.number],) if inside else ()
                     self._try(change, self._of(was, now), (*path, *last), now)
+
+    def _may_reject(self, change: Change) -> bool:
+        """Return whether the newer rules of a field reject a value that its older rules accept.
+
+        If they do not, they reject no request either. The fields of a message may depend on each other, so a message is
+        always tried in requests.
+        """
+        if change.added or change.element.kind != "field":
+            return True
+        field = self._pairs.older.field(change.element)
+        message = message_in(field)
+        if message is not None and message.full_name not in TIMES:
+            return True
+        key = (
+            field.type,
+            field.is_repeated,
+            repr(sorted(change.before.values.items())),
+            repr(sorted(change.after.values.items())),
+        )
+        if key not in self._alone:
+            self._alone[key] = self._try_alone(change, field)
+        rejects, change.seen, change.accepts_more = self._alone[key]
+        change.found_request = True
+        return rejects
+
+    def _try_alone(self, change: Change, field: FieldDescriptor) -> tuple[bool, set[str], bool]:
+        """Return whether a value is now rejected, the rules that rejected a value, and whether more is accepted."""
+        holder = self._pairs.newer.new(self._pairs.messages[change.element.holder]).DESCRIPTOR
+        rejects, seen, accepts_more = False, set[str](), False
+        for message in Fields(self).alone(field):
+            before = any(names[:1] == (field.name,) for names in self.faults(message))
+            after = [each for each in self._violations(message, holder) if self._owner(holder, each) == change.now.name]
+            rejects |= bool(after) and not before
+            accepts_more |= before and not after
+            for each in after:
+                seen |= change.after.names.get(_rule_path(each), set()) | _range(change.after, each)
+        return rejects, seen, accepts_more
 
     def _try(self, change: Change, requests: Requests, path: Path, now: Descriptor) -> None:
         new = change.after.changed_since(change.before)

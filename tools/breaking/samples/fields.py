@@ -1,6 +1,7 @@
 """Values of the fields of requests: scalars, lists, maps and whole messages."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -48,6 +49,14 @@ class Fields:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rules = rulebook
         self._templates: dict[tuple[str, ...], Message] = {}
+
+    def alone(self, field: FieldDescriptor) -> Iterator[Message]:
+        """Yield messages in which nothing but a field is set, to each of its values."""
+        for value in self.values((field,)):
+            message = _holder(field)
+            with suppress(ValueError, TypeError, AttributeError):
+                value.put(message, field)
+                yield message
 
     def enter(self, message: Any, path: Path) -> Any:  # noqa: ANN401  # of a class that is built at run time
         """Return the message at a path. What is missing on the way is added."""

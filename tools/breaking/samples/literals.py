@@ -11,14 +11,8 @@ STRING = re.compile(r"(r?)('''|\"\"\"|'|\")((?:\\.|(?!\2).)*)\2", re.DOTALL)
 """A string literal of CEL: its prefix, its quote and its content."""
 MATCHES = re.compile(r"matches\(\s*(r?)('|\")((?:\\.|(?!\2).)*)\2\s*\)", re.DOTALL)
 DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
-UNITS: dict[str, Decimal | int] = {
-    "h": 3600,
-    "m": 60,
-    "s": 1,
-    "ms": Decimal("1e-3"),
-    "us": Decimal("1e-6"),
-    "ns": Decimal("1e-9"),
-}
+SECONDS = {"h": "3600", "m": "60", "s": "1", "ms": "1e-3", "us": "1e-6", "ns": "1e-9"}
+"""The length of each unit of a duration."""
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 MAX_WORDS = 60
 MAX_PART_CHARACTERS = 2

@@ -19,7 +19,8 @@ MAX_SIZE = 20_000
 """The longest string, in characters, and the longest list, in entries, that are tried."""
 MAX_EXACT_LENGTH = 300
 """Up to this length, strings of every limit are searched for among those that match the patterns."""
-MAX_LANGUAGES = 6
+MAX_LANGUAGES, MAX_PARTS = 6, 2
+"""How many expressions and words of a field's rules are combined with each other."""
 FORMATS = (
     *("a@b.example", "A.B+c@b.example", "a@b", "a b@c.example"),
     *("shop.example", "shop", "-shop.example", "SHOP.example", "shop.example.", "shop.example:443", "shop:0"),
@@ -141,8 +142,9 @@ def _strings(literals: Literals) -> Iterator[str]:
 def _cached(patterns: frozenset[str], found: frozenset[str], lengths: tuple[int, ...]) -> tuple[str, ...]:
     near = frozenset(length for length in lengths if length <= MAX_EXACT_LENGTH)
     short = sorted((word for word in found if word), key=lambda word: (len(word), word))
-    # A word may be a prefix, a suffix or a part of the value.
-    expressions = [*sorted(patterns), *(re.escape(word) for word in short), *(f"^{re.escape(word)}" for word in short)]
+    # A word may be a part or the start of the value. Words with spaces are texts of errors.
+    parts = [re.escape(word) for word in short if " " not in word][:MAX_PARTS]
+    expressions = [*sorted(patterns), *parts, *(f"^{part}" for part in parts)]
     known = [language for each in expressions if (language := _language(each))][:MAX_LANGUAGES]
     strings = [word for _, word in words(known, near)] if known else []
     # First those that match the most expressions.
