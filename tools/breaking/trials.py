@@ -46,7 +46,7 @@ class Trials:
                 if message and message.full_name == holder and not change.rejected:
                     inside = change.element.kind == "field" and not change.added
                     last = (message.fields_by_number[change.element.proto.number],) if inside else ()
-                    self._try(change, self._of(was, now), (*path, *last), now)
+                    self._try(change, self.requests(was, now), (*path, *last), now)
 
     def _may_reject(self, change: Change) -> bool:
         """Return whether the newer rules of a field reject a value that its older rules accept.
@@ -118,7 +118,8 @@ class Trials:
             message = message_in(message.fields_by_name[name]) or message
         return message.full_name if is_message or not names else f"{message.full_name}.{names[-1]}"
 
-    def _of(self, was: Descriptor, now: Descriptor) -> Requests:
+    def requests(self, was: Descriptor, now: Descriptor) -> Requests:
+        """Return the requests of one type, by its descriptors before and now."""
         key = was.full_name, now.full_name
         if key not in self._requests:
             self._requests[key] = Requests(type(self._pairs.older.new(was.full_name)), self)

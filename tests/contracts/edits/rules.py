@@ -49,12 +49,27 @@ EDITS = {
     "rule of a response": edit(
         ORDERS, "  string shipment = 11 [", "  string shipment = 11 [(buf.validate.field).string.max_len = 64, "
     ).passes(),
-    "expression with an unclear change": edit(
+    "wider pattern": edit(
         CATALOG,
         f'{CATEGORY} = "^[a-z0-9-]{{0,32}}$"',
         f'{CATEGORY} = "^[a-z0-9_-]{{0,32}}$"',
-    ).passes(
-        "to review: rules of field shop.catalog.v1.ListProductsRequest.category may be stricter: string.pattern: "
-        "^[a-z0-9-]{0,32}$ -> ^[a-z0-9_-]{0,32}$"
-    ),
+    ).passes("looser: rules of field shop.catalog.v1.ListProductsRequest.category"),
+    "pattern with fewer digits and more characters": edit(
+        CATALOG,
+        f'{CATEGORY} = "^[a-z0-9-]{{0,32}}$"',
+        f'{CATEGORY} = "^[a-z0-5-]{{0,64}}$"',
+    ).breaks("shop.catalog.v1.ListProductsRequest.category", "behaviour", "operator, outside"),
+    "pattern written differently": edit(
+        CATALOG,
+        f'{CATEGORY} = "^[a-z0-9-]{{0,32}}$"',
+        f'{CATEGORY} = "^([-0-9]|[a-z]){{0,32}}$"',
+    ).passes("equivalent: rules of field shop.catalog.v1.ListProductsRequest.category"),
+    "expression written differently": edit(
+        PAYMENTS,
+        "this.currency_code in ['EUR', 'GBP', 'USD']",
+        "['USD', 'EUR', 'GBP'].exists(code, code == this.currency_code)",
+    ).passes("equivalent: rules of field shop.payments.v1.AuthorizePaymentRequest.amount"),
+    "one more value": edit(
+        PAYMENTS, "this.currency_code in ['EUR', 'GBP', 'USD']", "this.currency_code in ['CHF', 'EUR', 'GBP', 'USD']"
+    ).passes("looser: rules of field shop.payments.v1.AuthorizePaymentRequest.amount"),
 }

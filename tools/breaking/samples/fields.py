@@ -97,24 +97,19 @@ class Fields:
         return self._templates[key]
 
     def _good(self, path: Path) -> Value:
-        """Return a value of the last field that its own rules accept, or else any value."""
-        field = path[-1]
-        first = None
+        """Return a value of the last field that its own rules accept, rather not the default; else any value."""
+        field, fallback = path[-1], None
         for value in self.values(path):
-            first = first or value
             message = _holder(field)
-            try:
+            with suppress(ValueError, TypeError, AttributeError):
                 value.put(message, field)
-            except (ValueError, TypeError, AttributeError):
-                continue
-            faults = self._rules.faults(message)
-            if not any(each[:1] == (field.name,) for each in faults) and (
-                is_set(message, field) or not field.message_type
-            ):
-                return value
-        if first is None:
-            raise AssertionError("every field has a value: none")
-        return first
+                valid = not any(each[:1] == (field.name,) for each in self._rules.faults(message))
+                if valid and is_set(message, field):
+                    return value
+                fallback = value if valid or fallback is None else fallback
+        if fallback is None:
+            raise AssertionError(f"{field.full_name} cannot have any value")
+        return fallback
 
     def values(self, path: Path) -> Iterator[Value]:
         """Yield values of the last field of a path, those at the limits of its rules first."""

@@ -85,7 +85,7 @@ class Requests:
         source = random.Random(0)  # noqa: S311  # nothing secret
         values = {each: list(islice(self._fields.values(each), MAX_RANDOM_VALUES)) for each in inner}
         usable = [each for each in inner if values[each]]
-        for _ in range(RANDOM_REQUESTS if usable else 0):
+        for _ in range(RANDOM_REQUESTS if usable and self.bases else 0):
             chosen = source.sample(usable, min(len(usable), source.randint(1, 4)))
             changes = [(each, source.choice(values[each])) for each in chosen]
             yield from self._vary(source.choice(self.bases), path, changes)
@@ -124,6 +124,8 @@ class Requests:
         every_path = list(paths(self._kind.DESCRIPTOR))
         names = {path: tuple(field.name for field in path) for path in every_path}
         near = [path for path in every_path if names[path][: len(fault)] == fault or (path and names[path] == fault)]
+        # The innermost first: a message without its fields has fewer violations too.
+        near.sort(key=len, reverse=True)
         some = ((path, value) for path in near for value in islice(self._fields.values(path), MAX_PAIR_VALUES))
         more = ((path, value) for path in near for value in islice(self._fields.values(path), MAX_TRIES))
         singles = (variation for change in chain(some, more) for variation in self._vary(message, (), [change]))
