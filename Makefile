@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint breaking bench lock client-go client-python client-typescript clean
+.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint api-lint breaking bench lock client-go client-python client-typescript clean
 # With -j, `make clean up` would do both at once.
 .NOTPARALLEL:
 # Make would run `$(shell …)` in a variable of its command line. Each stays text, and recipes read it as "$$NAME".
@@ -80,6 +80,9 @@ lint: $(VENV) ## Check format, style and types of code and contracts
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/python -m tools.openapi_lint mesh/istio/contracts/openapi.json
 
+api-lint: $(VENV) ## Compare what Google's API linter finds in the contracts with the list of exceptions
+	@$(BIN)/python -m tools.api_linter
+
 breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
 	@$(BIN)/python -m tools.breaking -- "$$AGAINST"
 
@@ -107,3 +110,4 @@ clean: down ## Remove the mesh's data, keys and logs, and what was installed int
 	@[ ! -x $(BIN)/mesh ] || $(BIN)/mesh down --purge
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf clients/*/.venv clients/*/dist clients/*/gen clients/*/node_modules
+	rm -rf tools/api_linter/dist tools/openapi_lint/node_modules

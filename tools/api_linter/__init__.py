@@ -1,0 +1,1 @@
+"""Runs Google's API linter (https://linter.aip.dev) on the contracts."""
