@@ -128,6 +128,18 @@ def line_of(checkout: Checkout, file: str, text: str) -> int:
             "consumes shop.orders.v1.OrderCancelled, which no service emits",
             id="event that no service emits",
         ),
+        pytest.param(
+            (CATALOG_CALLS, "service: catalog", "service: gateway"),
+            "service: gateway",
+            "service gateway has the name of the generated gateway.yaml: choose another name",
+            id="name of a generated file",
+        ),
+        pytest.param(
+            ("services/analytics/service.yaml", "service: analytics", "service: orders-public"),
+            "service: orders-public",
+            "service orders-public has the name of a route of orders: choose another name",
+            id="name of a generated route",
+        ),
         pytest.param((CATALOG_CALLS, "owns:", "own:"), "own:", "unknown key 'own': use one of", id="unknown key"),
         pytest.param((CATALOG_CALLS, "owns: [", "owns: [["), "", "not YAML", id="not YAML"),
         pytest.param((CATALOG_CALLS, "service: catalog\n", ""), "", "has no `service`", id="file without a service"),

@@ -8,12 +8,17 @@ from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.http_checks import http_faults
 from tools.protoc_gen_istio.openapi import PATH
 from tools.protoc_gen_istio.option_checks import option_faults
+from tools.protoc_gen_istio.routes import TRAFFIC
 from tools.protoc_gen_istio.settings import Settings
 
 CORRECT = "correct the name, or add it to a contract"
+GENERATED = ("gateway", "kustomization", "method-limits", "openapi", "public-methods", "rate-limits", "transcoding")
+"""Names of generated files and manifests that belong to no service."""
+SUFFIXES = ("-public", f"-{TRAFFIC}")
+"""Of the names of a service's further routes."""
 
 
-def faults(graph: Graph, elements: Elements, known_messages: set[str], settings: Settings) -> list[str]:
+def faults(graph: Graph, elements: Elements, settings: Settings) -> list[str]:
     """Return all faults, one line each."""
     lines: list[str] = []
     for contract in graph.contracts.values():
@@ -24,10 +29,22 @@ def faults(graph: Graph, elements: Elements, known_messages: set[str], settings:
         lines += option_faults(contract)
     lines += http_faults(list(graph.methods.values()), elements, (PATH, *settings.gateway_paths.split()))
     for declared in graph.declarations:
+        lines += _name(graph, declared)
         lines += _calls(graph, declared)
-        lines += _events(graph, declared, known_messages)
+        lines += _events(graph, declared, elements)
         lines += _nesting(graph, declared)
     return lines + list(_shape(graph, settings))
+
+
+def _name(graph: Graph, declared: Declaration) -> Iterator[str]:
+    """Yield a fault if the manifests of a service would replace others."""
+    name = declared.service
+    services = {each.service for each in graph.declarations}
+    bases = [name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)]
+    taken = [f"the generated {name}.yaml"] if name in GENERATED else []
+    taken += [f"a route of {base}" for base in bases if base in services]
+    for other in taken:
+        yield f"{declared.location('service', name)}: service {name} has the name of {other}: choose another name"
 
 
 def _calls(graph: Graph, declared: Declaration) -> Iterator[str]:
@@ -44,11 +61,11 @@ def _calls(graph: Graph, declared: Declaration) -> Iterator[str]:
             yield f"{call.location}: during {name}, which is not a method that it serves: {CORRECT}"
 
 
-def _events(graph: Graph, declared: Declaration, known_messages: set[str]) -> Iterator[str]:
+def _events(graph: Graph, declared: Declaration, elements: Elements) -> Iterator[str]:
     emitted = {name for each in graph.declarations for name in each.emits}
     for key, names in (("emits", declared.emits), ("consumes", declared.consumes)):
         for name in names:
-            if name not in known_messages:
+            if name not in elements.messages:
                 yield f"{declared.location(key, name)}: {key} {name}, but no contract declares the message: {CORRECT}"
             elif name not in emitted:
                 yield (

@@ -134,11 +134,6 @@ def read(files: Sequence[FileDescriptorProto], generate: Sequence[str]) -> dict[
     return {contract.name: contract for contract in contracts}
 
 
-def messages(files: Sequence[FileDescriptorProto]) -> set[str]:
-    """Return the full names of the top-level messages of the files."""
-    return {f"{file.package}.{message.name}" for file in files for message in file.message_type}
-
-
 def _contracts(file: FileDescriptorProto, options: Options) -> Iterator[Contract]:
     lines = Lines(file)
     for index, service in enumerate(file.service):

@@ -140,6 +140,8 @@ class _Reader:
             if key in LISTS and isinstance(node, yaml.SequenceNode)
             for entry in node.value
         }
+        if "service" in values:
+            lines["service", name] = values["service"].start_mark.line + 1
         return Declaration(name, self._file, calls=calls, lines=lines, **lists)
 
     def _calls(self, node: yaml.Node) -> Iterator[Call]:

@@ -41,7 +41,7 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
         return {}
     graph = Graph(services, declarations.load(settings.services))
     elements = Elements.of(request.proto_file)
-    if lines := faults(graph, elements, contracts.messages(request.proto_file), settings):
+    if lines := faults(graph, elements, settings):
         raise ContradictionError("\n".join(lines))
     pages = {f"{declared.service}.yaml": _service(graph, declared, settings) for declared in graph.declarations}
     public = [method for method in graph.methods.values() if method.public]

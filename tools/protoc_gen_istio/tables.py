@@ -8,6 +8,7 @@ from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.routes import RETRIES, duration
 
 NONE = "-"
+PIPE = r"\|"
 
 
 def readme(graph: Graph) -> Iterator[str]:
@@ -47,7 +48,7 @@ def readme(graph: Graph) -> Iterator[str]:
             _names(declared.emits),
             _names(declared.consumes),
         ]
-        yield f"| {' | '.join(cell or NONE for cell in cells)} |"
+        yield f"| {' | '.join(cell.replace('|', PIPE) or NONE for cell in cells)} |"
 
 
 def _row(graph: Graph, method: Method) -> str:
