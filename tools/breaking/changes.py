@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tools.breaking.constraints import APPLIES_TO_ZERO, Rules, rules_of
 from tools.breaking.image import Element, Image
+from tools.breaking.samples.expressions import is_supported
 
 BEHAVIOR, REQUIRED = "google.api.field_behavior", 2
 TEXTS = frozenset({FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES})
@@ -48,7 +49,13 @@ class Change:
 
     @property
     def is_decided(self) -> bool:
-        """Whether each new rule has rejected something, so that the samples reach both of its sides."""
+        """Whether each new rule has rejected something, so that the samples reach both of its sides.
+
+        A pattern that cannot be compiled, or of which only a part is known, decides nothing.
+        """
+        patterns = self.after.literals.patterns | self.before.literals.patterns
+        if not all(map(is_supported, patterns)):
+            return False
         needed = self.after.changed_since(self.before) - {APPLIES_TO_ZERO}
         return self.found_request and all(name in self.seen or self._reads_only_new_fields(name) for name in needed)
 

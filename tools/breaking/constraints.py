@@ -136,7 +136,7 @@ def _literals(rule: FieldDescriptor, values: Any) -> Literals:  # noqa: ANN401  
     found = Literals()
     for value in values:
         if isinstance(value, str):
-            (found.patterns if rule.name == "pattern" else found.words).add(value)
+            found.add_pattern(value) if rule.name == "pattern" else found.words.add(value)
         elif isinstance(value, bytes):
             found.words.add(value.decode("latin-1"))
         elif isinstance(value, int | float) and not isinstance(value, bool):

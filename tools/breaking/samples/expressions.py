@@ -21,6 +21,27 @@ CATEGORIES = {
     codes.CATEGORY_SPACE: [(9, 10), (12, 13), (32, 32)],
 }
 """The classes of RE2, which CEL uses: they have only ASCII characters."""
+POSIX = {
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "alnum": "0-9A-Za-z",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "word": "0-9A-Za-z_",
+    "space": r"\t\n\v\f\r ",
+    "punct": r"!-/:-@\[-`{-~",
+    "print": " -~",
+    "graph": "!-~",
+    "xdigit": "0-9A-Fa-f",
+}
+UNICODE = {
+    "L": "A-Za-zª-ɏΑ-ϡЀ-ӿ一-鿿",
+    "Lu": "A-ZÀ-ÞΑ-ΩА-Я",
+    "Ll": "a-zß-öø-ÿα-ωа-я",
+    "N": "0-9²³¹\u0660-\u0669",
+    "Nd": "0-9\u0660-\u0669",
+}
+"""A part of each Unicode class. Samples need no more: the validator has the whole classes."""
 NEGATED = {
     codes.CATEGORY_NOT_DIGIT: codes.CATEGORY_DIGIT,
     codes.CATEGORY_NOT_WORD: codes.CATEGORY_WORD,
@@ -79,14 +100,11 @@ class Language:
 
     def __init__(self, expression: str) -> None:
         """Compile an expression, which may match anywhere in a string. Raise UnsupportedError."""
-        # The end of a string: "\z" in RE2, "\Z" in Python.
-        expression = re.sub(r"(?<!\\)((?:\\\\)*)\\z", r"\1\\Z", expression)
         try:
-            flags, tree = 0, parser.parse(expression)
-            flags = tree.state.flags
+            tree = parser.parse(translate(expression))
         except (re.error, RecursionError, OverflowError) as error:
             raise UnsupportedError(expression) from error
-        self._flags = flags
+        self._flags = tree.state.flags
         self._automaton = _Automaton()
         everything = [(0, MAX_CHARACTER)]
         self._automaton.steps[0].append((everything, 0))
@@ -228,6 +246,29 @@ class Language:
             if chr(code).isalpha()
         ]
         return [*ranges, *other]
+
+
+def translate(expression: str) -> str:
+    """Return an expression of RE2 in Python's syntax, with a part of each Unicode class."""
+
+    def of_class(match: re.Match[str]) -> str:
+        characters = UNICODE.get(match["unicode"] or match["short"]) or match[0]
+        # Whether the class is inside of brackets: an opening one precedes it that is not closed.
+        before = re.sub(r"\\.", "", expression[: match.start()])
+        return characters if before.rfind("[") > before.rfind("]") else f"[{characters}]"
+
+    expression = re.sub(r"\[:(\w+):\]", lambda match: POSIX.get(match[1], match[0]), expression)
+    expression = re.sub(r"(?<!\\)((?:\\\\)*)\\z", r"\1\\Z", expression)
+    return re.sub(r"\\p(?:\{(?P<unicode>\w+)\}|(?P<short>[A-Z]))", of_class, expression)
+
+
+def is_supported(expression: str) -> bool:
+    """Return whether an expression can be compiled, and without a Unicode class, of which only a part is known."""
+    try:
+        Language(expression)
+    except UnsupportedError:
+        return False
+    return r"\p" not in expression
 
 
 def _invert(ranges: Ranges) -> Ranges:

@@ -30,6 +30,11 @@ class Literals:
     seconds: set[Decimal] = field(default_factory=set)
     """Durations, and times since 1970."""
 
+    def add_pattern(self, pattern: str) -> None:
+        """Add a regular expression, and the numbers of its repetitions."""
+        self.patterns.add(pattern)
+        self.numbers |= {Decimal(number) for number in re.findall(r"(?<=[{,])\d+(?=[,}])", pattern)}
+
     def __or__(self, other: "Literals") -> "Literals":
         """Return the literals of both."""
         return Literals(
@@ -45,7 +50,7 @@ def read(texts: Iterable[str]) -> Literals:
     found = Literals()
     for text in texts:
         for raw, _, content in MATCHES.findall(text):
-            found.patterns.add(_unescape(content, raw))
+            found.add_pattern(_unescape(content, raw))
         without_patterns = MATCHES.sub(" ", text)
         strings = [_unescape(content, raw) for raw, _, content in STRING.findall(without_patterns)]
         for word in strings:

@@ -11,7 +11,7 @@ from string import ascii_lowercase
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from tools.breaking.samples.expressions import Language, UnsupportedError
+from tools.breaking.samples.expressions import Language, UnsupportedError, translate
 from tools.breaking.samples.languages import words
 from tools.breaking.samples.literals import Literals
 
@@ -165,7 +165,7 @@ def _cached(patterns: frozenset[str], found: frozenset[str], lengths: tuple[int,
 
 def _search(pattern: str, text: str) -> object:
     try:
-        return re.search(pattern.replace(r"\z", r"\Z"), text)
+        return re.search(translate(pattern), text)
     except re.error:
         return None
 
