@@ -142,6 +142,8 @@ def test_another_copy_of_the_options_gives_files_or_faults_of_one_line(base: Bas
     if data.draw(st.booleans()):
         copy.extension[0].type, copy.extension[0].type_name = FieldDescriptorProto.TYPE_STRING, ""
         copy.extension[0].ClearField("type_name")
+    if data.draw(st.booleans()):
+        copy.extension[data.draw(st.sampled_from([0, 1]))].extendee = ".google.protobuf.FieldOptions"
     assert_files_or_lines(changed)
 
 

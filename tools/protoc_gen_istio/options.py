@@ -129,7 +129,8 @@ class Options:
         except KeyError:
             return Policy(None, element, location, self.faults)
         location = lines.at((*path, OPTIONS[name], extension.number))
-        if extension.type != FieldDescriptor.TYPE_MESSAGE or extension.is_repeated:
+        is_message = extension.type == FieldDescriptor.TYPE_MESSAGE and not extension.is_repeated
+        if not is_message or extension.containing_type.full_name != options.DESCRIPTOR.full_name:
             self.faults.append(f"{location}: {element} has {name} as another kind of option: {COPY}")
         else:
             message.ParseFromString(options.SerializeToString())
