@@ -3,6 +3,7 @@
 REQUIRED is a rule of requests, see rules.py.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from tools.breaking.findings import Finding, Level, Note, behavioural
 from tools.breaking.image import Element, Image
 
 BEHAVIOR, RESOURCE, REFERENCE = (f"google.api.{name}" for name in ("field_behavior", "resource", "resource_reference"))
+VARIABLE = re.compile(r"\{\w+\}")
 READ_ONLY = {"OUTPUT_ONLY", "IDENTIFIER"}
 IN_REQUESTS = {
     "OUTPUT_ONLY": "It is now OUTPUT_ONLY: a value in a request is ignored.",
@@ -79,16 +81,17 @@ def _resource(was: Element, now: Element, before: Any, after: Any) -> Iterator[F
     if after is None:
         yield behavioural("RESOURCE", was, now, f"It is no longer the resource {before.type}.")
         return
-    gone = [pattern for pattern in before.pattern if pattern not in after.pattern]
+    known = {VARIABLE.sub("*", pattern) for pattern in before.pattern}
+    # The names of the variables are not part of a resource's name.
+    current = {VARIABLE.sub("*", pattern) for pattern in after.pattern}
+    gone = [pattern for pattern in before.pattern if VARIABLE.sub("*", pattern) not in current]
     if before.type != after.type:
         yield behavioural("RESOURCE", was, now, f"The type of the resource is {after.type} instead of {before.type}.")
     elif gone:
         text = f"Its names no longer have the pattern {gone[0]}, which callers build and parse."
         yield behavioural("RESOURCE", was, now, text)
-    elif list(before.pattern) != list(after.pattern):
-        yield Note(
-            "added", f"pattern of the resource {before.type}: {', '.join(set(after.pattern) - {*before.pattern})}"
-        )
+    elif added := [pattern for pattern in after.pattern if VARIABLE.sub("*", pattern) not in known]:
+        yield Note("added", f"pattern of the resource {before.type}: {', '.join(added)}")
     elif (before.singular, before.plural) != (after.singular, after.plural):
         text = f"The resource is called {after.singular}, {after.plural} instead of {before.singular}, {before.plural}."
         yield replace(behavioural("RESOURCE", was, now, text), level=Level.SOURCE)

@@ -105,8 +105,20 @@ class Correspondence:
                         yield from self._part(was, element)
 
     def is_required(self, element: Element) -> bool:
-        """Return whether a field has the behaviour REQUIRED."""
+        """Return whether a field has the behaviour REQUIRED now."""
         return REQUIRED in self.newer.options(element.proto.options).get(BEHAVIOR, ())
+
+    def newly_required(self) -> Iterator[tuple[Element, Element]]:
+        """Yield the fields of requests, before and now, that have the behaviour REQUIRED and did not have it."""
+        for name in self.messages:
+            for was in self.older.children(name):
+                now = self.newer.counterpart(was) if was.kind == "field" else None
+                if (
+                    now
+                    and self.is_required(now)
+                    and REQUIRED not in self.older.options(was.proto.options).get(BEHAVIOR, ())
+                ):
+                    yield was, now
 
     def _part(self, message: str, now: Element) -> Iterator[Change]:
         key = "number" if now.kind == "field" else "name"

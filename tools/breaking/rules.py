@@ -41,6 +41,10 @@ def compare(older: Image, newer: Image) -> Iterator[Finding | Note]:
             shared[name.strip("()")].append(result)
         elif result:
             yield result
+    rejected = {change.element.name for change in changes if change.rejected}
+    for was, now in pairs.newly_required():
+        if was.name not in rejected and trials.accepts_missing(was):
+            yield behavioural("REQUIRED", was, now, "It is now REQUIRED, and could be left out before.", Reach.SENDERS)
     for name, results in shared.items():
         yield from _merged(newer.elements[name], results) if name in newer.elements else results
 

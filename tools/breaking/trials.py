@@ -48,6 +48,11 @@ class Trials:
                     last = (message.fields_by_number[change.element.proto.number],) if inside else ()
                     self._try(change, self.requests(was, now), (*path, *last), now)
 
+    def accepts_missing(self, element: Element) -> bool:
+        """Return whether the older rules of a field accept a message without it."""
+        message = self._pairs.older.new(element.parent)
+        return all(names[:1] != (element.proto.name,) for names in self.faults(message))
+
     def _may_reject(self, change: Change) -> bool:
         """Return whether the newer rules of a field reject a value that its older rules accept.
 

@@ -15,6 +15,20 @@ EDITS = {
     "pattern of a resource changed": edit(
         CATALOG, 'pattern: "products/{product}"', 'pattern: "goods/{product}"'
     ).breaks("shop.catalog.v1.Product", "behaviour", PRODUCT_USERS),
+    "variable of a pattern renamed": edit(
+        CATALOG, 'pattern: "products/{product}"', 'pattern: "products/{id}"'
+    ).passes(),
+    "field is now required": edit(
+        CATALOG,
+        "bool show_discontinued = 8 [(google.api.field_behavior) = OPTIONAL]",
+        "bool show_discontinued = 8 [(google.api.field_behavior) = REQUIRED]",
+    ).breaks("shop.catalog.v1.ListProductsRequest.show_discontinued", "behaviour", "operator, outside"),
+    "field is no longer documented as required": edit(
+        INVENTORY,
+        "  string name = 1 [\n    (google.api.field_behavior) = REQUIRED,\n    "
+        '(google.api.resource_reference).type = "inventory.shop.example/Stock",\n',
+        '  string name = 1 [\n    (google.api.resource_reference).type = "inventory.shop.example/Stock",\n',
+    ).passes(),
     "pattern of a resource replaced, another kept": edit(
         INVENTORY, RESERVATION, '    pattern: "holds/{hold}"\n    pattern: "reservations/{reservation}/parts/{part}"\n'
     ).breaks("shop.inventory.v1.Reservation", "behaviour", "operator, orders"),
