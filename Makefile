@@ -13,7 +13,7 @@ override INHERITED := PATH HOME USER LOGNAME SHELL TMPDIR TZ LD_LIBRARY_PATH LAN
   PIP_CONFIG_FILE PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_CERT PIP_CLIENT_CERT \
   PIP_TRUSTED_HOST PIP_PROXY PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_CACHE_DIR PIP_KEYRING_PROVIDER
 # What targets take, and what determines which Python `python3` is.
-override SETTINGS := AGAINST ARGS FUZZ_MESSAGES JSON KEYWORDS METHOD ORDER PYTHON CI PYENV_% ASDF_% MISE_%
+override SETTINGS := AGAINST ARGS FORMAT FUZZ_MESSAGES JSON KEYWORDS METHOD ORDER PYTHON CI PYENV_% ASDF_% MISE_%
 override FOREIGN := $(foreach name,$(.VARIABLES),$(if $(filter environment,$(origin $(name))),$(name)))
 unexport $(filter-out $(INHERITED) $(SETTINGS),$(FOREIGN))
 override BIN := .venv/bin
@@ -83,8 +83,8 @@ lint: $(VENV) ## Check format, style and types of code and contracts
 api-lint: $(VENV) ## Compare what Google's API linter finds in the contracts with the list of exceptions
 	@$(BIN)/python -m tools.api_linter
 
-breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<another revision, or a folder>
-	@$(BIN)/python -m tools.breaking -- "$$AGAINST"
+breaking: $(VENV) ## Name what breaks callers since the last release; AGAINST=<revision or folder>, FORMAT=json|sarif|github
+	@$(BIN)/python -m tools.breaking --format "$${FORMAT:-text}" -- "$$AGAINST"
 
 client-typescript: $(VENV) ## Build the TypeScript client in clients/typescript
 	@$(BIN)/python -m tools.clients typescript

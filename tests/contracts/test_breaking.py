@@ -284,7 +284,7 @@ def test_a_malformed_waiver_is_an_error_in_one_line(checkout: Checkout, compare:
         ),
         pytest.param(
             ("services/orders/service.yaml", "service: orders", "servce: orders"),
-            "unknown key `servce`",
+            "unknown key 'servce'",
             id="declaration",
         ),
         pytest.param(

@@ -68,7 +68,7 @@ def test_a_text_is_written_so_that_it_is_read_again(text: str) -> None:
         "flow": {"map": Flow({text: text}), "list": Flow([text])},
         "many": Literal(f"{text}\n{text}"),
     }
-    output = page([text], [{**manifest("v1", "ConfigMap", text, text), "spec": written}])
+    output = page([text], [{**manifest("v1", "ConfigMap", text, text), "spec": written}]).text()
     expected = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": text, "namespace": text}, "spec": value}
     assert yaml.safe_load(output) == expected
     assert YAML(typ="safe", pure=True).load(output) == expected

@@ -70,9 +70,13 @@ class Effects:
     """The options of JSON over HTTP."""
 
 
-def read(files: Iterable[str]) -> Effects:
+def parse(files: Iterable[str]) -> Effects:
     """Return the effect of manifests, each file with one or more documents. Raise yaml.YAMLError."""
-    manifests = [each for text in files for each in yaml.load_all(text, LOADER) if isinstance(each, dict)]
+    return read([each for text in files for each in yaml.load_all(text, LOADER) if isinstance(each, dict)])
+
+
+def read(manifests: list[Any]) -> Effects:
+    """Return the effect of manifests."""
     effects = Effects()
     gateways = {
         name.partition("/")[0]

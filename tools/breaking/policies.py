@@ -12,11 +12,11 @@ from functools import cache
 import yaml
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 
-from tools.breaking.effects import Effects, Grant, read
+from tools.breaking.effects import Effects, Grant, parse, read
 from tools.breaking.findings import Finding, Level, Reach
 from tools.breaking.sources import POLICIES as FOLDER
 from tools.breaking.sources import ROOT, SourceError, State
-from tools.protoc_gen_istio.generate import ContradictionError, generate
+from tools.protoc_gen_istio.generate import ContradictionError, manifests
 from tools.protoc_gen_istio.settings import ParameterError
 
 PARAMETERS = "buf.gen.yaml"
@@ -47,7 +47,7 @@ def committed(state: State) -> Effects | None:
     """
     files = sorted((state.folder / FOLDER).glob("*.yaml"))
     try:
-        return read(file.read_text(encoding="utf-8") for file in files) if files else generated(state)
+        return parse(file.read_text(encoding="utf-8") for file in files) if files else generated(state)
     except (PolicyError, yaml.YAMLError, LookupError, TypeError, AttributeError):
         return None
 
@@ -58,10 +58,9 @@ def generated(state: State) -> Effects:
         parameter=_parameter(state), file_to_generate=list(state.image.packages), proto_file=state.image.files
     )
     try:
-        files = generate(request)
+        return read(manifests(request))
     except (ContradictionError, ParameterError, ValueError) as error:
         raise PolicyError(str(error).replace(f"{state.folder}/", "")) from error
-    return read(text for name, text in files.items() if name.endswith(".yaml"))
 
 
 def _parameter(state: State) -> str:

@@ -97,10 +97,11 @@ class Template:
 def templates(image: Image) -> Mapping[str, list[Template]]:
     """Return the HTTP paths of each method of an image."""
     rules = {method.name: image.options(method.proto.options).get(HTTP_OPTION) for method in image.of_kind("method")}
-    return {name: list(_of_rule(name, rule)) for name, rule in rules.items() if rule is not None}
+    return {name: list(of_rule(name, rule)) for name, rule in rules.items() if rule is not None}
 
 
-def _of_rule(method: str, rule: Any) -> Iterator[Template]:  # noqa: ANN401  # a google.api.HttpRule of the image's pool
+def of_rule(method: str, rule: Any) -> Iterator[Template]:  # noqa: ANN401  # a google.api.HttpRule of the image's pool
+    """Yield the templates of a google.api.http rule."""
     pattern = rule.WhichOneof("pattern")
     if pattern:
         verb = rule.custom.kind if pattern == "custom" else pattern.upper()
@@ -120,7 +121,7 @@ def _of_rule(method: str, rule: Any) -> Iterator[Template]:  # noqa: ANN401  # a
             rule.response_body,
         )  # fmt: skip
     for other in rule.additional_bindings:
-        yield from _of_rule(method, other)
+        yield from of_rule(method, other)
 
 
 def route(request: Request, known: list[Template]) -> list[Template]:

@@ -11,7 +11,7 @@ from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import destination_rule, tier
 from tools.protoc_gen_istio.elements import Elements
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.manifests import Manifest, page
+from tools.protoc_gen_istio.manifests import Manifest, Page, page, plain
 from tools.protoc_gen_istio.network import gateway_network, service_network
 from tools.protoc_gen_istio.openapi import FILE, PATH, document
 from tools.protoc_gen_istio.openapi_route import served
@@ -32,13 +32,28 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
 
     Raises ParameterError, DeclarationError, ContradictionError.
     """
+    pages, others = _pages(request)
+    if not pages:
+        return {}
+    files = {name: each for name, each in sorted(pages.items()) if each.manifests}
+    files["kustomization.yaml"] = page([], [_kustomization([*files])])
+    return {name: each.text() for name, each in files.items()} | others
+
+
+def manifests(request: CodeGeneratorRequest) -> list[Manifest]:
+    """Return the manifests of all files as plain objects. Raise as generate does."""
+    return [plain(manifest) for each in _pages(request)[0].values() for manifest in each.manifests]
+
+
+def _pages(request: CodeGeneratorRequest) -> tuple[dict[str, Page], dict[str, str]]:
+    """Return the files with manifests, and the content of the other files."""
     settings = Settings.parse(request.parameter)
     try:
         services = contracts.read(request.proto_file, request.file_to_generate)
     except contracts.ContractError as error:
         raise ContradictionError(str(error)) from error
     if not services:
-        return {}
+        return {}, {}
     graph = Graph(services, declarations.load(settings.services))
     elements = Elements.of(request.proto_file)
     if lines := faults(graph, elements, settings):
@@ -72,15 +87,11 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
             [f"The gateway: serves {FILE} to any caller."],
             [open_path("openapi", PATH, settings), served(openapi, settings)],
         )
-    files = {name: text for name, text in sorted(pages.items()) if text}
-    files["kustomization.yaml"] = page([], [_kustomization(files)])
-    if over_http:
-        files[FILE] = openapi
-    files["README.md"] = "\n".join(readme(graph)) + "\n"
-    return files
+    others = {FILE: openapi} if over_http else {}
+    return pages, others | {"README.md": "\n".join(readme(graph)) + "\n"}
 
 
-def _service(graph: Graph, declared: Declaration, settings: Settings) -> str:
+def _service(graph: Graph, declared: Declaration, settings: Settings) -> Page:
     name, served, methods = declared.service, graph.served(declared), graph.own(declared)
     manifests = [service_policy(graph, declared, settings), sidecar(graph, declared, settings)]
     comments = [f"{name}: its callers, the routes and limits of its methods, and the services that it calls."]

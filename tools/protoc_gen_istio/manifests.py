@@ -4,7 +4,7 @@ Any text in a contract changes nothing but its own value: ruamel.yaml quotes it 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -47,11 +47,35 @@ class Literal(str):
     __slots__ = ()
 
 
-def page(comments: Iterable[str], manifests: Iterable[Manifest | None]) -> str:
-    """Return a file with comments and the manifests that are not None; empty if there is none."""
-    texts = [_write(manifest) for manifest in manifests if manifest]
-    header = "".join(f"# {line}\n" for comment in (GENERATED, *comments) for line in _lines(comment))
-    return header + "---\n".join(texts) if texts else ""
+@dataclass(frozen=True)
+class Page:
+    """A file with comments and manifests."""
+
+    comments: Sequence[str]
+    manifests: Sequence[Manifest]
+
+    def text(self) -> str:
+        """Return the content of the file."""
+        header = "".join(f"# {line}\n" for comment in (GENERATED, *self.comments) for line in _lines(comment))
+        return header + "---\n".join(map(_write, self.manifests))
+
+
+def page(comments: Iterable[str], manifests: Iterable[Manifest | None]) -> Page:
+    """Return a file with comments and the manifests that are not None."""
+    return Page([*comments], [manifest for manifest in manifests if manifest])
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  # any value of a manifest
+    """Return a value without its marks, as a YAML library reads it."""
+    match value:
+        case Noted() | Flow():
+            return plain(value.value)
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case _:
+            return value
 
 
 def manifest(version: str, kind: str, name: str, namespace: str, **metadata: object) -> Manifest:
