@@ -71,7 +71,9 @@ def _parameter(state: State) -> str:
     except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise SourceError(f"{PARAMETERS} does not run {PLUGIN} with its parameters: {error}") from error
     listed = options if isinstance(options, list) else str(options).split(",")
-    return ",".join(each.replace("services=", f"services={state.folder}/", 1) for each in listed)
+    # Examples are for readers of the OpenAPI document. They change no policy.
+    used = (each for each in listed if not each.startswith("examples="))
+    return ",".join(each.replace("services=", f"services={state.folder}/", 1) for each in used)
 
 
 def compare(older: State, newer: State, before: Effects, after: Effects, found: Collection[Finding]) -> list[Finding]:

@@ -173,7 +173,10 @@ def _body(request: str, binding: Binding, schemas: Schemas) -> Schema:
 def _body_example(binding: Binding, example: Schema) -> Any:  # noqa: ANN401  # JSON
     bound = {variable.field for variable in binding.variables}
     if binding.body != "*":
-        example = _at(example, binding.body) or {}
+        part = _at(example, binding.body)
+        if not isinstance(part, dict):
+            return part
+        example = part
         bound = {path.removeprefix(f"{binding.body}.") for path in bound}
     return {name: value for name, value in example.items() if name not in bound}
 
