@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.conftest import PACKAGING, RELEASED, Checkout
+from tests.support.checkout import ROOT
 from tests.support.documents import blocks, run_block
 from tools.breaking.__main__ import main
 from tools.breaking.consumers import Consumer
@@ -165,6 +166,16 @@ def test_the_base_can_be_a_folder(checkout: Checkout, project: Checkout) -> None
     run = checkout.make("breaking", f"AGAINST={project.root}")
     assert run.returncode != 0
     assert '"discontinued" on message "Product" was deleted' in run.stdout
+
+
+def test_the_base_can_be_a_copy_of_nothing_but_proto(checkout: Checkout, compare: Compare, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "proto", tmp_path / "older/proto", symlinks=True)
+    code, output = compare(checkout, str(tmp_path / "older"))
+    assert (code, "no breaking changes" in output) == (0, True), output
+    checkout.edit(CATALOG, DISCONTINUED, "")
+    code, output = compare(checkout, str(tmp_path / "older"))
+    assert code == 1
+    assert '"discontinued" on message "Product" was deleted' in output
 
 
 @pytest.mark.parametrize(

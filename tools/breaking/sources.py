@@ -73,7 +73,8 @@ def write_older_state(against: str, folder: Path, root: Path = ROOT) -> str:
 def _copy(source: Path, folder: Path) -> str:
     if not (source / "proto").is_dir():
         raise SourceError(f"the folder {source} contains no proto/")
-    shutil.copytree(source / "proto", folder / "proto")
+    # proto/LICENSE is a link into the checkout, which leads nowhere in a copy of the folder.
+    shutil.copytree(source / "proto", folder / "proto", ignore_dangling_symlinks=True)
     for path in (*source.glob(f"services/*/{FILE}"), *source.glob(f"{POLICIES}/*.yaml")):
         copy = folder / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
