@@ -147,3 +147,20 @@ def test_a_method_without_an_http_path_is_not_listed(checkout: Checkout, tmp_pat
     assert "/v1/stocks/{product}" not in output.files["openapi.json"]
     assert "shop.inventory.v1.GetStockResponse" not in output.files["openapi.json"]
     assert "/v1/products" in output.files["openapi.json"]
+
+
+def test_istiod_holds_the_document_without_a_warning() -> None:
+    assert (ROOT / "mesh/istio/contracts/openapi.json").stat().st_size < 98 * 1024, "it warns about 100 KiB"
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "- a", "shop.catalog.v1.CatalogService/GetProduct: 1"])
+def test_a_wrong_file_of_examples_is_an_error_in_one_line(
+    project: Checkout, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "examples.yaml"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    output = run_plugin(project.root, tmp_path / "out", "proto", services="services", examples=str(file))
+    assert f"examples={file}: expected " in output.error
+    assert "Traceback" not in output.error
+    assert len(output.error.strip().splitlines()) == 1

@@ -104,3 +104,12 @@ async def test_an_error_has_the_documented_form(mesh: Mesh) -> None:
     refused = await call(mesh, document, "v1.OrdersService.ListOrders", customer="customers/me")
     assert refused.status == 403
     assert refused.headers["content-type"] in error
+    forbidden = document["components"]["responses"]["Forbidden"]["content"]
+    assert refused.body.decode() == forbidden[refused.headers["content-type"]]["example"]
+    invalid = await call(mesh, document, "ListProducts", pageSize="-1")
+    assert (invalid.status, invalid.headers["content-type"]) == (400, "application/json")
+    example = document["components"]["responses"]["Invalid"]["content"]["application/json"]["example"]
+    assert json.loads(invalid.body)["message"] == example["message"]
+    assert [set(each) for each in json.loads(invalid.body)["details"]] == [set(each) for each in example["details"]]
+    bad_token = await http_request(mesh.gateway, "/v1/products", headers={"authorization": "Bearer nonsense"})
+    assert (bad_token.status, bad_token.headers["content-type"]) == (401, "text/plain")

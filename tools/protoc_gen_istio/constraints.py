@@ -78,22 +78,27 @@ def _string(given: Given) -> Schema:
         found["format"] = FORMATS[name]
     if "len" in given:
         found |= {"minLength": given["len"], "maxLength": given["len"]}
-    patterns = [PATTERNS[name].format(re.escape(value)) for name, value in given.items() if name in PATTERNS]
+    patterns = [PATTERNS[name].format(_literal(value)) for name, value in given.items() if name in PATTERNS]
     patterns += [given["pattern"]] if "pattern" in given else []
     if len(patterns) == 1:
         found["pattern"] = patterns[0]
     elif patterns:
         found["allOf"] = [{"pattern": pattern} for pattern in patterns]
     if "not_contains" in given:
-        found["not"] = {"anyOf": [{"pattern": re.escape(given["not_contains"])}, *filter(None, [found.get("not")])]}
+        found["not"] = {"anyOf": [{"pattern": _literal(given["not_contains"])}, *filter(None, [found.get("not")])]}
     return found
+
+
+def _literal(text: str) -> str:
+    """Return a pattern for a text. In JavaScript a backslash before another character is an error."""
+    return re.sub(r"[\\^$.*+?()[\]{}|/]", r"\\\g<0>", text)
 
 
 def _field_mask(given: Given) -> Schema:
     if "in" not in given:
         return {}
     camel = (re.sub(r"_(\w)", lambda each: each[1].upper(), path) for path in given["in"])
-    one = f"(?:{'|'.join(map(re.escape, camel))})(?:\\.\\w+)*"
+    one = f"(?:{'|'.join(map(_literal, camel))})(?:\\.\\w+)*"
     return {"pattern": f"^(?:{one}(?:,{one})*)?$"}
 
 

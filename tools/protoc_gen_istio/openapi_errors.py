@@ -35,7 +35,12 @@ INVALID = {
     "code": 3,
     "message": f"{VIOLATION['field']} {VIOLATION['description']}",
     "details": [
-        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "INVALID_FIELDS", "domain": "shop.example"},
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "INVALID_FIELDS",
+            "domain": "shop.example",
+            "metadata": {},
+        },
         {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [VIOLATION]},
     ],
 }
