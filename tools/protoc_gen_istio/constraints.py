@@ -3,6 +3,7 @@
 A rule that JSON Schema cannot express is a sentence in the description.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -36,8 +37,9 @@ def of_value(rules: Any, field: Field, enum: EnumDescriptorProto | None = None) 
         found = _string(given)
     elif kind == "enum" and enum is not None:
         names = {value.number: value.name for value in enum.value}
-        given = {name: [names[each] for each in value] if _is_list(name) else value for name, value in given.items()}
-        found = _listed(given) | ({"const": names[given["const"]]} if "const" in given else {})
+        listed = {name: [names[each] for each in given[name] if each in names] for name in given if _is_list(name)}
+        const = names.get(given.get("const", ""))
+        found = _listed(listed) | ({"const": const} if const else {})
     elif kind == "field_mask":
         found = _field_mask(given)
     elif kind in {"bytes", "duration", "timestamp", "any", "repeated", "map", ""}:
@@ -69,7 +71,12 @@ def _given(rules: Any) -> tuple[str, Given]:  # noqa: ANN401  # FieldRules
     kind = rules.WhichOneof("type") if rules is not None else None
     if not kind:
         return "", {}
-    return kind, {rule.name: value for rule, value in getattr(rules, kind).ListFields() if not rule.is_extension}
+    given = {rule.name: value for rule, value in getattr(rules, kind).ListFields() if not rule.is_extension}
+    # JSON has no infinite numbers.
+    finite = {
+        name: [each for each in value if _is_finite(each)] if _is_list(name) else value for name, value in given.items()
+    }
+    return kind, {name: value for name, value in finite.items() if _is_finite(value)}
 
 
 def _string(given: Given) -> Schema:
@@ -110,6 +117,10 @@ def _listed(given: Given) -> Schema:
 def _sentence(given: Given) -> Schema:
     bounds = [f"{WORDS[name]} {value}" for name, value in given.items() if name in WORDS]
     return {"description": f"It is {' and '.join(bounds)}."} if bounds else {}
+
+
+def _is_finite(value: Any) -> bool:  # noqa: ANN401  # the value of a rule
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _is_list(name: str) -> bool:

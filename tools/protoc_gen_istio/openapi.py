@@ -90,7 +90,8 @@ def _examples(settings: Settings) -> Mapping[str, Schema]:
         return {}
     try:
         found = yaml.safe_load(Path(settings.examples).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        json.dumps(found)  # a time without quotes is no JSON
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ParameterError(f"examples={settings.examples}: expected a YAML file with requests: {reason}") from error
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
