@@ -74,6 +74,7 @@ rules."""
 
 KINDS = {"RPC": "method"}
 """buf's names of element kinds that differ from ours."""
+RENAMED = frozenset({"FIELD_SAME_NAME", "ENUM_VALUE_SAME_NAME"})
 TYPES = frozenset({"FIELD_SAME_TYPE", "FIELD_WIRE_COMPATIBLE_TYPE", "FIELD_WIRE_JSON_COMPATIBLE_TYPE"})
 LANGUAGES = {
     "GO": "go_package", "JAVA": "java_package", "CSHARP": "csharp_namespace", "OBJC": "objc_class_prefix",
@@ -163,6 +164,9 @@ class _Changes:
             rules, levels = self._method(element, now, set(rules)), []
         else:
             levels = [Level.JSON] if element and self._is_missed_in_requests(element) else []
+        if element and rules & RENAMED and element.name in self.newer.elements:
+            # The name now belongs to another number: programs take one value for the other.
+            levels.append(Level.WIRE)
         if rules & (WIRE | UNIMPLEMENTED_CALLS):
             levels.append(Level.WIRE)
         if rules & JSON:

@@ -51,8 +51,8 @@ EDITS = {
     ).passes(),
     "two fields with swapped numbers": edit(INVENTORY, "  int64 available = 3 ", "  int64 available = 4 ")
     .also(INVENTORY, "  int64 reserved = 4 ", "  int64 reserved = 3 ")
-    .breaks("shop.inventory.v1.Stock.available", "JSON")
-    .breaks("shop.inventory.v1.Stock.reserved", "JSON", PUBLIC_STOCK),
+    .breaks("shop.inventory.v1.Stock.available", "wire")
+    .breaks("shop.inventory.v1.Stock.reserved", "wire", PUBLIC_STOCK),
     "field moved within its message": edit(SHIPPING, "  google.type.Money price = 1…", "")
     .also(SHIPPING, "  int32 delivery_days = 2…", "  int32 delivery_days = 2;\n  google.type.Money price = 1;\n")
     .passes(),
