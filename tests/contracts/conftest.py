@@ -20,6 +20,8 @@ PACKAGING = ["pyproject.toml", "services/pyproject.toml", "requirements.lock"]
 CONFIGURATION = ["Makefile", "buf.yaml", "buf.gen.yaml", ".gitignore", RELEASE_FILE, *PACKAGING]
 IGNORED = shutil.ignore_patterns("__pycache__", Path(waivers.FILE).name)
 """The waivers are left out: in the copy the current contracts are the last release, so all waivers would be stale."""
+FOLDER = "a checkout, for Überprüfungen"
+"""A name that separates the parameters of a plugin, and words."""
 RELEASED = "v0.1.0"
 """The tag of the current contracts in the copy of a test."""
 
@@ -79,7 +81,7 @@ def project() -> Checkout:
 @pytest.fixture
 def contracts(tmp_path: Path) -> Checkout:
     """Create a copy of the contracts, the declarations and the code of the services, without git."""
-    root = tmp_path / "checkout"
+    root = tmp_path / FOLDER
     shutil.copytree(ROOT / "proto", root / "proto")
     (root / "third_party").symlink_to(ROOT / "third_party")
     _copy(root, "buf.yaml", "buf.gen.yaml", *SERVICES)
@@ -106,7 +108,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def checkout(template: Path, tmp_path: Path) -> Checkout:
     """Create a copy of the repository in which the current contracts are released and committed on main."""
-    return Checkout(shutil.copytree(template, tmp_path / "checkout", symlinks=True))
+    return Checkout(shutil.copytree(template, tmp_path / FOLDER, symlinks=True))
 
 
 def _copy(root: Path, *patterns: str) -> None:

@@ -58,7 +58,7 @@ def generated(state: State) -> Effects:
         parameter=_parameter(state), file_to_generate=list(state.image.packages), proto_file=state.image.files
     )
     try:
-        return read(manifests(request))
+        return read(manifests(request, state.folder))
     except (ContradictionError, ParameterError, ValueError) as error:
         raise PolicyError(str(error).replace(f"{state.folder}/", "")) from error
 
@@ -72,8 +72,7 @@ def _parameter(state: State) -> str:
         raise SourceError(f"{PARAMETERS} does not run {PLUGIN} with its parameters: {error}") from error
     listed = options if isinstance(options, list) else str(options).split(",")
     # Examples are for readers of the OpenAPI document. They change no policy.
-    used = (each for each in listed if not each.startswith("examples="))
-    return ",".join(each.replace("services=", f"services={state.folder}/", 1) for each in used)
+    return ",".join(each for each in listed if not each.startswith("examples="))
 
 
 def compare(older: State, newer: State, before: Effects, after: Effects, found: Collection[Finding]) -> list[Finding]:

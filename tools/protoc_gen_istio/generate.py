@@ -1,6 +1,8 @@
 """Generates the files for a plugin request: reads, checks, writes."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 
@@ -40,14 +42,15 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
     return {name: each.text() for name, each in files.items()} | others
 
 
-def manifests(request: CodeGeneratorRequest) -> list[Manifest]:
-    """Return the manifests of all files as plain objects. Raise as generate does."""
-    return [plain(manifest) for each in _pages(request)[0].values() for manifest in each.manifests]
+def manifests(request: CodeGeneratorRequest, root: Path) -> list[Manifest]:
+    """Return the manifests of all files as plain objects. `root` contains the folder `services`. Raise as generate."""
+    return [plain(manifest) for each in _pages(request, root)[0].values() for manifest in each.manifests]
 
 
-def _pages(request: CodeGeneratorRequest) -> tuple[dict[str, Page], dict[str, str]]:
+def _pages(request: CodeGeneratorRequest, root: Path = Path()) -> tuple[dict[str, Page], dict[str, str]]:
     """Return the files with manifests, and the content of the other files."""
     settings = Settings.parse(request.parameter)
+    settings = replace(settings, services=root / settings.services)
     try:
         services = contracts.read(request.proto_file, request.file_to_generate)
     except contracts.ContractError as error:
