@@ -149,7 +149,12 @@ class _Changes:
         self._options = {file.name: file.options for file in older.files}
 
     def is_harmless(self, violation: dict[str, Any]) -> bool:
-        """Return whether a violation is an option of a language for which the older file chose no names."""
+        """Return whether a violation is an option that changes no name and no signature of the generated code.
+
+        Most options of a language count only if the older file chose names for that language.
+        """
+        if violation["type"] == "FILE_SAME_OPTIMIZE_FOR":
+            return "LITE_RUNTIME" not in violation["message"]
         language = re.match("FILE_SAME_([A-Z]+)_", violation["type"])
         option = LANGUAGES.get(language[1]) if language else None
         before = self._options.get(violation.get("path", ""))

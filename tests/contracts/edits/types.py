@@ -111,6 +111,12 @@ EDITS = {
     "go_package added": edit(
         SHIPPING, "package shop.shipping.v1;\n", 'package shop.shipping.v1;\noption go_package = "shop/shippingv1";\n'
     ).passes(),
+    "optimized for size": edit(
+        SHIPPING, "package shop.shipping.v1;\n", "package shop.shipping.v1;\noption optimize_for = CODE_SIZE;\n"
+    ).passes(),
+    "generated without reflection": edit(
+        SHIPPING, "package shop.shipping.v1;\n", "package shop.shipping.v1;\noption optimize_for = LITE_RUNTIME;\n"
+    ).breaks("shop/shipping/v1/shipping.proto", "source", "operator, orders"),
     "java_package and java_multiple_files added": edit(
         SHIPPING,
         "package shop.shipping.v1;\n",
