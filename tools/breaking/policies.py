@@ -55,7 +55,7 @@ def committed(state: State) -> Effects | None:
 def generated(state: State) -> Effects:
     """Return the effect of what the generator writes for a state. Raise PolicyError or SourceError."""
     request = CodeGeneratorRequest(
-        parameter=_parameter(state), file_to_generate=list(state.image.packages), proto_file=state.image.files
+        parameter=parameter(state), file_to_generate=list(state.image.packages), proto_file=state.image.files
     )
     try:
         return read(manifests(request, state.folder))
@@ -63,7 +63,8 @@ def generated(state: State) -> Effects:
         raise PolicyError(str(error).replace(f"{state.folder}/", "")) from error
 
 
-def _parameter(state: State) -> str:
+def parameter(state: State) -> str:
+    """Return the parameter of the plugin in buf.gen.yaml, without examples. Raise SourceError."""
     path = state.folder / PARAMETERS
     try:
         plugins = yaml.safe_load((path if path.exists() else ROOT / PARAMETERS).read_text(encoding="utf-8"))["plugins"]
