@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.conftest import Checkout
-from tests.contracts.edits import EDITS
-from tests.contracts.edits.edit import ANALYTICS, CATALOG, EVENTS, INVENTORY, ORDERS, PAYMENTS, SHIPPING, Edit
 from tests.support.checkout import ROOT
+from tests.support.edits import EDITS
+from tests.support.edits.edit import ANALYTICS, CATALOG, EVENTS, INVENTORY, ORDERS, PAYMENTS, SHIPPING, Edit
 from tools.breaking import structure
 from tools.breaking.advice import ADVICE
 from tools.breaking.report import compare

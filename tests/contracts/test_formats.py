@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.contracts.conftest import Checkout
-from tests.contracts.edits.edit import CATALOG
 from tests.support.checkout import ROOT
+from tests.support.edits.edit import CATALOG
 from tools.breaking.__main__ import main
 from tools.breaking.advice import ADVICE
 from tools.breaking.findings import MEANINGS, Level

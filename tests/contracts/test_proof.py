@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.contracts.conftest import Checkout
-from tests.contracts.edits import EDITS
 from tests.contracts.gateway import Json, Server, call_grpc, call_http, gateway
 from tests.support.checkout import ROOT
+from tests.support.edits import EDITS
 from tools.breaking.sources import State, build
 
 STOCK, PRODUCTS, PRODUCT, ORDERS, QUOTE, JWKS = (

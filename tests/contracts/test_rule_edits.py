@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contracts.edits.edit import Replacement
 from tests.support.checkout import ROOT
+from tests.support.edits.edit import Replacement
 from tools.breaking.changes import Correspondence
 from tools.breaking.findings import Finding
 from tools.breaking.image import Image
@@ -16,7 +16,7 @@ from tools.breaking.rules import compare
 from tools.breaking.sources import IMPORTED, build
 from tools.breaking.trials import Trials
 
-FOLDER = ROOT / "tests/contracts/edits"
+FOLDER = ROOT / "tests/support/edits"
 FILE = "proto/shop/kinds/v1/kinds.proto"
 EDITS: dict[str, dict[str, Any]] = {
     each["edit"]: each for each in yaml.safe_load((FOLDER / "kinds.yaml").read_text(encoding="utf-8"))

@@ -14,12 +14,12 @@ from shutil import copytree
 import pytest
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 
-from tests.contracts.edits import EDITS
-from tests.contracts.edits.edit import CATALOG, Replacement
 from tests.mesh.harness import Manifest, Mesh
 from tests.mesh.raw_http import RawResponse, http_request
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
+from tests.support.edits import EDITS
+from tests.support.edits.edit import CATALOG, Replacement
 from tools.breaking.policies import parameter
 from tools.breaking.sources import build
 from tools.protoc_gen_istio.generate import manifests

@@ -1,6 +1,6 @@
 """Edits of google.api.http rules."""
 
-from tests.contracts.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, edit
+from tests.support.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, edit
 
 STOCK = '{get: "/v1/{name=stocks/*}"}'
 GET_STOCK = "shop.inventory.v1.InventoryService/GetStock"

@@ -3,7 +3,7 @@
 What an edit of the generator itself changes is tested in test_generator_edits.py.
 """
 
-from tests.contracts.edits.edit import ANALYTICS, CATALOG, IDENTITY, NOTIFICATIONS, ORDERS, PAYMENTS, edit
+from tests.support.edits.edit import ANALYTICS, CATALOG, IDENTITY, NOTIFICATIONS, ORDERS, PAYMENTS, edit
 
 PARAMETERS = "buf.gen.yaml"
 CONTRACTS = "mesh/istio/contracts"

@@ -1,6 +1,6 @@
 """Edits of fields: numbers, names, types, cardinality, presence and oneofs."""
 
-from tests.contracts.edits.edit import (
+from tests.support.edits.edit import (
     CATALOG,
     EVENT_USERS,
     IDENTITY,

@@ -1,6 +1,6 @@
 """Edits of buf.validate rules."""
 
-from tests.contracts.edits.edit import CATALOG, ORDERS, PAYMENTS, RULES, SHIPPING, edit
+from tests.support.edits.edit import CATALOG, ORDERS, PAYMENTS, RULES, SHIPPING, edit
 
 CATEGORY = (
     "  string category = 3 [\n    (google.api.field_behavior) = OPTIONAL,\n    (buf.validate.field).string.pattern"

@@ -1,6 +1,6 @@
 """Edits of the contracts by kind, each with the expected verdict of `make breaking`."""
 
-from tests.contracts.edits import (
+from tests.support.edits import (
     annotations,
     declarations,
     fields,

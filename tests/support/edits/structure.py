@@ -1,6 +1,6 @@
 """Edits of messages, fields, enums, methods and events."""
 
-from tests.contracts.edits.edit import (
+from tests.support.edits.edit import (
     CATALOG,
     EVENT_USERS,
     EVENTS,

@@ -1,6 +1,6 @@
 """Edits of messages, enums, files, packages and reservations."""
 
-from tests.contracts.edits.edit import (
+from tests.support.edits.edit import (
     ANALYTICS,
     CATALOG,
     EVENT_USERS,

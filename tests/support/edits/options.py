@@ -1,6 +1,6 @@
 """Edits of the options of methods and services."""
 
-from tests.contracts.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, PAYMENTS, edit
+from tests.support.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, PAYMENTS, edit
 
 VOID = (
     "rpc VoidPayment(VoidPaymentRequest) returns (VoidPaymentResponse) {\n    option idempotency_level = IDEMPOTENT;\n"

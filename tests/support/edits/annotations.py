@@ -1,6 +1,6 @@
 """Edits of resources, references, field behavior and redaction."""
 
-from tests.contracts.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, PAYMENTS, SHIPPING, edit
+from tests.support.edits.edit import CATALOG, IDENTITY, INVENTORY, ORDERS, PAYMENTS, SHIPPING, edit
 
 PRODUCT_USERS = "operator, orders, outside"
 RESERVATION = '    pattern: "reservations/{reservation}"\n'

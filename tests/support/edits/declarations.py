@@ -1,6 +1,6 @@
 """Edits of service.yaml."""
 
-from tests.contracts.edits.edit import CATALOG, SHIPPING, edit
+from tests.support.edits.edit import CATALOG, SHIPPING, edit
 
 ORDERS, OPERATOR, PAYMENTS, NOTIFICATIONS, INVENTORY, CATALOG_SERVICE = (
     f"services/{name}/service.yaml"
