@@ -53,9 +53,13 @@ def test_a_valid_request_is_found_for_every_method(older: Image, tmp_path: Path)
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_an_edit_of_rules_gets_its_verdict(older: Image, tmp_path: Path, edit: dict[str, Any]) -> None:
-    results = compare(older, build_kinds(tmp_path, edit["replace"]))
+    if "before" in edit:
+        older = build_kinds(tmp_path / "older", edit["before"])
+    results = compare(older, build_kinds(tmp_path / "newer", edit["replace"]))
     findings = [each for each in results if isinstance(each, Finding)]
-    if edit["breaks"]:
+    if "undecided" in edit:
+        assert {each.rule for each in findings} == {"RULE_UNDECIDED"}
+    elif edit["breaks"]:
         # The proof is a request, which the report shows.
         assert {each.rule for each in findings} == {"RULE"}
         assert all("was valid and is now rejected" in each.description for each in findings)

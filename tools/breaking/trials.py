@@ -13,7 +13,7 @@ from protovalidate import CompilationError, EvaluationError, Validator
 from tools.breaking.changes import Change, Correspondence
 from tools.breaking.constraints import LOWER, UPPER, Rules, rules_of
 from tools.breaking.image import Element
-from tools.breaking.samples.fields import ENTRY, Fields
+from tools.breaking.samples.fields import ENTRY, UNEVALUATED, Fields
 from tools.breaking.samples.literals import Literals
 from tools.breaking.samples.paths import Path, message_in, paths
 from tools.breaking.samples.requests import Requests
@@ -74,7 +74,8 @@ class Trials:
         if key not in self._alone:
             self._alone[key] = self._try_alone(change, field)
         rejects, change.seen, change.accepts_more = self._alone[key]
-        change.found_request = True
+        # The context of a request cannot make a value valid, so no request is needed.
+        change.found_request = not rejects
         return rejects
 
     def _try_alone(self, change: Change, field: FieldDescriptor) -> tuple[bool, set[str], bool]:
@@ -134,13 +135,14 @@ class Trials:
         """Return the literals in the rules of a path's fields and of the messages around them, before and now."""
         found = Literals()
         for each in path:
-            found |= self._of_field(each)
+            found |= self.own_literals(each)
             found |= self._of_message(each.containing_type.full_name)
         return found
 
-    def _of_field(self, each: Any) -> Literals:  # noqa: ANN401  # a FieldDescriptor
+    def own_literals(self, each: FieldDescriptor) -> Literals:
+        """Return the literals in the rules of a field, before and now."""
         if each.full_name not in self._literals:
-            now = self._pairs.messages.get(each.containing_type.full_name, "")
+            now = self._pairs.messages.get(each.full_name.rpartition(".")[0], "")
             same = (other for other in self._pairs.newer.children(now) if other.kind == "field")
             after = next((other for other in same if other.proto.number == each.number), None)
             self._literals[each.full_name] = self._of_both(self._pairs.older.elements.get(each.full_name), after)
@@ -161,7 +163,7 @@ class Trials:
         try:
             violations = self._before.collect_violations(message)
         except EvaluationError:
-            return [("",)]
+            return [(UNEVALUATED,)]
         except CompilationError as error:
             raise SourceError(f"the rules of {message.DESCRIPTOR.full_name} do not compile: {error}") from error
         return [_names(each.proto, entries=True) for each in violations]

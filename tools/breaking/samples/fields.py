@@ -14,10 +14,13 @@ from tools.breaking.samples.literals import Literals
 from tools.breaking.samples.paths import MAX_DEPTH, Path, entry_of, is_map, is_set, message_name
 from tools.breaking.samples.values import TIMES, Scalar, scalars, sizes, times, variants
 
+MAX_OTHER_SIZE = 64
 MAX_ENTRIES = 2_000
 """The longest list of messages that is tried."""
 ENTRY = "[]"
 """Follows the name of a list or map whose entry has a violation."""
+UNEVALUATED = "?"
+"""Stands for the names of a violation if a rule cannot be evaluated."""
 MAX_SHOWN_CHARACTERS = 40
 """Longer strings are shortened in the report."""
 
@@ -30,6 +33,9 @@ class Rulebook(Protocol):
 
     def literals(self, path: Path) -> Literals:
         """Return the literals in all rules that may apply to the last field of a path."""
+
+    def own_literals(self, field: FieldDescriptor) -> Literals:
+        """Return the literals in the rules of a field itself."""
 
     def faults(self, message: Message) -> list[tuple[str, ...]]:
         """Return the field names of each violation of the older rules, with ENTRY after a list or map."""
@@ -103,7 +109,7 @@ class Fields:
             message = _holder(field)
             with suppress(ValueError, TypeError, AttributeError):
                 value.put(message, field)
-                valid = not any(each[:1] == (field.name,) for each in self._rules.faults(message))
+                valid = not any(each[0] in {field.name, UNEVALUATED} for each in self._rules.faults(message) if each)
                 if valid and is_set(message, field):
                     return value
                 fallback = value if valid or fallback is None else fallback
@@ -128,7 +134,7 @@ class Fields:
 
     def _lists(self, path: Path, literals: Literals) -> Iterator[Value]:
         field = path[-1]
-        for size in (1, *sizes(literals)):
+        for size in self._sizes(path):
             if size <= MAX_ENTRIES or not field.message_type:
                 yield Value(f"with {size} entries", self._filler(path, size))
         if field.message_type:
@@ -142,6 +148,12 @@ class Fields:
             Value(f"with the entries {show(good)} and {show(value)}", _list_setter([good, value])) for value in values
         )
 
+    def _sizes(self, path: Path) -> list[int]:
+        """Return the sizes of a list or map to try. Large numbers in rules of other fields are rarely sizes."""
+        own, others = self._rules.own_literals(path[-1]), self._rules.literals(path)
+        small = (size for size in sizes(others) if size <= MAX_OTHER_SIZE)
+        return list(dict.fromkeys([1, *sizes(own), *small]))
+
     def _maps(self, path: Path, literals: Literals) -> Iterator[Value]:
         field = path[-1]
         key, value = entry_of(field)
@@ -149,7 +161,7 @@ class Fields:
         good_key = self._good_key(path, keys)
         contents: list[Any] = [None] if value.message_type else list(scalars(value, literals))
         good = contents[0] if value.message_type else self._good_content(path, good_key, contents)
-        for size in (1, *sizes(literals)):
+        for size in self._sizes(path):
             if size <= MAX_ENTRIES:
                 several = _distinct(good_key, size, literals)
                 yield Value(f"with {size} entries", self._map_setter(path, dict.fromkeys(several, good)))

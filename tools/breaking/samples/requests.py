@@ -9,7 +9,8 @@ from itertools import chain, combinations, islice, product
 from google.protobuf.message import Message
 
 from tools.breaking.samples.fields import ENTRY, Fields, Rulebook, Value
-from tools.breaking.samples.paths import Path, clear, message_in, paths
+from tools.breaking.samples.paths import Path, clear, is_map, message_in, paths
+from tools.breaking.samples.values import sizes
 
 MAX_REPAIRS = 60
 """How many rules of a request are satisfied one after the other."""
@@ -20,6 +21,8 @@ MAX_PAIR_VALUES = 14
 MAX_PAIRS = 20_000
 RANDOM_REQUESTS = 300
 MAX_RANDOM_VALUES = 200
+MAX_COPIES = 12
+"""How often an entry of a list is repeated at most."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,27 @@ class Requests:
             for value in self._fields.values(each):
                 for base in self.bases:
                     yield from self._vary(base, path, [(each, value)])
+                    if together is not None:
+                        yield from self._repeated(base, path, (each, value))
         if together is not None:
             named = [each for each in inner if not together.isdisjoint(field.name for field in each[len(path) :])]
             yield from islice(self._pairs(path, named or inner), MAX_PAIRS)
             yield from self._random(path, named or inner)
+
+    def _repeated(self, base: Message, path: Path, change: tuple[Path, Value]) -> Iterator[Variation]:
+        """Yield requests in which a list has the changed entry several times: an expression may count entries."""
+        where = change[0]
+        lists = [number for number, field in enumerate(where[:-1]) if field.is_repeated and not is_map(field)]
+        counts = [size for size in sizes(self._rules.literals(where)) if 1 < size <= MAX_COPIES] if lists else []
+        for varied in self._vary(base, path, [change]) if counts else ():
+            holder = self._fields.enter(varied.message, where[: lists[-1]])
+            entries = getattr(holder, where[lists[-1]].name)
+            for count in counts:
+                while len(entries) < count:
+                    entries.add().CopyFrom(entries[0])
+                message = self._kind()
+                message.CopyFrom(varied.message)
+                yield Variation(f"{varied.description} of {count} entries", message)
 
     def plain(self) -> Iterator[Variation]:
         """Yield the requests without a variation."""

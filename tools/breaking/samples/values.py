@@ -17,6 +17,7 @@ from tools.breaking.samples.literals import Literals
 
 MAX_SIZE = 20_000
 """The longest string, in characters, and the longest list, in entries, that are tried."""
+MAX_COMBINED_NUMBERS = 10
 MAX_EXACT_LENGTH = 300
 """Up to this length, strings of every limit are searched for among those that match the patterns."""
 MAX_LANGUAGES, MAX_PARTS = 6, 2
@@ -77,9 +78,16 @@ NANO = Decimal(1).scaleb(-9)
 Scalar = str | bytes | int | float | bool
 
 
+def numbers(literals: Literals) -> list[int]:
+    """Return the whole numbers in rules, and what is left of one after another: an expression may add two fields."""
+    plain = sorted({int(number) for number in literals.numbers})
+    few = plain if len(plain) <= MAX_COMBINED_NUMBERS else []
+    return sorted({*plain, *(one - other for one in few for other in few if one > other)})
+
+
 def sizes(literals: Literals) -> list[int]:
     """Return the sizes of strings and lists to try: those in the rules, one less and one more."""
-    near = {int(number) + step for number in literals.numbers for step in (-1, 0, 1)} | {0, 1, 2, 3}
+    near = {number + step for number in numbers(literals) for step in (-1, 0, 1)} | {0, 1, 2, 3}
     return sorted(size for size in near if 0 <= size <= MAX_SIZE)
 
 
@@ -87,15 +95,16 @@ def scalars(field: FieldDescriptor, literals: Literals) -> Iterator[Scalar]:
     """Yield values of a field, or of the entries of a list, without duplicates."""
     if field.cpp_type in INTEGERS:
         low, high = INTEGERS[field.cpp_type]
-        near = (int(number) + step for number in literals.numbers | _words_as_numbers(literals) for step in (0, 1, -1))
+        known = [*numbers(literals), *map(int, _words_as_numbers(literals))]
+        near = (number + step for number in known for step in (0, 1, -1))
         yield from dict.fromkeys(
             each for each in chain(near, (1, 0, 2, -1, 10, 1000, low, high)) if low <= each <= high
         )
     elif field.cpp_type in FLOATS:
         yield from _floats(field, literals)
     elif field.enum_type is not None:
-        numbers = [value.number for value in field.enum_type.values]
-        yield from dict.fromkeys([*numbers[1:], *numbers[:1], max(numbers) + 1, -1])
+        known = [value.number for value in field.enum_type.values]
+        yield from dict.fromkeys([*known[1:], *known[:1], max(known) + 1, -1])
     elif field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         yield from (True, False)
     elif field.type == FieldDescriptor.TYPE_BYTES:
