@@ -17,6 +17,11 @@ DIRECTIONS = [
     pytest.param("this", "previous", id="our clients, previous servers"),
 ]
 CATALOG = "proto/shop/catalog/v1/catalog.proto"
+SEARCH = """\
+  string search = 4 [
+    (google.api.field_behavior) = OPTIONAL,
+    (buf.validate.field).string = {
+      max_len: """
 
 
 def methods_called(processes: dict[str, Process]) -> set[str]:
@@ -62,8 +67,8 @@ def test_an_order_passes_through_services_of_both_releases(chain: str, callees: 
         ),
         pytest.param(
             CATALOG,
-            "  string search = 4 [(buf.validate.field).string = {\n    max_len: 100\n",
-            "  string search = 4 [(buf.validate.field).string = {\n    max_len: 5\n",
+            SEARCH + "100\n",
+            SEARCH + "5\n",
             "search must be at most 5 characters",
             id="stricter rule, which buf does not detect",
         ),

@@ -99,7 +99,7 @@ def test_an_option_that_the_generator_reads_wrongly_is_a_wrong_cell(
 
 def test_a_call_that_the_generator_does_not_read_is_a_wrong_cell(tmp_path: Path) -> None:
     for file in (ROOT / "services").glob("*/service.yaml"):
-        copy = tmp_path / file.relative_to(ROOT / "services")
-        copy.parent.mkdir()
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True)
         copy.write_text(file.read_text(encoding="utf-8").replace(", RefundPayment]", "]"), encoding="utf-8")
-    assert wrong(generated(services=tmp_path)) == {("orders", REFUND)}
+    assert wrong(generated(root=tmp_path)) == {("orders", REFUND)}

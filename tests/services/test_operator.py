@@ -38,7 +38,7 @@ def test_an_error_is_printed_in_one_line_with_status_reason_and_fields(shared: S
     assert (run.returncode, run.stdout) == (1, "")
     [line] = run.stderr.splitlines()
     assert line.startswith("INVALID_ARGUMENT INVALID_FIELDS: ")
-    assert "name must" in line
+    assert "name does not match" in line
     assert "pieces must" in line
 
 

@@ -19,14 +19,13 @@ from tools.protoc_gen_istio.generate import generate
 PLUGIN = "tools.protoc_gen_istio"
 
 
-def generated(misread: Mapping[str, MethodPolicy] | None = None, services: Path = ROOT / "services") -> dict[str, str]:
+def generated(misread: Mapping[str, MethodPolicy] | None = None, root: Path = ROOT) -> dict[str, str]:
     """Return the generated files of this checkout by name.
 
-    `misread` has the options that the generator sees for a method instead of those in its contract, as if its reader
-    had a fault. A method that it sees as private has no HTTP path for it.
+    `root` has the declarations. `misread` has the options that the generator sees for a method instead of
+    those in its contract, as if its reader had a fault. A method that it sees as private has no HTTP path for it.
     """
     request = CodeGeneratorRequest.FromString(_request())
-    request.parameter += f",services={services}"
     http: Any = annotations_pb2.http  # google's type stubs do not say which message it extends
     for file in request.proto_file:
         for service in file.service:
@@ -35,7 +34,7 @@ def generated(misread: Mapping[str, MethodPolicy] | None = None, services: Path 
                     method.options.Extensions[options_pb2.method].CopyFrom(policy)
                     if not policy.audience:
                         method.options.ClearExtension(http)
-    return generate(request)
+    return generate(request, root)
 
 
 @cache

@@ -29,12 +29,12 @@ class ContradictionError(Exception):
     """Contracts and declarations contradict each other or themselves. The text has one line for each fault."""
 
 
-def generate(request: CodeGeneratorRequest) -> dict[str, str]:
+def generate(request: CodeGeneratorRequest, root: Path = Path()) -> dict[str, str]:
     """Return the content of the files by name; none for a request without services.
 
-    Raises ParameterError, DeclarationError, ContradictionError.
+    The parameter `services` is a folder below `root`. Raises ParameterError, DeclarationError, ContradictionError.
     """
-    pages, others = _pages(request)
+    pages, others = _pages(request, root)
     if not pages:
         return {}
     files = {name: each for name, each in sorted(pages.items()) if each.manifests}
@@ -43,11 +43,11 @@ def generate(request: CodeGeneratorRequest) -> dict[str, str]:
 
 
 def manifests(request: CodeGeneratorRequest, root: Path) -> list[Manifest]:
-    """Return the manifests of all files as plain objects. `root` contains the folder `services`. Raise as generate."""
+    """Return the manifests of all files as plain objects. Raise as generate does."""
     return [plain(manifest) for each in _pages(request, root)[0].values() for manifest in each.manifests]
 
 
-def _pages(request: CodeGeneratorRequest, root: Path = Path()) -> tuple[dict[str, Page], dict[str, str]]:
+def _pages(request: CodeGeneratorRequest, root: Path) -> tuple[dict[str, Page], dict[str, str]]:
     """Return the files with manifests, and the content of the other files."""
     settings = Settings.parse(request.parameter)
     settings = replace(settings, services=root / settings.services)
