@@ -16,7 +16,7 @@ from mesh.local.loopback import open_url
 from tests.contracts.mistakes import contract, request
 from tests.support.clock import eventually_sync
 from tools.protoc_gen_istio import contracts
-from tools.protoc_gen_istio.manifests import Flow, Literal, Noted
+from tools.protoc_gen_istio.manifests import Literal, Noted, OneLine
 from tools.protoc_gen_istio.settings import Settings
 from tools.protoc_gen_istio.transcoding import transcoding
 
@@ -40,7 +40,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # a part of a manifest
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, Literal):
         return value.replace("\n", "")
-    return plain(value.value) if isinstance(value, Noted | Flow) else value
+    return plain(value.value) if isinstance(value, Noted | OneLine) else value
 
 
 def configuration(folder: Path, rules: dict[str, str]) -> Path:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from tests.contracts.mistakes import contract, request
 from tools.protoc_gen_istio.generate import generate
-from tools.protoc_gen_istio.manifests import Flow, Literal, Noted, manifest, page
+from tools.protoc_gen_istio.manifests import Literal, Noted, OneLine, manifest, page
 
 PLAIN = "zebra"
 OTHER_TYPES = ("on", "off", "yes", "no", "y", "n", "true", "false", "null", "e3")
@@ -65,7 +65,7 @@ def test_a_text_is_written_so_that_it_is_read_again(text: str) -> None:
     written = {
         text: Noted(text, text),
         "list": [Noted(text, text), [text]],
-        "flow": {"map": Flow({text: text}), "list": Flow([text])},
+        "flow": {"map": OneLine({text: text}), "list": OneLine([text])},
         "many": Literal(f"{text}\n{text}"),
     }
     output = page([text], [{**manifest("v1", "ConfigMap", text, text), "spec": written}]).text()

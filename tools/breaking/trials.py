@@ -68,6 +68,7 @@ class Trials:
         key = (
             field.type,
             field.is_repeated,
+            field.enum_type.full_name if field.enum_type else "",
             repr(sorted(change.before.values.items())),
             repr(sorted(change.after.values.items())),
         )

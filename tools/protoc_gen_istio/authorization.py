@@ -6,7 +6,7 @@ from typing import Any
 from tools.protoc_gen_istio.contracts import Audience, Method
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 ROLES = "request.auth.claims[roles]"
@@ -35,18 +35,18 @@ def gateway_policy(methods: Sequence[Method], settings: Settings) -> Manifest:
     principal = f"{settings.issuer}/*" if settings.issuer else "*"
     for roles, group in sorted(signed_in.items()):
         rule: dict[str, Any] = {
-            "from": [{"source": {"requestPrincipals": Flow([principal])}}],
+            "from": [{"source": {"requestPrincipals": OneLine([principal])}}],
             "to": _paths(group),
         }
         if roles:
-            rule["when"] = [{"key": ROLES, "values": Flow([*roles])}]
+            rule["when"] = [{"key": ROLES, "values": OneLine([*roles])}]
         rules.append(Noted(f"AUDIENCE_SIGNED_IN{', with one of these roles' if roles else ''}", rule))
     return _policy("public-methods", settings.gateway_namespace, settings.gateway_selector, rules)
 
 
 def open_path(name: str, path: str, settings: Settings) -> Manifest:
     """Return an AuthorizationPolicy that allows any caller to GET a path that is not a method."""
-    rule = {"to": [{"operation": {"methods": Flow(["GET"]), "paths": Flow([path])}}]}
+    rule = {"to": [{"operation": {"methods": OneLine(["GET"]), "paths": OneLine([path])}}]}
     return _policy(name, settings.gateway_namespace, settings.gateway_selector, [rule])
 
 
@@ -55,7 +55,7 @@ def _from_outside(methods: Sequence[Method], settings: Settings) -> Iterator[Rul
         group = [method for method in methods if method.audience is audience]
         rule = {"from": _source(settings.gateway_principal), "to": _paths(group)}
         if audience is Audience.SIGNED_IN and settings.user_header:
-            rule["when"] = [{"key": f"request.headers[{settings.user_header}]", "values": Flow(["*"])}]
+            rule["when"] = [{"key": f"request.headers[{settings.user_header}]", "values": OneLine(["*"])}]
         yield Noted(f"From outside, through the gateway: AUDIENCE_{audience.name}.", rule)
 
 
@@ -71,11 +71,11 @@ def _from_inside(graph: Graph, methods: Sequence[Method], settings: Settings) ->
 
 def _policy(name: str, namespace: str, selector: dict[str, str], rules: Sequence[Rule]) -> Manifest:
     policy = manifest("security.istio.io/v1", "AuthorizationPolicy", name, namespace)
-    return {**policy, "spec": {"selector": {"matchLabels": Flow({**selector})}, "rules": [*rules]}}
+    return {**policy, "spec": {"selector": {"matchLabels": OneLine({**selector})}, "rules": [*rules]}}
 
 
 def _source(principal: str) -> list[Any]:
-    return [{"source": {"principals": Flow([principal])}}]
+    return [{"source": {"principals": OneLine([principal])}}]
 
 
 def _paths(methods: Sequence[Method]) -> list[Any]:

@@ -3,7 +3,7 @@
 from tools.protoc_gen_istio.contracts import Contract, Tier
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.routes import STREAMS
 from tools.protoc_gen_istio.settings import Settings
 
@@ -13,7 +13,7 @@ LOAD_BALANCER = Noted(
     """\
 The instance with fewer calls in flight, of two at random. Instances in the zone of the caller, then in its
 region, are preferred while they are healthy. Istio does this only with outlierDetection.""",
-    {"simple": "LEAST_REQUEST", "localityLbSetting": Flow({"enabled": True})},
+    {"simple": "LEAST_REQUEST", "localityLbSetting": OneLine({"enabled": True})},
 )
 TCP = {
     "connectTimeout": Noted(
@@ -68,7 +68,7 @@ def destination_rule(graph: Graph, declared: Declaration, settings: Settings) ->
         "host": settings.host(declared.service),
         "trafficPolicy": {
             "tls": Noted(
-                "Only workloads with a sidecar are called, never in plaintext.", Flow({"mode": "ISTIO_MUTUAL"})
+                "Only workloads with a sidecar are called, never in plaintext.", OneLine({"mode": "ISTIO_MUTUAL"})
             ),
             "loadBalancer": LOAD_BALANCER,
             "connectionPool": _pool(tier(graph.served(declared))),
@@ -95,10 +95,10 @@ times out."""
 
 def _streams_subset(service: str) -> Noted:
     pool = {
-        "tcp": Flow({"connectTimeout": "1s", "maxConnections": MAX_CONNECTIONS}),
+        "tcp": OneLine({"connectTimeout": "1s", "maxConnections": MAX_CONNECTIONS}),
         "http": Noted(
             "Per calling proxy, like the limit above. A waiting stream costs a few KiB and no CPU.",
-            Flow({"http2MaxRequests": MAX_STREAMS}),
+            OneLine({"http2MaxRequests": MAX_STREAMS}),
         ),
     }
     comment = "It replaces the pool above, so it repeats the TCP settings. The other settings above apply here too."
@@ -106,7 +106,7 @@ def _streams_subset(service: str) -> Noted:
         "The same Pods with separate limits, so that long-lived streams do not use up the limit of the calls.",
         {
             "name": STREAMS,
-            "labels": Flow({"app": service}),
+            "labels": OneLine({"app": service}),
             "trafficPolicy": {"connectionPool": Noted(comment, pool)},
         },
     )

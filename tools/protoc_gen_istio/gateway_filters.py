@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
@@ -20,14 +20,14 @@ def gateway_filter(
     """
     place: dict[str, Any] = {"name": HTTP_MANAGER}
     if before:
-        place["subFilter"] = Flow({"name": before})
+        place["subFilter"] = OneLine({"name": before})
     annotations = {"galley.istio.io/analyze-suppress": SUPPRESSED}
     return {
         **manifest(
             "networking.istio.io/v1alpha3", "EnvoyFilter", name, settings.gateway_namespace, annotations=annotations
         ),
         "spec": {
-            "workloadSelector": {"labels": Flow({**settings.gateway_selector})},
+            "workloadSelector": {"labels": OneLine({**settings.gateway_selector})},
             **({"priority": priority} if priority else {}),
             "configPatches": [
                 {

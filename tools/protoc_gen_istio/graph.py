@@ -6,7 +6,7 @@ from functools import cached_property
 
 from tools.protoc_gen_istio import contracts as reading
 from tools.protoc_gen_istio.contracts import Contract, Method
-from tools.protoc_gen_istio.declarations import Call, Declaration
+from tools.protoc_gen_istio.declarations import Declaration
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,6 @@ class Graph:
         """Return the services that a service calls, sorted."""
         names = (self.servers.get(call.method.partition("/")[0]) for call in declared.calls)
         return sorted({name for name in names if name})
-
-    def waits(self, declared: Declaration) -> Iterator[tuple[Method, list[tuple[Call, Method]]]]:
-        """Yield each method of a service that waits for calls, with these calls."""
-        for method in self.own(declared):
-            calls = [(call, self.methods[call.method]) for call in declared.calls if method.short in call.during]
-            if calls:
-                yield method, calls
 
     def chains(self) -> Iterator[tuple[str, ...]]:
         """Yield every path along the calls, from a service to one without calls or one that is on the path already."""

@@ -35,7 +35,7 @@ class Noted:
 
 
 @dataclass(frozen=True)
-class Flow:
+class OneLine:
     """A map or a list that is written on one line: `{key: value}`."""
 
     value: dict[str, Any] | list[Any]
@@ -68,7 +68,7 @@ def page(comments: Iterable[str], manifests: Iterable[Manifest | None]) -> Page:
 def plain(value: Any) -> Any:  # noqa: ANN401  # any value of a manifest
     """Return a value without its marks, as a YAML library reads it."""
     match value:
-        case Noted() | Flow():
+        case Noted() | OneLine():
             return plain(value.value)
         case dict():
             return {key: plain(each) for key, each in value.items()}
@@ -98,7 +98,7 @@ def _node(value: Any, column: int) -> Any:  # noqa: ANN401  # any value of a man
     match value:
         case Noted():
             return _node(value.value, column)
-        case Flow():
+        case OneLine():
             node = _node(value.value, column)
             node.fa.set_flow_style()
             return node

@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.settings import Settings
 from tools.protoc_gen_istio.sidecars import labels
 
@@ -26,8 +26,8 @@ def service_network(graph: Graph, declared: Declaration, settings: Settings) -> 
     if not (callers or is_public or marks):
         return None
     spec: dict[str, Any] = {
-        "podSelector": {"matchLabels": Flow({"app": declared.service, **SIDECAR})},
-        "policyTypes": Flow(["Ingress", "Egress"]),
+        "podSelector": {"matchLabels": OneLine({"app": declared.service, **SIDECAR})},
+        "policyTypes": OneLine(["Ingress", "Egress"]),
     }
     if callers or is_public:
         gateway = {**_namespace(settings.gateway_namespace), "podSelector": _labels(settings.gateway_selector)}
@@ -35,7 +35,7 @@ def service_network(graph: Graph, declared: Declaration, settings: Settings) -> 
         spec["ingress"] = [{"from": peers, "ports": _ports(settings.port)}]
     if marks:
         spec["egress"] = list(_egress(graph.callees(declared), declared, settings))
-    head = manifest(VERSION, KIND, declared.service, settings.namespace, labels=Flow({**marks}) if marks else None)
+    head = manifest(VERSION, KIND, declared.service, settings.namespace, labels=OneLine({**marks}) if marks else None)
     return {**head, "spec": spec}
 
 
@@ -45,8 +45,8 @@ def gateway_network(servers: Iterable[str], settings: Settings) -> Manifest:
     return {
         **manifest(VERSION, KIND, "public-methods", settings.gateway_namespace),
         "spec": {
-            "podSelector": {"matchLabels": Flow({**settings.gateway_selector})},
-            "policyTypes": Flow(["Egress"]),
+            "podSelector": {"matchLabels": OneLine({**settings.gateway_selector})},
+            "policyTypes": OneLine(["Egress"]),
             "egress": [
                 {
                     "to": [{**_namespace(settings.namespace), "podSelector": selector}],
@@ -71,13 +71,13 @@ def _ports(port: int) -> list[dict[str, int]]:
     return [{"port": port}]
 
 
-def _namespace(name: str) -> dict[str, Flow]:
+def _namespace(name: str) -> dict[str, OneLine]:
     return {"namespaceSelector": _labels({"kubernetes.io/metadata.name": name})}
 
 
-def _pods(services: Iterable[str]) -> Iterator[dict[str, Flow]]:
+def _pods(services: Iterable[str]) -> Iterator[dict[str, OneLine]]:
     yield from ({"podSelector": _labels({"app": service})} for service in services)
 
 
-def _labels(labels: dict[str, str]) -> Flow:
-    return Flow({"matchLabels": labels})
+def _labels(labels: dict[str, str]) -> OneLine:
+    return OneLine({"matchLabels": labels})

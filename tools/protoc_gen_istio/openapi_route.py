@@ -1,6 +1,6 @@
 """The route at the gateway that serves the OpenAPI document, and the policy that allows any caller to read it."""
 
-from tools.protoc_gen_istio.manifests import Flow, Literal, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Literal, Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.openapi import PATH
 from tools.protoc_gen_istio.openapi_errors import JSON
 from tools.protoc_gen_istio.settings import Settings
@@ -11,14 +11,14 @@ def served(text: str, settings: Settings) -> Manifest:
     headers = {"content-type": JSON, "access-control-allow-origin": "*"}
     route = {
         "name": "openapi",
-        "match": [Flow({"uri": {"exact": PATH}, "method": {"exact": "GET"}})],
+        "match": [OneLine({"uri": {"exact": PATH}, "method": {"exact": "GET"}})],
         "headers": Noted(
             "Envoy's CORS filter does not apply to a direct response. Pages of any origin may read this one.",
-            Flow({"response": {"set": headers}}),
+            OneLine({"response": {"set": headers}}),
         ),
         "directResponse": {"status": 200, "body": {"string": Literal(text)}},
     }
     return {
         **manifest("networking.istio.io/v1", "VirtualService", "openapi", settings.namespace),
-        "spec": {"gateways": Flow([settings.gateway]), "hosts": Flow(["*"]), "http": [route]},
+        "spec": {"gateways": OneLine([settings.gateway]), "hosts": OneLine(["*"]), "http": [route]},
     }

@@ -14,13 +14,13 @@ from google.rpc.status_pb2 import Status
 
 from tools.protoc_gen_istio import gateway_filters
 from tools.protoc_gen_istio.contracts import Audience, Method
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine
 from tools.protoc_gen_istio.settings import Settings
 
 FILTER = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 MESSAGE = "local_rate_limited"
 """Envoy's message for a call above a limit."""
-METHOD = Flow({"request_headers": {"header_name": ":path", "descriptor_key": "method"}})
+METHOD = OneLine({"request_headers": {"header_name": ":path", "descriptor_key": "method"}})
 ADDRESS = {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}
 MINUTE_SECONDS = 60
 
@@ -43,7 +43,7 @@ def _filter(methods: Sequence[Method], settings: Settings) -> Manifest:
     # When the slowest bucket has its next token.
     retry = -(-MINUTE_SECONDS // min(method.calls_per_minute for method in methods))
     callers = dict(_caller(method, settings) for method in methods)
-    always = Flow({"default_value": {"numerator": 100}})
+    always = OneLine({"default_value": {"numerator": 100}})
     return {
         "@type": f"type.googleapis.com/{FILTER}",
         "stat_prefix": "method",
@@ -51,13 +51,13 @@ def _filter(methods: Sequence[Method], settings: Settings) -> Manifest:
         "filter_enforced": always,
         "rate_limited_as_resource_exhausted": Noted("Instead of UNAVAILABLE, which callers would retry.", value=True),
         "response_headers_to_add": [
-            {"header": Flow({"key": "retry-after", "value": str(retry)})},
+            {"header": OneLine({"key": "retry-after", "value": str(retry)})},
             Noted(
                 "The same for gRPC callers: a google.rpc.Status with RetryInfo.",
                 {"header": {"key": "grpc-status-details-bin", "value": _details(retry)}},
             ),
         ],
-        "rate_limits": [{"actions": [METHOD, Flow(action)]} for action in callers.values()],
+        "rate_limits": [{"actions": [METHOD, OneLine(action)]} for action in callers.values()],
         "descriptors": Noted(
             "A caller's entry has no value: each value gets a separate bucket.",
             [_descriptor(method, _caller(method, settings)[0]) for method in methods],
@@ -74,12 +74,12 @@ def _filter(methods: Sequence[Method], settings: Settings) -> Manifest:
 
 
 def _descriptor(method: Method, key: str) -> Manifest:
-    entries = [Flow({"key": "method", "value": method.path}), Flow({"key": key})]
+    entries = [OneLine({"key": "method", "value": method.path}), OneLine({"key": key})]
     return {"entries": entries, "token_bucket": _bucket(method.calls_per_minute, MINUTE_SECONDS)}
 
 
-def _bucket(calls: int, seconds: int) -> Flow:
-    return Flow({"max_tokens": calls, "tokens_per_fill": calls, "fill_interval": f"{seconds}s"})
+def _bucket(calls: int, seconds: int) -> OneLine:
+    return OneLine({"max_tokens": calls, "tokens_per_fill": calls, "fill_interval": f"{seconds}s"})
 
 
 def _caller(method: Method, settings: Settings) -> tuple[str, Manifest]:

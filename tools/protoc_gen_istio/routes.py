@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tools.protoc_gen_istio.contracts import Idempotency, Method
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 RETRIES = 2
@@ -78,9 +78,9 @@ def virtual_service(
     """Return a VirtualService with a service's methods, in the mesh or at the gateway (`public`)."""
     rules = [rule for route in routes(methods) for rule in _rules(route, service, settings, public=public)]
     hosts = (
-        {"gateways": Flow([settings.gateway]), "hosts": Flow(["*"])}
+        {"gateways": OneLine([settings.gateway]), "hosts": OneLine(["*"])}
         if public
-        else {"hosts": Flow([settings.host(service)])}
+        else {"hosts": OneLine([settings.host(service)])}
     )
     head = manifest("networking.istio.io/v1", "VirtualService", name, settings.namespace)
     return {**head, "spec": {**hosts, "http": rules}}
@@ -89,12 +89,12 @@ def virtual_service(
 def _rules(route: Route, service: str, settings: Settings, *, public: bool) -> Iterator[Manifest | Noted]:
     is_stream = route.first.stream
     subset = {"subset": STREAMS} if is_stream else {}
-    destination = {"host": settings.host(service), **subset, "port": Flow({"number": settings.port})}
+    destination = {"host": settings.host(service), **subset, "port": OneLine({"number": settings.port})}
     # Streams are not delegated: an operator's traffic split would bypass their limits.
     if is_stream:
         yield Noted(route.reason, _rule(route, route.name, {}) | {"route": [{"destination": destination}]})
         return
-    delegate = Flow({"name": f"{service}-{TRAFFIC}", "namespace": settings.namespace})
+    delegate = OneLine({"name": f"{service}-{TRAFFIC}", "namespace": settings.namespace})
     yield Noted(route.reason, _rule(route, f"{route.name}-{TRAFFIC}", {}) | {"delegate": delegate})
     # The second route names the gateway in its matches. Without it, istiod warns that the first route duplicates them.
     gateways = {"gateways": [settings.gateway if public else "mesh"]}
@@ -105,9 +105,9 @@ def _rule(route: Route, name: str, further: Manifest) -> Manifest:
     timeout = route.first.timeout_ms
     return {
         "name": name,
-        "match": [Flow({"uri": {"exact": method.path}, **further}) for method in route.methods],
+        "match": [OneLine({"uri": {"exact": method.path}, **further}) for method in route.methods],
         **({} if timeout is None else {"timeout": duration(timeout)}),
-        "retries": {"attempts": RETRIES, **RETRY} if route.first.retryable else Flow({"attempts": 0}),
+        "retries": {"attempts": RETRIES, **RETRY} if route.first.retryable else OneLine({"attempts": 0}),
     }
 
 

@@ -4,7 +4,7 @@ from tools.protoc_gen_istio.contracts import Contract
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.destinations import MAX_CONNECTIONS, MAX_STREAMS, tier
 from tools.protoc_gen_istio.graph import Graph
-from tools.protoc_gen_istio.manifests import Flow, Manifest, Noted, manifest
+from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
 from tools.protoc_gen_istio.settings import Settings
 
 NO_HOST = "~/*"
@@ -16,11 +16,11 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Manifest
     if not (callees or served or declared.consumes):
         return None
     hosts = [f"./{settings.host(callee)}" for callee in callees] or [NO_HOST]
-    spec: Manifest = {"workloadSelector": {"labels": Flow({"app": declared.service})}}
+    spec: Manifest = {"workloadSelector": {"labels": OneLine({"app": declared.service})}}
     if served:
         spec["inboundConnectionPool"] = _inbound(served)
     spec["outboundTrafficPolicy"] = Noted(
-        "Unknown hosts are refused, even if the mesh allows them by default.", Flow({"mode": "REGISTRY_ONLY"})
+        "Unknown hosts are refused, even if the mesh allows them by default.", OneLine({"mode": "REGISTRY_ONLY"})
     )
     spec["egress"] = [{"hosts": [Noted(declared.file, hosts[0]), *hosts[1:]] if callees else hosts}]
     head = manifest(
@@ -28,7 +28,7 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Manifest
         "Sidecar",
         declared.service,
         settings.namespace,
-        labels=Flow({**marks}) if marks else None,
+        labels=OneLine({**marks}) if marks else None,
     )
     return {**head, "spec": spec}
 
@@ -50,7 +50,7 @@ def _inbound(served: list[Contract]) -> Noted:
     return Noted(
         f"What one instance accepts from all callers together: {limits}. Its own proxy rejects more.",
         {
-            "tcp": Flow({"maxConnections": MAX_CONNECTIONS}),
-            "http": Flow({"http2MaxRequests": calls + streams}),
+            "tcp": OneLine({"maxConnections": MAX_CONNECTIONS}),
+            "http": OneLine({"http2MaxRequests": calls + streams}),
         },
     )

@@ -22,7 +22,7 @@ from google.rpc import error_details_pb2
 from tools.protoc_gen_istio import gateway_filters
 from tools.protoc_gen_istio.bindings import http_rule
 from tools.protoc_gen_istio.contracts import Method
-from tools.protoc_gen_istio.manifests import Flow, Literal, Manifest, Noted
+from tools.protoc_gen_istio.manifests import Literal, Manifest, Noted, OneLine
 from tools.protoc_gen_istio.settings import Settings
 
 FILTER = "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder"
@@ -40,9 +40,9 @@ def transcoding(methods: Sequence[Method], files: Sequence[FileDescriptorProto],
         "convert_grpc_status": Noted(
             "Errors are a google.rpc.Status in the body; browsers cannot read the gRPC trailers.", value=True
         ),
-        "print_options": Flow({"always_print_primitive_fields": True}),
+        "print_options": OneLine({"always_print_primitive_fields": True}),
         "request_validation_options": Noted(
-            "An unknown field is an error instead of being ignored.", Flow({"reject_unknown_query_parameters": True})
+            "An unknown field is an error instead of being ignored.", OneLine({"reject_unknown_query_parameters": True})
         ),
         "proto_descriptor_bin": Noted(
             "A FileDescriptorSet of the services' messages, without comments and options.",

@@ -143,7 +143,7 @@ class Fields:
             return
         values = list(scalars(field, literals))
         yield from (Value(f"with the entry {show(value)}", _list_setter([value])) for value in values)
-        good = self._good_entry(path, values)
+        good = self._first_accepted(path, values, lambda each: _list_setter([each]))
         yield from (
             Value(f"with the entries {show(good)} and {show(value)}", _list_setter([good, value])) for value in values
         )
@@ -158,9 +158,9 @@ class Fields:
         field = path[-1]
         key, value = entry_of(field)
         keys = list(scalars(key, literals))
-        good_key = self._good_key(path, keys)
+        good_key = self._first_accepted(path, keys, lambda each: self._map_setter(path, {each: None}))
         contents: list[Any] = [None] if value.message_type else list(scalars(value, literals))
-        good = contents[0] if value.message_type else self._good_content(path, good_key, contents)
+        good = self._first_accepted(path, contents, lambda each: self._map_setter(path, {good_key: each}))
         for size in self._sizes(path):
             if size <= MAX_ENTRIES:
                 several = _distinct(good_key, size, literals)
@@ -171,14 +171,9 @@ class Fields:
                 Value(f"with the value {show(each)}", self._map_setter(path, {good_key: each})) for each in contents
             )
 
-    def _good_key(self, path: Path, keys: Sequence[Scalar]) -> Scalar:
-        return next((key for key in keys if self._accepts(path, self._map_setter(path, {key: None}))), keys[0])
-
-    def _good_content(self, path: Path, key: Scalar, values: Sequence[Scalar]) -> Scalar:
-        return next((value for value in values if self._accepts(path, self._map_setter(path, {key: value}))), values[0])
-
-    def _good_entry(self, path: Path, values: Sequence[Scalar]) -> Scalar:
-        return next((value for value in values if self._accepts(path, _list_setter([value]))), values[0])
+    def _first_accepted(self, path: Path, values: Sequence[Any], setter: Callable[[Any], Put]) -> Any:  # noqa: ANN401
+        """Return the first scalar that the rules for an entry of a list or map accept; else any scalar."""
+        return next((value for value in values if self._accepts(path, setter(value))), values[0])
 
     def _accepts(self, path: Path, put: Put) -> bool:
         field = path[-1]
@@ -200,9 +195,9 @@ class Fields:
         def put(message: Any, field: FieldDescriptor) -> None:  # noqa: ANN401  # dynamic
             message.ClearField(field.name)
             entries = getattr(message, field.name)
-            literals = self._rules.literals(path)
             if not field.message_type:
-                good = self._good_entry(path, list(scalars(field, literals)))
+                values = list(scalars(field, self._rules.literals(path)))
+                good = self._first_accepted(path, values, lambda each: _list_setter([each]))
                 entries.extend(self._several(path, good, size))
                 return
             for number in range(size):
