@@ -3,20 +3,19 @@
 from datetime import UTC
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.analytics.domain import ProductSales, Sale, State
 from services.analytics.handlers import count_sale
 from services.analytics.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name, to_cents
+from services.runtime.storage import Connection
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
 OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
-async def count(state: State, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+async def count(state: State, connection: Connection, event: Event[OrderEvent]) -> None:
     """Count the order of an event. Raises InvalidResourceNameError."""
     await count_sale(Store(connection), read_sale(state, event))
 

@@ -20,10 +20,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.analytics.domain import MAX_TOP_PRODUCTS, Period, ProductSales, Sale, State, Summary
-from services.runtime.storage import UtcDateTime, lock_name, newest_first
+from services.runtime.storage import Connection, UtcDateTime, lock_name, newest_first
 
 metadata = MetaData()
 
@@ -53,7 +52,7 @@ lines = Table(
 class Store:
     """Reads and writes sales within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def lock_sale(self, sale_id: str) -> None:

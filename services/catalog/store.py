@@ -23,9 +23,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.domain import Product, ProductFilter, ProductQuery, ProductsNotFoundError
+from services.runtime.storage import Connection
 
 metadata = MetaData()
 
@@ -57,7 +57,7 @@ COMPUTED_COLUMNS = ("sort_name", "search_text")
 class Store:
     """Reads and writes products within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def product(self, product_id: str) -> Product:
@@ -98,7 +98,7 @@ class Store:
         await self._connection.execute(update(products).where(products.c.id == product.id).values(_row(product)))
 
 
-async def find_product(connection: AsyncConnection, product_id: str) -> Product:
+async def find_product(connection: Connection, product_id: str) -> Product:
     """Return one product. Raises ProductsNotFoundError."""
     return await Store(connection).product(product_id)
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, delete, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain import (
     ATTEMPTS_RETENTION,
@@ -18,7 +17,7 @@ from services.identity.domain import (
     utc_now,
 )
 from services.identity.rotation import KeyState, Rotation, SigningKey, published_keys
-from services.runtime.storage import UtcDateTime, lock_name
+from services.runtime.storage import Connection, UtcDateTime, lock_name
 
 metadata = MetaData()
 
@@ -61,7 +60,7 @@ signing_keys = Table(
 class Store:
     """Reads and writes users and attempts to log in within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def user(self, user_id: str, *, lock: bool = False) -> User:
@@ -141,7 +140,7 @@ class Store:
 class KeyStore:
     """Reads and writes the signing keys within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def keys(self) -> list[SigningKey]:
@@ -168,12 +167,12 @@ class KeyStore:
                 await self._connection.execute(update(signing_keys).where(signing_keys.c.id == key_id).values(values))
 
 
-async def find_user(connection: AsyncConnection, user_id: str) -> User:
+async def find_user(connection: Connection, user_id: str) -> User:
     """Return one user. Raises UserNotFoundError."""
     return await Store(connection).user(user_id)
 
 
-async def find_rotation(connection: AsyncConnection, key_id: str) -> Rotation:
+async def find_rotation(connection: Connection, key_id: str) -> Rotation:
     """Return the result of the rotation that created a key."""
     return await KeyStore(connection).rotation(key_id, utc_now())
 

@@ -2,13 +2,12 @@
 
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.inventory.domain import Demand
 from services.inventory.handlers import count_demand
 from services.inventory.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name
+from services.runtime.storage import Connection
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
@@ -16,7 +15,7 @@ OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected |
 
 
 async def count(
-    connection: AsyncConnection, event: Event[OrderEvent], *, asked: int = 0, sold: int = 0, missed: int = 0
+    connection: Connection, event: Event[OrderEvent], *, asked: int = 0, sold: int = 0, missed: int = 0
 ) -> None:
     """Add the pieces of each item, times the factors, to the demand of its product. Raises InvalidResourceNameError."""
     demands = [
@@ -32,7 +31,7 @@ async def count(
     await count_demand(Store(connection), demands)
 
 
-async def count_rejected(connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+async def count_rejected(connection: Connection, event: Event[OrderEvent]) -> None:
     """Count the pieces as missed if the order was rejected for lack of stock. Raises InvalidResourceNameError."""
     if event.message.order.rejection_reason == orders_pb2.Order.REJECTION_REASON_INSUFFICIENT_STOCK:
         await count(connection, event, missed=1)

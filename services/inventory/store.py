@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.domain import (
     Demand,
@@ -33,7 +32,7 @@ from services.inventory.domain import (
     Stock,
     StockNotFoundError,
 )
-from services.runtime.storage import UtcDateTime, lock_name, newest_first
+from services.runtime.storage import Connection, UtcDateTime, lock_name, newest_first
 
 metadata = MetaData()
 
@@ -80,7 +79,7 @@ demands = Table(
 class Store:
     """Reads and writes within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def stock(self, product: str) -> Stock:
@@ -210,12 +209,12 @@ class Store:
         ]
 
 
-async def find_stock(connection: AsyncConnection, product: str) -> Stock:
+async def find_stock(connection: Connection, product: str) -> Stock:
     """Return the stock of a product. Raises StockNotFoundError."""
     return await Store(connection).stock(product)
 
 
-async def find_reservation(connection: AsyncConnection, reservation_id: str) -> Reservation:
+async def find_reservation(connection: Connection, reservation_id: str) -> Reservation:
     """Return one reservation. Raises ReservationNotFoundError."""
     return await Store(connection).reservation(reservation_id)
 

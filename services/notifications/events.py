@@ -2,20 +2,19 @@
 
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.notifications.domain import Kind, Order
 from services.notifications.handlers import notify
 from services.notifications.store import Store
 from services.runtime.events import Event, Handlers
 from services.runtime.rpc import parse_resource_name, to_cents
+from services.runtime.storage import Connection
 from shop.orders.v1 import events_pb2 as orders
 from shop.orders.v1 import orders_pb2
 
 OrderEvent = orders.OrderPlaced | orders.OrderConfirmed | orders.OrderRejected | orders.OrderCancelled
 
 
-async def handle(kind: Kind, connection: AsyncConnection, event: Event[OrderEvent]) -> None:
+async def handle(kind: Kind, connection: Connection, event: Event[OrderEvent]) -> None:
     """Notify the customer of an order about its event. Raises InvalidResourceNameError."""
     await notify(Store(connection), event.id, kind, read_order(event.message.order), event.time)
 

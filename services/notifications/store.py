@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, Index, MetaData, Row, String, Table, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.domain import MAX_TEXT_CHARACTERS, Kind, Notification
-from services.runtime.storage import UtcDateTime, newest_first
+from services.runtime.storage import Connection, UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -29,7 +28,7 @@ notifications = Table(
 class Store:
     """Reads and writes notifications within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def add(self, notification: Notification) -> None:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.orders.domain import Order, State
 from services.orders.v1.messages import write_order
 from services.runtime.events import Outbox
+from services.runtime.storage import Connection
 from shop.orders.v1 import events_pb2 as pb
 
 SOURCE = "//orders.shop.example"
@@ -26,7 +25,7 @@ class EventPublisher:
 
     outbox: Outbox
 
-    async def publish(self, connection: AsyncConnection, order: Order) -> None:
+    async def publish(self, connection: Connection, order: Order) -> None:
         """Add the event of the order's state to the outbox, if the state has one."""
         if (event := EVENTS.get(order.state)) is not None:
             await self.outbox.add(

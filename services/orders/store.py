@@ -23,16 +23,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import UNFINISHED, Destination, Order, OrderFilter, OrderItem, State
 from services.orders.errors import OrderNotFoundError, TakenOverError
 from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason, SagaProgress, Step
-from services.runtime.storage import Database, UtcDateTime, newest_first
+from services.runtime.storage import Connection, Database, UtcDateTime, newest_first
 
 metadata = MetaData()
 
-PublishEvent = Callable[[AsyncConnection, Order], Awaitable[None]]
+PublishEvent = Callable[[Connection, Order], Awaitable[None]]
 """Publishes an event about an order, in the transaction that stores the order's new state."""
 
 PublishUpdate = Callable[[Order], None]
@@ -91,7 +90,7 @@ class UnfinishedOrder:
 class Store:
     """Reads and writes orders within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, order_id: str, *, lock: bool = False) -> Order:

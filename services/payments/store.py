@@ -16,10 +16,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.domain import Payment, PaymentNotFoundError, State
-from services.runtime.storage import UtcDateTime, newest_first
+from services.runtime.storage import Connection, UtcDateTime, newest_first
 
 metadata = MetaData()
 
@@ -40,7 +39,7 @@ payments = Table(
 class Store:
     """Reads and writes payments within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def payment(self, payment_id: str, *, lock: bool = False) -> Payment:
@@ -81,7 +80,7 @@ class Store:
         )
 
 
-async def find_payment(connection: AsyncConnection, payment_id: str) -> Payment:
+async def find_payment(connection: Connection, payment_id: str) -> Payment:
     """Return one payment. Raises PaymentNotFoundError."""
     return await Store(connection).payment(payment_id)
 

@@ -52,7 +52,7 @@ class Settings:
             version=env.get("SERVICE_VERSION", "dev"),
             listen=_listen(env.get("GRPC_LISTEN", "127.0.0.1:50051")),
             management=host_port("MANAGEMENT_LISTEN", env.get("MANAGEMENT_LISTEN", "127.0.0.1:8081")),
-            database_url=env.get("DATABASE_URL", f"sqlite+aiosqlite:///data/{service}.db"),
+            database_url=env.get("DATABASE_URL", f"sqlite:///data/{service}.db"),
             log_level=_log_level(env.get("LOG_LEVEL", "INFO")),
             namespace=env.get("POD_NAMESPACE", "shop"),
             egress=_target("GRPC_EGRESS", env["GRPC_EGRESS"]) if "GRPC_EGRESS" in env else None,

@@ -44,5 +44,5 @@ def configure_logs(service: str, version: str, level: int) -> None:
     handler.setFormatter(JsonFormatter(service, version))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # At INFO they log every migration and statement, which is noise next to the access log.
-    for name in ("alembic", "sqlalchemy", "aiosqlite"):
+    for name in ("alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+import uvloop
 from confluent_kafka import KafkaException
 
 from services.runtime import telemetry
@@ -130,7 +131,7 @@ def serve(
             _replay(Settings.read(service, os.environ))
             return
         with suppress(asyncio.CancelledError):
-            asyncio.run(_serve(service, register, errors, interceptors))
+            uvloop.run(_serve(service, register, errors, interceptors))
     except ConfigError as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(2)
@@ -142,7 +143,7 @@ def run_job(name: str, job: Callable[[Runtime], Awaitable[int]]) -> None:
     It does not listen, and writes no log except what the job itself prints.
     """
     try:
-        code = asyncio.run(_run_job(Settings.read(name, os.environ), job))
+        code = uvloop.run(_run_job(Settings.read(name, os.environ), job))
     except ConfigError as error:
         sys.stderr.write(f"{name}: {error}\n")
         code = 2
@@ -197,7 +198,7 @@ async def _serve(
 
 def _cancel_on_signal(task: asyncio.Task[Any] | None) -> None:
     """Cancel `task` once on SIGTERM or SIGINT, so that everything it opened is closed in order."""
-    assert task is not None  # noqa: S101  # for mypy: a coroutine under asyncio.run has a task
+    assert task is not None  # noqa: S101  # for mypy: a coroutine under uvloop.run has a task
 
     def cancel() -> None:
         if not task.cancelling():

@@ -18,9 +18,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.runtime.storage import UtcDateTime, newest_first
+from services.runtime.storage import Connection, UtcDateTime, newest_first
 from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
 
 metadata = MetaData()
@@ -49,7 +48,7 @@ shipments = Table(
 class Store:
     """Reads and writes shipments within one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def shipment(self, shipment_id: str, *, lock: bool = False) -> Shipment:
@@ -97,7 +96,7 @@ class Store:
         )
 
 
-async def find_shipment(connection: AsyncConnection, shipment_id: str) -> Shipment:
+async def find_shipment(connection: Connection, shipment_id: str) -> Shipment:
     """Return one shipment. Raises ShipmentNotFoundError."""
     return await Store(connection).shipment(shipment_id)
 

@@ -38,7 +38,7 @@ def _with_failing_server(template: Manifest, environment: Mapping[str, str]) -> 
     # Failing services use a scratch database and publish no events, so the ledger of this mesh still balances
     # afterwards. Identity keeps its database, because the gateway knows the keys that are in it.
     if environment["SERVICE"] != "identity":
-        environment = {**environment, "DATABASE_URL": "sqlite+aiosqlite:///scratch/scratch.db"}
+        environment = {**environment, "DATABASE_URL": "sqlite:///scratch/scratch.db"}
         app["env"] = [each for each in app["env"] if each["name"] != "KAFKA_BOOTSTRAP_SERVERS"]
     app["env"] += [{"name": name, "value": value} for name, value in environment.items()]
     return changed

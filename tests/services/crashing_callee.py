@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc.aio
-from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from services.runtime import Runtime, serve
 from services.runtime.rpc.interceptor import Context
-from services.runtime.storage import Database
+from services.runtime.storage import Connection, Database
 from tests.services.crashing import COMMITTED, UNCOMMITTED, reach, run_and_restart
 from tests.support.unary_interceptor import Method, UnaryInterceptor
 
@@ -33,7 +32,7 @@ class _CrashingDatabase:
         return getattr(self._database, name)
 
     @asynccontextmanager
-    async def write(self, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, shared: bool = False) -> AsyncIterator[Connection]:
         async with self._database.write(shared=shared) as connection:
             yield connection
             if rpc := current_method.get(""):

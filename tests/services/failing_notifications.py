@@ -3,19 +3,18 @@
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.notifications import events
 from services.notifications.__main__ import register
 from services.notifications.servicer import ERRORS
 from services.runtime import serve
 from services.runtime.events import Event
+from services.runtime.storage import Connection
 
 REFUSE = Path("refuse")
 handlers = dict(events.HANDLERS)
 
 
-async def refuse(connection: AsyncConnection, event: Event[events.OrderEvent]) -> None:
+async def refuse(connection: Connection, event: Event[events.OrderEvent]) -> None:
     """Handle the event as notifications does, then fail if the file exists."""
     await handlers[type(event.message)](connection, event)
     if REFUSE.exists():  # noqa: ASYNC240  # a local file

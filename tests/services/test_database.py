@@ -131,19 +131,22 @@ async def test_writers_that_are_cancelled_leave_complete_rows_and_a_working_data
     await insert(database, 999, 1999)
     duration = stopwatch.elapsed()
 
-    async def attempt(number: int) -> None:
+    async def attempt(number: int) -> bool:
         writer = asyncio.create_task(insert(database, number, number + 1000))
         await duration.sleep(generator.uniform(0, 5))
         writer.cancel()
         await asyncio.wait([writer])
+        return writer.cancelled()
 
+    cancelled = 0
     for number in range(0, 150, 3):
-        await asyncio.gather(*(attempt(number + offset) for offset in range(3)))
+        cancelled += sum(await asyncio.gather(*(attempt(number + offset) for offset in range(3))))
     await insert(database, 1000, 2000)
     complete = await rows(database)
     assert all(b == a + 1000 for a, b in complete)
-    # How many writers finished depends on the machine. At least one must have been cancelled.
-    assert len(complete) < 152
+    # How many depends on the machine. One that is cancelled during its commit has written its row all the same.
+    assert cancelled > 0
+    assert len(complete) >= 152 - cancelled
 
 
 async def test_many_processes_open_a_database_and_it_is_migrated_once(url: str, versions: Path) -> None:

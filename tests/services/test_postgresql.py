@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.storage import (
+    Connection,
     Database,
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -67,7 +67,7 @@ async def replicas(url: str, versions: Path) -> AsyncIterator[tuple[Database, Da
         await database.close()
 
 
-async def increment(connection: AsyncConnection, row: int = 1) -> None:
+async def increment(connection: Connection, row: int = 1) -> None:
     """Read and write a row. It is locked, as a shared write requires."""
     locked = text("SELECT value FROM numbers WHERE id = :id FOR UPDATE")
     value = await connection.scalar(locked, {"id": row})

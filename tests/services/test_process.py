@@ -175,7 +175,7 @@ async def test_the_socket_of_a_dead_process_is_replaced(start: Start) -> None:
         ({"MANAGEMENT_LISTEN": "8081"}, "MANAGEMENT_LISTEN: '8081' is not of the form"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not one of"),
         ({"DATABASE_URL": "not a url"}, "DATABASE_URL: not a URL"),
-        ({"DATABASE_URL": "sqlite+aiosqlite:////proc/none/x.db"}, "DATABASE_URL: cannot use"),
+        ({"DATABASE_URL": "sqlite:////proc/none/x.db"}, "DATABASE_URL: cannot use"),
         *(
             pytest.param(*case, marks=pytest.mark.prove)
             for case in (
@@ -185,9 +185,9 @@ async def test_the_socket_of_a_dead_process_is_replaced(start: Start) -> None:
                 ({"GRPC_LISTEN": "unix:" + "x" * 108}, "GRPC_LISTEN: the path of"),
                 ({"DATABASE_URL": "postgresql://user:secret@db/x"}, "DATABASE_URL: postgresql is not supported"),
                 ({"DATABASE_URL": "sqlite:///x.db"}, "DATABASE_URL: sqlite is not supported"),
-                ({"DATABASE_URL": "sqlite+aiosqlite://"}, "DATABASE_URL: a SQLite database needs a file"),
-                ({"DATABASE_URL": "sqlite+aiosqlite:///err.log/x.db"}, "DATABASE_URL: cannot use"),
-                ({"DATABASE_URL": "sqlite+aiosqlite:///run"}, "DATABASE_URL: cannot use"),
+                ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL: a SQLite database needs a file"),
+                ({"DATABASE_URL": "sqlite:///err.log/x.db"}, "DATABASE_URL: cannot use"),
+                ({"DATABASE_URL": "sqlite:///run"}, "DATABASE_URL: cannot use"),
             )
         ),
     ],
@@ -204,7 +204,7 @@ def test_a_wrong_setting_is_reported_in_one_line(start: Start, env: dict[str, st
 def test_a_file_that_is_no_database_is_reported_and_not_changed(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, and longer than the header of one: " + "x" * 1000)
-    process = start("inventory", {"DATABASE_URL": f"sqlite+aiosqlite:///{file}"}, wait=False)
+    process = start("inventory", {"DATABASE_URL": f"sqlite:///{file}"}, wait=False)
     assert process.wait() == 2
     assert "cannot use" in process.errors()
     assert file.read_text().startswith("not a database")

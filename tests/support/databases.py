@@ -24,12 +24,12 @@ class SQLiteFiles:
 
     def url(self, folder: Path, service: str) -> str:
         """Return the URL of a file, which need not exist yet."""
-        return f"sqlite+aiosqlite:///{folder}/data/{service}.db"
+        return f"sqlite:///{folder}/data/{service}.db"
 
 
 def query(url: str, statement: str, **parameters: object) -> list[Row[tuple[object, ...]]]:
     """Execute a statement in the database of a service, with the role of the service. Return the rows."""
-    engine = create_engine(make_url(url.replace("+aiosqlite", "")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(make_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         result = connection.execute(text(statement), parameters)
         return list(result) if result.returns_rows else []

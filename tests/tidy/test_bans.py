@@ -20,10 +20,11 @@ EXCEPTIONS = {
     "storage/database.py": {
         "services.runtime.storage.postgresql.PostgreSQL",
         "services.runtime.storage.sqlite.SQLite",
+        "sqlalchemy.URL",
         "sqlalchemy.make_url",
     },
     "storage/postgresql.py": {"sqlalchemy.URL", "sqlalchemy.ext.asyncio.create_async_engine"},
-    "storage/sqlite.py": {"sqlalchemy.URL", "sqlalchemy.ext.asyncio.create_async_engine"},
+    "storage/sqlite.py": {"sqlalchemy.URL", "sqlalchemy.create_engine"},
 }
 """What the files of services/runtime with an exception use."""
 OTHER_EXCEPTIONS = {

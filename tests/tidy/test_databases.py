@@ -48,7 +48,7 @@ def folder(path: str) -> str:
 @pytest.mark.parametrize(
     ("code", "found"),
     [
-        ("url = 'sqlite+aiosqlite:///data/payments.db'", "sqlite+aiosqlite:"),
+        ("url = 'sqlite:///data/payments.db'", "sqlite:"),
         ("url = f'postgresql+psycopg://{role}@{host}/payments'", "postgresql+psycopg:"),
         ("path = folder / 'payments.db'", "s.db"),
         ("url = runtime.setting('DATABASE_URL', '')", "DATABASE_URL"),
@@ -62,7 +62,7 @@ def test_an_address_of_a_database_in_a_service_is_found(make_tree: MakeTree, cod
 
 def test_addresses_in_the_runtime_and_in_other_texts_are_allowed(make_tree: MakeTree) -> None:
     text = '"""Its DATABASE_URL, ATTACH."""\nraise LookupError("attached to nothing: postgres is away")\n'
-    tree = make_tree({"services/runtime/sqlite.py": "DRIVER = 'sqlite+aiosqlite:'\n", "services/orders/store.py": text})
+    tree = make_tree({"services/runtime/sqlite.py": "DRIVER = 'sqlite:'\n", "services/orders/store.py": text})
     assert list(laws.addresses(tree)) == []
 
 

@@ -45,7 +45,7 @@ def no_processes_and_sockets() -> Iterator[None]:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/orders.db", MIGRATIONS)
+    opened = await open_database(f"sqlite:///{tmp_path}/orders.db", MIGRATIONS)
     yield opened
     await opened.close()
 

@@ -8,7 +8,6 @@ from typing import cast
 from uuid import uuid4
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain import Order, OrderFilter, State
 from services.orders.errors import OrderNotFoundError
@@ -17,7 +16,7 @@ from services.orders.resume_tokens import with_resume_tokens
 from services.orders.updates import OrderUpdates
 from services.orders.v1.messages import write_order
 from services.runtime.rpc.deadlines import MARGIN_SECONDS, set_deadline
-from services.runtime.storage import Database
+from services.runtime.storage import Connection, Database
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, SHIPPED, Callees, cancel_key, place_key
 
@@ -31,7 +30,7 @@ class CountingDatabase:
         self._database = database
         self.reads = 0
 
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[Connection]:
         """Open a read transaction, and count it."""
         self.reads += 1
         return self._database.read()

@@ -14,7 +14,7 @@ def test_an_empty_environment_has_the_documented_defaults() -> None:
         version="dev",
         listen=("127.0.0.1:50051",),
         management=("127.0.0.1", 8081),
-        database_url="sqlite+aiosqlite:///data/catalog.db",
+        database_url="sqlite:///data/catalog.db",
         log_level=logging.INFO,
         namespace="shop",
         egress=None,
@@ -28,7 +28,7 @@ def test_every_variable_is_read() -> None:
         {
             "GRPC_LISTEN": "unix:run/app.sock, 0.0.0.0:1,[::1]:2",
             "MANAGEMENT_LISTEN": "[::1]:9",
-            "DATABASE_URL": "sqlite+aiosqlite:///x.db",
+            "DATABASE_URL": "sqlite:///x.db",
             "LOG_LEVEL": "debug",
             "POD_NAMESPACE": "elsewhere",
             "GRPC_EGRESS": "127.0.2.1:50051",

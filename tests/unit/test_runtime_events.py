@@ -28,7 +28,7 @@ BOX = Outbox("//here.example.com")
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """Open a database with an outbox."""
-    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/one.db", SERVICES / "orders/migrations")
+    opened = await open_database(f"sqlite:///{tmp_path}/one.db", SERVICES / "orders/migrations")
     yield opened
     await opened.close()
 
@@ -36,7 +36,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 async def receiving(tmp_path: Path) -> AsyncIterator[Database]:
     """Open a database with an inbox."""
-    opened = await open_database(f"sqlite+aiosqlite:///{tmp_path}/two.db", SERVICES / "notifications/migrations")
+    opened = await open_database(f"sqlite:///{tmp_path}/two.db", SERVICES / "notifications/migrations")
     yield opened
     await opened.close()
 

@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(file: Path, versions: Path) -> AsyncIterator[Database]:
-    opened = await open_database(f"sqlite+aiosqlite:///{file}?timeout=0.1", versions)
+    opened = await open_database(f"sqlite:///{file}?timeout=0.1", versions)
     yield opened
     await opened.close()
 

@@ -20,11 +20,11 @@ from confluent_kafka import TopicPartition
 from google.protobuf.message import Message
 from opentelemetry import context, propagate, trace
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.events import inbox
 from services.runtime.events.dead_letters import DeadLetters, replay_topic
 from services.runtime.events.event import Event, headers_of, read_event, read_headers, topic_of
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
 
 MAX_RECORDS = 100
@@ -40,7 +40,7 @@ SESSION_TIMEOUT_SECONDS = 10
 logger = logging.getLogger(__name__)
 tracer = trace.get_tracer(__name__)
 
-Handlers = Mapping[type[Message], Callable[[AsyncConnection, Event[Any]], Awaitable[None]]]
+Handlers = Mapping[type[Message], Callable[[Connection, Event[Any]], Awaitable[None]]]
 """The handler of each event message. It runs in the transaction that it is passed."""
 
 
@@ -133,7 +133,7 @@ class Consumer:
             await DeadLetters(self._settings, self._group).send(failed)
             self._dead_letters += len(failed)
 
-    async def _apply(self, connection: AsyncConnection, record: Record) -> bool:
+    async def _apply(self, connection: Connection, record: Record) -> bool:
         """Apply an event. Returns False if it was applied before, or if there is no handler for it."""
         headers = read_headers(headers_of(record))
         event = read_event(headers, record.value(), self._types)

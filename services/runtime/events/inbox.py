@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Column, MetaData, String, Table, delete, insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.types import UtcDateTime
 
 # How long an event is remembered. A topic retains records for 7 days (Kafka's default); after that none is redelivered.
@@ -21,7 +21,7 @@ inbox = Table(
 )
 
 
-async def record(connection: AsyncConnection, event_id: str, event_type: str) -> bool:
+async def record(connection: Connection, event_id: str, event_type: str) -> bool:
     """Record an event in the caller's transaction. Returns False if a process has recorded it before."""
     try:
         # A savepoint, because PostgreSQL aborts a transaction at its first error.
@@ -34,7 +34,7 @@ async def record(connection: AsyncConnection, event_id: str, event_type: str) ->
     return True
 
 
-async def delete_expired(connection: AsyncConnection, retention: timedelta = RETENTION) -> int:
+async def delete_expired(connection: Connection, retention: timedelta = RETENTION) -> int:
     """Delete entries older than `retention` and return how many there were."""
     expired = inbox.c.receive_time < datetime.now(UTC) - retention
     return (await connection.execute(delete(inbox).where(expired))).rowcount

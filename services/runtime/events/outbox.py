@@ -28,9 +28,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.events.event import topic_of, write_headers
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
 from services.runtime.storage.types import UtcDateTime
 
@@ -78,7 +78,7 @@ class Outbox:
         self._source = source
 
     async def add(
-        self, connection: AsyncConnection, message: Message, *, key: str, subject: str, time: datetime | None = None
+        self, connection: Connection, message: Message, *, key: str, subject: str, time: datetime | None = None
     ) -> str:
         """Store an event in the caller's transaction and return its id. It is published after the commit.
 
@@ -112,7 +112,7 @@ async def report_outbox(database: Database) -> dict[str, object]:
     return {"waiting": count, "eldest": oldest and oldest.isoformat()}
 
 
-async def acquire_lease(connection: AsyncConnection, holder: str, period: timedelta) -> bool:
+async def acquire_lease(connection: Connection, holder: str, period: timedelta) -> bool:
     """Acquire or extend the lease until `period` from now. Returns False if another relay holds it."""
     now = datetime.now(UTC)
     free = or_(lease.c.holder == holder, lease.c.until < now)
@@ -120,18 +120,18 @@ async def acquire_lease(connection: AsyncConnection, holder: str, period: timede
     return updated.rowcount == 1
 
 
-async def release_lease(connection: AsyncConnection, holder: str) -> None:
+async def release_lease(connection: Connection, holder: str) -> None:
     """Release the lease if `holder` holds it."""
     await connection.execute(update(lease).where(lease.c.holder == holder).values(until=datetime.now(UTC)))
 
 
-async def next_records(connection: AsyncConnection, limit: int) -> list[OutboxRecord]:
+async def next_records(connection: Connection, limit: int) -> list[OutboxRecord]:
     """Return up to `limit` records to publish next, in order."""
     rows = await connection.execute(select(outbox).order_by(outbox.c.position).limit(limit))
     return [_record(row) for row in rows]
 
 
-async def delete_published(connection: AsyncConnection, records: Sequence[OutboxRecord]) -> None:
+async def delete_published(connection: Connection, records: Sequence[OutboxRecord]) -> None:
     """Delete records that Kafka has."""
     await connection.execute(delete(outbox).where(outbox.c.id.in_([record.id for record in records])))
 

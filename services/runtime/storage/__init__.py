@@ -1,5 +1,6 @@
 """Storage: transactions and migrations on SQLite and PostgreSQL, idempotent requests, locks and paging queries."""
 
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
 from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.storage.idempotency import (
@@ -15,6 +16,7 @@ from services.runtime.storage.paging import newest_first
 from services.runtime.storage.types import UtcDateTime
 
 __all__ = [
+    "Connection",
     "Database",
     "DatabaseBusyError",
     "DatabaseUnavailableError",

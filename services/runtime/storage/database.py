@@ -10,13 +10,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, make_url
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime.config import ConfigError
 from services.runtime.storage import postgresql, sqlite
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.failures import DatabaseBusyError
 
 ALEMBIC_ENVIRONMENT = Path(__file__).parent / "migrations"
@@ -27,16 +28,19 @@ logger = logging.getLogger(__name__)
 class Backend(Protocol):
     """What differs between SQLite and PostgreSQL."""
 
-    engine: AsyncEngine
+    url: URL
 
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that reads one snapshot of the database."""
 
-    def write(self, *, shared: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+    def write(self, *, shared: bool) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
 
-    def migrate(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    def migrate(self) -> AbstractAsyncContextManager[Connection]:
         """Open the transaction of the migrations. Only one process at a time has it."""
+
+    async def close(self) -> None:
+        """Close all connections."""
 
     def failure(self, error: DBAPIError) -> Exception | None:
         """Return the failure of the database that caused `error`; None if the statement is to blame."""
@@ -56,14 +60,14 @@ class Database:
         self._after_write: list[Callable[[], None]] = []
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """Open a read-only transaction on one snapshot of the database."""
         with self._translate_errors():
             async with self._backend.read() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def write(self, *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, shared: bool = False) -> AsyncIterator[Connection]:
         """Open a transaction that may write; no other process writes at the same time.
 
         `shared` transactions run concurrently if the database can do so. They must base decisions only on rows that
@@ -81,7 +85,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._backend.engine.dispose()
+        await self._backend.close()
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -106,15 +110,15 @@ async def open_database(url: str, versions: Path) -> Database:
         async with backend.migrate() as connection:
             await connection.run_sync(_migrate, versions)
     except (DBAPIError, OSError) as error:
-        await backend.engine.dispose()
+        await backend.close()
         if isinstance(error, DBAPIError) and not backend.is_unusable(error):
             raise
         cause = error.orig if isinstance(error, DBAPIError) else error
         # The query of the URL may hold secrets, as the password does.
-        safe_url = backend.engine.url.set(query={}).render_as_string()
+        safe_url = backend.url.set(query={}).render_as_string()
         raise ConfigError(f"DATABASE_URL: cannot use {safe_url}: {' '.join(str(cause).split())}") from error
     except BaseException:
-        await backend.engine.dispose()
+        await backend.close()
         raise
     return Database(backend)
 
@@ -134,7 +138,7 @@ def _backend(text: str) -> Backend:
     raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {supported}")
 
 
-def _migrate(connection: Connection, versions: Path) -> None:
+def _migrate(connection: SyncConnection, versions: Path) -> None:
     config = Config()
     for name, value in {
         "script_location": str(ALEMBIC_ENVIRONMENT),

@@ -11,8 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, String, Table, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
 from services.runtime.storage.locks import lock_name
 from services.runtime.storage.types import UtcDateTime
@@ -82,7 +82,7 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
     def __init__(
         self,
         database: Database,
-        find: Callable[[AsyncConnection, str], Awaitable[ResourceT]],
+        find: Callable[[Connection, str], Awaitable[ResourceT]],
         to_reply: Callable[[ResourceT], ReplyT],
     ) -> None:
         """Create it. `find` reads a resource by its id; `to_reply` builds the reply.
@@ -94,7 +94,7 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
         self._to_reply = to_reply
 
     async def run(
-        self, key: RequestKey, change: Callable[[AsyncConnection], Awaitable[ResourceT]], *, shared: bool = True
+        self, key: RequestKey, change: Callable[[Connection], Awaitable[ResourceT]], *, shared: bool = True
     ) -> ReplyT:
         """Run `change` in a write transaction and return the reply about its result, or the stored reply.
 
@@ -116,7 +116,7 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
 
 
 async def run_once(
-    connection: AsyncConnection,
+    connection: Connection,
     key: RequestKey,
     change: Callable[[], Awaitable[ResourceT]],
     find: Callable[[str], Awaitable[ResourceT]],
@@ -136,7 +136,7 @@ async def run_once(
     return resource, True
 
 
-async def find_request(connection: AsyncConnection, key: RequestKey) -> str | None:
+async def find_request(connection: Connection, key: RequestKey) -> str | None:
     """Return the id of the resource that this request created or changed before; None if the request is new.
 
     Raises RequestIdReusedError.
@@ -157,7 +157,7 @@ async def delete_expired(database: Database) -> None:
             deleted = (await connection.execute(deletion)).rowcount
 
 
-async def _find_row(connection: AsyncConnection, key: RequestKey) -> tuple[Row[Any] | None, str]:
+async def _find_row(connection: Connection, key: RequestKey) -> tuple[Row[Any] | None, str]:
     """Return the row of a request, if there is one, and the id for a new row."""
     query = select(requests).where(requests.c.request_id.in_([key.id, key.scoped_id]))
     by_scope = {row.scope: row for row in await connection.execute(query)}
@@ -168,7 +168,7 @@ async def _find_row(connection: AsyncConnection, key: RequestKey) -> tuple[Row[A
 
 
 async def _store(
-    connection: AsyncConnection, key: RequestKey, row_id: str, resource_id: str, reply: bytes | None = None
+    connection: Connection, key: RequestKey, row_id: str, resource_id: str, reply: bytes | None = None
 ) -> None:
     await connection.execute(
         insert(requests).values(

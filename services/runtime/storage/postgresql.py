@@ -42,7 +42,8 @@ class PostgreSQL:
     """One database on a server."""
 
     def __init__(self, url: URL) -> None:
-        self.engine = create_async_engine(
+        self.url = url
+        self._engine = create_async_engine(
             _with_defaults(url),
             isolation_level="READ COMMITTED",
             pool_size=MAX_CONNECTIONS,
@@ -53,7 +54,7 @@ class PostgreSQL:
             # Error texts go to the log; the data of callers must not.
             hide_parameters=True,
         )
-        self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         # A writer that waits here holds no connection that a reader could use.
         self._write_lock = asyncio.Lock()
 
@@ -67,23 +68,27 @@ class PostgreSQL:
     async def write(self, *, shared: bool) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
         if shared:
-            async with self.engine.begin() as connection:
+            async with self._engine.begin() as connection:
                 await connection.execute(LOCK_SHARED)
                 yield connection
         else:
-            async with self._write_lock, self.engine.begin() as connection:
+            async with self._write_lock, self._engine.begin() as connection:
                 await connection.execute(LOCK_EXCLUSIVE)
                 yield connection
 
     @asynccontextmanager
     async def migrate(self) -> AsyncIterator[AsyncConnection]:
         """Open the transaction of the migrations."""
-        async with self.engine.begin() as connection:
+        async with self._engine.begin() as connection:
             # Another process may migrate for long. Waiting for table locks must be short: calls would queue behind it.
             await connection.execute(text("SET LOCAL lock_timeout = 0"))
             await connection.execute(LOCK_MIGRATIONS)
             await connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
             yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
 
     def failure(self, error: DBAPIError) -> Exception | None:
         """Return the failure of the database that caused `error`; None if the statement is to blame."""
