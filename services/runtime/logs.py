@@ -1,9 +1,12 @@
 """Structured logs: one JSON object per line on standard output."""
 
+import asyncio
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TextIO
 
 from opentelemetry import trace
 from typing_extensions import override
@@ -18,6 +21,7 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, service: str, version: str) -> None:
         super().__init__()
         self._service = {"service": service, "version": version}
+        self._encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -32,15 +36,53 @@ class JsonFormatter(logging.Formatter):
         if span.is_valid:
             line["trace_id"] = trace.format_trace_id(span.trace_id)
             line["span_id"] = trace.format_span_id(span.span_id)
-        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return self._encode(line)
+
+
+class LineHandler(logging.Handler):
+    """Writes a line for each record. The event loop writes the lines of one iteration together: writes are slow."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._loop_flushes = False
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record))
+            if not self._loop_flushes:
+                asyncio.get_running_loop().call_soon(self.flush)
+                self._loop_flushes = True
+        except RuntimeError:
+            # This thread has no event loop.
+            self.flush()
+        except Exception:  # noqa: BLE001  # what cannot be logged must not fail the code that logs it
+            self.handleError(record)
+
+    @override
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            lines, self._lines, self._loop_flushes = self._lines, [], False
+            # Standard output may be closed, or its disk full. Nobody can be told.
+            with suppress(OSError):
+                self._stream.writelines(f"{line}\n" for line in lines)
+                self._stream.flush()
+        finally:
+            self.release()
 
 
 def configure_logs(service: str, version: str, level: int) -> None:
     """Write the records of all loggers to standard output as JSON lines."""
-    handler = logging.StreamHandler(sys.stdout)
+    # What no line has: the thread, the process and the file that each record came from.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001  # as the "Optimization" section of the logging how-to says
+    handler = LineHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service, version))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # At INFO they log every migration and statement, which is noise next to the access log.

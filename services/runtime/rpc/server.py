@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import telemetry
 from services.runtime.config import ConfigError, host_port, socket_path
+from services.runtime.rpc.composition import Composition
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.health import HealthServicer
 from services.runtime.rpc.interceptor import CallInterceptor
@@ -37,7 +38,7 @@ def create_server(
     `interceptors` run last, around calls that are valid.
     """
     return grpc.aio.server(
-        interceptors=[telemetry.server_interceptor(), CallInterceptor(errors, stopping), *interceptors],
+        interceptors=[Composition([telemetry.server_interceptor(), CallInterceptor(errors, stopping), *interceptors])],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

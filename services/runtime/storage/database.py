@@ -1,9 +1,10 @@
 """A service's database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from typing_extensions import override
 
 from services.runtime.config import ConfigError
 from services.runtime.storage import postgresql, sqlite
@@ -59,25 +61,17 @@ class Database:
         self._backend = backend
         self._after_write: list[Callable[[], None]] = []
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Connection]:
+    def read(self) -> AbstractAsyncContextManager[Connection]:
         """Open a read-only transaction on one snapshot of the database."""
-        with self._translate_errors():
-            async with self._backend.read() as connection:
-                yield connection
+        return _Transaction(self._backend, self._backend.read())
 
-    @asynccontextmanager
-    async def write(self, *, shared: bool = False) -> AsyncIterator[Connection]:
+    def write(self, *, shared: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write; no other process writes at the same time.
 
         `shared` transactions run concurrently if the database can do so. They must base decisions only on rows that
         they locked (`with_for_update`, always in the same order) and on names that they locked (`lock_name`).
         """
-        with self._translate_errors():
-            async with self._backend.write(shared=shared) as connection:
-                yield connection
-        for callback in self._after_write:
-            callback()
+        return _Transaction(self._backend, self._backend.write(shared=shared), self._after_write)
 
     def after_write(self, callback: Callable[[], None]) -> None:
         """Call `callback` after each `write` that this process commits. It must not raise."""
@@ -87,16 +81,49 @@ class Database:
         """Close all connections."""
         await self._backend.close()
 
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
+
+class _Transaction(AbstractAsyncContextManager[Connection]):
+    """A transaction of a backend. Translates the failures of the database, and calls `after` once it is committed."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        transaction: AbstractAsyncContextManager[Connection],
+        after: Iterable[Callable[[], None]] = (),
+    ) -> None:
+        self._backend = backend
+        self._transaction = transaction
+        self._after = after
+
+    @override
+    async def __aenter__(self) -> Connection:
         try:
-            yield
-        except PoolTimeout as error:
+            return await self._transaction.__aenter__()
+        except (PoolTimeout, DBAPIError) as error:
+            self._raise_failure(error)
+            raise
+
+    @override
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._transaction.__aexit__(kind, error, traceback)
+        except (PoolTimeout, DBAPIError) as failure:
+            self._raise_failure(failure)
+            raise
+        if error is not None:
+            self._raise_failure(error)
+            return
+        for callback in self._after:
+            callback()
+
+    def _raise_failure(self, error: BaseException) -> None:
+        """Raise the failure of the database that caused `error`, if there is one."""
+        if isinstance(error, PoolTimeout):
             raise DatabaseBusyError from error
-        except DBAPIError as error:
-            failure = self._backend.failure(error)
-            if failure is None:
-                raise
+        failure = self._backend.failure(error) if isinstance(error, DBAPIError) else None
+        if failure is not None:
             raise failure from error
 
 

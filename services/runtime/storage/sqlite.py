@@ -6,9 +6,9 @@ for the disk or for another process runs in a thread: a commit, and the lock of 
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from sqlalchemy import URL, Dialect, Engine, Executable, RootTransaction, create
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from typing_extensions import override
 
 from services.runtime.config import ConfigError
 from services.runtime.storage.connection import Parameters, ResultT, Rows
 from services.runtime.storage.failures import DatabaseBusyError, WriteConflictError
 
 DRIVER = "sqlite"
+# The execution option of connections whose transactions may write.
+IMMEDIATE = "begin_immediate"
 # How long SQLite waits for the write transaction of another process. Ours take milliseconds.
 BUSY_TIMEOUT_SECONDS = 5.0
 # Errors of the file, its folder or its contents, rather than of a statement.
@@ -51,11 +54,9 @@ class SQLite:
         # To check a connection out of SQLAlchemy's pool takes as long as a query.
         self._idle_readers: list[SyncConnection] = []
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator["Connection"]:
+    def read(self) -> AbstractAsyncContextManager["Connection"]:
         """Open a transaction that reads one snapshot of the database."""
-        with self._reader() as connection, connection.begin():
-            yield Connection(connection)
+        return Read(self._engine, self._idle_readers)
 
     def write(self, *, shared: bool) -> AbstractAsyncContextManager["Connection"]:
         """Open a transaction that may write. SQLite has no concurrent writers, so `shared` makes no difference."""
@@ -87,13 +88,27 @@ class SQLite:
         """Return whether `error` means that the database file cannot be used at all."""
         return _error_name(error).startswith(UNUSABLE)
 
-    @contextmanager
-    def _reader(self) -> Iterator[SyncConnection]:
-        connection = self._idle_readers.pop() if self._idle_readers else self._engine.connect()
+
+class Read(AbstractAsyncContextManager["Connection"]):
+    """A transaction that reads. It takes a connection from `idle`, or opens one, and returns it there."""
+
+    def __init__(self, engine: Engine, idle: list[SyncConnection]) -> None:
+        self._engine = engine
+        self._idle = idle
+
+    @override
+    async def __aenter__(self) -> "Connection":
+        self._connection = self._idle.pop() if self._idle else self._engine.connect()
+        self._transaction = self._connection.begin()
+        return Connection(self._connection)
+
+    @override
+    async def __aexit__(self, *_: object) -> None:
         try:
-            yield connection
+            # There is nothing to commit.
+            self._transaction.rollback()
         finally:
-            self._idle_readers.append(connection)
+            self._idle.append(self._connection)
 
 
 class Writer:
@@ -104,7 +119,7 @@ class Writer:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(begin="IMMEDIATE")
+        self._engine = engine.execution_options(**{IMMEDIATE: True})
         self._busy_timeout = float(str(engine.url.query["timeout"]))
         self._thread = ThreadPoolExecutor(1, "sqlite")
         # Fair: a commit takes its turn after the transactions that have waited longer.
@@ -223,8 +238,16 @@ def _configure(connection: DBAPIConnection, _: object) -> None:
 
 
 def _begin(connection: SyncConnection) -> None:
-    # A transaction that may write locks at its start: SQLite does not let one that has already read wait for the lock.
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+    if IMMEDIATE in connection.get_execution_options():
+        # Lock now: SQLite does not let a transaction that has already read wait for the lock.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # By the driver, in a tenth of the time. It only notes that a transaction begins, and cannot fail.
+        _driver(connection).execute("BEGIN")
+
+
+def _driver(connection: SyncConnection) -> Any:  # noqa: ANN401  # a connection of sqlite3
+    return connection.connection.dbapi_connection
 
 
 def _wait_and_begin(connection: SyncConnection, seconds: float) -> RootTransaction:
@@ -237,14 +260,12 @@ def _wait_and_begin(connection: SyncConnection, seconds: float) -> RootTransacti
 
 def _set_busy_timeout(connection: SyncConnection, seconds: float) -> None:
     # By the driver: a statement by SQLAlchemy would begin a transaction.
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+    _driver(connection).execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def _commit(transaction: RootTransaction) -> None:
-    driver: Any = transaction.connection.connection.dbapi_connection
     # After an error such as a full disk SQLite itself rolls back, and the driver's commit would do nothing.
-    if not driver.in_transaction:
+    if not _driver(transaction.connection).in_transaction:
         raise WriteConflictError
     transaction.commit()
 
