@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect
 
 from services.runtime.events.inbox import inbox
 from services.runtime.events.outbox import lease, outbox
 from services.runtime.storage.database import open_database
 from services.runtime.storage.idempotency import requests
+from services.runtime.storage.revisions import ALEMBIC_ENVIRONMENT, newest_revision
 from tests.support.databases import Databases
 
 SERVICES = Path(__file__).parent.parent.parent / "services"
@@ -38,3 +41,15 @@ async def test_migrations_and_tables_agree(folder: Path, storage: Databases, tmp
         differences = await connection.run_sync(compare)
     await database.close()
     assert differences == []
+
+
+@pytest.mark.parametrize("folder", STORES, ids=lambda folder: str(folder.name))
+def test_the_names_of_the_migrations_are_in_the_order_of_their_revisions(folder: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ALEMBIC_ENVIRONMENT))
+    config.set_main_option("version_locations", str(folder / "migrations"))
+    config.set_main_option("path_separator", "newline")
+    directory = ScriptDirectory.from_config(config)
+    scripts = sorted(directory.walk_revisions(), key=lambda script: Path(script.path).name)
+    assert [script.down_revision for script in scripts] == [None, *(script.revision for script in scripts[:-1])]
+    assert newest_revision(folder / "migrations") == directory.get_current_head()

@@ -1,18 +1,12 @@
 """A service's database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, make_url
-from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
@@ -21,10 +15,7 @@ from services.runtime.config import ConfigError
 from services.runtime.storage import postgresql, sqlite
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.failures import DatabaseBusyError
-
-ALEMBIC_ENVIRONMENT = Path(__file__).parent / "migrations"
-
-logger = logging.getLogger(__name__)
+from services.runtime.storage.revisions import migrate
 
 
 class Backend(Protocol):
@@ -135,7 +126,7 @@ async def open_database(url: str, versions: Path) -> Database:
     backend = _backend(url)
     try:
         async with backend.migrate() as connection:
-            await connection.run_sync(_migrate, versions)
+            await connection.run_sync(migrate, versions)
     except (DBAPIError, OSError) as error:
         await backend.close()
         if isinstance(error, DBAPIError) and not backend.is_unusable(error):
@@ -163,22 +154,3 @@ def _backend(text: str) -> Backend:
         return postgresql.PostgreSQL(url)
     supported = f"{sqlite.DRIVER} and {postgresql.DRIVER} are"
     raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {supported}")
-
-
-def _migrate(connection: SyncConnection, versions: Path) -> None:
-    config = Config()
-    for name, value in {
-        "script_location": str(ALEMBIC_ENVIRONMENT),
-        "version_locations": str(versions),
-        "path_separator": "newline",
-    }.items():
-        config.set_main_option(name, value.replace("%", "%%"))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    applied = set(MigrationContext.configure(connection).get_current_heads())
-    # During a rollout, and after one was rolled back, older code starts on a database that newer code has migrated.
-    # Migrations only add what older code can do without, so there is nothing to do.
-    if applied <= known:
-        command.upgrade(config, "head")
-    else:
-        logger.warning("the database was migrated by newer code", extra={"revisions": sorted(applied - known)})

@@ -1,0 +1,32 @@
+"""What a service process imports. Its start is mostly imports, so it imports only what it uses."""
+
+import pytest
+
+from tests.support.processes import Process
+from tests.support.starters import Start
+
+OF_IDENTITY = {"argon2", "cryptography", "jwt"}
+PREFIX = "import time:"
+"""Python begins a line of standard error with it after each import, if this variable is set:"""
+REPORT = {"PYTHONPROFILEIMPORTTIME": "1"}
+
+
+def imported(process: Process) -> set[str]:
+    """Return the modules that a process with the environment REPORT has imported."""
+    lines = [line for line in process.errors().splitlines() if line.startswith(PREFIX)]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_alembic_is_imported_only_to_migrate(start: Start) -> None:
+    first = start("payments", REPORT)
+    assert "alembic" in imported(first)
+    first.stop()
+    second = start("payments", REPORT, folder="second", data_folder="payments")
+    assert "sqlalchemy" in imported(second)
+    assert "alembic" not in imported(second)
+
+
+@pytest.mark.parametrize("service", ["identity", "orders", "reflection"])
+def test_only_identity_imports_cryptography(start: Start, service: str) -> None:
+    modules = imported(start(service, REPORT))
+    assert modules & OF_IDENTITY == (OF_IDENTITY if service == "identity" else set())
