@@ -1,10 +1,11 @@
 """The HTTP management port: liveness, readiness, the state of events, and published JSON."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
-
-from aiohttp import web
+from http import HTTPStatus
 
 from services.runtime.config import ConfigError
+from services.runtime.http_port import HttpPort, Response
 
 Report = Callable[[], Awaitable[Mapping[str, object]]]
 
@@ -15,19 +16,13 @@ class Management:
     def __init__(self) -> None:
         self._is_ready = False
         self._events: dict[str, Report] = {}
-        self._published: dict[str, Report] = {}
-        app = web.Application()
-        app.router.add_get("/live", self._get_live)
-        app.router.add_get("/ready", self._get_ready)
-        app.router.add_get("/events", self._get_events)
-        app.router.add_get("/{path:.*}", self._get_published)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._published: dict[str, Report] = {"/events": self._report_events}
+        self._port = HttpPort(self._respond)
 
     async def start(self, host: str, port: int) -> None:
         """Listen on `host:port`. Raises ConfigError if that is not possible."""
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            await self._port.start(host, port)
         except OSError as error:
             raise ConfigError(f"MANAGEMENT_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
 
@@ -45,17 +40,19 @@ class Management:
 
     async def stop(self) -> None:
         """Close the port."""
-        await self._runner.cleanup()
+        await self._port.stop()
 
-    async def _get_live(self, _: web.Request) -> web.Response:
-        return web.Response(text="live\n")
+    async def _respond(self, path: str) -> Response:
+        if path == "/live":
+            return Response(HTTPStatus.OK, "live\n")
+        if path == "/ready":
+            if self._is_ready:
+                return Response(HTTPStatus.OK, "ready\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+        report = self._published.get(path)
+        if report is None:
+            return Response(HTTPStatus.NOT_FOUND)
+        return Response(HTTPStatus.OK, json.dumps(await report()), "application/json")
 
-    async def _get_ready(self, _: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if self._is_ready else web.Response(status=503, text="not ready\n")
-
-    async def _get_events(self, _: web.Request) -> web.Response:
-        return web.json_response({name: await report() for name, report in self._events.items()})
-
-    async def _get_published(self, request: web.Request) -> web.Response:
-        report = self._published.get(request.path)
-        return web.Response(status=404) if report is None else web.json_response(await report())
+    async def _report_events(self) -> Mapping[str, object]:
+        return {name: await report() for name, report in self._events.items()}
