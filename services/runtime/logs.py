@@ -69,7 +69,7 @@ class LineHandler(logging.Handler):
         self.acquire()
         try:
             lines, self._lines, self._loop_flushes = self._lines, [], False
-            # Standard output may be closed, or its disk full. Nobody can be told.
+            # Standard output may be closed, or its disk full. There is no other place to report it.
             with suppress(OSError):
                 self._stream.writelines(f"{line}\n" for line in lines)
                 self._stream.flush()
