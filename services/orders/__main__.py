@@ -30,8 +30,9 @@ class Setup:
 
     versions: tuple[Callable[[Orders, grpc.aio.Server], str], ...] = (v1.add, v2.add)
     """Each function adds the servicer of one version of the contract."""
-    recovery_idle_seconds: float = 10.0
-    """Recovery finishes an order that has not changed for this long: well above the mesh's timeout of one call."""
+    recovery_idle_seconds: float = 15.0
+    """Recovery finishes an order that has not changed for this long: longer than the four calls between two entries of
+    its log, at 3 s each, the mesh's timeout."""
     recovery_interval_seconds: float = 2.0
     recovery_clock: Callable[[], float] = monotonic
     """Returns seconds."""

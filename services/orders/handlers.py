@@ -76,10 +76,11 @@ class Orders:
         """
         async with self.database.read() as connection:
             order_id = await find_request(connection, key)
-        if order_id is None:
-            order = await self._create_order(cart)
-            order_id = await self._start(key, lambda store: store.add(order, self.publish_event), self.saga.place)
-        return await self._wait_until_idle(order_id)
+        if order_id is not None:
+            return await self._wait_until_idle(order_id)
+        order = await self._create_order(cart)
+        change: Change = lambda store: store.add(order, self.publish_event)  # noqa: E731  # it names the parameter
+        return await self._change_and_wait(order.id, key, change, self.saga.place)
 
     async def get(self, order_id: str, caller: Caller = INTERNAL) -> Order:
         """Return one order. Raises OrderNotFoundError, also if it belongs to another customer."""
@@ -115,7 +116,7 @@ class Orders:
         await self.get(order_id, caller)
         change = partial(_change_order, order_id, lambda order: order.cancelling(datetime.now(UTC)))
         # Several processes may cancel the order at once: the callees see each call once, and the log has one end.
-        return await self._wait_until_idle(await self._start(key, change, self.saga.cancel))
+        return await self._change_and_wait(order_id, key, change, self.saga.cancel)
 
     async def resume(self, key: RequestKey, order_id: str) -> Order:
         """Resume a parked order, once for equal requests.
@@ -123,7 +124,7 @@ class Orders:
         Raises OrderNotFoundError, OrderNotParkedError or RequestIdReusedError; then nothing is changed.
         """
         change = partial(_change_order, order_id, lambda order: order.resumed())
-        return await self._wait_until_idle(await self._start(key, change, self.saga.finish))
+        return await self._change_and_wait(order_id, key, change, self.saga.finish)
 
     async def _create_order(self, cart: Cart) -> Order:
         items, currency = price_lines(cart.lines, await self.catalog.get_products(cart.lines))
@@ -145,14 +146,21 @@ class Orders:
         check_total(order)
         return order
 
-    async def _start(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
-        """Store a change, once for equal requests, and start the saga. Return the order's id.
+    async def _change_and_wait(self, order_id: str, key: RequestKey, change: Change, run_saga: RunSaga) -> Order:
+        """Store a change, once for equal requests, run the saga, and return the order as `_wait_until_idle` does.
 
-        If the caller leaves before that, both still happen.
+        If the caller leaves before that, the change is stored and the saga runs all the same.
         """
-        return await self.background.run_to_completion(self._change_once(key, change, run_saga))
+        # Subscribed before the saga starts, so that no update is missed and the order need not be read again.
+        with self.updates.subscribe(order_id) as subscription:
+            order = await self.background.run_to_completion(self._change_once(key, change, run_saga))
+            if order.id == order_id:
+                subscription.publish(order)
+                return await _wait_until_idle(subscription, order)
+        # An equal request, sent at the same time, has stored its own order.
+        return await self._wait_until_idle(order.id)
 
-    async def _change_once(self, key: RequestKey, change: Change, run_saga: RunSaga) -> str:
+    async def _change_once(self, key: RequestKey, change: Change, run_saga: RunSaga) -> Order:
         async with self.database.write(shared=True) as connection:
             store = Store(connection)
             order, changed = await run_once(connection, key, partial(change, store), store.get)
@@ -161,15 +169,19 @@ class Orders:
             self.updates.publish(order)
             if not order.has_ended:
                 self.background.start(_run_until_taken_over(run_saga, order))
-        return order.id
+        return order
 
     async def _wait_until_idle(self, order_id: str) -> Order:
         """Return the order when no process works on it any more, or as it is when the time is up."""
         with self.updates.subscribe(order_id) as subscription:
             order = await self.get(order_id)
             subscription.publish(order)
-            await before_deadline(_next_idle(subscription), MAX_WAIT_SECONDS)
-            return subscription.latest or order
+            return await _wait_until_idle(subscription, order)
+
+
+async def _wait_until_idle(subscription: Subscription, order: Order) -> Order:
+    await before_deadline(_next_idle(subscription), MAX_WAIT_SECONDS)
+    return subscription.latest or order
 
 
 async def _next_idle(subscription: Subscription) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-# An order is parked after this many failed attempts to undo it. Recovery retries every 10 s, so this is at least half
-# an hour: most restarts, rollouts and outages of a callee are over by then and need no operator.
+# An order is parked after this many failed attempts to undo it. Recovery retries every 15 s, so this takes at least
+# 45 minutes: most restarts, rollouts and outages of a callee are over by then and need no operator.
 MAX_FAILURES = 180
 
 
@@ -85,7 +85,8 @@ class Parking:
 class SagaProgress:
     """How far the saga of one order has come. Immutable: each step returns a new value.
 
-    `step` is stored before it starts, so it may or may not have happened. All steps before it have happened.
+    `step` is the last step that may have happened. In the log of an order it is the last one before the next entry, so
+    any of the steps up to it may have happened. While `Saga.place` runs it is the current one: those before it have.
     `reservation`, `payment` and `shipment` are resource names of the callees, None until they are known.
     With a `rejection` the saga runs backwards: it undoes what the order took.
     `revision` counts how often the order was stored. An update names the revision that it was made from, and an
@@ -93,7 +94,7 @@ class SagaProgress:
     `failures` counts how often undoing the order failed.
     """
 
-    step: Step = Step.RESERVE
+    step: Step = Step.CAPTURE
     reservation: str | None = None
     payment: str | None = None
     shipment: str | None = None
@@ -101,6 +102,10 @@ class SagaProgress:
     revision: int = 0
     failures: int = 0
     parking: Parking | None = None
+
+    def started(self) -> "SagaProgress":
+        """Return the progress of an order that is placed now. The stock is reserved next."""
+        return replace(self, step=Step.RESERVE)
 
     def reserved(self, reservation: str) -> "SagaProgress":
         """Return the progress after the stock was reserved. The payment is authorized next."""
@@ -114,9 +119,13 @@ class SagaProgress:
         """Return the progress after the shipment was booked. The payment is captured next."""
         return replace(self, shipment=shipment, step=Step.CAPTURE)
 
-    def captured(self) -> "SagaProgress":
-        """Return the progress after the payment was captured. The stock is committed next."""
+    def committing(self) -> "SagaProgress":
+        """Return the progress before the stock is committed, which is the last step."""
         return replace(self, step=Step.COMMIT)
+
+    def capture_failed(self) -> "SagaProgress":
+        """Return the progress after capturing the payment has failed: the stock was not committed."""
+        return replace(self, step=Step.CAPTURE)
 
     def refused(self, rejection: Rejection) -> "SagaProgress":
         """Return the progress after the current step was refused and had no effect. Earlier steps are undone next."""

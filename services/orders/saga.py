@@ -1,9 +1,13 @@
 """The saga of an order: the steps that place it, their compensation, and the cancellation of a confirmed order.
 
-Each step is in the log before it starts, and its call carries a request id derived from the order. So recovery can send
-the calls of an unfinished order again, and nothing happens twice.
+The log says how far an order may have come, and each call carries a request id derived from the order. So recovery can
+send the calls of an unfinished order again, and nothing happens twice.
+
+An order has three entries in the log: before its first step, before its last step, and its end. An entry costs a
+commit, and more of them would tell recovery little: it asks the callees what happened.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
@@ -92,15 +96,25 @@ class Saga:
     async def place(self, order: Order) -> Order:
         """Run the steps of a new order, as it was stored. Return it CONFIRMED, or as `compensate` does."""
         try:
+            order = order.with_progress(order.progress.started())
             reservation = await self.inventory.reserve(order)
-            order = await self._advance(order, order.progress.reserved(reservation))
+            order = order.with_progress(order.progress.reserved(reservation))
             payment = await self.payments.authorize(order)
-            order = await self._advance(order, order.progress.authorized(payment, is_shipped=order.is_shipped))
+            order = order.with_progress(order.progress.authorized(payment, is_shipped=order.is_shipped))
             if order.is_shipped:
-                shipment = await self.shipping.book(order)
-                order = await self._advance(order, order.progress.booked(shipment))
-            await self.payments.capture(order, payment)
-            order = await self._advance(order, order.progress.captured())
+                order = order.with_progress(order.progress.booked(await self.shipping.book(order)))
+            # Side by side: whichever of the two happens alone, recovery knows what to undo.
+            logged, captured = await asyncio.gather(
+                self._advance(order, order.progress.committing()),
+                self.payments.capture(order, payment),
+                return_exceptions=True,
+            )
+            if isinstance(logged, BaseException):
+                raise logged
+            order = logged
+            if isinstance(captured, BaseException):
+                order = order.with_progress(order.progress.capture_failed())
+                raise captured
             await self.inventory.commit(order, reservation)
             return await self._end(order.confirmed(datetime.now(UTC)))
         except StepRefusedError as refusal:

@@ -54,8 +54,7 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
         async for attempt in eventually(retry=Exception):
             with attempt:
                 (order,) = await shop.orders(customer)
-                reservation = _reservation(orders, order.name)
-                assert reservation
+                reservation = _reservation(callees["inventory"], order.name)
         orders.signal(signal.SIGKILL)
         with pytest.raises(grpc.aio.AioRpcError):
             await call
@@ -72,11 +71,12 @@ async def parked(start: Start, shared: Shared) -> AsyncIterator[Parked]:
     await shop.close()
 
 
-def _reservation(orders: Process, name: str) -> str:
+def _reservation(inventory: Process, order: str) -> str:
+    """Return the name of the reservation for an order. Raises ValueError if there is none yet."""
     [(reservation,)] = query(
-        orders.database_url, "SELECT reservation FROM orders WHERE id = :id", id=name.partition("/")[2]
+        inventory.database_url, "SELECT id FROM reservations WHERE reference = :order", order=order
     )
-    return str(reservation or "")
+    return f"reservations/{reservation}"
 
 
 def _set_reservation(orders: Process, name: str, reservation: str) -> None:

@@ -68,7 +68,7 @@ def test_the_total_is_the_exact_sum_plus_shipping(lines: list[tuple[int, int]], 
 
 def test_the_request_id_of_a_step_depends_on_the_order_and_the_step_alone() -> None:
     one, other = order(), order()
-    assert one.request_id("reserve") == one.with_progress(one.progress.captured()).request_id("reserve")
+    assert one.request_id("reserve") == one.with_progress(one.progress.committing()).request_id("reserve")
     assert len({one.request_id("reserve"), one.request_id("void"), other.request_id("reserve")}) == 3
 
 

@@ -20,6 +20,7 @@ from services.orders.recovery import Recovery
 from services.orders.saga import INTERRUPTED
 from services.runtime import Background
 from services.runtime.storage import Database, RequestIdReusedError
+from tests.support.clock import eventually
 from tests.unit.orders_callees import (
     BERLIN,
     CART,
@@ -127,12 +128,15 @@ async def test_an_order_that_could_not_be_undone_is_recovered(
     assert recovered.rejection == Rejection(RejectionReason.DEPENDENCY_FAILED, "capture failed")
 
 
-async def test_an_order_whose_process_died_is_undone(orders: Orders, callees: Callees, recovery: Recovery) -> None:
+async def test_an_order_whose_process_died_is_undone(
+    orders: Orders, callees: Callees, recovery: Recovery, database: Database
+) -> None:
     orders = replace(orders, background=Background(finish_seconds=0))
     callees.hang("capture")
     key = place_key()
     caller = asyncio.create_task(orders.place(key, CART))
     await callees.is_hanging.wait()
+    await logged(database)
     await orders.background.close()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -145,11 +149,12 @@ async def test_an_order_whose_process_died_is_undone(orders: Orders, callees: Ca
 
 
 async def test_placing_an_order_that_was_taken_over_returns_the_recovered_order(
-    orders: Orders, callees: Callees, recovery: Recovery
+    orders: Orders, callees: Callees, recovery: Recovery, database: Database
 ) -> None:
     callees.hang("capture")
     caller = asyncio.create_task(orders.place(place_key(), CART))
     await callees.is_hanging.wait()
+    await logged(database)
     await recovery.run()
     await recovery.run()
     callees.go_on.set()
@@ -257,3 +262,10 @@ async def test_a_customers_orders_are_listed_newest_first_in_pages(orders: Order
     assert [order.id for order in (*first, *rest)] == newest_first
     assert await orders.list(OrderFilter("ada"), "no-such-order", 10) == []
     assert [order.id for order in await orders.list(OrderFilter(""), "", 10)] == [other.id, *newest_first]
+
+
+async def logged(database: Database) -> None:
+    """Wait for the log entry that the only unfinished order writes beside the capture."""
+    async for attempt in eventually():
+        with attempt:
+            assert [*(await unfinished_revisions(database)).values()] == [1]
