@@ -4,7 +4,7 @@ The log says how far an order may have come, and each call carries a request id 
 send the calls of an unfinished order again, and nothing happens twice.
 
 An order has three entries in the log: before its first step, before its last step, and its end. An entry costs a
-commit, and more of them would tell recovery little: it asks the callees what happened.
+commit, and more of them would help recovery little: it asks the callees what happened.
 """
 
 import asyncio
