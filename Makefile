@@ -95,8 +95,8 @@ client-go: $(VENV) ## Build the Go client in clients/go
 client-python: $(VENV) ## Build the Python client in clients/python
 	@$(BIN)/python -m tools.clients python
 
-bench: $(VENV) ## Measure orders a second and what a commit costs, on each database, in a minute and a half
-	@$(BIN)/python -m bench.orders
+bench: $(VENV) ## Measure what the services and the mesh cost, in ratios; ARGS=read picks a group, ARGS=--help lists them
+	@$(BIN)/python -m bench "$$ARGS"
 
 lock: ## Pin the dependencies of the three distributions and of the Python client, by hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \

@@ -1,7 +1,8 @@
-"""The workloads of the benchmark: a bare commit, and operations of the services."""
+"""What the group `orders` repeats: a bare commit, a payment, a reservation and an order."""
 
 import asyncio
 import os
+import statistics
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -9,44 +10,47 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import grpc.aio
+
+from bench.mesh import BenchError
+from bench.rounds import Sample
+from bench.usage import CpuMeter
 from services.payments.domain import Payment, State
 from services.payments.store import Store
 from services.runtime.storage.database import open_database
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 from tests.support.checkout import ROOT
-from tests.support.databases import Databases
-from tests.support.processes import Process, targets
 from tests.support.shop import BERLIN, CONFIRMED, cart
-
-if TYPE_CHECKING:
-    from services.runtime.storage import Database
 
 BLOCK = bytes(4096)
 # Orders use this many products in turn, so that concurrent callers rarely use the same one.
 PRODUCTS = 40
 INITIAL_PIECES = 100_000
-CALLEES = ("catalog", "inventory", "payments", "shipping")
 
 Workload = Callable[[], Awaitable[None]]
 
 
-async def rate(run: Workload, callers: int, seconds: float) -> float:
-    """Run a workload repeatedly with concurrent callers, and return the completed runs per second."""
+async def repeat(run: Workload, callers: int, meter: CpuMeter | None, seconds: float) -> Sample:
+    """Run a workload again and again with concurrent callers. Return its rate, durations and processor time."""
     end = time.perf_counter() + seconds
-    done = 0
+    milliseconds: list[float] = []
 
     async def call() -> None:
-        nonlocal done
-        while time.perf_counter() < end:
+        now = time.perf_counter()
+        while now < end:
             await run()
-            done += 1
+            before, now = now, time.perf_counter()
+            milliseconds.append(1000 * (now - before))
 
+    if meter:
+        meter.start()
     start = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(callers)))
-    return done / (time.perf_counter() - start)
+    elapsed = time.perf_counter() - start
+    used = meter.per_call(len(milliseconds)) if meter else {}
+    return {"per second": len(milliseconds) / elapsed, "p50 ms": statistics.median(milliseconds), **used}
 
 
 def bare_commit(stack: AsyncExitStack, path: Path) -> Workload:
@@ -62,8 +66,8 @@ def bare_commit(stack: AsyncExitStack, path: Path) -> Workload:
 
 
 async def payment(stack: AsyncExitStack, url: str) -> Workload:
-    """Return a workload that writes one row in one transaction, which is little more than a commit."""
-    database: Database = await open_database(url, ROOT / "services" / "payments" / "migrations")
+    """Return a workload that writes one row in one transaction of this process, which is little more than a commit."""
+    database = await open_database(url, ROOT / "services" / "payments" / "migrations")
     stack.push_async_callback(database.close)
 
     async def write() -> None:
@@ -74,46 +78,44 @@ async def payment(stack: AsyncExitStack, url: str) -> Workload:
     return write
 
 
-async def shop(stack: AsyncExitStack, folder: Path, databases: Databases) -> tuple[Workload, Workload]:
-    """Start the five services of an order, and return two workloads.
-
-    The first one creates and releases a reservation (two calls, two transactions). The second one places an order.
-    """
-
-    def start(name: str, env: dict[str, str]) -> Process:
-        path = folder / name
-        process = Process(name, path, {"DATABASE_URL": databases.url(path, name), **env})
-        stack.callback(process.stop)
-        return process
-
-    callees = {name: start(name, {}) for name in CALLEES}
-    orders = start("orders", targets(*callees.values()))
-    for process in (*callees.values(), orders):
-        process.wait_ready()
-    channels = [await stack.enter_async_context(process.channel()) for process in (callees["inventory"], orders)]
-    inventory = inventory_pb2_grpc.InventoryServiceStub(channels[0])
-    shop = orders_pb2_grpc.OrdersServiceStub(channels[1])
+async def receive_stock(channel: grpc.aio.Channel) -> None:
+    """Receive more pieces of each product than all orders of a run need."""
+    inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
     for number in range(PRODUCTS):
         name = f"stocks/{_product(number)}"
         request = inventory_pb2.ReceiveStockRequest(request_id=str(uuid.uuid4()), name=name, pieces=INITIAL_PIECES)
         await inventory.ReceiveStock(request)
-    reserved, ordered = count(), count()
+
+
+def reservation(channel: grpc.aio.Channel) -> Workload:
+    """Return a workload that creates and releases a reservation: two calls of inventory, one transaction each."""
+    inventory, numbers = inventory_pb2_grpc.InventoryServiceStub(channel), count()
 
     async def reserve() -> None:
-        line = inventory_pb2.ReservationLine(product=f"products/{_product(next(reserved))}", quantity=1)
+        line = inventory_pb2.ReservationLine(product=f"products/{_product(next(numbers))}", quantity=1)
         request = inventory_pb2.ReserveStockRequest(request_id=str(uuid.uuid4()), lines=[line])
         name = (await inventory.ReserveStock(request)).reservation.name
         release = inventory_pb2.ReleaseReservationRequest(request_id=str(uuid.uuid4()), name=name)
         await inventory.ReleaseReservation(release)
 
-    async def order() -> None:
-        request = cart(to=BERLIN)
-        request.items.add(product=f"products/{_product(next(ordered))}", quantity=1)
-        placed = (await shop.PlaceOrder(request)).order
-        if placed.state != CONFIRMED:
-            raise RuntimeError(f"{placed.name} is {orders_pb2.Order.State.Name(placed.state)}")
+    return reserve
 
-    return reserve, order
+
+def order(channel: grpc.aio.Channel, customer: str = "customers/ada", token: str = "") -> Workload:
+    """Return a workload that places an order, which five services confirm, shipping included."""
+    orders, numbers = orders_pb2_grpc.OrdersServiceStub(channel), count()
+    metadata = grpc.aio.Metadata(*([("authorization", f"Bearer {token}")] if token else []))
+
+    async def place() -> None:
+        request = cart(customer=customer, to=BERLIN)
+        request.items.add(product=f"products/{_product(next(numbers))}", quantity=1)
+        placed = (await orders.PlaceOrder(request, metadata=metadata)).order
+        if placed.state != CONFIRMED:
+            raise BenchError(
+                f"{placed.name} is {orders_pb2.Order.State.Name(placed.state)}: {placed.rejection_message}"
+            )
+
+    return place
 
 
 def _product(number: int) -> str:

@@ -24,7 +24,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, flags=re.MULTILINE)
 SETTINGS = ["ARGS", "AGAINST", "FUZZ_MESSAGES", "JSON", "KEYWORDS", "METHOD", "ORDER", "PYTHON"]
 USED = {"call": ["METHOD", "JSON"], "resume": ["ORDER"], "breaking": ["AGAINST"], "fuzz": ["FUZZ_MESSAGES", "KEYWORDS"]}
-USED |= {"test": ["ARGS"], "scenarios": ["ARGS"], "prove": ["ARGS", "FUZZ_MESSAGES"]}
+USED |= {"test": ["ARGS"], "scenarios": ["ARGS"], "bench": ["ARGS"], "prove": ["ARGS", "FUZZ_MESSAGES"]}
 HOSTILE = [
     "{}'; touch FILE; '",
     '"; touch FILE; "',

@@ -1,0 +1,57 @@
+"""What every group of measurements uses: the settings, a folder, real service processes, and the mesh."""
+
+import subprocess
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import cached_property
+from pathlib import Path
+
+import psutil
+
+from bench.mesh import BenchMesh
+from bench.rounds import Settings, show_progress
+from tests.support.checkout import ROOT
+from tests.support.databases import Databases, SQLiteFiles
+from tests.support.orphans import END_WITH_PARENT
+from tests.support.processes import PYTHON, Process, free_port, python_path
+
+
+class Bench:
+    """One run of the benchmark. What it starts is stopped when its stack is closed."""
+
+    def __init__(self, settings: Settings, folder: Path, stack: AsyncExitStack, *, with_mesh: bool = True) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.stack = stack
+        self.with_mesh = with_mesh
+
+    @cached_property
+    def mesh(self) -> BenchMesh:
+        """The mesh. The first use starts it."""
+        show_progress("starting the mesh")
+        self.stack.callback(BenchMesh.remove)
+        return BenchMesh.start()
+
+    def start(
+        self, name: str, env: dict[str, str] | None = None, *, folder: str = "", databases: Databases | None = None
+    ) -> Process:
+        """Start a service without the mesh, in its own folder, and wait until it is ready."""
+        path = self.folder / (folder or name)
+        url = (databases or SQLiteFiles()).url(path, name)
+        process = Process(name, path, {"DATABASE_URL": url, **(env or {})})
+        self.stack.callback(process.stop)
+        return process.wait_ready()
+
+    def start_module(self, module: str, arguments: Callable[[str], list[str]]) -> tuple[str, psutil.Process]:
+        """Start a program of the benchmark. Return its address, `host:port`, and its process.
+
+        `arguments` gets the address, on which the program must listen.
+        """
+        address = f"127.0.0.1:{free_port()}"
+        command = [*END_WITH_PARENT, *PYTHON, "-m", module, *arguments(address)]
+        process = subprocess.Popen(
+            command, env={"PYTHONPATH": python_path(ROOT, ROOT / "gen")}, cwd=self.folder, stdin=subprocess.DEVNULL
+        )
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
+        return address, psutil.Process(process.pid)

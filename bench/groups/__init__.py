@@ -1,0 +1,26 @@
+"""The groups of measurements, each in a separate module. `GROUPS` lists them in the order in which they run."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bench.context import Bench
+from bench.figures import Figure
+from bench.groups.orders import measure_orders
+from bench.groups.read import measure_reads
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of measurements: what it measures, and whether a run without arguments includes it."""
+
+    measures: str
+    run: Callable[[Bench], Awaitable[list[Figure]]]
+    by_default: bool = True
+    needs_mesh: bool = False
+    """Whether it measures nothing without a mesh."""
+
+
+GROUPS = {
+    "read": Group("a unary read on each way to the service", measure_reads),
+    "orders": Group("orders on each database, without and with the mesh", measure_orders),
+}

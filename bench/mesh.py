@@ -1,0 +1,106 @@
+"""The mesh that the benchmark measures: a separate instance, which is removed at the end."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mesh.local import instance
+from mesh.local.clients import users
+from mesh.local.clients.kubectl import Kubectl, namespace_of
+from mesh.local.instance import Instance
+from mesh.local.processes import containers_of
+from tests.support.checkout import ROOT
+
+NAME = "bench"
+MESH = str(Path(sys.executable).with_name("mesh"))
+COMMAND_TIMEOUT_SECONDS = 540
+"""The first start on a machine also builds the tools; `make tools` does that without a limit."""
+STAGE = re.compile(r"^✓ (.+?) (\d+\.\d) s$", re.MULTILINE)
+PROXY, APP = "istio-proxy", "app"
+
+
+class BenchError(Exception):
+    """The benchmark cannot go on. The text says why."""
+
+
+@dataclass(frozen=True)
+class BenchMesh:
+    """The running mesh, by its Pods and processes."""
+
+    instance: Instance
+    kubectl: Kubectl
+
+    @classmethod
+    def start(cls) -> "BenchMesh":
+        """Remove what an interrupted run has left, and start the mesh."""
+        run_mesh("down", "--purge")
+        run_mesh("up")
+        mesh = instance.load(NAME)
+        return cls(mesh, Kubectl.of(mesh))
+
+    @staticmethod
+    def remove() -> None:
+        """Stop the mesh and delete its data."""
+        run_mesh("down", "--purge")
+
+    def token(self) -> str:
+        """Return an access token of the demo user. It is valid for 15 minutes."""
+        return users.token(self.instance)
+
+    def pod(self, app: str, namespace: str = "") -> Any:  # noqa: ANN401  # JSON
+        """Return the only Pod of an app that is not being deleted."""
+        pods = self.kubectl.get("pods", "-n", namespace or namespace_of(app), "-l", f"app={app}")["items"]
+        found = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        if len(found) != 1:
+            raise BenchError(f"{app} has {len(found)} Pods")
+        return found[0]
+
+    def egress(self, pod: Any) -> str:  # noqa: ANN401  # JSON
+        """Return the address of a Pod's sidecar for the outgoing calls of its app."""
+        meta = pod["metadata"]
+        [listener] = self.kubectl.get("sidecar", "-n", meta["namespace"], meta["name"])["spec"]["egress"]
+        return f"{listener['bind']}:{listener['port']['number']}"
+
+    def app_of(self, pod: Any) -> list[psutil.Process]:  # noqa: ANN401  # JSON
+        """Return the process of a Pod's app."""
+        return [psutil.Process(self._containers(pod)[APP])]
+
+    def envoy_of(self, pod: Any) -> list[psutil.Process]:  # noqa: ANN401  # JSON
+        """Return the Envoy of a Pod's sidecar or gateway."""
+        return [each for each in self.proxy_of(pod) if each.name() == "envoy"]
+
+    def proxy_of(self, pod: Any) -> list[psutil.Process]:  # noqa: ANN401  # JSON
+        """Return both processes of a Pod's sidecar or gateway: pilot-agent and Envoy."""
+        agent = psutil.Process(self._containers(pod)[PROXY])
+        return [agent, *agent.children(recursive=True)]
+
+    def _containers(self, pod: Any) -> dict[str, int]:  # noqa: ANN401  # JSON
+        folder = self.instance.pods / str(pod["metadata"]["uid"])
+        return {name: process.pid for name, process in containers_of(folder).items()}
+
+
+def run_mesh(*words: str) -> str:
+    """Run a `mesh` command on this instance and return its output. Raises BenchError if it fails."""
+    command, *options = words
+    done = subprocess.run(
+        [MESH, command, "-i", NAME, *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=COMMAND_TIMEOUT_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"mesh {' '.join(words)} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def stages(output: str) -> dict[str, float]:
+    """Return the seconds of each stage that `mesh up` has printed."""
+    return {label.split(": ")[0]: float(seconds) for label, seconds in STAGE.findall(output)}

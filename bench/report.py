@@ -1,0 +1,109 @@
+"""Writes results as Markdown tables, for the terminal and for README.md."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from bench.figures import Difference, Figure, Summary, differences
+from bench.results import GroupResult, Results
+from tests.support.checkout import ROOT
+
+README = ROOT / "bench" / "README.md"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+NOT_COMPARED = ("p90 ms", "p99 ms")
+"""Metrics without a row in the table of ratios, because they vary too much. The file of results has their ratios."""
+LARGE, MEDIUM = 100, 10
+T = TypeVar("T")
+
+
+def results_as_markdown(results: Results) -> str:
+    """Return a section for each group: how it was measured, its figures, and the ratios between them."""
+    return "\n\n".join("\n".join(_section(name, group)) for name, group in results.items())
+
+
+def differences_as_markdown(now: Results, before: Results) -> str:
+    """Return a table of what has changed by more than the noise since an earlier run, and how much has not."""
+    rows: list[list[str]] = []
+    compared = 0
+    for name in now.keys() & before.keys():
+        found = differences(now[name].figures, before[name].figures)
+        compared += len(found)
+        rows += [[name, *_difference(each)] for each in found if each.beyond_noise]
+    summary = f"{compared - len(rows)} of {compared} figures are within the noise of the last committed run."
+    if not rows:
+        return summary
+    return "\n".join([summary, "", *_table(["group", "figure", "last run", "this run", "change"], rows)])
+
+
+def update_readme(results: Results, readme: Path = README) -> None:
+    """Replace the results in README.md."""
+    head, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    text = f"{head}{BEGIN}\n{results_as_markdown(results)}\n\n{END}{tail}"
+    readme.write_text(text, encoding="utf-8")
+
+
+def _section(name: str, group: GroupResult) -> Iterator[str]:
+    run = group.run
+    yield f"### {name}"
+    yield f"{run['rounds']} rounds of {run['seconds']:g} s on {run['machine']}, at {run['commit']}, {run['date']}."
+    yield ""
+    yield from _figures(group.figures)
+    compared = [figure for figure in group.figures if figure.ratio and figure.metric not in NOT_COMPARED]
+    if compared:
+        yield ""
+        yield from _ratios(compared)
+
+
+def _figures(figures: Sequence[Figure]) -> Iterator[str]:
+    """Yield a table with a row for each subject and condition, and a column for each metric."""
+    metrics = _unique(figure.metric for figure in figures)
+    cells = {figure.key: _cell(figure.summary) for figure in figures}
+    rows = [
+        [subject, condition, *(cells.get((subject, condition, metric), "") for metric in metrics)]
+        for subject, condition in _unique((figure.subject, figure.condition) for figure in figures)
+    ]
+    yield from _table(["", "", *metrics], rows)
+
+
+def _ratios(figures: Sequence[Figure]) -> Iterator[str]:
+    """Yield a table with a row for each comparison and metric, and a column for each condition."""
+    conditions = _unique(figure.condition for figure in figures)
+    cells = {figure.key: _cell(figure.ratio) for figure in figures if figure.ratio}
+    rows = [
+        [f"{subject} ÷ {baseline}", metric, *(cells.get((subject, each, metric), "") for each in conditions)]
+        for subject, baseline, metric in _unique((each.subject, each.baseline, each.metric) for each in figures)
+    ]
+    yield from _table(["ratio", "of", *conditions], rows)
+
+
+def _difference(found: Difference) -> list[str]:
+    subject, condition, metric = found.figure.key
+    what = f" ÷ {found.figure.baseline}" if found.of_ratios else ""
+    name = ", ".join(filter(None, (f"{subject}{what}", condition, metric)))
+    return [name, _cell(found.before), _cell(found.now), f"{100 * found.change:+.0f} %"]
+
+
+def _cell(summary: Summary) -> str:
+    if summary.lowest == summary.highest:
+        return _number(summary.median)
+    return f"{_number(summary.median)} ±{100 * summary.spread:.0f} %"
+
+
+def _number(value: float) -> str:
+    size = abs(value)
+    if size >= LARGE:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= MEDIUM else f"{value:.2f}"
+
+
+def _unique(items: Iterable[T]) -> list[T]:
+    """Return each item once, in the order of their first occurrence."""
+    return [*dict.fromkeys(items)]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

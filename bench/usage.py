@@ -1,0 +1,46 @@
+"""Processor time and memory of processes, from /proc."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from bench.rounds import Sample
+
+NANOSECONDS_PER_MICROSECOND = 1000
+MIB = 2**20
+
+
+def cpu_nanoseconds(process: psutil.Process) -> int:
+    """Return the processor time of all threads of a process. The clock ticks of psutil (10 ms) are too coarse."""
+    total = 0
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(OSError):  # the thread has just ended
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
+
+
+class CpuMeter:
+    """Measures how much processor time some processes use, by label."""
+
+    def __init__(self, processes: Mapping[str, Iterable[psutil.Process]]) -> None:
+        self._processes = {label: list(each) for label, each in processes.items()}
+        self._before: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Start to measure."""
+        self._before = self._read()
+
+    def per_call(self, calls: int) -> Sample:
+        """Return the microseconds per call since the start, by label."""
+        used = {label: now - self._before[label] for label, now in self._read().items()}
+        return {f"CPU µs: {label}": each / calls / NANOSECONDS_PER_MICROSECOND for label, each in used.items()}
+
+    def _read(self) -> dict[str, int]:
+        return {label: sum(map(cpu_nanoseconds, each)) for label, each in self._processes.items()}
+
+
+def pss_mib(processes: Iterable[psutil.Process]) -> float:
+    """Return the memory of processes. The proportional size (PSS) counts a page that several share only once."""
+    return sum(process.memory_full_info().pss for process in processes) / MIB
