@@ -11,7 +11,7 @@ from tests.support.checkout import ROOT
 README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 NOT_COMPARED = ("p90 ms", "p99 ms")
-"""Metrics without a row in the table of ratios, because they vary too much. The file of results has their ratios."""
+"""Metrics that vary too much for the tables of ratios and differences. The file of results has their ratios, too."""
 LARGE, MEDIUM = 100, 10
 T = TypeVar("T")
 
@@ -25,8 +25,10 @@ def differences_as_markdown(now: Results, before: Results) -> str:
     """Return a table of what has changed by more than the noise since an earlier run, and how much has not."""
     rows: list[list[str]] = []
     compared = 0
-    for name in now.keys() & before.keys():
-        found = differences(now[name].figures, before[name].figures)
+    for name in [name for name in now if name in before]:
+        found = differences(
+            [each for each in now[name].figures if each.metric not in NOT_COMPARED], before[name].figures
+        )
         compared += len(found)
         rows += [[name, *_difference(each)] for each in found if each.beyond_noise]
     summary = f"{compared - len(rows)} of {compared} figures are within the noise of the last committed run."
@@ -56,14 +58,32 @@ def _section(name: str, group: GroupResult) -> Iterator[str]:
 
 
 def _figures(figures: Sequence[Figure]) -> Iterator[str]:
-    """Yield a table with a row for each subject and condition, and a column for each metric."""
-    metrics = _unique(figure.metric for figure in figures)
-    cells = {figure.key: _cell(figure.summary) for figure in figures}
-    rows = [
-        [subject, condition, *(cells.get((subject, condition, metric), "") for metric in metrics)]
-        for subject, condition in _unique((figure.subject, figure.condition) for figure in figures)
-    ]
-    yield from _table(["", "", *metrics], rows)
+    """Yield tables with a row for each subject and condition, and a column for each metric."""
+    for number, alike in enumerate(_alike(figures)):
+        if number:
+            yield ""
+        metrics = _unique(figure.metric for figure in alike)
+        cells = {figure.key: _cell(figure.summary) for figure in alike}
+        rows = [
+            [subject, condition, *(cells.get((subject, condition, metric), "") for metric in metrics)]
+            for subject, condition in _unique((figure.subject, figure.condition) for figure in alike)
+        ]
+        yield from _table(["", "", *metrics], rows)
+
+
+def _alike(figures: Sequence[Figure]) -> list[list[Figure]]:
+    """Return the figures of one table each: subjects that share a metric are in one table."""
+    tables: list[tuple[set[str], list[Figure]]] = []
+    for subject in _unique(figure.subject for figure in figures):
+        own = [figure for figure in figures if figure.subject == subject]
+        metrics = {figure.metric for figure in own}
+        table = next((table for table in tables if table[0] & metrics), None)
+        if table is None:
+            tables.append((metrics, own))
+        else:
+            table[0].update(metrics)
+            table[1].extend(own)
+    return [table for _, table in tables]
 
 
 def _ratios(figures: Sequence[Figure]) -> Iterator[str]:

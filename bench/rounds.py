@@ -29,6 +29,8 @@ class Case:
     condition: str
     run: Callable[[float], Awaitable[Sample]]
     baseline: str = ""
+    warms_up: bool = True
+    """Whether it runs once, shortly, before the first round."""
 
 
 async def measure(cases: Sequence[Case], settings: Settings) -> list[Figure]:
@@ -38,7 +40,8 @@ async def measure(cases: Sequence[Case], settings: Settings) -> list[Figure]:
     """
     samples: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
     for case in cases:
-        await case.run(min(WARM_UP_SECONDS, settings.seconds))
+        if case.warms_up:
+            await case.run(min(WARM_UP_SECONDS, settings.seconds))
     for number in range(settings.rounds):
         show_progress(f"round {number + 1} of {settings.rounds}: {len(cases)} cases")
         for case in cases if number % 2 == 0 else reversed(cases):

@@ -7,6 +7,7 @@ from bench.context import Bench
 from bench.figures import Figure
 from bench.groups.orders import measure_orders
 from bench.groups.read import measure_reads
+from bench.groups.start import measure_starts
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Group:
 
 
 GROUPS = {
+    # It restarts the mesh, so it comes before the groups that change it.
+    "start": Group("start times of the mesh, a Pod and an app", measure_starts),
     "read": Group("a unary read on each way to the service", measure_reads),
     "orders": Group("orders on each database, without and with the mesh", measure_orders),
 }
