@@ -20,6 +20,7 @@ from services.runtime.storage import (
     lock_name,
 )
 from services.runtime.storage.database import open_database
+from services.runtime.storage.postgresql import PostgreSQL
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.support import postgresql
 from tests.support.databases import query
@@ -168,6 +169,60 @@ async def test_a_name_is_locked_by_one_transaction_at_a_time(replicas: tuple[Dat
         await asyncio.sleep(TRANSACTION_SECONDS)
         assert not second.done()
     await second
+
+
+async def test_a_locked_name_may_have_any_characters(replicas: tuple[Database, Database]) -> None:
+    async with replicas[0].write(shared=True) as connection:
+        await lock_name(connection, "a'); SELECT 1/0 -- \\ ☕")
+        assert await connection.scalar(text("SELECT value FROM numbers WHERE id = 1")) == 0
+
+
+async def test_a_transaction_that_waited_for_a_name_sees_what_the_one_before_it_committed(
+    replicas: tuple[Database, Database],
+) -> None:
+    async def read() -> object:
+        async with replicas[1].write(shared=True) as connection:
+            await lock_name(connection, "request-1")
+            return await connection.scalar(text("SELECT value FROM numbers WHERE id = 1"))
+
+    async with replicas[0].write(shared=True) as connection:
+        await lock_name(connection, "request-1")
+        second = asyncio.create_task(read())
+        await asyncio.sleep(TRANSACTION_SECONDS)
+        await increment(connection)
+    assert await second == 1
+
+
+async def open_with_idle_seconds(seconds: float, url: str, versions: Path) -> Database:
+    """Open the database; connections that were idle for `seconds` are checked before use."""
+    await (await open_database(url, versions)).close()
+    return Database(PostgreSQL(make_url(url), idle_seconds=seconds))
+
+
+def cut_connections(url: str) -> None:
+    """Terminate the connections to the database of `url`, as a restart of the server does."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert all(ended for (ended,) in query(url, f"SELECT pg_terminate_backend(pid, 5000) {others}"))
+
+
+async def test_a_connection_that_was_cut_while_it_was_idle_is_replaced(url: str, versions: Path) -> None:
+    database = await open_with_idle_seconds(0, url, versions)
+    await write(database, shared=True)
+    cut_connections(url)
+    await write(database, shared=True)
+    assert await value(database) == 2
+    await database.close()
+
+
+async def test_a_connection_that_is_cut_while_it_is_in_use_fails_one_call(url: str, versions: Path) -> None:
+    database = await open_with_idle_seconds(3600, url, versions)
+    await write(database, shared=True)
+    cut_connections(url)
+    with pytest.raises(DatabaseUnavailableError):
+        await write(database, shared=True)
+    await write(database, shared=True)
+    assert await value(database) == 2
+    await database.close()
 
 
 async def test_one_of_two_transactions_in_a_deadlock_fails_and_the_other_commits(
