@@ -15,6 +15,7 @@ from sqlalchemy import (
     ScalarSelect,
     String,
     Table,
+    bindparam,
     func,
     insert,
     select,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from services.analytics.domain import MAX_TOP_PRODUCTS, Period, ProductSales, Sale, State, Summary
-from services.runtime.storage import Connection, UtcDateTime, lock_name, newest_first
+from services.runtime.storage import Connection, NewestFirst, UtcDateTime, lock_name
 
 metadata = MetaData()
 
@@ -47,6 +48,12 @@ lines = Table(
     Column("quantity", BigInteger, nullable=False),
     Index("sale_lines_by_product", "product_id"),
 )
+STATE = select(sales.c.state).where(sales.c.id == bindparam("id"))
+NEWEST_FIRST = NewestFirst(sales, sales.c.place_time)
+LINES_OF_SALES = select(lines).where(lines.c.sale_id.in_(bindparam("ids", expanding=True))).order_by(lines.c.product_id)
+INSERT = insert(sales)
+INSERT_LINE = insert(lines)
+UPDATE = update(sales).where(sales.c.id == bindparam("key"))
 
 
 class Store:
@@ -61,42 +68,43 @@ class Store:
 
     async def state(self, sale_id: str) -> State | None:
         """Return the stored state of a sale; None if it is not stored."""
-        state = (await self._connection.execute(select(sales.c.state).where(sales.c.id == sale_id))).scalar()
+        state = await self._connection.scalar(STATE, {"id": sale_id})
         return None if state is None else State(state)
 
     async def add(self, sale: Sale) -> None:
         """Insert a sale with its products."""
         await self._connection.execute(
-            insert(sales).values(
-                id=sale.id,
-                state=sale.state.value,
-                currency=sale.currency,
-                total_cents=sale.total_cents,
-                place_time=sale.place_time,
-                event_time=sale.event_time,
-            )
+            INSERT,
+            {
+                "id": sale.id,
+                "state": sale.state.value,
+                "currency": sale.currency,
+                "total_cents": sale.total_cents,
+                "place_time": sale.place_time,
+                "event_time": sale.event_time,
+            },
         )
         for product in sale.products:
             await self._connection.execute(
-                insert(lines).values(
-                    sale_id=sale.id,
-                    product_id=product.product,
-                    display_name=product.display_name,
-                    quantity=product.quantity,
-                )
+                INSERT_LINE,
+                {
+                    "sale_id": sale.id,
+                    "product_id": product.product,
+                    "display_name": product.display_name,
+                    "quantity": product.quantity,
+                },
             )
 
     async def update_state(self, sale: Sale) -> None:
         """Update the state and the event time of a sale."""
-        change = update(sales).where(sales.c.id == sale.id)
-        await self._connection.execute(change.values(state=sale.state.value, event_time=sale.event_time))
+        changed = {"state": sale.state.value, "event_time": sale.event_time}
+        await self._connection.execute(UPDATE, {"key": sale.id, **changed})
 
     async def sales_after(self, after: str, limit: int) -> Sequence[Sale]:
         """Return up to `limit` sales, last placed first, starting after the id `after` (empty: at the newest)."""
-        rows = list(await self._connection.execute(newest_first(sales, sales.c.place_time, after, limit)))
-        query = select(lines).where(lines.c.sale_id.in_([row.id for row in rows])).order_by(lines.c.product_id)
+        rows = [*await NEWEST_FIRST.read(self._connection, after, limit)]
         products: defaultdict[str, list[ProductSales]] = defaultdict(list)
-        for line in await self._connection.execute(query):
+        for line in await self._connection.execute(LINES_OF_SALES, {"ids": [row.id for row in rows]}):
             products[line.sale_id].append(ProductSales(line.product_id, line.display_name, line.quantity))
         return [_sale(row, products[row.id]) for row in rows]
 

@@ -11,11 +11,11 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Row,
     Select,
     String,
     Table,
     Text,
+    bindparam,
     exists,
     false,
     insert,
@@ -51,7 +51,22 @@ products = Table(
     Index("products_by_sort_name", "sort_name", "id"),
     Index("products_by_price", "currency", "price_cents", "id"),
 )
-COMPUTED_COLUMNS = ("sort_name", "search_text")
+# The columns of a Product, in the order of its attributes; the others are computed from them.
+ALL = select(
+    products.c.id,
+    products.c.display_name,
+    products.c.description,
+    products.c.category,
+    products.c.price_cents,
+    products.c.currency,
+    products.c.discontinued,
+    products.c.revision,
+)
+BY_ID = ALL.where(products.c.id == bindparam("id"))
+BY_IDS = ALL.where(products.c.id.in_(bindparam("ids", expanding=True)))
+ANY = select(exists(ALL))
+INSERT = insert(products)
+UPDATE = update(products).where(products.c.id == bindparam("key"))
 
 
 class Store:
@@ -62,13 +77,14 @@ class Store:
 
     async def product(self, product_id: str) -> Product:
         """Return one product. Raises ProductsNotFoundError."""
-        [product] = await self.products([product_id])
-        return product
+        row = (await self._connection.execute(BY_ID, {"id": product_id})).one_or_none()
+        if row is None:
+            raise ProductsNotFoundError([product_id])
+        return Product(*row)
 
     async def products(self, ids: Sequence[str]) -> list[Product]:
         """Return the products with these ids, in this order. Raises ProductsNotFoundError if any is missing."""
-        rows = await self._connection.execute(select(products).where(products.c.id.in_(ids)))
-        by_id = {row.id: _product(row) for row in rows}
+        by_id = {row.id: Product(*row) for row in await self._connection.execute(BY_IDS, {"ids": ids})}
         missing = [product_id for product_id in ids if product_id not in by_id]
         if missing:
             raise ProductsNotFoundError(missing)
@@ -83,19 +99,19 @@ class Store:
             key, after = tuple_(*columns), tuple_(*query.after)
             selection = selection.where(key < after if query.descending else key > after)
         selection = selection.order_by(*(column.desc() if query.descending else column for column in columns))
-        return [_product(row) for row in await self._connection.execute(selection.limit(limit))]
+        return [Product(*row) for row in await self._connection.execute(selection.limit(limit))]
 
     async def is_empty(self) -> bool:
         """Return whether there are no products."""
-        return not await self._connection.scalar(select(exists(select(products))))
+        return not await self._connection.scalar(ANY)
 
     async def add_products(self, new: Iterable[Product]) -> None:
         """Add new products."""
-        await self._connection.execute(insert(products), [_row(product) for product in new])
+        await self._connection.execute(INSERT, [_row(product) for product in new])
 
     async def update_product(self, product: Product) -> None:
         """Update the row of a product."""
-        await self._connection.execute(update(products).where(products.c.id == product.id).values(_row(product)))
+        await self._connection.execute(UPDATE, {"key": product.id, **_row(product)})
 
 
 async def find_product(connection: Connection, product_id: str) -> Product:
@@ -104,7 +120,7 @@ async def find_product(connection: Connection, product_id: str) -> Product:
 
 
 def _select(product_filter: ProductFilter) -> Select[Any]:
-    query = select(products)
+    query = ALL
     if not product_filter.show_discontinued:
         query = query.where(~products.c.discontinued)
     if product_filter.category:
@@ -118,10 +134,6 @@ def _select(product_filter: ProductFilter) -> Select[Any]:
     for word in product_filter.words:
         query = query.where(products.c.search_text.contains(word, autoescape=True))
     return query
-
-
-def _product(row: Row[Any]) -> Product:
-    return Product(**{name: value for name, value in row._asdict().items() if name not in COMPUTED_COLUMNS})
 
 
 def _row(product: Product) -> dict[str, Any]:

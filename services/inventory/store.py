@@ -32,7 +32,7 @@ from services.inventory.domain import (
     Stock,
     StockNotFoundError,
 )
-from services.runtime.storage import Connection, UtcDateTime, lock_name, newest_first
+from services.runtime.storage import Connection, NewestFirst, UtcDateTime, lock_name
 
 metadata = MetaData()
 
@@ -75,6 +75,46 @@ demands = Table(
     Column("event_time", UtcDateTime, nullable=False),
 )
 
+LIMIT = bindparam("limit", type_=Integer)
+# All transactions lock rows in the same order, so there are no deadlocks.
+STOCKS_BY_IDS = (
+    select(stocks).where(stocks.c.product_id.in_(bindparam("ids", expanding=True))).order_by(stocks.c.product_id)
+)
+STOCKS_BY_IDS_LOCKED = STOCKS_BY_IDS.with_for_update()
+STOCK_BY_ID = select(stocks).where(stocks.c.product_id == bindparam("id"))
+STOCKS_AFTER = select(stocks).where(stocks.c.product_id > bindparam("after")).order_by(stocks.c.product_id).limit(LIMIT)
+ANY_STOCK = select(exists(select(stocks)))
+INSERT_STOCK = insert(stocks)
+UPDATE_STOCK = update(stocks).where(stocks.c.product_id == bindparam("key"))
+
+RESERVATION_BY_ID = select(reservations).where(reservations.c.id == bindparam("id"))
+RESERVATION_BY_ID_LOCKED = RESERVATION_BY_ID.with_for_update()
+NEWEST_RESERVATIONS_FIRST = NewestFirst(reservations, reservations.c.create_time)
+INSERT_RESERVATION = insert(reservations)
+UPDATE_RESERVATION = update(reservations).where(reservations.c.id == bindparam("key"))
+LINES_OF_RESERVATIONS = (
+    select(reservation_lines)
+    .where(reservation_lines.c.reservation_id.in_(bindparam("ids", expanding=True)))
+    .order_by(reservation_lines.c.position)
+)
+INSERT_LINE = insert(reservation_lines)
+
+DEMANDS_AFTER = (
+    select(demands).where(demands.c.product_id > bindparam("after")).order_by(demands.c.product_id).limit(LIMIT)
+)
+INSERT_DEMAND = insert(demands)
+NEW_EVENT_TIME = bindparam("new_event_time", type_=UtcDateTime)
+ADD_TO_DEMAND = (
+    update(demands)
+    .where(demands.c.product_id == bindparam("key"))
+    .values(
+        asked=demands.c.asked + bindparam("more_asked"),
+        sold=demands.c.sold + bindparam("more_sold"),
+        missed=demands.c.missed + bindparam("more_missed"),
+        event_time=case((demands.c.event_time < NEW_EVENT_TIME, NEW_EVENT_TIME), else_=demands.c.event_time),
+    )
+)
+
 
 class Store:
     """Reads and writes within one transaction."""
@@ -84,67 +124,63 @@ class Store:
 
     async def stock(self, product: str) -> Stock:
         """Return the stock of a product. Raises StockNotFoundError."""
-        stocks_by_product = await self.stocks([product])
-        if product not in stocks_by_product:
+        row = (await self._connection.execute(STOCK_BY_ID, {"id": product})).one_or_none()
+        if row is None:
             raise StockNotFoundError(product)
-        return stocks_by_product[product]
+        return _stock(row)
 
     async def stocks(self, products: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:
         """Return the stocks of these products, by product; `lock` their rows if they will be changed.
 
         Products without a stock are missing in the result.
         """
-        # All transactions lock rows in the same order, so there are no deadlocks.
-        query = select(stocks).where(stocks.c.product_id.in_(list(products))).order_by(stocks.c.product_id)
-        rows = await self._connection.execute(query.with_for_update() if lock else query)
+        statement = STOCKS_BY_IDS_LOCKED if lock else STOCKS_BY_IDS
+        rows = await self._connection.execute(statement, {"ids": list(products)})
         return {row.product_id: _stock(row) for row in rows}
 
     async def stocks_after(self, after: str, limit: int) -> Sequence[Stock]:
         """Return up to `limit` stocks, ordered by product id, starting after the product `after`."""
-        query = select(stocks).where(stocks.c.product_id > after).order_by(stocks.c.product_id).limit(limit)
-        return [_stock(row) for row in await self._connection.execute(query)]
+        rows = await self._connection.execute(STOCKS_AFTER, {"after": after, "limit": limit})
+        return [_stock(row) for row in rows]
 
     async def is_empty(self) -> bool:
         """Return whether the database has no stocks."""
-        return not await self._connection.scalar(select(exists(select(stocks))))
+        return not await self._connection.scalar(ANY_STOCK)
 
     async def add_stocks(self, new: Iterable[Stock]) -> None:
         """Insert stocks."""
-        await self._connection.execute(insert(stocks), [_stock_row(stock) for stock in new])
+        await self._connection.execute(INSERT_STOCK, [_stock_row(stock) for stock in new])
 
     async def update_stocks(self, changed: Sequence[Stock]) -> None:
         """Update the numbers of stocks whose rows are locked."""
-        await self._connection.execute(
-            update(stocks).where(stocks.c.product_id == bindparam("product")),
-            [{"product": row.pop("product_id"), **row} for row in map(_stock_row, changed)],
-        )
+        await self._connection.execute(UPDATE_STOCK, [{"key": stock.product, **_stock_row(stock)} for stock in changed])
 
     async def reservation(self, reservation_id: str, *, lock: bool = False) -> Reservation:
         """Return a reservation; `lock` its row if it will be changed. Raises ReservationNotFoundError."""
-        query = select(reservations).where(reservations.c.id == reservation_id)
-        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        statement = RESERVATION_BY_ID_LOCKED if lock else RESERVATION_BY_ID
+        row = (await self._connection.execute(statement, {"id": reservation_id})).one_or_none()
         if row is None:
             raise ReservationNotFoundError(reservation_id)
         return (await self._reservations([row]))[0]
 
     async def reservations_after(self, after: str, limit: int) -> Sequence[Reservation]:
         """Return up to `limit` reservations, newest first, starting after the id `after` (empty: at the newest)."""
-        query = newest_first(reservations, reservations.c.create_time, after, limit)
-        return await self._reservations(list(await self._connection.execute(query)))
+        return await self._reservations([*await NEWEST_RESERVATIONS_FIRST.read(self._connection, after, limit)])
 
     async def add_reservation(self, reservation: Reservation) -> None:
         """Insert a reservation with its lines."""
         await self._connection.execute(
-            insert(reservations).values(
-                id=reservation.id,
-                state=reservation.state.value,
-                reference=reservation.reference,
-                create_time=reservation.create_time,
-                update_time=reservation.update_time,
-            )
+            INSERT_RESERVATION,
+            {
+                "id": reservation.id,
+                "state": reservation.state.value,
+                "reference": reservation.reference,
+                "create_time": reservation.create_time,
+                "update_time": reservation.update_time,
+            },
         )
         await self._connection.execute(
-            insert(reservation_lines),
+            INSERT_LINE,
             [
                 {
                     "reservation_id": reservation.id,
@@ -158,16 +194,12 @@ class Store:
 
     async def update_state(self, reservation: Reservation) -> None:
         """Update the state and the update time of a reservation."""
-        await self._connection.execute(
-            update(reservations)
-            .where(reservations.c.id == reservation.id)
-            .values(state=reservation.state.value, update_time=reservation.update_time)
-        )
+        changed = {"state": reservation.state.value, "update_time": reservation.update_time}
+        await self._connection.execute(UPDATE_RESERVATION, {"key": reservation.id, **changed})
 
     async def demands_after(self, after: str, limit: int) -> Sequence[Demand]:
         """Return up to `limit` demands, ordered by product id, starting after the product `after`."""
-        query = select(demands).where(demands.c.product_id > after).order_by(demands.c.product_id).limit(limit)
-        rows = await self._connection.execute(query)
+        rows = await self._connection.execute(DEMANDS_AFTER, {"after": after, "limit": limit})
         return [Demand(row.product_id, row.asked, row.sold, row.missed, row.event_time) for row in rows]
 
     async def lock_demands(self) -> None:
@@ -176,25 +208,29 @@ class Store:
 
     async def add_demand(self, demand: Demand) -> None:
         """Add to the demand for a product. The demands must be locked."""
-        sums = {name: demands.c[name] + getattr(demand, name) for name in ("asked", "sold", "missed")}
-        newest = case((demands.c.event_time < demand.event_time, demand.event_time), else_=demands.c.event_time)
-        addition = update(demands).where(demands.c.product_id == demand.product).values(**sums, event_time=newest)
-        if (await self._connection.execute(addition)).rowcount:
+        addition = {
+            "key": demand.product,
+            "more_asked": demand.asked,
+            "more_sold": demand.sold,
+            "more_missed": demand.missed,
+            "new_event_time": demand.event_time,
+        }
+        if (await self._connection.execute(ADD_TO_DEMAND, addition)).rowcount:
             return
         await self._connection.execute(
-            insert(demands).values(
-                product_id=demand.product,
-                asked=demand.asked,
-                sold=demand.sold,
-                missed=demand.missed,
-                event_time=demand.event_time,
-            )
+            INSERT_DEMAND,
+            {
+                "product_id": demand.product,
+                "asked": demand.asked,
+                "sold": demand.sold,
+                "missed": demand.missed,
+                "event_time": demand.event_time,
+            },
         )
 
     async def _reservations(self, rows: Sequence[Row[Any]]) -> list[Reservation]:
-        query = select(reservation_lines).where(reservation_lines.c.reservation_id.in_([row.id for row in rows]))
         lines: defaultdict[str, list[ReservationLine]] = defaultdict(list)
-        for line in await self._connection.execute(query.order_by(reservation_lines.c.position)):
+        for line in await self._connection.execute(LINES_OF_RESERVATIONS, {"ids": [row.id for row in rows]}):
             lines[line.reservation_id].append(ReservationLine(line.product_id, line.quantity))
         return [
             Reservation(

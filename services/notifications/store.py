@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, String, Table, insert
+from sqlalchemy import Column, Index, MetaData, Row, String, Table, bindparam, insert
 
 from services.notifications.domain import MAX_TEXT_CHARACTERS, Kind, Notification
-from services.runtime.storage import Connection, UtcDateTime, newest_first
+from services.runtime.storage import Connection, NewestFirst, UtcDateTime
 
 metadata = MetaData()
 
@@ -23,6 +23,11 @@ notifications = Table(
     Index("notifications_by_customer", "customer", "event_time", "id"),
     Index("notifications_by_event_time", "event_time", "id"),
 )
+INSERT = insert(notifications)
+NEWEST_FIRST = NewestFirst(notifications, notifications.c.event_time)
+NEWEST_FIRST_OF_CUSTOMER = NewestFirst(
+    notifications, notifications.c.event_time, notifications.c.customer == bindparam("customer")
+)
 
 
 class Store:
@@ -34,15 +39,16 @@ class Store:
     async def add(self, notification: Notification) -> None:
         """Insert a notification."""
         await self._connection.execute(
-            insert(notifications).values(
-                id=notification.id,
-                customer=notification.customer,
-                order_id=notification.order,
-                kind=notification.kind.value,
-                text=notification.text,
-                event_time=notification.event_time,
-                create_time=notification.create_time,
-            )
+            INSERT,
+            {
+                "id": notification.id,
+                "customer": notification.customer,
+                "order_id": notification.order,
+                "kind": notification.kind.value,
+                "text": notification.text,
+                "event_time": notification.event_time,
+                "create_time": notification.create_time,
+            },
         )
 
     async def notifications_after(self, after: str, customer: str | None, limit: int) -> Sequence[Notification]:
@@ -50,10 +56,9 @@ class Store:
 
         The newest event comes first. The list starts after the id `after` (empty: at the newest).
         """
-        query = newest_first(notifications, notifications.c.event_time, after, limit)
-        if customer is not None:
-            query = query.where(notifications.c.customer == customer)
-        return [_notification(row) for row in await self._connection.execute(query)]
+        pages = NEWEST_FIRST if customer is None else NEWEST_FIRST_OF_CUSTOMER
+        rows = await pages.read(self._connection, after, limit, customer=customer)
+        return [_notification(row) for row in rows]
 
 
 def _notification(row: Row[Any]) -> Notification:

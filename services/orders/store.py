@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     insert,
     select,
     update,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 from services.orders.domain import UNFINISHED, Destination, Order, OrderFilter, OrderItem, State
 from services.orders.errors import OrderNotFoundError, TakenOverError
 from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason, SagaProgress, Step
-from services.runtime.storage import Connection, Database, UtcDateTime, newest_first
+from services.runtime.storage import Connection, Database, NewestFirst, UtcDateTime
 
 metadata = MetaData()
 
@@ -76,6 +78,23 @@ items = Table(
     Column("unit_price_cents", BigInteger, CheckConstraint("unit_price_cents > 0"), nullable=False),
 )
 IS_UNFINISHED = orders.c.state.in_([state.value for state in UNFINISHED])
+# Newer code may have stored a step that is not in Step. Such an order is left to that code.
+IS_UNDERSTOOD = orders.c.step.in_([step.name for step in Step])
+
+BY_ID = select(orders).where(orders.c.id == bindparam("id"))
+BY_ID_LOCKED = BY_ID.with_for_update()
+BY_IDS = select(orders).where(orders.c.id.in_(bindparam("ids", expanding=True)))
+REVISIONS = select(orders.c.id, orders.c.revision).where(orders.c.id.in_(bindparam("ids", expanding=True)))
+UNFINISHED_AFTER = (
+    select(orders.c.id, orders.c.revision, orders.c.create_time)
+    .where(IS_UNFINISHED, orders.c.park_time.is_(None), IS_UNDERSTOOD, orders.c.id > bindparam("after"))
+    .order_by(orders.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+INSERT = insert(orders)
+UPDATE = update(orders).where(and_(orders.c.id == bindparam("key"), orders.c.revision == bindparam("revision_before")))
+ITEMS_OF_ORDERS = select(items).where(items.c.order_id.in_(bindparam("ids", expanding=True))).order_by(items.c.position)
+INSERT_ITEM = insert(items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +114,7 @@ class Store:
 
     async def get(self, order_id: str, *, lock: bool = False) -> Order:
         """Return one order; with `lock`, locked for an update. Raises OrderNotFoundError."""
-        query = select(orders).where(orders.c.id == order_id)
-        rows = await self._connection.execute(query.with_for_update() if lock else query)
+        rows = await self._connection.execute(BY_ID_LOCKED if lock else BY_ID, {"id": order_id})
         found = await self._read_orders(rows)
         if not found:
             raise OrderNotFoundError(order_id)
@@ -104,42 +122,28 @@ class Store:
 
     async def list(self, order_filter: OrderFilter, after: str, limit: int) -> Sequence[Order]:
         """Return up to `limit` orders that match the filter, newest first, starting after the order `after`."""
-        query = newest_first(orders, orders.c.create_time, after, limit)
-        if order_filter.customer:
-            query = query.where(orders.c.customer == order_filter.customer)
-        if order_filter.parked_only:
-            query = query.where(IS_UNFINISHED, orders.c.park_time.is_not(None))
-        return await self._read_orders(await self._connection.execute(query))
+        pages = _newest_first(of_customer=bool(order_filter.customer), parked_only=order_filter.parked_only)
+        return await self._read_orders(await pages.read(self._connection, after, limit, customer=order_filter.customer))
 
     async def list_changed(self, revisions: Mapping[str, int]) -> Sequence[Order]:
         """Return the orders that are at another revision than `revisions` (order id → revision) says."""
-        query = select(orders.c.id, orders.c.revision).where(orders.c.id.in_(revisions))
-        changed = [row.id for row in await self._connection.execute(query) if row.revision != revisions[row.id]]
+        rows = await self._connection.execute(REVISIONS, {"ids": [*revisions]})
+        changed = [row.id for row in rows if row.revision != revisions[row.id]]
         if not changed:
             return []
-        return await self._read_orders(await self._connection.execute(select(orders).where(orders.c.id.in_(changed))))
-
-    async def get_state(self, order_id: str) -> State:
-        """Return the state of an order that exists."""
-        query = select(orders.c.state).where(orders.c.id == order_id)
-        return State((await self._connection.execute(query)).scalar_one())
+        return await self._read_orders(await self._connection.execute(BY_IDS, {"ids": changed}))
 
     async def list_unfinished(self, after: str, limit: int) -> Sequence[UnfinishedOrder]:
         """Return up to `limit` unfinished orders that are not parked, sorted by id, starting after the id `after`."""
-        # Newer code may have stored a step that is not in Step. Such an order is left to that code.
-        is_understood = orders.c.step.in_([step.name for step in Step])
-        condition = and_(IS_UNFINISHED, orders.c.park_time.is_(None), is_understood, orders.c.id > after)
-        query = select(orders.c.id, orders.c.revision, orders.c.create_time).where(condition)
-        rows = await self._connection.execute(query.order_by(orders.c.id).limit(limit))
+        rows = await self._connection.execute(UNFINISHED_AFTER, {"after": after, "limit": limit})
         return [UnfinishedOrder(row.id, row.revision, row.create_time) for row in rows]
 
     async def add(self, order: Order, publish_event: PublishEvent) -> Order:
         """Store a new order, publish its event, and return it."""
         await publish_event(self._connection, order)
-        revision = order.progress.revision
-        await self._connection.execute(insert(orders).values(id=order.id, revision=revision, **_to_row(order)))
+        await self._connection.execute(INSERT, {"id": order.id, **_to_row(order)})
         await self._connection.execute(
-            insert(items),
+            INSERT_ITEM,
             [
                 {
                     "order_id": order.id,
@@ -160,20 +164,17 @@ class Store:
         Raises TakenOverError if the stored order is not at the revision that `order` was made from.
         """
         progress = order.progress
-        is_same_revision = and_(orders.c.id == order.id, orders.c.revision == progress.revision)
         stored = order.with_progress(replace(progress, revision=progress.revision + 1))
-        result = await self._connection.execute(
-            update(orders).where(is_same_revision).values(revision=stored.progress.revision, **_to_row(stored))
-        )
+        key = {"key": order.id, "revision_before": progress.revision}
+        result = await self._connection.execute(UPDATE, {**key, **_to_row(stored)})
         if result.rowcount != 1:
             raise TakenOverError(order.id)
         return stored
 
     async def _read_orders(self, rows: Iterable[Row[Any]]) -> Sequence[Order]:
         found = [*rows]
-        query = select(items).where(items.c.order_id.in_([row.id for row in found])).order_by(items.c.position)
         items_by_order: defaultdict[str, list[OrderItem]] = defaultdict(list)
-        for row in await self._connection.execute(query):
+        for row in await self._connection.execute(ITEMS_OF_ORDERS, {"ids": [row.id for row in found]}):
             item = OrderItem(row.product_id, row.display_name, row.quantity, row.unit_price_cents)
             items_by_order[row.order_id].append(item)
         return [_to_order(row, items_by_order[row.id]) for row in found]
@@ -188,16 +189,22 @@ class SagaLog:
         self._publish_update = publish_update
 
     async def advance(self, order: Order) -> Order:
-        """Store an order, publish an event if its state has changed, and return it. Raises TakenOverError."""
+        """Store an order, publish an event if it has ended, and return it. Raises TakenOverError."""
         # Shared: the revision already ensures that only one process writes an order at a time.
         async with self._database.write(shared=True) as connection:
-            store = Store(connection)
-            state_before = await store.get_state(order.id)
-            stored = await store.update(order)
-            if stored.state is not state_before:
+            stored = await Store(connection).update(order)
+            # The saga advances only orders that have not ended. No other change of their state has an event.
+            if stored.has_ended:
                 await self._publish_event(connection, stored)
         self._publish_update(stored)
         return stored
+
+
+@cache
+def _newest_first(*, of_customer: bool, parked_only: bool) -> NewestFirst:
+    conditions = [orders.c.customer == bindparam("customer")] if of_customer else []
+    conditions += [IS_UNFINISHED, orders.c.park_time.is_not(None)] if parked_only else []
+    return NewestFirst(orders, orders.c.create_time, *conditions)
 
 
 def _to_row(order: Order) -> Mapping[str, object]:
@@ -213,6 +220,7 @@ def _to_row(order: Order) -> Mapping[str, object]:
         "rejection_reason": rejection and rejection.reason.value,
         "rejection_message": rejection and rejection.message,
         "step": progress.step.name,
+        "revision": progress.revision,
         "reservation": progress.reservation,
         "payment": progress.payment,
         "destination": order.destination and asdict(order.destination),

@@ -12,13 +12,14 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     insert,
     select,
     update,
 )
 
 from services.payments.domain import Payment, PaymentNotFoundError, State
-from services.runtime.storage import Connection, UtcDateTime, newest_first
+from services.runtime.storage import Connection, NewestFirst, UtcDateTime
 
 metadata = MetaData()
 
@@ -34,6 +35,11 @@ payments = Table(
     Column("update_time", UtcDateTime, nullable=False),
     Index("payments_by_create_time", "create_time", "id"),
 )
+BY_ID = select(payments).where(payments.c.id == bindparam("id"))
+BY_ID_LOCKED = BY_ID.with_for_update()
+NEWEST_FIRST = NewestFirst(payments, payments.c.create_time)
+INSERT = insert(payments)
+UPDATE = update(payments).where(payments.c.id == bindparam("key"))
 
 
 class Store:
@@ -44,40 +50,35 @@ class Store:
 
     async def payment(self, payment_id: str, *, lock: bool = False) -> Payment:
         """Return a payment; `lock` its row if it will be changed. Raises PaymentNotFoundError."""
-        query = select(payments).where(payments.c.id == payment_id)
-        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        rows = await self._connection.execute(BY_ID_LOCKED if lock else BY_ID, {"id": payment_id})
+        row = rows.one_or_none()
         if row is None:
             raise PaymentNotFoundError(payment_id)
         return _payment(row)
 
     async def payments_after(self, after: str, limit: int) -> Sequence[Payment]:
         """Return up to `limit` payments, newest first, starting after the id `after` (empty: at the newest)."""
-        return [
-            _payment(row)
-            for row in await self._connection.execute(newest_first(payments, payments.c.create_time, after, limit))
-        ]
+        return [_payment(row) for row in await NEWEST_FIRST.read(self._connection, after, limit)]
 
     async def add(self, payment: Payment) -> None:
         """Insert a payment."""
         await self._connection.execute(
-            insert(payments).values(
-                id=payment.id,
-                state=payment.state.value,
-                cents=payment.cents,
-                currency=payment.currency,
-                reference=payment.reference,
-                create_time=payment.create_time,
-                update_time=payment.update_time,
-            )
+            INSERT,
+            {
+                "id": payment.id,
+                "state": payment.state.value,
+                "cents": payment.cents,
+                "currency": payment.currency,
+                "reference": payment.reference,
+                "create_time": payment.create_time,
+                "update_time": payment.update_time,
+            },
         )
 
     async def update_state(self, payment: Payment) -> None:
         """Update the state and the update time of a payment."""
-        await self._connection.execute(
-            update(payments)
-            .where(payments.c.id == payment.id)
-            .values(state=payment.state.value, update_time=payment.update_time)
-        )
+        changed = {"state": payment.state.value, "update_time": payment.update_time}
+        await self._connection.execute(UPDATE, {"key": payment.id, **changed})
 
 
 async def find_payment(connection: Connection, payment_id: str) -> Payment:

@@ -14,12 +14,13 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     insert,
     select,
     update,
 )
 
-from services.runtime.storage import Connection, UtcDateTime, newest_first
+from services.runtime.storage import Connection, NewestFirst, UtcDateTime
 from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
 
 metadata = MetaData()
@@ -43,6 +44,11 @@ shipments = Table(
     Column("update_time", UtcDateTime, nullable=False),
     Index("shipments_by_create_time", "create_time", "id"),
 )
+BY_ID = select(shipments).where(shipments.c.id == bindparam("id"))
+BY_ID_LOCKED = BY_ID.with_for_update()
+NEWEST_FIRST = NewestFirst(shipments, shipments.c.create_time)
+INSERT = insert(shipments)
+UPDATE = update(shipments).where(shipments.c.id == bindparam("key"))
 
 
 class Store:
@@ -53,47 +59,42 @@ class Store:
 
     async def shipment(self, shipment_id: str, *, lock: bool = False) -> Shipment:
         """Return a shipment; `lock` its row if it will be changed. Raises ShipmentNotFoundError."""
-        query = select(shipments).where(shipments.c.id == shipment_id)
-        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        rows = await self._connection.execute(BY_ID_LOCKED if lock else BY_ID, {"id": shipment_id})
+        row = rows.one_or_none()
         if row is None:
             raise ShipmentNotFoundError(shipment_id)
         return _shipment(row)
 
     async def shipments_after(self, after: str, limit: int) -> Sequence[Shipment]:
         """Return up to `limit` shipments, newest first, starting after the id `after` (empty: at the newest)."""
-        return [
-            _shipment(row)
-            for row in await self._connection.execute(newest_first(shipments, shipments.c.create_time, after, limit))
-        ]
+        return [_shipment(row) for row in await NEWEST_FIRST.read(self._connection, after, limit)]
 
     async def add(self, shipment: Shipment) -> None:
         """Insert a shipment."""
         booking = shipment.booking
         await self._connection.execute(
-            insert(shipments).values(
-                id=shipment.id,
-                state=shipment.state.value,
-                recipient=booking.destination.recipient,
-                lines=list(booking.destination.lines),
-                locality=booking.destination.locality,
-                postal_code=booking.destination.postal_code,
-                region_code=booking.destination.region_code,
-                pieces=booking.pieces,
-                cents=booking.cents,
-                currency=booking.currency,
-                reference=booking.reference,
-                create_time=shipment.create_time,
-                update_time=shipment.update_time,
-            )
+            INSERT,
+            {
+                "id": shipment.id,
+                "state": shipment.state.value,
+                "recipient": booking.destination.recipient,
+                "lines": list(booking.destination.lines),
+                "locality": booking.destination.locality,
+                "postal_code": booking.destination.postal_code,
+                "region_code": booking.destination.region_code,
+                "pieces": booking.pieces,
+                "cents": booking.cents,
+                "currency": booking.currency,
+                "reference": booking.reference,
+                "create_time": shipment.create_time,
+                "update_time": shipment.update_time,
+            },
         )
 
     async def update_state(self, shipment: Shipment) -> None:
         """Update the state and the update time of a shipment."""
-        await self._connection.execute(
-            update(shipments)
-            .where(shipments.c.id == shipment.id)
-            .values(state=shipment.state.value, update_time=shipment.update_time)
-        )
+        changed = {"state": shipment.state.value, "update_time": shipment.update_time}
+        await self._connection.execute(UPDATE, {"key": shipment.id, **changed})
 
 
 async def find_shipment(connection: Connection, shipment_id: str) -> Shipment:

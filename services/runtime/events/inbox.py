@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert
+from sqlalchemy import Column, MetaData, String, Table, bindparam, delete, insert
 from sqlalchemy.exc import IntegrityError
 
 from services.runtime.storage.connection import Connection
@@ -19,6 +19,8 @@ inbox = Table(
     Column("type", String(255), nullable=False),
     Column("receive_time", UtcDateTime, nullable=False, index=True),
 )
+INSERT = insert(inbox)
+DELETE_EXPIRED = delete(inbox).where(inbox.c.receive_time < bindparam("before"))
 
 
 async def record(connection: Connection, event_id: str, event_type: str) -> bool:
@@ -26,9 +28,8 @@ async def record(connection: Connection, event_id: str, event_type: str) -> bool
     try:
         # A savepoint, because PostgreSQL aborts a transaction at its first error.
         async with connection.begin_nested():
-            await connection.execute(
-                insert(inbox).values(event_id=event_id, type=event_type, receive_time=datetime.now(UTC))
-            )
+            values = {"event_id": event_id, "type": event_type, "receive_time": datetime.now(UTC)}
+            await connection.execute(INSERT, values)
     except IntegrityError:
         return False
     return True
@@ -36,5 +37,4 @@ async def record(connection: Connection, event_id: str, event_type: str) -> bool
 
 async def delete_expired(connection: Connection, retention: timedelta = RETENTION) -> int:
     """Delete entries older than `retention` and return how many there were."""
-    expired = inbox.c.receive_time < datetime.now(UTC) - retention
-    return (await connection.execute(delete(inbox).where(expired))).rowcount
+    return (await connection.execute(DELETE_EXPIRED, {"before": datetime.now(UTC) - retention})).rowcount

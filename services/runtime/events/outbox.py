@@ -21,6 +21,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -58,6 +59,13 @@ lease = Table(
     Column("holder", String(36), nullable=False),
     Column("until", UtcDateTime, nullable=False),
 )
+INSERT = insert(outbox)
+COUNT = select(func.count(), func.min(outbox.c.timestamp)).select_from(outbox)
+NEXT = select(outbox).order_by(outbox.c.position).limit(bindparam("limit", type_=Integer))
+DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+# The parameters "holder" and "until" are the new values of the columns.
+ACQUIRE_LEASE = update(lease).where(or_(lease.c.holder == bindparam("own"), lease.c.until < bindparam("now")))
+RELEASE_LEASE = update(lease).where(lease.c.holder == bindparam("own"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +97,18 @@ class Outbox:
         propagate.inject(carrier)
         event_id = str(uuid.uuid4())
         await connection.execute(
-            insert(outbox).values(
-                id=event_id,
-                aggregatetype=topic_of(message),
-                aggregateid=key,
-                type=message.DESCRIPTOR.full_name,
-                payload=message.SerializeToString(),
-                source=self._source,
-                subject=subject,
-                timestamp=time or datetime.now(UTC),
-                tracingspancontext=carrier.get("traceparent", ""),
-            )
+            INSERT,
+            {
+                "id": event_id,
+                "aggregatetype": topic_of(message),
+                "aggregateid": key,
+                "type": message.DESCRIPTOR.full_name,
+                "payload": message.SerializeToString(),
+                "source": self._source,
+                "subject": subject,
+                "timestamp": time or datetime.now(UTC),
+                "tracingspancontext": carrier.get("traceparent", ""),
+            },
         )
         return event_id
 
@@ -107,33 +116,30 @@ class Outbox:
 async def report_outbox(database: Database) -> dict[str, object]:
     """Return the number of unpublished events, and the time of the oldest one."""
     async with database.read() as connection:
-        query = select(func.count(), func.min(outbox.c.timestamp)).select_from(outbox)
-        count, oldest = (await connection.execute(query)).one()
+        count, oldest = (await connection.execute(COUNT)).one()
     return {"waiting": count, "eldest": oldest and oldest.isoformat()}
 
 
 async def acquire_lease(connection: Connection, holder: str, period: timedelta) -> bool:
     """Acquire or extend the lease until `period` from now. Returns False if another relay holds it."""
     now = datetime.now(UTC)
-    free = or_(lease.c.holder == holder, lease.c.until < now)
-    updated = await connection.execute(update(lease).where(free).values(holder=holder, until=now + period))
-    return updated.rowcount == 1
+    parameters = {"own": holder, "now": now, "holder": holder, "until": now + period}
+    return (await connection.execute(ACQUIRE_LEASE, parameters)).rowcount == 1
 
 
 async def release_lease(connection: Connection, holder: str) -> None:
     """Release the lease if `holder` holds it."""
-    await connection.execute(update(lease).where(lease.c.holder == holder).values(until=datetime.now(UTC)))
+    await connection.execute(RELEASE_LEASE, {"own": holder, "until": datetime.now(UTC)})
 
 
 async def next_records(connection: Connection, limit: int) -> list[OutboxRecord]:
     """Return up to `limit` records to publish next, in order."""
-    rows = await connection.execute(select(outbox).order_by(outbox.c.position).limit(limit))
-    return [_record(row) for row in rows]
+    return [_record(row) for row in await connection.execute(NEXT, {"limit": limit})]
 
 
 async def delete_published(connection: Connection, records: Sequence[OutboxRecord]) -> None:
     """Delete records that Kafka has."""
-    await connection.execute(delete(outbox).where(outbox.c.id.in_([record.id for record in records])))
+    await connection.execute(DELETE, {"ids": [record.id for record in records]})
 
 
 def _record(row: Row[Any]) -> OutboxRecord:

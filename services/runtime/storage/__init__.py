@@ -12,7 +12,7 @@ from services.runtime.storage.idempotency import (
     run_once,
 )
 from services.runtime.storage.locks import lock_name
-from services.runtime.storage.paging import newest_first
+from services.runtime.storage.paging import NewestFirst
 from services.runtime.storage.types import UtcDateTime
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "DatabaseBusyError",
     "DatabaseUnavailableError",
     "IdempotentRequests",
+    "NewestFirst",
     "ReplyT",
     "RequestIdReusedError",
     "RequestKey",
@@ -28,6 +29,5 @@ __all__ = [
     "WriteConflictError",
     "find_request",
     "lock_name",
-    "newest_first",
     "run_once",
 ]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, String, Table, delete, insert, select
+from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, String, Table, bindparam, delete, insert, select
 
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
@@ -38,6 +38,17 @@ requests = Table(
     Column("reply", LargeBinary),
     Index("requests_by_create_time", "create_time"),
 )
+BY_IDS = select(requests).where(requests.c.request_id.in_([bindparam("id"), bindparam("scoped_id")]))
+INSERT = insert(requests)
+EXPIRED = (
+    select(requests.c.request_id)
+    .where(requests.c.create_time < bindparam("before"))
+    .order_by(requests.c.create_time)
+    .limit(DELETE_BATCH)
+    # Replicas that delete at the same time do not wait for each other.
+    .with_for_update(skip_locked=True)
+)
+DELETE_EXPIRED = delete(requests).where(requests.c.request_id.in_(EXPIRED))
 
 
 class RequestIdReusedError(Exception):
@@ -147,20 +158,17 @@ async def find_request(connection: Connection, key: RequestKey) -> str | None:
 
 async def delete_expired(database: Database) -> None:
     """Delete requests older than RETENTION, in short transactions."""
-    expired = requests.c.create_time < datetime.now(UTC) - RETENTION
-    batch = select(requests.c.request_id).where(expired).order_by(requests.c.create_time).limit(DELETE_BATCH)
-    # Replicas that do this at the same time do not wait for each other.
-    deletion = delete(requests).where(requests.c.request_id.in_(batch.with_for_update(skip_locked=True)))
+    before = datetime.now(UTC) - RETENTION
     deleted = DELETE_BATCH
     while deleted == DELETE_BATCH:
         async with database.write(shared=True) as connection:
-            deleted = (await connection.execute(deletion)).rowcount
+            deleted = (await connection.execute(DELETE_EXPIRED, {"before": before})).rowcount
 
 
 async def _find_row(connection: Connection, key: RequestKey) -> tuple[Row[Any] | None, str]:
     """Return the row of a request, if there is one, and the id for a new row."""
-    query = select(requests).where(requests.c.request_id.in_([key.id, key.scoped_id]))
-    by_scope = {row.scope: row for row in await connection.execute(query)}
+    rows = await connection.execute(BY_IDS, {"id": key.id, "scoped_id": key.scoped_id})
+    by_scope = {row.scope: row for row in rows}
     row = by_scope.get(key.scope) or by_scope.get(None)
     if row is not None and row.digest != key.digest:
         raise RequestIdReusedError(key.id)
@@ -171,12 +179,13 @@ async def _store(
     connection: Connection, key: RequestKey, row_id: str, resource_id: str, reply: bytes | None = None
 ) -> None:
     await connection.execute(
-        insert(requests).values(
-            request_id=row_id,
-            digest=key.digest,
-            resource_id=resource_id,
-            create_time=datetime.now(UTC),
-            scope=key.scope,
-            reply=reply,
-        )
+        INSERT,
+        {
+            "request_id": row_id,
+            "digest": key.digest,
+            "resource_id": resource_id,
+            "create_time": datetime.now(UTC),
+            "scope": key.scope,
+            "reply": reply,
+        },
     )
