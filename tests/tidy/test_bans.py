@@ -15,8 +15,7 @@ RUFF = [str(ROOT / ".venv/bin/ruff"), "check", "--select=TID251", "--ignore-noqa
 EXCEPTIONS = {
     "background.py": {"asyncio.sleep"},
     "process.py": {"os.environ", "services.runtime.storage.database.open_database"},
-    "rpc/client_spans.py": {"grpc.aio.ClientCallDetails"},
-    "rpc/deadlines.py": {"asyncio.timeout", "grpc.aio.ClientCallDetails"},
+    "rpc/deadlines.py": {"asyncio.timeout"},
     "storage/database.py": {
         "services.runtime.storage.postgresql.PostgreSQL",
         "services.runtime.storage.sqlite.SQLite",

@@ -3,8 +3,7 @@
 import grpc.aio
 
 from services.runtime.config import Settings
-from services.runtime.rpc.client_spans import StreamSpans, UnarySpans
-from services.runtime.rpc.deadlines import StreamDeadline, UnaryDeadline
+from services.runtime.rpc.calls import Channel
 
 # The `grpc` port of every Kubernetes Service.
 PORT = 50051
@@ -33,8 +32,4 @@ def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
     if target is None and settings.egress is not None:
         target = settings.egress
         options.append(("grpc.default_authority", host))
-    return grpc.aio.insecure_channel(
-        target or f"{host}:{PORT}",
-        options=options,
-        interceptors=[UnarySpans(), StreamSpans(), UnaryDeadline(), StreamDeadline()],
-    )
+    return Channel(grpc.aio.insecure_channel(target or f"{host}:{PORT}", options=options))

@@ -2,12 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from typing import TypeVar
-
-import grpc.aio
-from typing_extensions import override
 
 # The monotonic time in seconds at which the current inbound call expires. gRPC runs each inbound call in its own task.
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -16,8 +13,6 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 MARGIN_SECONDS = 0.25
 
 ResultT = TypeVar("ResultT")
-RequestT = TypeVar("RequestT")
-CallT = TypeVar("CallT")
 
 
 def set_deadline(remaining: float | None) -> None:
@@ -43,36 +38,3 @@ async def before_deadline(work: Awaitable[ResultT], max_seconds: float) -> Resul
             return await work
     except TimeoutError:
         return None
-
-
-def _with_deadline(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
-    timeouts = [timeout for timeout in (details.timeout, remaining()) if timeout is not None]
-    return grpc.aio.ClientCallDetails(
-        details.method, min(timeouts, default=None), details.metadata, details.credentials, details.wait_for_ready
-    )
-
-
-class UnaryDeadline(grpc.aio.UnaryUnaryClientInterceptor):
-    """Limits a unary call to the remaining time of the inbound call."""
-
-    @override
-    async def intercept_unary_unary(
-        self,
-        continuation: Callable[[grpc.aio.ClientCallDetails, RequestT], Awaitable[CallT]],
-        client_call_details: grpc.aio.ClientCallDetails,
-        request: RequestT,
-    ) -> CallT:
-        return await continuation(_with_deadline(client_call_details), request)
-
-
-class StreamDeadline(grpc.aio.UnaryStreamClientInterceptor):
-    """Limits a server-streaming call to the remaining time of the inbound call."""
-
-    @override
-    async def intercept_unary_stream(
-        self,
-        continuation: Callable[[grpc.aio.ClientCallDetails, RequestT], Awaitable[CallT]],
-        client_call_details: grpc.aio.ClientCallDetails,
-        request: RequestT,
-    ) -> CallT:
-        return await continuation(_with_deadline(client_call_details), request)
