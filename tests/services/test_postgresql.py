@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from services.runtime.events import inbox
 from services.runtime.storage import (
     Connection,
     Database,
@@ -223,6 +224,23 @@ async def test_a_connection_that_is_cut_while_it_is_in_use_fails_one_call(url: s
     await write(database, shared=True)
     assert await value(database) == 2
     await database.close()
+
+
+async def test_an_event_that_two_transactions_receive_at_once_is_recorded_once(
+    replicas: tuple[Database, Database],
+) -> None:
+    async def record() -> bool:
+        async with replicas[1].write(shared=True) as connection:
+            return await inbox.record(connection, "event-1", "type")
+
+    async with replicas[0].write() as connection:
+        await connection.run_sync(inbox.metadata.create_all)
+    async with replicas[0].write(shared=True) as connection:
+        assert await inbox.record(connection, "event-1", "type")
+        second = asyncio.create_task(record())
+        await asyncio.sleep(TRANSACTION_SECONDS)
+        assert not second.done()
+    assert not await second
 
 
 async def test_one_of_two_transactions_in_a_deadlock_fails_and_the_other_commits(

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Column, MetaData, String, Table, bindparam, delete, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, MetaData, String, Table, bindparam, delete, text
 
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.types import UtcDateTime
@@ -19,20 +18,19 @@ inbox = Table(
     Column("type", String(255), nullable=False),
     Column("receive_time", UtcDateTime, nullable=False, index=True),
 )
-INSERT = insert(inbox)
+# In SQL, because SQLAlchemy has ON CONFLICT only for each database separately. If another transaction is recording the
+# same event, this one waits for its end.
+RECORD = text(
+    "INSERT INTO inbox (event_id, type, receive_time) VALUES (:event_id, :type, :receive_time)"
+    " ON CONFLICT (event_id) DO NOTHING"
+).bindparams(bindparam("receive_time", type_=UtcDateTime))
 DELETE_EXPIRED = delete(inbox).where(inbox.c.receive_time < bindparam("before"))
 
 
 async def record(connection: Connection, event_id: str, event_type: str) -> bool:
     """Record an event in the caller's transaction. Returns False if a process has recorded it before."""
-    try:
-        # A savepoint, because PostgreSQL aborts a transaction at its first error.
-        async with connection.begin_nested():
-            values = {"event_id": event_id, "type": event_type, "receive_time": datetime.now(UTC)}
-            await connection.execute(INSERT, values)
-    except IntegrityError:
-        return False
-    return True
+    parameters = {"event_id": event_id, "type": event_type, "receive_time": datetime.now(UTC)}
+    return (await connection.execute(RECORD, parameters)).rowcount == 1
 
 
 async def delete_expired(connection: Connection, retention: timedelta = RETENTION) -> int:
