@@ -6,9 +6,9 @@ for the disk or for another process runs in a thread: a commit, and the lock of 
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ class Writer:
             if self._batch is None:
                 self._batch = await self._begin()
             batch = self._batch
-            with batch.connection.begin_nested():
+            with _savepoint(batch.connection):
                 yield Connection(batch.connection)
         # A caller that leaves does not take the commit of the others with it.
         await asyncio.shield(batch.commit)
@@ -226,6 +226,24 @@ class Connection:
     async def run_sync(self, work: Callable[..., ResultT], /, *args: Any) -> ResultT:  # noqa: ANN401  # those of `work`
         """Run `work` with SQLAlchemy's synchronous connection, for example a migration, and return its result."""
         return work(self._connection, *args)
+
+
+@contextmanager
+def _savepoint(connection: SyncConnection) -> Iterator[None]:
+    """Undo the statements of the block if it raises."""
+    # By the driver: SQLAlchemy compiles each savepoint anew.
+    driver = _driver(connection)
+    driver.execute("SAVEPOINT one_of_batch")
+    try:
+        yield
+    except BaseException:
+        # After an error such as a full disk, SQLite has rolled back the whole transaction.
+        if driver.in_transaction:
+            driver.execute("ROLLBACK TO one_of_batch")
+        raise
+    finally:
+        if driver.in_transaction:
+            driver.execute("RELEASE one_of_batch")
 
 
 def _configure(connection: DBAPIConnection, _: object) -> None:
