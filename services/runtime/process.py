@@ -188,7 +188,7 @@ async def _serve(
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
 
         stopping = asyncio.Event()
-        server = create_server(errors, stopping, interceptors)
+        server = create_server(errors, stopping, tracing.server_interceptors(), interceptors)
         names = list(await register(server, Runtime(settings, management, closing)))
         await start_server(server, names, settings.listen, stopping, closing)
         closing.callback(management.set_ready, ready=False)

@@ -1,20 +1,23 @@
-"""Tracing: W3C trace context in and out, spans exported over OTLP if an endpoint is configured."""
+"""Tracing: W3C trace context in and out; spans only if an OTLP endpoint is configured, to which they are exported.
+
+Without one, a call continues the trace of its caller, or starts one, for the log and for the services behind it. A span
+that nobody sees would cost as much as the rest of a small call.
+"""
 
 import logging
-from collections.abc import Mapping
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
-from opentelemetry import trace
-from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
+from opentelemetry import context, trace
 from opentelemetry.propagate import set_global_textmap
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -26,39 +29,76 @@ DIRECT: Any = (("grpc.enable_http_proxy", 0),)  # the published type allows only
 logger = logging.getLogger(__name__)
 
 
+PROPAGATOR = TraceContextTextMapPropagator()
+
+
 class Telemetry:
-    """The tracer provider of the process."""
+    """The spans of the process, and their export."""
+
+    _provider: "TracerProvider | None" = None
 
     def __init__(self, service: str, version: str, environ: Mapping[str, str]) -> None:
-        """Set up tracing. Without an OTLP endpoint, spans are created (for logs and for callees) but not exported."""
-        self._provider = TracerProvider(
-            resource=Resource.create({"service.name": service, "service.version": version}), shutdown_on_exit=False
-        )
-        self._exporter: SpanExporter | None = None
-        if any(environ.get(name) for name in ENDPOINTS):
-            # Imported here because it takes as long to import as all of gRPC, and most processes do not need it.
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        """Set up tracing. Without an OTLP endpoint there are no spans; calls only pass the trace context on."""
+        set_global_textmap(PROPAGATOR)
+        if not any(environ.get(name) for name in ENDPOINTS):
+            return
+        # Imported here because they take as long to import as all of gRPC, and most processes do not need them.
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-            self._exporter = OTLPSpanExporter(channel_options=DIRECT)
-            # Its queue is bounded (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans): a slow collector costs spans, never calls.
-            self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
+        resource = Resource.create({"service.name": service, "service.version": version})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._exporter: SpanExporter = OTLPSpanExporter(channel_options=DIRECT)
+        # Its queue is bounded (OTEL_BSP_MAX_QUEUE_SIZE, 2048 spans): a slow collector costs spans, never calls.
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         trace.set_tracer_provider(self._provider)
-        set_global_textmap(TraceContextTextMapPropagator())
+
+    def server_interceptors(self) -> Sequence[grpc.aio.ServerInterceptor]:
+        """Return the interceptor that creates a span for every call except health checks, if there are spans."""
+        if self._provider is None:
+            return []
+        from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters  # noqa: PLC0415  # as above
+
+        return [aio_server_interceptor(filter_=filters.negate(filters.health_check()))]  # type: ignore[no-untyped-call]
 
     def shutdown(self) -> None:
         """Send the queued spans. Blocks for up to FLUSH_SECONDS."""
+        if self._provider is None:
+            return
         flush = Thread(target=self._provider.shutdown, daemon=True)
         flush.start()
         flush.join(FLUSH_SECONDS)
-        if flush.is_alive() and self._exporter is not None:
+        if flush.is_alive():
             logger.warning("the last spans were not sent: the OTLP endpoint does not respond")
             self._exporter.shutdown()
 
 
-def server_interceptor() -> grpc.aio.ServerInterceptor:
-    """Return the interceptor that creates a span for every call except health checks."""
-    return aio_server_interceptor(filter_=filters.negate(filters.health_check()))  # type: ignore[no-any-return,no-untyped-call]
+def continue_trace(metadata: Iterable[tuple[str, str | bytes]]) -> trace.Span:
+    """Return the span of the current call. Without spans, make the caller's trace, or a new one, the current one."""
+    span = trace.get_current_span()
+    if span.get_span_context().is_valid:
+        return span
+    carrier = {key: value for key, value in metadata if key in PROPAGATOR.fields}
+    parent = trace.get_current_span(PROPAGATOR.extract(carrier, context.Context())).get_span_context()
+    span = trace.NonRecordingSpan(
+        trace.SpanContext(
+            parent.trace_id if parent.is_valid else _random_id(128),
+            _random_id(64),
+            is_remote=False,
+            trace_flags=parent.trace_flags if parent.is_valid else trace.TraceFlags(trace.TraceFlags.SAMPLED),
+            trace_state=parent.trace_state,
+        )
+    )
+    # Never detached: gRPC runs each call in its own task, whose context ends with it.
+    context.attach(trace.set_span_in_context(span))
+    return span
+
+
+def _random_id(bits: int) -> int:
+    """Return a random id, which must not be 0."""
+    return random.getrandbits(bits) or 1  # an id, not a secret
 
 
 def record_code(span: trace.Span, code: grpc.StatusCode) -> None:

@@ -10,7 +10,6 @@ from typing import Any, NoReturn, Self, TypeAlias
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from grpc_status import rpc_status
-from opentelemetry import trace
 from typing_extensions import override
 
 from services.runtime import telemetry
@@ -118,8 +117,9 @@ class _Call:
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
         set_deadline(self._context.time_remaining())
-        set_principal(self._context.invocation_metadata() or ())
-        self._span = trace.get_current_span()
+        metadata = self._context.invocation_metadata() or ()
+        set_principal(metadata)
+        self._span = telemetry.continue_trace(metadata)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

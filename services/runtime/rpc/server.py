@@ -11,7 +11,6 @@ from pathlib import Path
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.runtime import telemetry
 from services.runtime.config import ConfigError, host_port, socket_path
 from services.runtime.rpc.composition import Composition
 from services.runtime.rpc.errors import ErrorTable
@@ -31,14 +30,17 @@ GRACE_SECONDS = 15.0
 
 
 def create_server(
-    errors: ErrorTable, stopping: asyncio.Event, interceptors: Iterable[grpc.aio.ServerInterceptor] = ()
+    errors: ErrorTable,
+    stopping: asyncio.Event,
+    outer: Iterable[grpc.aio.ServerInterceptor] = (),
+    inner: Iterable[grpc.aio.ServerInterceptor] = (),
 ) -> grpc.aio.Server:
     """Create a server without servicers and addresses. It ends its streams when `stopping` is set.
 
-    `interceptors` run last, around calls that are valid.
+    `outer` interceptors run first, around every call. `inner` ones run last, around calls that are valid.
     """
     return grpc.aio.server(
-        interceptors=[Composition([telemetry.server_interceptor(), CallInterceptor(errors, stopping), *interceptors])],
+        interceptors=[Composition([*outer, CallInterceptor(errors, stopping), *inner])],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
