@@ -1,7 +1,7 @@
 """Tracing: W3C trace context in and out; spans only if an OTLP endpoint is configured, to which they are exported.
 
 Without one, a call continues the trace of its caller, or starts one, for the log and for the services behind it. A span
-that nobody sees would cost as much as the rest of a small call.
+that is never exported would cost as much as the rest of a small call.
 """
 
 import logging

@@ -231,8 +231,11 @@ class Connection:
 @contextmanager
 def _savepoint(connection: SyncConnection) -> Iterator[None]:
     """Undo the statements of the block if it raises."""
-    # By the driver: SQLAlchemy compiles each savepoint anew.
+    # By the driver: SQLAlchemy would compile each savepoint.
     driver = _driver(connection)
+    # Outside of a transaction a savepoint would be one, and its release a commit.
+    if not driver.in_transaction:
+        raise WriteConflictError
     driver.execute("SAVEPOINT one_of_batch")
     try:
         yield

@@ -1,0 +1,135 @@
+"""SQLite: transactions that wait at the same time share a commit, and still succeed or fail alone."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import IntegrityError
+
+from services.runtime.storage import Database, WriteConflictError
+from services.runtime.storage.database import open_database
+from tests.support.clock import eventually
+
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table("numbers", sa.Column("a", sa.Integer, primary_key=True))
+"""
+INSERT = text("INSERT INTO numbers VALUES (:a)")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / "0001_numbers.py").write_text(MIGRATION, encoding="utf-8")
+    opened = await open_database(f"sqlite:///{tmp_path}/test.db", versions)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def commits() -> Iterator[list[Connection]]:
+    """Yield a list that gets an entry for each commit of any SQLAlchemy engine."""
+    seen: list[Connection] = []
+    note = seen.append
+    event.listen(Engine, "commit", note)
+    yield seen
+    event.remove(Engine, "commit", note)
+
+
+async def insert(database: Database, number: int) -> None:
+    async with database.write() as connection:
+        await connection.execute(INSERT, {"a": number})
+
+
+async def numbers(database: Database) -> list[int]:
+    async with database.read() as connection:
+        return [row.a for row in await connection.execute(text("SELECT a FROM numbers ORDER BY a"))]
+
+
+async def test_writers_that_wait_at_the_same_time_share_a_commit(database: Database, commits: list[Connection]) -> None:
+    await insert(database, 0)
+    before = len(commits)
+    await asyncio.gather(*(insert(database, number) for number in range(1, 21)))
+    assert len(commits) == before + 1
+    assert await numbers(database) == [*range(21)]
+
+
+async def test_a_writer_that_fails_takes_nothing_from_those_that_share_its_commit(
+    database: Database, commits: list[Connection]
+) -> None:
+    before = len(commits)
+    results = await asyncio.gather(*(insert(database, number) for number in (1, 2, 1, 3)), return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), type(None), IntegrityError, type(None)]
+    assert (await numbers(database), len(commits)) == ([1, 2, 3], before + 1)
+
+
+async def test_no_writer_succeeds_in_a_transaction_that_sqlite_has_rolled_back(database: Database) -> None:
+    """As after a full disk, when SQLite rolls back by itself."""
+
+    async def roll_back() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("ROLLBACK"))
+            raise OSError("disk full")
+
+    results = await asyncio.gather(insert(database, 1), roll_back(), insert(database, 2), return_exceptions=True)
+    assert [type(result) for result in results] == [WriteConflictError, OSError, WriteConflictError]
+    assert await numbers(database) == []
+    await insert(database, 3)
+    assert await numbers(database) == [3]
+
+
+async def test_a_writer_waits_for_another_process_while_readers_and_the_loop_go_on(
+    database: Database, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writers = [asyncio.create_task(insert(database, number)) for number in range(3)]
+    for _ in range(10):
+        assert await numbers(database) == []
+        await asyncio.sleep(0)
+    assert not any(writer.done() for writer in writers)
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.gather(*writers)
+    assert await numbers(database) == [0, 1, 2]
+
+
+async def test_a_writer_that_is_cancelled_while_it_waits_leaves_the_next_one_its_turn(
+    database: Database, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    cancelled = asyncio.create_task(insert(database, 1))
+    waiting = asyncio.create_task(insert(database, 2))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    await waiting
+    assert await numbers(database) == [2]
+
+
+async def test_a_writer_that_is_cancelled_during_the_commit_takes_it_from_no_other(database: Database) -> None:
+    writers = [asyncio.create_task(insert(database, number)) for number in range(3)]
+    # All have written, and the commit is running or about to start.
+    await asyncio.sleep(0)
+    writers[1].cancel()
+    results = await asyncio.gather(*writers, return_exceptions=True)
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert (results[0], results[2]) == (None, None)
+    async for attempt in eventually():
+        with attempt:
+            assert await numbers(database) == [0, 1, 2]
