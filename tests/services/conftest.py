@@ -14,7 +14,7 @@ from tests.support.starters import Shared, Start, sharer, starter
 __all__ = ["broker"]
 
 # Tests of processes without data, or of one database backend: they run once.
-ONCE = ("test_calls", "test_cancellation", "test_postgresql", "test_process", "test_reflection")
+ONCE = ("test_calls", "test_cancellation", "test_imports", "test_postgresql", "test_process", "test_reflection")
 # What differs between the databases: transactions and locks, migrations, and many writers at once. These tests run on
 # PostgreSQL in `make test` too; all others run there in `make prove`.
 DIFFERENT = ("test_database", "test_rush", "test_schemas")

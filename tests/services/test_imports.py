@@ -26,6 +26,10 @@ def test_alembic_is_imported_only_to_migrate(start: Start) -> None:
     assert "alembic" not in imported(second)
 
 
+def test_the_orm_is_imported_only_for_postgresql(start: Start) -> None:
+    assert "sqlalchemy.orm" not in imported(start("shipping", REPORT))
+
+
 @pytest.mark.parametrize("service", ["identity", "orders", "reflection"])
 def test_only_identity_imports_cryptography(start: Start, service: str) -> None:
     modules = imported(start(service, REPORT))
