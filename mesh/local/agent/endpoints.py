@@ -99,26 +99,36 @@ async def label(client: AsyncClient, sandbox: Sandbox) -> None:
 
 
 async def apply_sidecar(client: AsyncClient, sandbox: Sandbox) -> None:
-    """Apply the Sidecar of a Pod: an inbound listener on the Pod's address, an outbound one on its egress address."""
+    """Apply the Sidecar of a Pod: an inbound listener on the Pod's address, an outbound one on its egress address.
+
+    It is written only if it differs, because a write needs istiod's webhook. When a mesh starts again, istiod is not
+    ready yet, and the Sidecar is the same.
+    """
+    sidecars = [sidecar async for sidecar in client.list(Sidecar, namespace=sandbox.namespace)]
+    spec = _spec(sandbox, _declared(sidecars, sandbox))
+    if not any(_key(found) == (sandbox.namespace, sandbox.name) and found["spec"] == spec for found in sidecars):
+        await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=FIELD_MANAGER, force=True)
+
+
+def _spec(sandbox: Sandbox, declared: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification of a Pod's Sidecar, with what the cluster's `declared` one says."""
     port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
     loopback = {"captureMode": "NONE", "port": port}
-    declared = await _declared(client, sandbox)
     hosts = [host for egress in declared.get("egress", []) for host in egress["hosts"]] if declared else ["./*"]
-    spec: dict[str, Any] = {
+    return {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
         "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
         "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
+        **{name: declared[name] for name in COPIED if name in declared},
     }
-    spec |= {name: declared[name] for name in COPIED if name in declared}
-    await client.apply(Sidecar(metadata=_meta(sandbox, {}), spec=spec), field_manager=FIELD_MANAGER, force=True)
 
 
-async def _declared(client: AsyncClient, sandbox: Sandbox) -> dict[str, Any]:
+def _declared(sidecars: Iterable[GenericNamespacedResource], sandbox: Sandbox) -> dict[str, Any]:
     """Return the specification of the cluster's Sidecar that selects this Pod; empty if there is none."""
     labels = (sandbox.meta.labels or {}).items()
     declared: dict[str, Any] = {}
     best = -1
-    async for sidecar in client.list(Sidecar, namespace=sandbox.namespace):
+    for sidecar in sidecars:
         if is_ours(sidecar):
             continue
         selector = (sidecar["spec"].get("workloadSelector") or {}).get("labels", {})

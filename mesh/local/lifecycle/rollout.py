@@ -1,12 +1,16 @@
 """Applies manifests, and waits until the Kubernetes API and the workloads are ready."""
 
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rich.console import Console
 
+from mesh.local.clients.api_server import ApiServer
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
@@ -72,23 +76,22 @@ class Rollout:
             )
 
     def _missing_api(self) -> str | None:
-        return None if self._query("get", "--raw", "/readyz") == "ok" else ""
+        with suppress(OSError):
+            return None if self._api.get("/readyz") == b"ok" else ""
+        return ""
 
     def _missing_workloads(self, namespace: str) -> str | None:
+        paths = (f"/apis/apps/v1/namespaces/{namespace}/{kind}" for kind in ("deployments", "statefulsets"))
         try:
-            items: list[dict[str, Any]] = self._kubectl.get(
-                "deployments,statefulsets", "-n", namespace, timeout_seconds=15
-            )["items"]
-        except MeshError:
+            items: list[dict[str, Any]] = [item for path in paths for item in json.loads(self._api.get(path))["items"]]
+        except OSError:
             items = []
         waiting = [item["metadata"]["name"] for item in items if not _is_complete(item)]
         return None if items and not waiting else f"({', '.join(waiting)})"
 
-    def _query(self, *words: str) -> str:
-        try:
-            return self._kubectl.run(*words, timeout_seconds=15)
-        except MeshError:
-            return ""
+    @cached_property
+    def _api(self) -> ApiServer:
+        return ApiServer(self.mesh)
 
     @property
     def _kubectl(self) -> Kubectl:
