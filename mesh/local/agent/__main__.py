@@ -40,11 +40,14 @@ class Agent:
         self._mesh, self._api = mesh, Api(client)
         self._workers: dict[str, PodWorker] = {}
         self._static = {str(pod.metadata and pod.metadata.uid): pod for pod in _read_static_pods()}
+        self._unmirrored: asyncio.Queue[str] = asyncio.Queue()
+        """The static Pods that have no mirror, by uid."""
 
     async def run(self) -> None:
         """Run the node until cancelled. Its containers continue to run."""
         for uid, pod in self._static.items():
             self._workers[uid] = PodWorker(place(self._mesh, pod), self._api, pod=pod, static=True)
+            self._unmirrored.put_nowait(uid)
         client = self._api.client
         async with asyncio.TaskGroup() as group:
             group.create_task(kubelet_api.serve(self._mesh, self._workers, self._find))
@@ -83,6 +86,8 @@ class Agent:
             if folder.name not in expected | self._workers.keys():
                 logger.info("removing the folder of a deleted Pod: %s", folder.name)
                 erase(folder)
+        for uid in self._static.keys() - {_mirrored(pod) for pod in pods}:
+            self._show_again(uid)
         # Those that have an address first: a new Pod must not get it.
         for pod in sorted(pods, key=lambda pod: not (pod.status and pod.status.podIP)):
             self._handle(pod, deleted=False)
@@ -91,8 +96,10 @@ class Agent:
 
     def _handle(self, pod: Pod, *, deleted: bool) -> None:
         meta, uid = pod.metadata or ObjectMeta(), str(pod.metadata and pod.metadata.uid)
-        if MIRROR_ANNOTATION in (meta.annotations or {}):
-            if meta.deletionTimestamp and not deleted:
+        if mirrored := _mirrored(pod):
+            if deleted:
+                self._show_again(mirrored)
+            elif meta.deletionTimestamp:
                 self._api.spawn(self._delete_mirror(meta))
         elif deleted:
             self._terminate(uid, 0)
@@ -140,15 +147,19 @@ class Agent:
     async def _show_static_pods(self) -> None:
         """Create mirror Pods of the static Pods in the API, as a kubelet does, and again when a user deletes one."""
         while True:
-            for pod in self._static.values():
-                try:
-                    await self._api.client.create(_mirror(pod))
-                    self._workers[str(pod.metadata and pod.metadata.uid)].refresh_status()
-                except httpx2.HTTPError as error:
-                    if not isinstance(error, ApiError) or error.status.code != HTTPStatus.CONFLICT:
-                        logger.debug("mirror Pod: %s", error)
-                        break
-            await asyncio.sleep(2)
+            uid = await self._unmirrored.get()
+            try:
+                await self._api.client.create(_mirror(self._static[uid]))
+                self._workers[uid].refresh_status()
+            except httpx2.HTTPError as error:
+                if not isinstance(error, ApiError) or error.status.code != HTTPStatus.CONFLICT:
+                    logger.debug("mirror Pod: %s", error)
+                    self._unmirrored.put_nowait(uid)
+                    await asyncio.sleep(1)
+
+    def _show_again(self, uid: str) -> None:
+        if uid in self._static:
+            self._unmirrored.put_nowait(uid)
 
     async def _delete_mirror(self, meta: ObjectMeta) -> None:
         try:
@@ -171,6 +182,11 @@ def _read_static_pods() -> list[Pod]:
             pod.metadata.uid, pod.spec.nodeName = f"static-{pod.metadata.name}", NODE_NAME
             pods.append(pod)
     return pods
+
+
+def _mirrored(pod: Pod) -> str | None:
+    """Return the uid of the static Pod that a Pod in the API is a mirror of; None if it is no mirror."""
+    return ((pod.metadata and pod.metadata.annotations) or {}).get(MIRROR_ANNOTATION)
 
 
 def _mirror(pod: Pod) -> Pod:
