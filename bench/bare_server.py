@@ -32,6 +32,8 @@ async def serve(address: str, reply: pb.BatchGetProductsResponse) -> None:
     )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler})])
+    if address.startswith("unix:"):
+        Path(address.removeprefix("unix:")).parent.mkdir(exist_ok=True)
     server.add_insecure_port(address)
     await server.start()
     await server.wait_for_termination()

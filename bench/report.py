@@ -12,7 +12,7 @@ README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 NOT_COMPARED = ("p90 ms", "p99 ms")
 """Metrics that vary too much for the tables of ratios and differences. The file of results has their ratios, too."""
-LARGE, MEDIUM = 100, 10
+LARGE, MEDIUM, SMALL = 100, 10, 0.1
 T = TypeVar("T")
 
 
@@ -114,7 +114,9 @@ def _number(value: float) -> str:
     size = abs(value)
     if size >= LARGE:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= MEDIUM else f"{value:.2f}"
+    if size >= MEDIUM:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= SMALL or not size else f"{value:.2g}"
 
 
 def _unique(items: Iterable[T]) -> list[T]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.context import Bench
 from bench.figures import Figure
+from bench.groups.features import measure_features
 from bench.groups.orders import measure_orders
 from bench.groups.read import measure_reads
 from bench.groups.start import measure_starts
@@ -25,5 +26,6 @@ GROUPS = {
     # It restarts the mesh, so it comes before the groups that change it.
     "start": Group("start times of the mesh, a Pod and an app", measure_starts),
     "read": Group("a unary read on each way to the service", measure_reads),
+    "features": Group("what features of the runtime and of the mesh cost", measure_features),
     "orders": Group("orders on each database, without and with the mesh", measure_orders),
 }

@@ -74,10 +74,11 @@ def _mesh_cases(mesh: BenchMesh, load: GrpcLoad) -> Iterator[Case]:
 
 def _cases(subject: str, baseline: str, load: Load, meter: CpuMeter) -> Iterator[Case]:
     for in_flight in IN_FLIGHT:
-        yield Case(subject, f"{in_flight} in flight", partial(_run, load, in_flight, meter), baseline)
+        yield Case(subject, f"{in_flight} in flight", partial(run_load, load, in_flight, meter), baseline)
 
 
-async def _run(load: Load, in_flight: int, meter: CpuMeter, seconds: float) -> Sample:
+async def run_load(load: Load, in_flight: int, meter: CpuMeter, seconds: float) -> Sample:
+    """Run a load and return its figures, with the processor time per call."""
     meter.start()
     sample, calls = await asyncio.to_thread(load, in_flight, seconds)
     return {**sample, **meter.per_call(calls)}
