@@ -14,7 +14,7 @@ from mesh.local import instance
 from mesh.local.clients import users
 from mesh.local.clients.kubectl import Kubectl, namespace_of
 from mesh.local.instance import Instance
-from mesh.local.processes import containers_of
+from mesh.local.processes import containers_of, in_folder
 from tests.support.checkout import ROOT
 
 NAME = f"bench-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
@@ -24,6 +24,8 @@ COMMAND_TIMEOUT_SECONDS = 540
 """The first start on a machine also builds the tools; `make tools` does that without a limit."""
 STAGE = re.compile(r"^✓ (.+?) (\d+\.\d) s$", re.MULTILINE)
 ORDER = re.compile(r"^orders/\S+")
+CONTROL_PLANE = ("kube-system", "istio-system", "kafka")
+"""Namespaces."""
 PROXY, APP = "istio-proxy", "app"
 
 
@@ -81,6 +83,17 @@ class BenchMesh:
         """Return both processes of a Pod's sidecar or gateway: pilot-agent and Envoy."""
         agent = psutil.Process(self._containers(pod)[PROXY])
         return [agent, *agent.children(recursive=True)]
+
+    def control_plane(self) -> dict[str, list[psutil.Process]]:
+        """Return the processes of Kubernetes, istiod and Kafka, by the name of their program."""
+        found = {}
+        for pod in self.kubectl.get("pods", "-A")["items"]:
+            meta = pod["metadata"]
+            if meta["namespace"] in CONTROL_PLANE:
+                uid = (meta.get("annotations") or {}).get("kubernetes.io/config.mirror") or meta["uid"]
+                name = meta["labels"].get("component") or meta["labels"].get("app") or meta["name"]
+                found[name] = [psutil.Process(each.pid) for each in in_folder(self.instance.pods / uid)]
+        return found
 
     def _containers(self, pod: Any) -> dict[str, int]:  # noqa: ANN401  # JSON
         folder = self.instance.pods / str(pod["metadata"]["uid"])

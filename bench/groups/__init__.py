@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from bench.context import Bench
 from bench.figures import Figure
 from bench.groups.features import measure_features
+from bench.groups.memory import measure_memory
 from bench.groups.orders import measure_orders
 from bench.groups.read import measure_reads
+from bench.groups.scale import measure_scale
 from bench.groups.start import measure_starts
 
 
@@ -25,7 +27,9 @@ class Group:
 GROUPS = {
     # It restarts the mesh, so it comes before the groups that change it.
     "start": Group("start times of the mesh, a Pod and an app", measure_starts),
+    "memory": Group("memory of an app, a sidecar and the control plane", measure_memory, needs_mesh=True),
     "read": Group("a unary read on each way to the service", measure_reads),
     "features": Group("what features of the runtime and of the mesh cost", measure_features),
     "orders": Group("orders on each database, without and with the mesh", measure_orders),
+    "scale": Group("what more workloads cost", measure_scale, by_default=False, needs_mesh=True),
 }

@@ -112,11 +112,7 @@ def _case(subject: str, load: Load, meter: CpuMeter, baseline: str) -> Case:
 
 
 def _manifests(reply: str) -> Iterator[dict[str, Any]]:
-    yield {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}},
-    }
+    yield namespace()
     for subject, name in WORKLOADS.items():
         yield deployment(name, ["python", "-m", "bench.bare_server", "unix:run/app.sock", reply])
         ports = [{"name": "grpc", "port": 50051, "appProtocol": "grpc"}]
@@ -139,6 +135,12 @@ def _manifests(reply: str) -> Iterator[dict[str, Any]]:
     yield resource("security.istio.io/v1", "AuthorizationPolicy", "guarded", policy)
 
 
+def namespace() -> dict[str, Any]:
+    """Return the manifest of the namespace of the benchmark, in which every Pod gets a sidecar."""
+    metadata = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
 def resource(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Return the manifest of a resource in the namespace of the benchmark."""
     return {
@@ -149,10 +151,12 @@ def resource(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[s
     }
 
 
-def deployment(name: str, command: list[str], labels: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return a Deployment of one Pod with a sidecar, whose app is a command in this Python."""
+def deployment(
+    name: str, command: list[str], labels: dict[str, str] | None = None, image: str = "grpc-mesh/services:dev"
+) -> dict[str, Any]:
+    """Return a Deployment of one Pod with a sidecar. With the default image, its app is a command in this Python."""
     port = {"name": "grpc", "containerPort": 50051}
-    container = {"name": "app", "image": "grpc-mesh/services:dev", "command": command, "ports": [port]}
+    container = {"name": "app", "image": image, "command": command, "ports": [port]}
     annotations = {"sidecar.istio.io/interceptionMode": "NONE", "sidecar.istio.io/rewriteAppHTTPProbers": "false"}
     template = {
         "metadata": {"labels": {"app": name, **(labels or {})}, "annotations": annotations},
