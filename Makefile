@@ -95,7 +95,7 @@ client-go: $(VENV) ## Build the Go client in clients/go
 client-python: $(VENV) ## Build the Python client in clients/python
 	@$(BIN)/python -m tools.clients python
 
-bench: $(VENV) ## Measure what the services and the mesh cost, in ratios; ARGS=read picks a group, ARGS=--help lists them
+bench: $(VENV) tools ## Measure what the services and the mesh cost, in ratios; ARGS=read picks a group, ARGS=--help lists them
 	@$(BIN)/python -m bench "$$ARGS"
 
 lock: ## Pin the dependencies of the three distributions and of the Python client, by hash (needs uv)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from bench import report, results
 from bench.context import Bench
+from bench.errors import BenchError
 from bench.groups import GROUPS
-from bench.mesh import BenchError
 from bench.rounds import Settings, show_progress
-from mesh.local.errors import MeshError, explain
+from mesh.local.errors import MeshError
 from tests.support.checkout import ROOT
 
 OUTPUT = ROOT / "proof" / "bench.json"
@@ -82,10 +82,7 @@ def main(words: Sequence[str]) -> int:
     names, settings = chosen(options), Settings(options.rounds, options.seconds)
     try:
         measured = asyncio.run(measure(names, settings, with_mesh=not options.without_mesh))
-    except MeshError as error:
-        explain(error)
-        return 1
-    except BenchError as error:
+    except (BenchError, MeshError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
     before = results.read(results.COMMITTED)

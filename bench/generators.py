@@ -18,6 +18,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from rich.console import Console
 
+from bench.errors import BenchError
 from bench.rounds import Sample
 from mesh.local import loopback, tools
 from mesh.local.tools import go_toolchain
@@ -85,34 +86,41 @@ class GrpcLoad:
         """Call with so many calls in flight on one connection. Return the figures and the number of calls.
 
         Raises:
-            RuntimeError: a call failed.
+            BenchError: a call failed.
         """
         options = [f"--protoset={self.protoset}", f"--call={self.method}", f"--data={json.dumps(self.request)}"]
         options += [f"--concurrency={in_flight}", f"--duration={seconds}s", "--duration-stop=wait"]
         options += [f"--timeout={CALL_TIMEOUT_SECONDS}s", "--insecure", "--format=json"]
         options += [f"--authority={authority}"] if authority else []
-        options += [f"--metadata={json.dumps({'authorization': f'Bearer {token}'})}"] if token else []
+        options += [f"--metadata-file={self._write_token(token)}"] if token else []
         report = json.loads(_run("ghz", *options, target))
         statuses = report["statusCodeDistribution"]
         if set(statuses) != {"OK"}:
-            raise RuntimeError(f"{self.method} at {target}: {statuses} {report['errorDistribution']}")
+            raise BenchError(f"{self.method} at {target}: {statuses} {report['errorDistribution']}")
         latencies = {each["percentage"]: each["latency"] / MILLISECOND for each in report["latencyDistribution"]}
         return _figures(report["rps"], latencies), report["count"]
+
+    def _write_token(self, token: str) -> Path:
+        """Write the token to a file, because other users of the machine can see the arguments of a program."""
+        path = self.protoset.with_name("token.json")
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"authorization": f"Bearer {token}"}), encoding="utf-8")
+        return path
 
 
 def http_load(url: str, in_flight: int, seconds: float, token: str = "") -> tuple[Sample, int]:
     """Request a URL with so many requests in flight, one per connection. Return the figures and their number.
 
     Raises:
-        RuntimeError: a response was not 200.
+        BenchError: a response was not 200.
     """
-    header = [f"Authorization: Bearer {token}"] if token else []
+    target = f"GET {url}\n" + (f"Authorization: Bearer {token}\n" if token else "")
     attack = ["-rate=0", f"-max-workers={in_flight}", f"-workers={in_flight}", f"-connections={in_flight}"]
-    attack += [f"-duration={seconds}s", f"-timeout={CALL_TIMEOUT_SECONDS}s", *(f"-header={each}" for each in header)]
-    responses = _run("vegeta", "attack", *attack, stdin=f"GET {url}\n".encode())
+    attack += [f"-duration={seconds}s", f"-timeout={CALL_TIMEOUT_SECONDS}s"]
+    responses = _run("vegeta", "attack", *attack, stdin=target.encode())
     report = json.loads(_run("vegeta", "report", "-type=json", stdin=responses))
     if set(report["status_codes"]) != {"200"}:
-        raise RuntimeError(f"{url}: {report['status_codes']} {report['errors']}")
+        raise BenchError(f"{url}: {report['status_codes']} {report['errors']}")
     latencies = {percentile: report["latencies"][f"{percentile}th"] / MILLISECOND for percentile in PERCENTILES}
     return _figures(report["throughput"], latencies), report["requests"]
 
@@ -125,5 +133,5 @@ def _run(program: str, *words: str, stdin: bytes = b"") -> bytes:
     env = loopback.environment()
     done = subprocess.run([str(generators() / program), *words], input=stdin, env=env, capture_output=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{program}: {(done.stderr or done.stdout).decode(errors='replace').strip()}")
+        raise BenchError(f"{program}: {(done.stderr or done.stdout).decode(errors='replace').strip()}")
     return done.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from bench.errors import BenchError
 from mesh.local import instance
 from mesh.local.clients import users
 from mesh.local.clients.kubectl import Kubectl, namespace_of
@@ -27,10 +28,6 @@ ORDER = re.compile(r"^orders/\S+")
 CONTROL_PLANE = ("kube-system", "istio-system", "kafka")
 """Namespaces."""
 PROXY, APP = "istio-proxy", "app"
-
-
-class BenchError(Exception):
-    """The benchmark cannot go on. The text says why."""
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,21 @@ def _section(name: str, group: GroupResult) -> Iterator[str]:
 
 
 def _figures(figures: Sequence[Figure]) -> Iterator[str]:
-    """Yield tables with a row for each subject and condition, and a column for each metric."""
+    """Yield tables of subjects with their conditions, and of metrics."""
     for number, alike in enumerate(_alike(figures)):
         if number:
             yield ""
         metrics = _unique(figure.metric for figure in alike)
+        measured = _unique((figure.subject, figure.condition) for figure in alike)
         cells = {figure.key: _cell(figure.summary) for figure in alike}
-        rows = [
-            [subject, condition, *(cells.get((subject, condition, metric), "") for metric in metrics)]
-            for subject, condition in _unique((figure.subject, figure.condition) for figure in alike)
-        ]
-        yield from _table(["", "", *metrics], rows)
+        # Columns are what there is less of, so that no table is too wide.
+        if len(measured) < len(metrics):
+            head = ["", *(", ".join(filter(None, each)) for each in measured)]
+            rows = [[metric, *(cells.get((*each, metric), "") for each in measured)] for metric in metrics]
+        else:
+            head = ["", "", *metrics]
+            rows = [[*each, *(cells.get((*each, metric), "") for metric in metrics)] for each in measured]
+        yield from _table(head, rows)
 
 
 def _alike(figures: Sequence[Figure]) -> list[list[Figure]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import grpc.aio
 
-from bench.mesh import BenchError
+from bench.errors import BenchError
 from bench.rounds import Sample
 from bench.usage import CpuMeter
 from services.payments.domain import Payment, State

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from bench.context import Bench
+from bench.errors import BenchError
 from bench.figures import Figure
 from bench.generators import GrpcLoad, write_protoset
 from bench.groups.read import METHOD, NAMES, Load, run_load, start_bare_server
@@ -99,7 +100,7 @@ async def _wait_until_it_responds(case: Case) -> None:
     while True:
         try:
             await case.run(0.1)
-        except RuntimeError:
+        except BenchError:
             if time.monotonic() > end:
                 raise
             await asyncio.sleep(0.2)

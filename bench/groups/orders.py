@@ -9,8 +9,8 @@ import grpc.aio
 import psutil
 
 from bench.context import Bench
+from bench.errors import BenchError
 from bench.figures import Figure
-from bench.mesh import BenchError
 from bench.rounds import Case, measure, show_progress
 from bench.usage import CpuMeter
 from bench.workloads import Workload, bare_commit, order, payment, receive_stock, repeat, reservation

@@ -14,9 +14,10 @@ from typing import Any
 import psutil
 
 from bench.context import Bench
+from bench.errors import BenchError
 from bench.figures import Figure, slope
 from bench.groups.features import NAMESPACE, ROLLOUT_TIMEOUT, deployment, namespace, resource
-from bench.mesh import BenchError, BenchMesh
+from bench.mesh import BenchMesh
 from bench.rounds import Sample, show_progress
 from bench.usage import cpu_nanoseconds, pss_mib
 from mesh.local.clients.envoy import query_pod
@@ -46,7 +47,7 @@ async def measure_scale(bench: Bench) -> list[Figure]:
     metrics = [*samples[COUNTS[0]][0]]
     return [
         *(
-            Figure("the mesh", f"{count} workloads", metric, tuple(sample[metric] for sample in samples[count]))
+            Figure(f"{count} workloads", "", metric, tuple(sample[metric] for sample in samples[count]))
             for count in COUNTS
             for metric in metrics
         ),

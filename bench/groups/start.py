@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from bench.context import Bench
+from bench.errors import BenchError
 from bench.figures import Figure
-from bench.mesh import BenchError, BenchMesh, run_mesh, stages
+from bench.mesh import BenchMesh, run_mesh, stages
 from bench.rounds import Case, Sample, measure
 from mesh.local.clients.kubectl import NAMESPACE
 from tests.support.checkout import ROOT
@@ -78,9 +79,9 @@ async def _start_pod(mesh: BenchMesh, _seconds: float) -> Sample:
         mesh.kubectl.run("delete", "pod", "-n", NAMESPACE, POD, "--grace-period=1", "--ignore-not-found")
     return {
         "Pod ready s": reached["ready"],
-        "of it until the sidecar starts s": reached["sidecar runs"],
-        "of it the sidecar s": reached["app runs"] - reached["sidecar runs"],
-        "of it the app s": reached["ready"] - reached["app runs"],
+        "until the sidecar runs s": reached["sidecar runs"],
+        "from there until the sidecar is ready s": reached["app runs"] - reached["sidecar runs"],
+        "from there until the app is ready s": reached["ready"] - reached["app runs"],
     }
 
 

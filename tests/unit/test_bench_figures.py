@@ -1,13 +1,18 @@
-"""The statistics of the benchmark: medians, spreads, ratios within a round, differences between runs."""
+"""The statistics of the benchmark, its tables and its arguments."""
 
 from pathlib import Path
 
 import pytest
 
 from bench import report, results
+from bench.__main__ import chosen, parse
 from bench.figures import Figure, Summary, differences, slope, with_ratios
+from bench.generators import MODULE
+from bench.groups import GROUPS
+from bench.mesh import stages
 from bench.results import GroupResult
 from bench.rounds import Case, Sample, Settings, measure
+from mesh.local.tools.go_toolchain import MODULES
 
 RUN = {"rounds": 3, "seconds": 1.0, "machine": "2 cores", "commit": "abc", "date": "2026-01-01 00:00 UTC"}
 
@@ -109,5 +114,40 @@ def test_tables_show_medians_ratios_and_what_has_changed() -> None:
     assert "| read | bare, 1 in flight, calls/s | 450 ±11 % | 1,000 ±10 % | +122 % |" in found
 
 
+def test_a_table_has_as_columns_what_there_is_less_of() -> None:
+    start = [
+        Figure("mesh up", "warm", metric, (value,)) for metric, value in (("API s", 7), ("shop s", 2), ("all s", 9))
+    ]
+    memory = [Figure(subject, "", "PSS MiB", (value,)) for subject, value in (("Envoy", 22), ("istiod", 98))]
+    text = report.results_as_markdown({"start": GroupResult(RUN, start + memory)})
+    assert "|  | mesh up, warm |\n|---|---|\n| API s | 7.00 |\n| shop s | 2.00 |\n| all s | 9.00 |\n" in text
+    assert "|  |  | PSS MiB |\n|---|---|---|\n| Envoy |  | 22.0 |\n| istiod |  | 98.0 |" in text
+
+
 def test_the_readme_shows_the_committed_results() -> None:
     assert report.results_as_markdown(results.read(results.COMMITTED)) in report.README.read_text(encoding="utf-8")
+
+
+def test_a_run_measures_the_groups_that_are_named_in_their_order() -> None:
+    assert chosen(parse(["scale", "read"])) == [name for name in GROUPS if name in {"scale", "read"}]
+    assert chosen(parse([])) == [name for name, group in GROUPS.items() if group.by_default]
+    without_mesh = chosen(parse([*GROUPS, "--without-mesh"]))
+    assert without_mesh == [name for name, group in GROUPS.items() if not group.needs_mesh]
+
+
+@pytest.mark.parametrize("words", [["reads"], ["--rounds", "0"], ["--seconds", "0"]])
+def test_a_wrong_argument_is_an_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(words)
+    assert stopped.value.code == 2
+    assert "usage: make bench" in capsys.readouterr().err
+
+
+def test_a_new_version_of_a_load_generator_rebuilds_no_tool_of_the_mesh() -> None:
+    assert (MODULE / "go.mod").exists()
+    assert MODULE not in MODULES
+
+
+def test_the_stages_of_a_start_are_read_from_its_output() -> None:
+    output = "building\n✓ Kubernetes API ready 7.1 s\n✓ orders/9f2 confirmed: gateway → orders 0.4 s\n\nthe mesh is up."
+    assert stages(output) == {"Kubernetes API ready": 7.1, "an order confirmed": 0.4}

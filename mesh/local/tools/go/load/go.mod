@@ -1,3 +1,5 @@
+// The load generators of bench/, which bench/generators.py builds. They are in no other module, because ghz does not
+// compile with a newer grpc, and not in MODULES of go_toolchain.py, so that a change here rebuilds no tool of the mesh.
 module load
 
 go 1.26.0
