@@ -47,11 +47,18 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help=f"of one round of one case (default: {Settings.seconds:g})",
     )
     parser.add_argument("--without-mesh", action="store_true", help="measure only what needs no mesh")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout with a .venv, to measure its services beside these"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the file of results (default: proof/bench.json)")
     parser.add_argument("--save", action="store_true", help="also replace the results that are committed in bench/")
     options = parser.parse_args(words)
     if unknown := set(options.groups) - GROUPS.keys():
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    if options.against and not (options.against / ".venv/bin/python").exists():
+        parser.error(f"{options.against} is no checkout with a .venv")
+    if options.save and options.against:
+        parser.error("results with another checkout are not saved")
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds must be at least 1, and --seconds more than 0")
     return options
@@ -63,13 +70,14 @@ def chosen(options: argparse.Namespace) -> list[str]:
     return [name for name in GROUPS if name in named and not (options.without_mesh and GROUPS[name].needs_mesh)]
 
 
-async def measure(names: Sequence[str], settings: Settings, *, with_mesh: bool) -> results.Results:
+async def measure(options: argparse.Namespace) -> results.Results:
     """Measure groups, one after another, and return their results."""
+    settings = Settings(options.rounds, options.seconds)
     measured: results.Results = {}
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        bench = Bench(settings, folder, stack, with_mesh=with_mesh)
-        for name in names:
+        bench = Bench(settings, folder, stack, with_mesh=not options.without_mesh, against=options.against)
+        for name in chosen(options):
             show_progress(f"group {name}: {GROUPS[name].measures}")
             figures = await GROUPS[name].run(bench)
             measured[name] = results.GroupResult(results.describe_run(settings), figures)
@@ -79,9 +87,8 @@ async def measure(names: Sequence[str], settings: Settings, *, with_mesh: bool) 
 def main(words: Sequence[str]) -> int:
     """Measure, print the results, and return the exit code."""
     options, started = parse(words), time.monotonic()
-    names, settings = chosen(options), Settings(options.rounds, options.seconds)
     try:
-        measured = asyncio.run(measure(names, settings, with_mesh=not options.without_mesh))
+        measured = asyncio.run(measure(options))
     except (BenchError, MeshError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
@@ -96,7 +103,7 @@ def main(words: Sequence[str]) -> int:
         merged = {name: merged[name] for name in GROUPS if name in merged}
         results.write(results.COMMITTED, merged)
         report.update_readme(merged)
-    left_out = [name for name in GROUPS if name not in names]
+    left_out = [name for name in GROUPS if name not in measured]
     rest = f"; not measured: {', '.join(left_out)} (`make bench ARGS={left_out[0]}`)" if left_out else ""
     print(f"\nin {time.monotonic() - started:.0f} s; {options.output} has all samples{rest}")
     return 0

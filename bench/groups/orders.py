@@ -1,7 +1,7 @@
 """Orders without the mesh, through sidecars and through the gateway, on each database, beside bare commits."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -19,13 +19,15 @@ from mesh.local.matrix.callers import STRANGER
 from mesh.local.matrix.probes import Manifest, probes
 from tests.support.databases import Databases, SQLiteFiles
 from tests.support.postgresql import MISSING, Server, programs
-from tests.support.processes import targets
+from tests.support.processes import Process, targets
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
 SERVICES = (*CALLEES, "orders")
 CALLERS, FEW_CALLERS = (1, 8, 32), (1, 8)
 COMMIT, PAYMENT, RESERVATION = "a bare commit", "a payment written", "a reservation held and released"
 ORDER, ORDER_SIDECARS, ORDER_GATEWAY = "an order, no mesh", "an order through sidecars", "an order through the gateway"
+OTHER = ", other checkout"
+"""Added to the subjects of `--against`."""
 OPERATOR = "operator"
 ROLLOUT_TIMEOUT_SECONDS = 120
 
@@ -52,19 +54,33 @@ async def _cases(bench: Bench, stack: AsyncExitStack, databases: Databases) -> A
     yield next(_repeated(COMMIT, name, commit))
     for case in _repeated(PAYMENT, name, pay, callers=FEW_CALLERS):
         yield case
-    services = {each: bench.start(each, folder=f"{name}/{each}", databases=databases) for each in CALLEES}
-    called = targets(*services.values())
-    services["orders"] = bench.start("orders", called, folder=f"{name}/orders", databases=databases)
+    if bench.against:
+        async for case in _shop_cases(stack, partial(bench.start_other, databases=databases), name, OTHER):
+            yield case
+    async for case in _shop_cases(stack, partial(bench.start, databases=databases), name):
+        yield case
+    if bench.with_mesh:
+        async for case in _mesh_cases(bench, stack, databases):
+            yield case
+
+
+async def _shop_cases(
+    stack: AsyncExitStack, start: Callable[..., Process], database: str, version: str = ""
+) -> AsyncIterator[Case]:
+    """Start five services without the mesh, and yield the cases that use them."""
+    folder = f"{database}{version}"
+    services = {each: start(each, folder=f"{folder}/{each}") for each in CALLEES}
+    services["orders"] = start("orders", targets(*services.values()), folder=f"{folder}/orders")
     meter = CpuMeter({"services": [psutil.Process(each.popen.pid) for each in services.values()]})
     inventory = await stack.enter_async_context(services["inventory"].channel())
     orders = await stack.enter_async_context(services["orders"].channel())
     await receive_stock(inventory)
-    for case in _repeated(RESERVATION, name, reservation(inventory), callers=FEW_CALLERS):
-        yield case
-    for case in _repeated(ORDER, name, order(orders), meter=meter):
-        yield case
-    if bench.with_mesh:
-        async for case in _mesh_cases(bench, stack, databases):
+    for subject, run, callers in (
+        (RESERVATION, reservation(inventory), FEW_CALLERS),
+        (ORDER, order(orders), CALLERS),
+    ):
+        baseline = "" if version else f"{subject}{OTHER}"
+        for case in _repeated(f"{subject}{version}", database, run, baseline, callers=callers, meter=meter):
             yield case
 
 

@@ -23,7 +23,7 @@ NAMES = ["products/p-0001", "products/p-0002", "products/p-0003"]
 PATH = f"/v1/products:batchGet?{urlencode({'names': NAMES}, doseq=True)}"
 CATALOG = "catalog.shop.svc.cluster.local"
 IN_FLIGHT = (1, 16, 64)
-BARE, SERVICE = "bare grpc.aio server", "catalog, no mesh"
+BARE, SERVICE, OTHER = "bare grpc.aio server", "catalog, no mesh", "catalog, no mesh, other checkout"
 SIDECARS, GATEWAY, JSON = "catalog through two sidecars", "catalog through the gateway", "catalog as JSON"
 START_TIMEOUT_SECONDS = 20
 
@@ -37,8 +37,13 @@ async def measure_reads(bench: Bench) -> list[Figure]:
     address = f"127.0.0.1:{free_port()}"
     catalog = psutil.Process(bench.start("catalog", {"GRPC_LISTEN": address}).popen.pid)
     bare_address, bare = start_bare_server(bench, address)
-    cases = [
-        *_cases(BARE, "", partial(load.run, bare_address), CpuMeter({"app": [bare]})),
+    cases = [*_cases(BARE, "", partial(load.run, bare_address), CpuMeter({"app": [bare]}))]
+    if bench.against:
+        other_address = f"127.0.0.1:{free_port()}"
+        other = bench.start_other("catalog", {"GRPC_LISTEN": other_address}, folder="catalog-other")
+        meter = CpuMeter({"app": [psutil.Process(other.popen.pid)]})
+        cases += _cases(OTHER, BARE, partial(load.run, other_address), meter)
+    cases += [
         *_cases(SERVICE, BARE, partial(load.run, address), CpuMeter({"app": [catalog]})),
     ]
     if bench.with_mesh:

@@ -135,7 +135,7 @@ def test_a_run_measures_the_groups_that_are_named_in_their_order() -> None:
     assert without_mesh == [name for name, group in GROUPS.items() if not group.needs_mesh]
 
 
-@pytest.mark.parametrize("words", [["reads"], ["--rounds", "0"], ["--seconds", "0"]])
+@pytest.mark.parametrize("words", [["reads"], ["--rounds", "0"], ["--seconds", "0"], ["--against", "/"]])
 def test_a_wrong_argument_is_an_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         parse(words)
