@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 SortKey = tuple[str | int, ...]
@@ -59,7 +60,7 @@ class Product:
     @property
     def etag(self) -> str:
         """The etag of this revision, in quotes as in HTTP."""
-        return f'"{hashlib.sha256(f"{self.id} {self.revision}".encode()).hexdigest()[:16]}"'
+        return _etag(self.id, self.revision)
 
     @property
     def sort_name(self) -> str:
@@ -126,6 +127,11 @@ class ProductQuery:
     sort: Sort
     descending: bool
     after: SortKey
+
+
+@lru_cache(maxsize=4096)
+def _etag(product_id: str, revision: int) -> str:
+    return f'"{hashlib.sha256(f"{product_id} {revision}".encode()).hexdigest()[:16]}"'
 
 
 def fold(text: str) -> str:

@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from typing_extensions import override
 
 from services.runtime import telemetry
+from services.runtime.logs import CallRecord
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.principal import set_principal
@@ -130,13 +131,9 @@ class _Call:
         if cancelled:
             # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
             telemetry.record_code(self._span, code)
-        duration = round((time.perf_counter() - self._start) * 1000, 3)
-        access.info(
-            "%s %s",
-            self._method,
-            code.name,
-            extra={"method": self._method, "code": code.name, "duration_ms": duration},
-        )
+        if access.isEnabledFor(logging.INFO):
+            duration = round((time.perf_counter() - self._start) * 1000, 3)
+            access.handle(CallRecord(access.name, self._method, code.name, duration))
 
 
 def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], object] | None:
