@@ -24,12 +24,12 @@ class Catalog(Generic[ReplyT]):
 
     async def get(self, product_id: str) -> Product:
         """Return one product, discontinued or not. Raises ProductsNotFoundError."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).product(product_id)
 
     async def get_for_sale(self, product_ids: Sequence[str]) -> Sequence[Product]:
         """Return all these products, in this order. Raises ProductsNotFoundError, ProductsDiscontinuedError."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             products = await Store(connection).products(product_ids)
         if discontinued := [product.id for product in products if product.discontinued]:
             raise ProductsDiscontinuedError(discontinued)
@@ -37,7 +37,7 @@ class Catalog(Generic[ReplyT]):
 
     async def list(self, query: ProductQuery, limit: int) -> Sequence[Product]:
         """Return up to `limit` products of a list."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).list_products(query, limit)
 
     async def create(self, key: RequestKey, product: Product) -> ReplyT:

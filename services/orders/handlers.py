@@ -74,7 +74,7 @@ class Orders:
         Raises UnknownProductsError, MixedCurrenciesError, TotalTooLargeError, RegionNotServedError,
         CatalogUnavailableError, ShippingUnavailableError or RequestIdReusedError; then nothing is stored.
         """
-        async with self.database.read() as connection:
+        async with self.database.read(snapshot=False) as connection:
             order_id = await find_request(connection, key)
         if order_id is not None:
             return await self._wait_until_idle(order_id)

@@ -36,12 +36,12 @@ class Payments(Generic[ReplyT]):
 
     async def get(self, payment_id: str) -> Payment:
         """Return one payment. Raises PaymentNotFoundError."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).payment(payment_id)
 
     async def list(self, after: str, limit: int) -> Sequence[Payment]:
         """Return up to `limit` payments, newest first, that follow the payment with the id `after`."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).payments_after(after, limit)
 
     async def _move(self, key: RequestKey, payment_id: str, state: State) -> ReplyT:

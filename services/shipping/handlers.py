@@ -35,12 +35,12 @@ class Shipping(Generic[ReplyT]):
 
     async def get(self, shipment_id: str) -> Shipment:
         """Return one shipment. Raises ShipmentNotFoundError."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).shipment(shipment_id)
 
     async def list(self, after: str, limit: int) -> Sequence[Shipment]:
         """Return up to `limit` shipments, newest first, that follow the shipment with the id `after`."""
-        async with self._database.read() as connection:
+        async with self._database.read(snapshot=False) as connection:
             return await Store(connection).shipments_after(after, limit)
 
 

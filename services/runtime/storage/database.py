@@ -23,8 +23,8 @@ class Backend(Protocol):
 
     url: URL
 
-    def read(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a transaction that reads one snapshot of the database."""
+    def read(self, *, snapshot: bool) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction that reads one snapshot of the database; or, if it may, one for each statement."""
 
     def write(self, *, shared: bool) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
@@ -52,9 +52,13 @@ class Database:
         self._backend = backend
         self._after_write: list[Callable[[], None]] = []
 
-    def read(self) -> AbstractAsyncContextManager[Connection]:
-        """Open a read-only transaction on one snapshot of the database."""
-        return _Transaction(self._backend, self._backend.read())
+    def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Connection]:
+        """Open a read-only transaction on one snapshot of the database.
+
+        Without `snapshot`, each statement may see another one. That is enough for a single statement, and saves two
+        round trips to PostgreSQL.
+        """
+        return _Transaction(self._backend, self._backend.read(snapshot=snapshot))
 
     def write(self, *, shared: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write; no other process writes at the same time.

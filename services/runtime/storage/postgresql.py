@@ -75,10 +75,11 @@ class PostgreSQL:
         self._write_lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator["AsyncConnection"]:
-        """Open a transaction that reads one snapshot of the database."""
+    async def read(self, *, snapshot: bool) -> AsyncIterator["AsyncConnection"]:
+        """Open a transaction that reads one snapshot of the database; or, if it may, one for each statement."""
         async with self._engine.begin() as connection:
-            await _execute(connection, BEGIN_READ)
+            if snapshot:
+                await _execute(connection, BEGIN_READ)
             yield connection
 
     @asynccontextmanager
