@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.figures import Difference, Figure, Summary, differences
+from bench.goals import Goal, goals_reached
 from bench.results import GroupResult, Results
 from tests.support.checkout import ROOT
 
@@ -17,8 +18,13 @@ T = TypeVar("T")
 
 
 def results_as_markdown(results: Results) -> str:
-    """Return a section for each group: how it was measured, its figures, and the ratios between them."""
-    return "\n\n".join("\n".join(_section(name, group)) for name, group in results.items())
+    """Return the goals, and a section for each group: how it was measured, its figures, and the ratios between them."""
+    sections = ["\n".join(_section(name, group)) for name, group in results.items()]
+    goals = [_goal(goal, ratio) for goal, ratio in goals_reached(results)]
+    if goals:
+        head = ["goal", "under", "limit", "measured", "met"]
+        sections.insert(0, "\n".join(["### Goals", *_table(head, goals)]))
+    return "\n\n".join(sections)
 
 
 def differences_as_markdown(now: Results, before: Results) -> str:
@@ -106,6 +112,12 @@ def _difference(found: Difference) -> list[str]:
     what = f" ÷ {found.figure.baseline}" if found.of_ratios else ""
     name = ", ".join(filter(None, (f"{subject}{what}", condition, metric)))
     return [name, _cell(found.before), _cell(found.now), f"{100 * found.change:+.0f} %"]
+
+
+def _goal(goal: Goal, ratio: Summary) -> list[str]:
+    limit = f"{'at least' if goal.at_least else 'at most'} {goal.limit:g}"
+    what = f"{goal.subject} ÷ {goal.baseline}: {goal.metric}"
+    return [what, goal.condition, limit, _cell(ratio), "yes" if goal.is_met(ratio) else "**no**"]
 
 
 def _cell(summary: Summary) -> str:

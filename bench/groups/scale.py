@@ -51,16 +51,17 @@ async def measure_scale(bench: Bench) -> list[Figure]:
             for count in COUNTS
             for metric in metrics
         ),
-        *(Figure("each further workload", "", metric, _slopes(samples, metric)) for metric in metrics),
+        *(Figure("none, by the fit", "", metric, _fits(samples, metric)[1]) for metric in metrics),
+        *(Figure("each further workload", "", metric, _fits(samples, metric)[0]) for metric in metrics),
     ]
 
 
-def _slopes(samples: dict[int, list[Sample]], metric: str) -> tuple[float, ...]:
-    """Return a slope for each round."""
-    rounds = len(samples[COUNTS[0]])
-    return tuple(
-        slope([(count, of_count[number][metric]) for count, of_count in samples.items()])[0] for number in range(rounds)
-    )
+def _fits(samples: dict[int, list[Sample]], metric: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the slope of each round, and the value that its line has without workloads."""
+    rounds = range(len(samples[COUNTS[0]]))
+    points = [[(count, of_count[number][metric]) for count, of_count in samples.items()] for number in rounds]
+    slopes, values = zip(*map(slope, points), strict=True)
+    return slopes, values
 
 
 def _grow(mesh: BenchMesh, count: int) -> list[Any]:

@@ -8,6 +8,7 @@ from bench import report, results
 from bench.__main__ import chosen, parse
 from bench.figures import Figure, Summary, differences, slope, with_ratios
 from bench.generators import MODULE
+from bench.goals import GOALS, goals_reached
 from bench.groups import GROUPS
 from bench.mesh import stages
 from bench.results import GroupResult
@@ -122,6 +123,23 @@ def test_a_table_has_as_columns_what_there_is_less_of() -> None:
     text = report.results_as_markdown({"start": GroupResult(RUN, start + memory)})
     assert "|  | mesh up, warm |\n|---|---|\n| API s | 7.00 |\n| shop s | 2.00 |\n| all s | 9.00 |\n" in text
     assert "|  |  | PSS MiB |\n|---|---|---|\n| Envoy |  | 22.0 |\n| istiod |  | 98.0 |" in text
+
+
+@pytest.mark.parametrize(("ratio", "met"), [(0.84, "**no**"), (0.85, "yes"), (1.1, "yes")])
+def test_a_goal_is_shown_with_what_was_measured(ratio: float, met: str) -> None:
+    key = "catalog through two sidecars", "16 in flight", "calls/s"
+    measured = {"read": GroupResult(RUN, [Figure(*key, (100.0,), "catalog, no mesh", (ratio,))])}
+    [line] = [line for line in report.results_as_markdown(measured).splitlines() if "at least 0.85" in line]
+    assert line.endswith(f"| {ratio:.2f} | {met} |")
+
+
+def test_every_goal_has_a_figure_in_the_committed_results() -> None:
+    assert [goal for goal, _ in goals_reached(results.read(results.COMMITTED))] == [*GOALS]
+
+
+def test_a_goal_with_an_upper_limit_is_met_below_it() -> None:
+    goal = next(goal for goal in GOALS if not goal.at_least)
+    assert [goal.is_met(Summary.of([goal.limit + more])) for more in (-0.1, 0, 0.1)] == [True, True, False]
 
 
 def test_the_readme_shows_the_committed_results() -> None:
