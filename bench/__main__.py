@@ -26,10 +26,7 @@ OUTPUT = ROOT / "proof" / "bench.json"
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse the options. Exit with 2 if they are invalid."""
-    groups = "\n".join(
-        f"  {name:10} {group.measures}{'' if group.by_default else ' (only if it is named)'}"
-        for name, group in GROUPS.items()
-    )
+    groups = "\n".join(f"  {name:10} {group.measures}" for name, group in GROUPS.items())
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measure what the services and the mesh cost.",
@@ -66,7 +63,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def chosen(options: argparse.Namespace) -> list[str]:
     """Return the groups to measure, in their order."""
-    named = options.groups or [name for name, group in GROUPS.items() if group.by_default]
+    named = options.groups or GROUPS
     return [name for name in GROUPS if name in named and not (options.without_mesh and GROUPS[name].needs_mesh)]
 
 
@@ -79,8 +76,12 @@ async def measure(options: argparse.Namespace) -> results.Results:
         bench = Bench(settings, folder, stack, with_mesh=not options.without_mesh, against=options.against)
         for name in chosen(options):
             show_progress(f"group {name}: {GROUPS[name].measures}")
+            started = time.monotonic()
             figures = await GROUPS[name].run(bench)
-            measured[name] = results.GroupResult(results.describe_run(settings), figures)
+            run = results.describe_run(settings, time.monotonic() - started)
+            measured[name] = results.GroupResult(run, figures)
+            # A later group may fail.
+            results.write(options.output, measured)
     return measured
 
 
@@ -93,7 +94,6 @@ def main(words: Sequence[str]) -> int:
         sys.stderr.write(f"bench: {error}\n")
         return 1
     before = results.read(results.COMMITTED)
-    results.write(options.output, measured)
     # Saved samples are rounded. Tables of the same file must always show the same.
     measured = results.read(options.output)
     print(report.results_as_markdown(measured))

@@ -54,7 +54,8 @@ def update_readme(results: Results, readme: Path = README) -> None:
 def _section(name: str, group: GroupResult) -> Iterator[str]:
     run = group.run
     yield f"### {name}"
-    yield f"{run['rounds']} rounds of {run['seconds']:g} s on {run['machine']}, at {run['commit']}, {run['date']}."
+    rounds = f"{run['rounds']} rounds of {run['seconds']:g} s, {run['duration']} s in total"
+    yield f"{rounds}, on {run['machine']}, at {run['commit']}, {run['date']}."
     yield ""
     yield from _figures(group.figures)
     compared = [figure for figure in group.figures if figure.ratio and figure.metric not in NOT_COMPARED]

@@ -33,13 +33,17 @@ Results = dict[str, GroupResult]
 """Group → its result."""
 
 
-def describe_run(settings: Settings) -> dict[str, Any]:
-    """Return what figures depend on besides the code: commit, date, settings, machine and versions."""
+def describe_run(settings: Settings, duration: float) -> dict[str, Any]:
+    """Return what figures depend on besides the code: commit, date, settings, machine and versions.
+
+    `duration` is how many seconds the group took, with the start of the mesh if it was the first to use it.
+    """
     changed = bool(git(ROOT, "status", "--porcelain", "--untracked-files=no", "--", "services", "mesh", "gen"))
     return {
         "commit": git(ROOT, "rev-parse", "--short=12", "HEAD").strip() + ("+" if changed else ""),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         **asdict(settings),
+        "duration": round(duration),
         "machine": f"{psutil.cpu_count()} cores, {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},

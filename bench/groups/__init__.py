@@ -15,11 +15,10 @@ from bench.groups.start import measure_starts
 
 @dataclass(frozen=True)
 class Group:
-    """A group of measurements: what it measures, and whether a run without arguments includes it."""
+    """A group of measurements: what it measures, and how."""
 
     measures: str
     run: Callable[[Bench], Awaitable[list[Figure]]]
-    by_default: bool = True
     needs_mesh: bool = False
     """Whether it measures nothing without a mesh."""
 
@@ -31,5 +30,5 @@ GROUPS = {
     "read": Group("a unary read on each way to the service", measure_reads),
     "features": Group("what features of the runtime and of the mesh cost", measure_features),
     "orders": Group("orders on each database, without and with the mesh", measure_orders),
-    "scale": Group("what more workloads cost", measure_scale, by_default=False, needs_mesh=True),
+    "scale": Group("what more workloads cost", measure_scale, needs_mesh=True),
 }

@@ -9,7 +9,6 @@ import grpc.aio
 import psutil
 
 from bench.context import Bench
-from bench.errors import BenchError
 from bench.figures import Figure
 from bench.rounds import Case, measure, show_progress
 from bench.usage import CpuMeter
@@ -33,14 +32,16 @@ ROLLOUT_TIMEOUT_SECONDS = 120
 
 
 async def measure_orders(bench: Bench) -> list[Figure]:
-    """Measure first on SQLite, then on PostgreSQL: the mesh has one database at a time."""
-    folder = programs()
-    if folder is None:
-        raise BenchError(MISSING)
-    postgresql = Server(folder)
-    bench.stack.callback(postgresql.close)
+    """Measure first on SQLite, then on PostgreSQL if it is installed: the mesh has one database at a time."""
+    backends: list[Databases] = [SQLiteFiles()]
+    if folder := programs():
+        postgresql = Server(folder)
+        bench.stack.callback(postgresql.close)
+        backends.append(postgresql)
+    else:
+        show_progress(f"PostgreSQL is left out: {MISSING}")
     figures: list[Figure] = []
-    for databases in (SQLiteFiles(), postgresql):
+    for databases in backends:
         show_progress(f"orders on {databases.name}")
         async with AsyncExitStack() as stack:
             figures += await measure([case async for case in _cases(bench, stack, databases)], bench.settings)

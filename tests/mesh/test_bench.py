@@ -33,5 +33,9 @@ def test_every_group_is_measured(tmp_path: Path) -> None:
             assert len(figure.samples) == 1, figure
             assert figure.subject in MAY_BE_ZERO or figure.samples[0] > 0, figure
             assert not figure.baseline or figure.ratios or figure.metric.startswith("CPU"), figure
+    conditions = {figure.condition for figure in measured["orders"].figures}
+    assert conditions >= {
+        f"{database}, {callers}" for database in ("SQLite", "PostgreSQL") for callers in ("1 caller", "32 callers")
+    }
     assert results.COMMITTED.read_bytes() == committed
     assert instance.existing(NAME) is None, "the mesh is removed"
