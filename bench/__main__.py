@@ -33,9 +33,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         epilog=f"groups:\n{groups}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "groups", nargs="*", metavar="group", help="what to measure (default: all that fit in 10 minutes)"
-    )
+    parser.add_argument("groups", nargs="*", metavar="group", help="what to measure; all if none is named")
     parser.add_argument("--rounds", type=int, default=Settings.rounds, help=f"default: {Settings.rounds}")
     parser.add_argument(
         "--seconds",
