@@ -14,9 +14,11 @@ from bench.errors import BenchError
 from bench.figures import Figure
 from bench.generators import GrpcLoad, write_protoset
 from bench.groups.read import METHOD, NAMES, Load, run_load, start_bare_server
+from bench.manifests import NAMESPACE, ROLLOUT_TIMEOUT, deployment, namespace, resource
 from bench.mesh import BenchMesh
 from bench.rounds import Case, Sample, measure
 from bench.usage import CpuMeter
+from mesh.local.clients.envoy import query_pod
 from services.runtime.rpc.validation import compile_rules, validate
 from shop.catalog.v1 import catalog_pb2
 from tests.support.processes import free_port
@@ -27,11 +29,12 @@ RUNTIME = "catalog, no mesh"
 VALIDATION = "the validation of its request"
 MESH = "a bare server through two sidecars"
 WITHOUT_TLS, WITHOUT_LOG, WITH_POLICY = f"{MESH}, no mutual TLS", f"{MESH}, no access log", f"{MESH}, with a policy"
-NAMESPACE = "bench"
 WORKLOADS = {MESH: "full", WITHOUT_TLS: "plaintext", WITHOUT_LOG: "silent", WITH_POLICY: "guarded"}
 """Subject → the name of its server."""
+PATH = "/" + "/".join(METHOD.rsplit(".", 1))
+ACCESS_LOG = "/dev/stdout"
 CALLER, SILENT_CALLER = "caller", "silent-caller"
-ROLLOUT_TIMEOUT, START_TIMEOUT_SECONDS = "--timeout=120s", 60
+START_TIMEOUT_SECONDS = 60
 
 
 async def measure_features(bench: Bench) -> list[Figure]:
@@ -82,12 +85,13 @@ async def _mesh_cases(bench: Bench, load: GrpcLoad) -> list[Case]:
     cases = [_mesh_case(mesh, load, subject) for subject in WORKLOADS]
     for case in cases:
         await _wait_until_it_responds(case)
+    for subject in WORKLOADS:
+        await _wait_for_features(mesh, subject)
     return cases
 
 
 def _mesh_case(mesh: BenchMesh, load: GrpcLoad, subject: str) -> Case:
-    server = mesh.pod(WORKLOADS[subject], NAMESPACE)
-    client = mesh.pod(SILENT_CALLER if subject == WITHOUT_LOG else CALLER, NAMESPACE)
+    server, client = _pods(mesh, subject)
     meter = CpuMeter({"client sidecar": mesh.envoy_of(client), "server sidecar": mesh.envoy_of(server)})
     host = f"{WORKLOADS[subject]}.{NAMESPACE}.svc.cluster.local"
     run = partial(load.run, mesh.egress(client), authority=host)
@@ -108,6 +112,46 @@ async def _wait_until_it_responds(case: Case) -> None:
             return
 
 
+async def _wait_for_features(mesh: BenchMesh, subject: str) -> None:
+    """Wait until the proxies of a subject have its features and no others. Otherwise a ratio would mean nothing."""
+    server, client = _pods(mesh, subject)
+    inbound = f"{server['status']['podIP']}_50051"
+    expected = {
+        "the access log of the server": subject != WITHOUT_LOG,
+        "the access log of the client": subject != WITHOUT_LOG,
+        "mutual TLS": subject != WITHOUT_TLS,
+        "a policy": subject == WITH_POLICY,
+    }
+    end = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        listeners = await asyncio.to_thread(_listeners, mesh, server)
+        of_client = await asyncio.to_thread(_listeners, mesh, client)
+        found = {
+            "the access log of the server": ACCESS_LOG in listeners[inbound],
+            "the access log of the client": any(ACCESS_LOG in each for each in of_client.values()),
+            "mutual TLS": "DownstreamTlsContext" in listeners[inbound],
+            "a policy": PATH in listeners[inbound],
+        }
+        if found == expected:
+            return
+        if time.monotonic() > end:
+            raise BenchError(f"{subject}: the proxies have {found} instead of {expected}")
+        await asyncio.sleep(0.2)
+
+
+def _listeners(mesh: BenchMesh, pod: Any) -> dict[str, str]:  # noqa: ANN401  # JSON
+    """Return the JSON of each listener of a Pod's proxy, by name."""
+    dump = json.loads(query_pod(mesh.instance, pod, "config_dump?resource=dynamic_listeners"))
+    found = [each["active_state"]["listener"] for each in dump["configs"]]
+    return {each["name"]: json.dumps(each) for each in found}
+
+
+def _pods(mesh: BenchMesh, subject: str) -> tuple[Any, Any]:
+    """Return the Pods of the server and of the client of a subject."""
+    client = SILENT_CALLER if subject == WITHOUT_LOG else CALLER
+    return mesh.pod(WORKLOADS[subject], NAMESPACE), mesh.pod(client, NAMESPACE)
+
+
 def _case(subject: str, load: Load, meter: CpuMeter, baseline: str) -> Case:
     return Case(subject, CONDITION, partial(run_load, load, IN_FLIGHT, meter), baseline)
 
@@ -126,41 +170,11 @@ def _manifests(reply: str) -> Iterator[dict[str, Any]]:
         yield deployment(name, ["python", "-c", "import signal; signal.pause()"])
     plaintext = {"selector": {"matchLabels": {"app": WORKLOADS[WITHOUT_TLS]}}, "mtls": {"mode": "DISABLE"}}
     yield resource("security.istio.io/v1", "PeerAuthentication", "plaintext", plaintext)
+    logging = {"providers": [{"name": "envoy"}], "disabled": True}
     for name in (WORKLOADS[WITHOUT_LOG], SILENT_CALLER):
-        silent = {"selector": {"matchLabels": {"app": name}}, "accessLogging": [{"disabled": True}]}
+        silent = {"selector": {"matchLabels": {"app": name}}, "accessLogging": [logging]}
         yield resource("telemetry.istio.io/v1", "Telemetry", name, silent)
     source = {"principals": [f"cluster.local/ns/{NAMESPACE}/sa/default"]}
-    path = "/" + "/".join(METHOD.rsplit(".", 1))
-    rules = [{"from": [{"source": source}], "to": [{"operation": {"paths": [path]}}]}]
+    rules = [{"from": [{"source": source}], "to": [{"operation": {"paths": [PATH]}}]}]
     policy = {"selector": {"matchLabels": {"app": WORKLOADS[WITH_POLICY]}}, "rules": rules}
     yield resource("security.istio.io/v1", "AuthorizationPolicy", "guarded", policy)
-
-
-def namespace() -> dict[str, Any]:
-    """Return the manifest of the namespace of the benchmark, in which every Pod gets a sidecar."""
-    metadata = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-
-
-def resource(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest of a resource in the namespace of the benchmark."""
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": spec,
-    }
-
-
-def deployment(
-    name: str, command: list[str], labels: dict[str, str] | None = None, image: str = "grpc-mesh/services:dev"
-) -> dict[str, Any]:
-    """Return a Deployment of one Pod with a sidecar. With the default image, its app is a command in this Python."""
-    port = {"name": "grpc", "containerPort": 50051}
-    container = {"name": "app", "image": image, "command": command, "ports": [port]}
-    annotations = {"sidecar.istio.io/interceptionMode": "NONE", "sidecar.istio.io/rewriteAppHTTPProbers": "false"}
-    template = {
-        "metadata": {"labels": {"app": name, **(labels or {})}, "annotations": annotations},
-        "spec": {"containers": [container], "terminationGracePeriodSeconds": 1},
-    }
-    return resource("apps/v1", "Deployment", name, {"selector": {"matchLabels": {"app": name}}, "template": template})

@@ -16,7 +16,7 @@ import psutil
 from bench.context import Bench
 from bench.errors import BenchError
 from bench.figures import Figure, slope
-from bench.groups.features import NAMESPACE, ROLLOUT_TIMEOUT, deployment, namespace, resource
+from bench.manifests import NAMESPACE, ROLLOUT_TIMEOUT, deployment, namespace, resource
 from bench.mesh import BenchMesh
 from bench.rounds import Sample, show_progress
 from bench.usage import cpu_nanoseconds, pss_mib
