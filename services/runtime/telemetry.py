@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 PROPAGATOR = TraceContextTextMapPropagator()
+TRACE_HEADERS = PROPAGATOR.fields
 
 
 class Telemetry:
@@ -80,8 +81,10 @@ def continue_trace(metadata: Iterable[tuple[str, str | bytes]]) -> trace.Span:
     span = trace.get_current_span()
     if span.get_span_context().is_valid:
         return span
-    carrier = {key: value for key, value in metadata if key in PROPAGATOR.fields}
-    parent = trace.get_current_span(PROPAGATOR.extract(carrier, context.Context())).get_span_context()
+    carrier = {key: value for key, value in metadata if key in TRACE_HEADERS}
+    parent = trace.INVALID_SPAN_CONTEXT
+    if carrier:
+        parent = trace.get_current_span(PROPAGATOR.extract(carrier, context.Context())).get_span_context()
     span = trace.NonRecordingSpan(
         trace.SpanContext(
             parent.trace_id if parent.is_valid else _random_id(128),

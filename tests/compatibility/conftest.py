@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.compatibility.releases import PARTS, Release, check_out
 from tests.support.checkout import ROOT
@@ -26,6 +27,14 @@ Shop = Callable[[str], dict[str, Process]]
 Releases = dict[str, Release]
 
 open_starter = contextmanager(starter)
+
+
+class SQLiteFilesOfBoth(SQLiteFiles):
+    """SQLite files with URLs that both releases understand."""
+
+    @override
+    def url(self, folder: Path, service: str) -> str:
+        return super().url(folder, service).replace("sqlite:", "sqlite+aiosqlite:")
 
 
 def start_all(start: Start, others: Mapping[str, Process] | None = None) -> dict[str, Process]:
@@ -63,7 +72,7 @@ def shop(releases: Releases, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         @cache
         def running(release: str) -> dict[str, Process]:
             folder = tmp_path_factory.mktemp(release)
-            return start_all(stack.enter_context(open_starter(folder, SQLiteFiles(), releases[release].tree)))
+            return start_all(stack.enter_context(open_starter(folder, SQLiteFilesOfBoth(), releases[release].tree)))
 
         yield running
 
@@ -79,7 +88,7 @@ class TwoReleases:
 
     def start(self, tree: Path) -> Start:
         """Return a function that starts processes of a tree. Processes with the same name share folder and database."""
-        return self._stack.enter_context(open_starter(self.folder, SQLiteFiles(), tree))
+        return self._stack.enter_context(open_starter(self.folder, SQLiteFilesOfBoth(), tree))
 
     def call(self, caller: str, processes: Mapping[str, Process]) -> subprocess.CompletedProcess[str]:
         """Run the client of a release against services. Its exit code is 0 if all checks pass."""

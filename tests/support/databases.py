@@ -29,7 +29,7 @@ class SQLiteFiles:
 
 def query(url: str, statement: str, **parameters: object) -> list[Row[tuple[object, ...]]]:
     """Execute a statement in the database of a service, with the role of the service. Return the rows."""
-    engine = create_engine(make_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(make_url(url.replace("+aiosqlite", "")), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         result = connection.execute(text(statement), parameters)
         return list(result) if result.returns_rows else []

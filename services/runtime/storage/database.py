@@ -152,7 +152,7 @@ def _backend(text: str) -> Backend:
         # The text may hold a password, so it is not repeated.
         forms = f"{sqlite.DRIVER}:///<path> or {postgresql.DRIVER}://<role>:<password>@<host>/<database>"
         raise ConfigError(f"DATABASE_URL: not a URL of the form {forms}") from error
-    if url.drivername == sqlite.DRIVER:
+    if url.drivername in {sqlite.DRIVER, sqlite.OLDER_DRIVER}:
         return sqlite.SQLite(url)
     if url.drivername == postgresql.DRIVER:
         return postgresql.PostgreSQL(url)

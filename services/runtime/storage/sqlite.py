@@ -24,6 +24,8 @@ from services.runtime.storage.connection import Parameters, ResultT, Rows
 from services.runtime.storage.failures import DatabaseBusyError, WriteConflictError
 
 DRIVER = "sqlite"
+# What older releases called it. During a rollout both get the same URL.
+OLDER_DRIVER = "sqlite+aiosqlite"
 # The execution option of connections whose transactions may write.
 IMMEDIATE = "begin_immediate"
 # How long SQLite waits for the write transaction of another process. Ours take milliseconds.
@@ -40,9 +42,9 @@ class SQLite:
         if url.database in (None, "", ":memory:"):
             raise ConfigError("DATABASE_URL: a SQLite database needs a file; data in memory would be lost")
         self._path = Path(str(url.database))
-        self.url = url
+        self.url = url.set(drivername=DRIVER)
         self._engine = create_engine(
-            url.set(query={"timeout": str(BUSY_TIMEOUT_SECONDS), **url.query}),
+            self.url.set(query={"timeout": str(BUSY_TIMEOUT_SECONDS), **url.query}),
             # One thread at a time uses a connection, but not always the same one.
             connect_args={"check_same_thread": False},
             # Error texts go to the log; the data of callers must not.
