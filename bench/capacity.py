@@ -18,8 +18,8 @@ import psutil
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.support.processes import Process
 
-RATES = (50, 100, 150, 200, 250, 300, 350, 400, 450)
-ROUNDS, SECONDS = 6, 2.0
+RATES = (200, 400, 600, 800, 1000, 1200, 1400, 1600)
+ROUNDS, SECONDS = 5, 2.0
 Row = tuple[float, float, float, float]
 REQUEST = catalog_pb2.GetProductRequest(name="products/p-0001")
 
