@@ -79,8 +79,9 @@ class Orders:
         if order_id is not None:
             return await self._wait_until_idle(order_id)
         order = await self._create_order(cart)
-        change: Change = lambda store: store.add(order, self.publish_event)  # noqa: E731  # it names the parameter
-        return await self._change_and_wait(order.id, key, change, self.saga.place)
+        return await self._change_and_wait(
+            order.id, key, lambda store: store.add(order, self.publish_event), self.saga.place
+        )
 
     async def get(self, order_id: str, caller: Caller = INTERNAL) -> Order:
         """Return one order. Raises OrderNotFoundError, also if it belongs to another customer."""

@@ -89,6 +89,17 @@ async def test_no_writer_succeeds_in_a_transaction_that_sqlite_has_rolled_back(d
     assert await numbers(database) == [3]
 
 
+async def test_a_reader_whose_transaction_sqlite_has_ended_gets_its_own_error(database: Database) -> None:
+    async def fail() -> None:
+        async with database.read() as connection:
+            await connection.execute(text("ROLLBACK"))
+            raise OSError("cannot read the file")
+
+    with pytest.raises(OSError, match="cannot read"):
+        await fail()
+    assert await numbers(database) == []
+
+
 async def test_a_writer_waits_for_another_process_while_readers_and_the_loop_go_on(
     database: Database, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import CursorResult, Dialect, Executable
+from sqlalchemy import CursorResult, Executable
 
 Parameters: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
@@ -17,10 +17,6 @@ class Connection(Protocol):
     SQLAlchemy needs ten times as long to build a statement as to execute one that it knows. So build a statement once,
     in a module, with `bindparam` for its values, and pass the values as `parameters`.
     """
-
-    @property
-    def dialect(self) -> Dialect:
-        """Return the dialect of the database, for example that of "sqlite"."""
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows:
         """Execute a statement with its parameters, or once for each mapping in a list of them."""

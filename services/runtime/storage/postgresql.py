@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Dialect, Engine, Executable, event
+from sqlalchemy import URL, Engine, Executable, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -133,11 +133,6 @@ class WriteConnection:
     def __init__(self, connection: "AsyncConnection", lock: str) -> None:
         self._connection = connection
         self._beginning = [BEGIN_WRITE, lock]
-
-    @property
-    def dialect(self) -> Dialect:
-        """Return SQLAlchemy's dialect for PostgreSQL."""
-        return self._connection.dialect
 
     async def begin(self, *further: str) -> None:
         """Start the transaction unless it has started, and execute further SQL, which returns nothing."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Dialect, Engine, Executable, RootTransaction, create_engine, event
+from sqlalchemy import URL, Engine, Executable, RootTransaction, create_engine, event
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -111,8 +111,8 @@ class Read(AbstractAsyncContextManager["Connection"]):
     @override
     async def __aexit__(self, *_: object) -> None:
         try:
-            # There is nothing to commit.
-            _driver(self._connection).execute("ROLLBACK")
+            # There is nothing to commit. After some errors SQLite has ended the transaction, and this does nothing.
+            _driver(self._connection).rollback()
         finally:
             self._idle.append(self._connection)
 
@@ -209,11 +209,6 @@ class Connection:
 
     def __init__(self, connection: SyncConnection) -> None:
         self._connection = connection
-
-    @property
-    def dialect(self) -> Dialect:
-        """Return SQLAlchemy's dialect for SQLite."""
-        return self._connection.dialect
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows:
         """Execute a statement with its parameters, or once for each mapping in a list of them."""
