@@ -176,7 +176,7 @@ async def _serve(
     service: str, register: Register, errors: ErrorTable, interceptors: Sequence[grpc.aio.ServerInterceptor]
 ) -> None:
     settings = Settings.read(service, os.environ)
-    configure_logs(service, settings.version, settings.log_level)
+    log_call = configure_logs(service, settings.version, settings.log_level)
     _cancel_on_signal(asyncio.current_task())
     # Closed in reverse order: /ready returns 503, health reports NOT_SERVING, streams end, running calls finish, the
     # service's resources are closed, the last spans are sent. The management port responds until the very end.
@@ -188,7 +188,7 @@ async def _serve(
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
 
         stopping = asyncio.Event()
-        server = create_server(errors, stopping, tracing.server_interceptors(), interceptors)
+        server = create_server(errors, stopping, tracing, log_call, interceptors)
         names = list(await register(server, Runtime(settings, management, closing)))
         await start_server(server, names, settings.listen, stopping, closing)
         closing.callback(management.set_ready, ready=False)

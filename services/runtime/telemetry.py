@@ -6,6 +6,7 @@ that is never exported would cost as much as the rest of a small call.
 
 import logging
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import grpc.aio
 from opentelemetry import context, trace
 from opentelemetry.propagate import set_global_textmap
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -31,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 PROPAGATOR = TraceContextTextMapPropagator()
 TRACE_HEADERS = PROPAGATOR.fields
+# A traceparent of the version that everyone sends: the id of the trace and its flags. The propagator reads all others.
+TRACEPARENT = re.compile("00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+SAMPLED = "01"
+NO_CONTEXT = context.Context()
 
 
 class Telemetry:
@@ -64,6 +70,18 @@ class Telemetry:
 
         return [aio_server_interceptor(filter_=filters.negate(filters.health_check()))]  # type: ignore[no-untyped-call]
 
+    def start_call(self, metadata: Iterable[tuple[str, str | bytes]]) -> trace.Span:
+        """Return the span of an inbound call, which is the current one from now on."""
+        if self._provider is not None:
+            # The interceptor has created it, unless OTEL_SDK_DISABLED is set.
+            span = trace.get_current_span()
+            if span.get_span_context().is_valid:
+                return span
+        span = _continue_trace(metadata)
+        # Never detached: gRPC runs each call in its own task, whose context ends with it.
+        context.attach(trace.set_span_in_context(span, NO_CONTEXT))
+        return span
+
     def shutdown(self) -> None:
         """Send the queued spans. Blocks for up to FLUSH_SECONDS."""
         if self._provider is None:
@@ -76,27 +94,48 @@ class Telemetry:
             self._exporter.shutdown()
 
 
-def continue_trace(metadata: Iterable[tuple[str, str | bytes]]) -> trace.Span:
-    """Return the span of the current call. Without spans, make the caller's trace, or a new one, the current one."""
-    span = trace.get_current_span()
-    if span.get_span_context().is_valid:
-        return span
-    carrier = {key: value for key, value in metadata if key in TRACE_HEADERS}
-    parent = trace.INVALID_SPAN_CONTEXT
-    if carrier:
-        parent = trace.get_current_span(PROPAGATOR.extract(carrier, context.Context())).get_span_context()
-    span = trace.NonRecordingSpan(
-        trace.SpanContext(
-            parent.trace_id if parent.is_valid else _random_id(128),
-            _random_id(64),
+class CallSpan(trace.NonRecordingSpan):
+    """The span of a call while spans are not exported: only its ids, for the log and for the services behind it.
+
+    It keeps the texts that headers and log lines consist of. OpenTelemetry's own span contexts are numbers, and cost
+    more to read, to create and to write than all else that surrounds a call.
+    """
+
+    def __init__(self, trace_id: str, flags: str, state: trace.TraceState | None) -> None:
+        """Create a span in a trace. `trace_id` and `flags` are those of a traceparent, `state` is the tracestate."""
+        self.trace_id = trace_id
+        self.span_id = f"{_random_id(64):016x}"
+        self._flags = flags
+        self._state = state
+
+    @override
+    def get_span_context(self) -> trace.SpanContext:
+        return trace.SpanContext(
+            int(self.trace_id, 16),
+            int(self.span_id, 16),
             is_remote=False,
-            trace_flags=parent.trace_flags if parent.is_valid else trace.TraceFlags(trace.TraceFlags.SAMPLED),
-            trace_state=parent.trace_state,
+            trace_flags=trace.TraceFlags(int(self._flags, 16)),
+            trace_state=self._state,
         )
-    )
-    # Never detached: gRPC runs each call in its own task, whose context ends with it.
-    context.attach(trace.set_span_in_context(span))
-    return span
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return what a call sends, so that its callee continues the trace."""
+        parent = ("traceparent", f"00-{self.trace_id}-{self.span_id}-{self._flags}")
+        return (parent, ("tracestate", self._state.to_header())) if self._state else (parent,)
+
+
+def _continue_trace(metadata: Iterable[tuple[str, str | bytes]]) -> CallSpan:
+    """Return a span in the trace of the caller, or in a new one."""
+    headers = {key: value for key, value in metadata if key in TRACE_HEADERS}
+    if not headers:
+        return CallSpan(f"{_random_id(128):032x}", SAMPLED, None)
+    usual = TRACEPARENT.fullmatch(str(headers.get("traceparent", "")))
+    if usual and len(headers) == 1:
+        return CallSpan(usual[1], usual[2], None)
+    parent = trace.get_current_span(PROPAGATOR.extract(headers, NO_CONTEXT)).get_span_context()
+    if not parent.is_valid:
+        return CallSpan(f"{_random_id(128):032x}", SAMPLED, None)
+    return CallSpan(f"{parent.trace_id:032x}", f"{parent.trace_flags:02x}", parent.trace_state)
 
 
 def _random_id(bits: int) -> int:

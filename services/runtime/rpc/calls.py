@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind
 from typing_extensions import override
 
 from services.runtime.rpc.deadlines import remaining
-from services.runtime.telemetry import record_code
+from services.runtime.telemetry import CallSpan, record_code
 
 # The types of grpc.aio are generic only in its stubs.
 Start = Callable[..., Any]
@@ -81,16 +81,19 @@ class Channel(grpc.aio.Channel):
             metadata: Iterable[tuple[str, str | bytes]] | None = None,
             **options: Any,  # noqa: ANN401  # those of grpc.aio
         ) -> grpc.aio.Call:
+            left = remaining()
+            if left is not None and (timeout is None or left < timeout):
+                timeout = left
+            current = trace.get_current_span()
+            if isinstance(current, CallSpan):
+                # Spans are not exported, so this call needs none.
+                headers = (*metadata, *current.headers()) if metadata else current.headers()
+                started: grpc.aio.Call = start(request, timeout=timeout, metadata=headers, **options)
+                return started
             span = self._tracer.start_span(method, kind=SpanKind.CLIENT, attributes=attributes)
             carrier: dict[str, str] = {}
             propagate.inject(carrier, trace.set_span_in_context(span))
-            timeouts = [each for each in (timeout, remaining()) if each is not None]
-            started: grpc.aio.Call = start(
-                request,
-                timeout=min(timeouts, default=None),
-                metadata=(*(metadata or ()), *carrier.items()),
-                **options,
-            )
+            started = start(request, timeout=timeout, metadata=(*(metadata or ()), *carrier.items()), **options)
             started.add_done_callback(partial(_end, span))
             return started
 

@@ -1,45 +1,42 @@
 """The interceptor around every inbound call: deadline, logged-in user, validation, errors, access log."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import grpc.aio
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from typing_extensions import override
 
-from services.runtime import telemetry
-from services.runtime.logs import CallRecord
+from services.runtime.logs import LogCall
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.principal import set_principal
 from services.runtime.rpc.streams import until_stopping
-from services.runtime.rpc.validation import InvalidFieldsError, Violation, validate
+from services.runtime.rpc.validation import MALFORMED, validate
+from services.runtime.telemetry import Telemetry, record_code
 
 HEALTH = "/grpc.health.v1.Health/"
 
-access = logging.getLogger("access")
+OK = grpc.StatusCode.OK.name
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 # Generic only in the stubs, hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
-class _Malformed:
-    """Replaces a request whose bytes cannot be decoded."""
-
-
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method except health checks, which have no errors and would fill the log."""
 
-    def __init__(self, errors: ErrorTable, stopping: asyncio.Event) -> None:
+    def __init__(self, errors: ErrorTable, stopping: asyncio.Event, tracing: Telemetry, log_call: LogCall) -> None:
         """Create it. `stopping` is set when the process starts to stop."""
         self._errors = errors
         self._stopping = stopping
+        self._tracing = tracing
+        self._log_call = log_call
 
     @override
     async def intercept_service(
@@ -66,9 +63,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
         async def call(request: object, context: Context) -> object:
-            with _Call(method, context):
+            with _Call(method, context, self._tracing, self._log_call):
                 try:
-                    return await serve(_validated(request), context)
+                    validate(request)
+                    return await serve(request, context)
                 except Exception as error:  # noqa: BLE001  # the table has a status for every exception
                     await self._abort(error, context)
 
@@ -76,11 +74,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _stream(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
         async def call(request: object, context: Context) -> AsyncIterator[object]:
-            with _Call(method, context):
+            with _Call(method, context, self._tracing, self._log_call):
                 try:
+                    validate(request)
                     # Written here and not yielded: if the call is cancelled while a response is being sent, the
                     # cancellation must reach this block before the interceptors around it.
-                    async with aclosing(until_stopping(serve(_validated(request), context), self._stopping)) as stream:
+                    async with aclosing(until_stopping(serve(request, context), self._stopping)) as stream:
                         async for response in stream:
                             await _write(response, context)
                 except Exception as error:  # noqa: BLE001  # the table has a status for every exception
@@ -111,33 +110,34 @@ async def _write(response: object, context: Context) -> None:
 class _Call:
     """One call from start to end, for the access log, and for its span if it is cancelled."""
 
-    def __init__(self, method: str, context: Context) -> None:
+    __slots__ = ("_context", "_log_call", "_method", "_span", "_start", "_tracing")
+
+    def __init__(self, method: str, context: Context, tracing: Telemetry, log_call: LogCall) -> None:
         self._method = method
         self._context = context
+        self._tracing = tracing
+        self._log_call = log_call
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self._start = time.perf_counter()
         set_deadline(self._context.time_remaining())
         metadata = self._context.invocation_metadata() or ()
         set_principal(metadata)
-        self._span = telemetry.continue_trace(metadata)
-        return self
+        self._span = self._tracing.start_call(metadata)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        cancelled = kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit)
         # The stubs omit that the code is None as long as the call succeeds.
         status: grpc.StatusCode | None = self._context.code()
-        code = grpc.StatusCode.CANCELLED if cancelled else status or grpc.StatusCode.OK
-        if cancelled:
+        code = OK if status is None else status.name
+        if kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit):
             # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
-            telemetry.record_code(self._span, code)
-        if access.isEnabledFor(logging.INFO):
-            duration = round((time.perf_counter() - self._start) * 1000, 3)
-            access.handle(CallRecord(access.name, self._method, code.name, duration))
+            record_code(self._span, grpc.StatusCode.CANCELLED)
+            code = grpc.StatusCode.CANCELLED.name
+        self._log_call(self._method, code, time.perf_counter() - self._start, self._span)
 
 
 def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], object] | None:
-    """Return a decoder that returns _Malformed on errors: gRPC itself would send UNKNOWN with Python's text."""
+    """Return a decoder that returns MALFORMED on errors: gRPC itself would send UNKNOWN with Python's text."""
     if decode is None:
         return None
 
@@ -145,15 +145,6 @@ def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], obje
         try:
             return decode(data)
         except DecodeError:
-            return _Malformed()
+            return MALFORMED
 
     return call
-
-
-def _validated(request: object) -> object:
-    if isinstance(request, _Malformed):
-        raise InvalidFieldsError([Violation("request", "must be a message of its type")])
-    # A stream of requests is an iterator. Only reflection takes one, and its contract has no rules.
-    if isinstance(request, Message):
-        validate(request)
-    return request

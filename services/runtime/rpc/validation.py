@@ -7,6 +7,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from protovalidate import FieldPathPb, Validator, ViolationPb
+from protovalidate import Violation as ProtoViolation
 
 # A rule over a whole message names the invalid field in its id: "this.end_time".
 MESSAGE_RULE_PREFIX = "this."
@@ -14,6 +15,9 @@ MESSAGE_RULE_PREFIX = "this."
 # In a larger request only the first violation is reported: a full message can break a million rules. The largest valid
 # request is smaller.
 MAX_FULL_REPORT_BYTES = 8 * 1024
+
+MALFORMED = object()
+"""Stands for a request whose bytes are no message."""
 
 # It caches the rules it has compiled.
 _validator = Validator()
@@ -48,14 +52,28 @@ def compile_rules(services: Iterable[str]) -> None:
             _validator.collect_violations(GetMessageClass(method.input_type)())
 
 
-def validate(request: Message) -> None:
+def validate(request: object) -> None:
     """Raise InvalidFieldsError, with one violation for each invalid field, if the request breaks its contract."""
-    violations: dict[str, Violation] = {}
-    for violation in _validator.collect_violations(request, fail_fast=request.ByteSize() > MAX_FULL_REPORT_BYTES):
-        field = _field(violation.proto)
-        violations.setdefault(field, Violation(field, violation.proto.message or ""))
+    # A stream of requests is an iterator. Only reflection takes one, and its contract has no rules.
+    if not isinstance(request, Message):
+        if request is MALFORMED:
+            raise InvalidFieldsError([Violation("request", "must be a message of its type")])
+        return
+    # Nearly all requests are valid. Only the others need a report.
+    violations = _validator.collect_violations(request, fail_fast=True)
     if violations:
-        raise InvalidFieldsError(list(violations.values()))
+        if request.ByteSize() <= MAX_FULL_REPORT_BYTES:
+            violations = _validator.collect_violations(request)
+        raise InvalidFieldsError(_report(violations))
+
+
+def _report(violations: Iterable[ProtoViolation]) -> list[Violation]:
+    """Return the first violation of each field."""
+    by_field: dict[str, Violation] = {}
+    for violation in violations:
+        field = _field(violation.proto)
+        by_field.setdefault(field, Violation(field, violation.proto.message or ""))
+    return list(by_field.values())
 
 
 def _field(violation: ViolationPb) -> str:
