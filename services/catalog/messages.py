@@ -1,11 +1,11 @@
 """Converts requests to domain values, and domain values to messages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.catalog.domain import Edit, Product, ProductFilter, ProductQuery, Sort, SortKey, fold
-from services.runtime.rpc import InvalidFieldsError, Page, Violation, from_cents, read_page, resource_id, to_cents
+from services.runtime.rpc import InvalidFieldsError, Page, Violation, read_page, resource_id, set_cents, to_cents
 from shop.catalog.v1 import catalog_pb2 as pb
 
 CENTS = re.compile(r"[0-9]{1,15}")
@@ -48,15 +48,17 @@ def read_edit(request: pb.UpdateProductRequest) -> Edit:
 
 def write_product(product: Product) -> pb.Product:
     """Build the message of a product."""
-    return pb.Product(
-        name=f"products/{product.id}",
-        display_name=product.display_name,
-        description=product.description,
-        category=product.category,
-        price=from_cents(product.price_cents, product.currency),
-        discontinued=product.discontinued,
-        etag=product.etag,
-    )
+    message = pb.Product()
+    _fill(message, product)
+    return message
+
+
+def write_batch(products: Iterable[Product]) -> pb.BatchGetProductsResponse:
+    """Build the response with these products."""
+    response = pb.BatchGetProductsResponse()
+    for product in products:
+        _fill(response.products.add(), product)
+    return response
 
 
 def write_list(products: Sequence[Product], query: ProductQuery, page: Page) -> pb.ListProductsResponse:
@@ -66,6 +68,17 @@ def write_list(products: Sequence[Product], query: ProductQuery, page: Page) -> 
         products, key=lambda product: " ".join(map(str, query.sort.key(product))), write=write_product
     )
     return pb.ListProductsResponse(products=messages, next_page_token=token)
+
+
+def _fill(message: pb.Product, product: Product) -> None:
+    # In place: a message that is passed to the constructor of another one is serialized and parsed again.
+    message.name = f"products/{product.id}"
+    message.display_name = product.display_name
+    message.description = product.description
+    message.category = product.category
+    set_cents(message.price, product.price_cents, product.currency)
+    message.discontinued = product.discontinued
+    message.etag = product.etag
 
 
 def _list_id(request: pb.ListProductsRequest) -> str:

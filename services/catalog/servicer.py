@@ -41,7 +41,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.BatchGetProductsRequest, context: Context
     ) -> pb.BatchGetProductsResponse:
         products = await self._catalog.get_for_sale([resource_id(name) for name in request.names])
-        return pb.BatchGetProductsResponse(products=map(messages.write_product, products))
+        return messages.write_batch(products)
 
     @override
     async def ListProducts(self, request: pb.ListProductsRequest, context: Context) -> pb.ListProductsResponse:

@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 
 PROPAGATOR = TraceContextTextMapPropagator()
-TRACE_HEADERS = PROPAGATOR.fields
 # A traceparent of the version that everyone sends: the id of the trace and its flags. The propagator reads all others.
 TRACEPARENT = re.compile("00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 SAMPLED = "01"
@@ -104,7 +103,8 @@ class CallSpan(trace.NonRecordingSpan):
     def __init__(self, trace_id: str, flags: str, state: trace.TraceState | None) -> None:
         """Create a span in a trace. `trace_id` and `flags` are those of a traceparent, `state` is the tracestate."""
         self.trace_id = trace_id
-        self.span_id = f"{_random_id(64):016x}"
+        # An id must not be 0. It is no secret.
+        self.span_id = f"{random.getrandbits(64) or 1:016x}"
         self._flags = flags
         self._state = state
 
@@ -126,21 +126,26 @@ class CallSpan(trace.NonRecordingSpan):
 
 def _continue_trace(metadata: Iterable[tuple[str, str | bytes]]) -> CallSpan:
     """Return a span in the trace of the caller, or in a new one."""
-    headers = {key: value for key, value in metadata if key in TRACE_HEADERS}
-    if not headers:
-        return CallSpan(f"{_random_id(128):032x}", SAMPLED, None)
-    usual = TRACEPARENT.fullmatch(str(headers.get("traceparent", "")))
-    if usual and len(headers) == 1:
+    parent = state = ""
+    for key, value in metadata:
+        if key == "traceparent":
+            parent = str(value)
+        elif key == "tracestate":
+            state = str(value)
+    if not parent:
+        return _new_trace()
+    usual = TRACEPARENT.fullmatch(parent)
+    if usual and not state:
         return CallSpan(usual[1], usual[2], None)
-    parent = trace.get_current_span(PROPAGATOR.extract(headers, NO_CONTEXT)).get_span_context()
-    if not parent.is_valid:
-        return CallSpan(f"{_random_id(128):032x}", SAMPLED, None)
-    return CallSpan(f"{parent.trace_id:032x}", f"{parent.trace_flags:02x}", parent.trace_state)
+    extracted = PROPAGATOR.extract({"traceparent": parent, "tracestate": state}, NO_CONTEXT)
+    given = trace.get_current_span(extracted).get_span_context()
+    if not given.is_valid:
+        return _new_trace()
+    return CallSpan(f"{given.trace_id:032x}", f"{given.trace_flags:02x}", given.trace_state)
 
 
-def _random_id(bits: int) -> int:
-    """Return a random id, which must not be 0."""
-    return random.getrandbits(bits) or 1  # an id, not a secret
+def _new_trace() -> CallSpan:
+    return CallSpan(f"{random.getrandbits(128) or 1:032x}", SAMPLED, None)
 
 
 def record_code(span: trace.Span, code: grpc.StatusCode) -> None:

@@ -2,7 +2,7 @@
 
 from services.runtime.rpc.deadlines import before_deadline
 from services.runtime.rpc.errors import ErrorStatus, ErrorTable, bad_request, read_details
-from services.runtime.rpc.money import from_cents, to_cents
+from services.runtime.rpc.money import from_cents, set_cents, to_cents
 from services.runtime.rpc.names import InvalidResourceNameError, parse_resource_name, resource_id
 from services.runtime.rpc.paging import Page, read_page
 from services.runtime.rpc.principal import principal
@@ -29,6 +29,7 @@ __all__ = [
     "read_page",
     "request_key",
     "resource_id",
+    "set_cents",
     "to_cents",
     "to_timestamp",
 ]

@@ -12,7 +12,16 @@ def to_cents(money: money_pb2.Money) -> int:
 
 
 def from_cents(cents: int, currency: str) -> money_pb2.Money:
-    """Convert cents to a message. Units and nanos have the same sign, as google.type.Money requires."""
+    """Convert cents to a message."""
+    money = money_pb2.Money()
+    set_cents(money, cents, currency)
+    return money
+
+
+def set_cents(money: money_pb2.Money, cents: int, currency: str) -> None:
+    """Set an amount in place. Units and nanos have the same sign, as google.type.Money requires."""
     units, rest = divmod(abs(cents), 100)
     sign = -1 if cents < 0 else 1
-    return money_pb2.Money(currency_code=currency, units=sign * units, nanos=sign * rest * CENT_NANOS)
+    money.currency_code = currency
+    money.units = sign * units
+    money.nanos = sign * rest * CENT_NANOS

@@ -12,9 +12,12 @@ _principal: ContextVar[str | None] = ContextVar("principal", default=None)
 
 def set_principal(metadata: Iterable[tuple[str, str | bytes]]) -> None:
     """Set the logged-in user of the current call from its metadata."""
-    names = [str(value) for key, value in metadata if key == HEADER]
-    # Two headers become a name that matches no user, rather than one of the two.
-    _principal.set(",".join(names) if names else None)
+    name: str | None = None
+    for key, value in metadata:
+        if key == HEADER:
+            # Two headers become a name that matches no user, rather than one of the two.
+            name = str(value) if name is None else f"{name},{value!s}"
+    _principal.set(name)
 
 
 def principal() -> str | None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import cast
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -43,7 +44,7 @@ def create_server(
     `inner` interceptors run last, around calls that are valid.
     """
     calls = CallInterceptor(errors, stopping, tracing, log_call)
-    return grpc.aio.server(
+    server = grpc.aio.server(
         interceptors=[Composition([*tracing.server_interceptors(), calls, *inner])],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -53,6 +54,25 @@ def create_server(
             ("grpc.so_reuseport", 0),
         ],
     )
+    return cast("grpc.aio.Server", _GenericServer(server))
+
+
+class _GenericServer:
+    """A server that waits for the next call of any method, instead of one call of each method.
+
+    Generated code registers each method in both ways. After each call, grpc.aio starts to wait for all of them, so the
+    more methods there are, the more each call costs.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_registered_method_handlers(self, *_: object) -> None:
+        """Ignore the handlers: `add_generic_rpc_handlers` gets the same ones."""
+
+    def __getattr__(self, name: str) -> object:
+        """Return the server's own attribute."""
+        return getattr(self._server, name)
 
 
 async def start_server(
