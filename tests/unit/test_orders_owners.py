@@ -10,7 +10,7 @@ from services.orders.errors import NotYourCustomerError, OrderNotFoundError, Too
 from services.orders.handlers import Orders
 from services.orders.watches import MAX_WATCHES_PER_CUSTOMER
 from services.runtime.rpc import InvalidResourceNameError
-from services.runtime.rpc.principal import set_principal
+from services.runtime.rpc.metadata import set_metadata
 from shop.orders.v1 import orders_pb2 as pb
 from tests.unit.orders_callees import CART, cancel_key, place_key
 
@@ -69,7 +69,7 @@ async def test_only_its_owner_cancels_an_order_and_to_others_it_does_not_exist(o
 def test_a_customer_names_only_themselves_and_the_mesh_any_customer(
     principal: str | None, customer: str, resolved: str | None
 ) -> None:
-    set_principal([] if principal is None else [("x-principal", principal)])
+    set_metadata([] if principal is None else [("x-principal", principal)])
     request = pb.ListOrdersRequest(customer=f"customers/{customer}")
     if resolved is None:
         with pytest.raises(NotYourCustomerError):
@@ -80,7 +80,7 @@ def test_a_customer_names_only_themselves_and_the_mesh_any_customer(
 
 def test_the_caller_is_the_user_that_the_gateway_names() -> None:
     def read(*metadata: tuple[str, str]) -> Caller:
-        set_principal(metadata)
+        set_metadata(metadata)
         return requests.read_caller()
 
     assert read(("user-agent", "test")) == INTERNAL

@@ -13,7 +13,7 @@ from services.orders.progress import Call, Parking, ParkingReason, Rejection, Re
 from services.orders.v1 import messages as v1
 from services.orders.v2 import messages as v2
 from services.runtime.rpc import request_key
-from services.runtime.rpc.principal import set_principal
+from services.runtime.rpc.metadata import set_metadata
 from shop.orders.v1 import orders_pb2 as v1_pb
 from shop.orders.v2 import orders_pb2 as pb
 from tests.unit.orders_callees import TOKEN
@@ -60,7 +60,7 @@ def test_the_digest_of_a_request_is_that_of_its_v1_message_with_the_customers_id
     customer: str, address: v1_pb.ShippingAddress | None
 ) -> None:
     # With another digest, the stored requests of earlier releases would be unknown, and their orders placed twice.
-    set_principal([("x-principal", "users/ada")])
+    set_metadata([("x-principal", "users/ada")])
     items = [v1_pb.PlaceOrderItem(product="products/p-1", quantity=2)]
     request = v1_pb.PlaceOrderRequest(
         request_id="one", customer=customer, items=items, payment_token=TOKEN, shipping_address=address

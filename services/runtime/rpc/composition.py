@@ -7,6 +7,7 @@ import grpc.aio
 from typing_extensions import override
 
 from services.runtime.rpc.interceptor import Handler
+from services.runtime.rpc.metadata import set_metadata
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
@@ -25,6 +26,7 @@ class Composition(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
+        set_metadata(handler_call_details.invocation_metadata or ())
         handler = self._handlers.get(handler_call_details.method)
         if handler is None:
             for interceptor in reversed(self._interceptors):

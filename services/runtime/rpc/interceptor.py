@@ -1,4 +1,4 @@
-"""The interceptor around every inbound call: deadline, logged-in user, validation, errors, access log."""
+"""The interceptor around every inbound call: deadline, trace, validation, errors, access log."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from typing_extensions import override
 from services.runtime.logs import LogCall
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
-from services.runtime.rpc.principal import set_principal
+from services.runtime.rpc.metadata import get_metadata
 from services.runtime.rpc.streams import until_stopping
 from services.runtime.rpc.validation import MALFORMED, validate
 from services.runtime.telemetry import Telemetry, record_code
@@ -121,9 +121,7 @@ class _Call:
     def __enter__(self) -> None:
         self._start = time.perf_counter()
         set_deadline(self._context.time_remaining())
-        metadata = self._context.invocation_metadata() or ()
-        set_principal(metadata)
-        self._span = self._tracing.start_call(metadata)
+        self._span = self._tracing.start_call(get_metadata())
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # The stubs omit that the code is None as long as the call succeeds.
