@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import (
     BigInteger,
@@ -11,8 +12,8 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
-    Row,
     ScalarSelect,
+    Select,
     String,
     Table,
     bindparam,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from services.analytics.domain import MAX_TOP_PRODUCTS, Period, ProductSales, Sale, State, Summary
-from services.runtime.storage import Connection, NewestFirst, UtcDateTime, lock_name
+from services.runtime.storage import Connection, NewestFirst, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -51,6 +52,7 @@ lines = Table(
 STATE = select(sales.c.state).where(sales.c.id == bindparam("id"))
 NEWEST_FIRST = NewestFirst(sales, sales.c.place_time)
 LINES_OF_SALES = select(lines).where(lines.c.sale_id.in_(bindparam("ids", expanding=True))).order_by(lines.c.product_id)
+LATEST_EVENT_TIME = select(func.max(sales.c.event_time))
 INSERT = insert(sales)
 INSERT_LINE = insert(lines)
 UPDATE = update(sales).where(sales.c.id == bindparam("key"))
@@ -64,7 +66,7 @@ class Store:
 
     async def lock_sale(self, sale_id: str) -> None:
         """Wait until no other transaction has locked the sale, stored or not, and lock it until this one ends."""
-        await lock_name(self._connection, f"sales/{sale_id}")
+        await self._connection.lock_name(f"sales/{sale_id}")
 
     async def state(self, sale_id: str) -> State | None:
         """Return the stored state of a sale; None if it is not stored."""
@@ -73,7 +75,7 @@ class Store:
 
     async def add(self, sale: Sale) -> None:
         """Insert a sale with its products."""
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT,
             {
                 "id": sale.id,
@@ -85,7 +87,7 @@ class Store:
             },
         )
         for product in sale.products:
-            await self._connection.execute(
+            await self._connection.defer(
                 INSERT_LINE,
                 {
                     "sale_id": sale.id,
@@ -98,7 +100,7 @@ class Store:
     async def update_state(self, sale: Sale) -> None:
         """Update the state and the event time of a sale."""
         changed = {"state": sale.state.value, "event_time": sale.event_time}
-        await self._connection.execute(UPDATE, {"key": sale.id, **changed})
+        await self._connection.defer(UPDATE, {"key": sale.id, **changed})
 
     async def sales_after(self, after: str, limit: int) -> Sequence[Sale]:
         """Return up to `limit` sales, last placed first, starting after the id `after` (empty: at the newest)."""
@@ -110,38 +112,54 @@ class Store:
 
     async def summary(self, period: Period) -> Summary:
         """Return the figures of a period."""
-        placed = _conditions(period)
-        confirmed = [*placed, sales.c.state == State.CONFIRMED.value]
-        counts = select(sales.c.state, func.count()).where(*placed).group_by(sales.c.state)
-        revenue = (
+        queries = _summary_queries(has_start=period.start is not None, has_end=period.end is not None)
+        parameters = {"start": period.start, "end": period.end}
+        counts: Mapping[str, int] = dict(await self._connection.execute(queries.counts, parameters))
+        revenue = await self._connection.execute(queries.revenue, parameters)
+        top = await self._connection.execute(queries.top_products, parameters)
+        return Summary(
+            counts={state: counts.get(state.value, 0) for state in State},
+            revenue={currency: int(cents) for currency, cents in revenue},
+            top_products=[ProductSales(product, name, int(quantity)) for product, name, quantity in top],
+            latest_event_time=await self._connection.scalar(LATEST_EVENT_TIME),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _SummaryQueries:
+    """The queries for the figures of a period."""
+
+    counts: Select[tuple[str, int]]
+    revenue: Select[tuple[str, int]]
+    top_products: Select[tuple[str, str, int]]
+
+
+@cache
+def _summary_queries(*, has_start: bool, has_end: bool) -> _SummaryQueries:
+    placed = [sales.c.place_time >= bindparam("start")] if has_start else []
+    placed += [sales.c.place_time < bindparam("end")] if has_end else []
+    confirmed = [*placed, sales.c.state == State.CONFIRMED.value]
+    pieces = func.sum(lines.c.quantity)
+    return _SummaryQueries(
+        counts=select(sales.c.state, func.count()).where(*placed).group_by(sales.c.state),
+        revenue=(
             select(sales.c.currency, func.sum(sales.c.total_cents))
             .where(*confirmed)
             .group_by(sales.c.currency)
             .order_by(sales.c.currency)
-        )
-        states: Mapping[str, int] = dict((await self._connection.execute(counts)).tuples().all())
-        return Summary(
-            counts={state: states.get(state.value, 0) for state in State},
-            revenue={currency: int(cents) for currency, cents in await self._connection.execute(revenue)},
-            top_products=await self._top_products(confirmed),
-            latest_event_time=(await self._connection.execute(select(func.max(sales.c.event_time)))).scalar(),
-        )
-
-    async def _top_products(self, conditions: Sequence[ColumnElement[bool]]) -> list[ProductSales]:
-        pieces = func.sum(lines.c.quantity)
-        query = (
+        ),
+        top_products=(
             select(lines.c.product_id, _newest_name(lines.c.product_id), pieces)
             .join(sales, sales.c.id == lines.c.sale_id)
-            .where(*conditions)
+            .where(*confirmed)
             .group_by(lines.c.product_id)
             .order_by(pieces.desc(), lines.c.product_id)
             .limit(MAX_TOP_PRODUCTS)
-        )
-        rows = await self._connection.execute(query)
-        return [ProductSales(product, name, int(quantity)) for product, name, quantity in rows]
+        ),
+    )
 
 
-def _sale(row: Row[Any], products: Sequence[ProductSales]) -> Sale:
+def _sale(row: Row, products: Sequence[ProductSales]) -> Sale:
     return Sale(
         id=row.id,
         state=State(row.state),
@@ -158,12 +176,3 @@ def _newest_name(product: ColumnElement[str]) -> ScalarSelect[str]:
     line, sale = lines.alias(), sales.alias()
     names = select(line.c.display_name).join(sale, sale.c.id == line.c.sale_id).where(line.c.product_id == product)
     return names.order_by(sale.c.place_time.desc(), sale.c.id.desc()).limit(1).scalar_subquery()
-
-
-def _conditions(period: Period) -> list[ColumnElement[bool]]:
-    conditions = []
-    if period.start is not None:
-        conditions.append(sales.c.place_time >= period.start)
-    if period.end is not None:
-        conditions.append(sales.c.place_time < period.end)
-    return conditions

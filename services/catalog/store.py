@@ -1,7 +1,8 @@
 """Products in the service's database."""
 
+import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.catalog.domain import Product, ProductFilter, ProductQuery, ProductsNotFoundError
+from services.catalog.domain import Product, ProductQuery, ProductsNotFoundError, Sort
 from services.runtime.storage import Connection
 
 metadata = MetaData()
@@ -64,6 +65,8 @@ ALL = select(
     products.c.revision,
 )
 BY_ID = ALL.where(products.c.id == bindparam("id"))
+BY_IDS = ALL.where(products.c.id.in_(bindparam("ids", expanding=True)))
+ESCAPE = "/"
 ANY = select(exists(ALL))
 INSERT = insert(products)
 UPDATE = update(products).where(products.c.id == bindparam("key"))
@@ -84,10 +87,8 @@ class Store:
 
     async def products(self, ids: Sequence[str]) -> list[Product]:
         """Return the products with these ids, in this order. Raises ProductsNotFoundError if any is missing."""
-        rows = await self._connection.execute(
-            _by_ids(len(ids)), {f"id{number}": each for number, each in enumerate(ids)}
-        )
-        by_id = {row.id: Product(*row) for row in rows.all()}
+        rows = await self._connection.execute(BY_IDS, {"ids": ids})
+        by_id = {row.id: Product(*row) for row in rows}
         missing = [product_id for product_id in ids if product_id not in by_id]
         if missing:
             raise ProductsNotFoundError(missing)
@@ -95,14 +96,27 @@ class Store:
 
     async def list_products(self, query: ProductQuery, limit: int) -> list[Product]:
         """Return up to `limit` products of a list, from its position `after` on."""
-        selection = _select(query.filter)
-        columns = [products.c[attribute] for attribute in query.sort.value]
-        if query.after:
-            # Compared with the key itself, not with the product that had it: that one may have changed since.
-            key, after = tuple_(*columns), tuple_(*query.after)
-            selection = selection.where(key < after if query.descending else key > after)
-        selection = selection.order_by(*(column.desc() if query.descending else column for column in columns))
-        return [Product(*row) for row in await self._connection.execute(selection.limit(limit))]
+        wanted = query.filter
+        statement = _listing(
+            query.sort,
+            descending=query.descending,
+            follows=bool(query.after),
+            show_discontinued=wanted.show_discontinued,
+            by_category=bool(wanted.category),
+            by_currency=bool(wanted.currency),
+            has_maximum=wanted.max_cents is not None,
+            words=len(wanted.words),
+        )
+        parameters = {
+            "category": wanted.category,
+            "currency": wanted.currency,
+            "min_cents": wanted.min_cents,
+            "max_cents": wanted.max_cents,
+            "limit": limit,
+            **{f"word_{number}": _escape(word) for number, word in enumerate(wanted.words)},
+            **{f"after_{number}": value for number, value in enumerate(query.after)},
+        }
+        return [Product(*row) for row in await self._connection.execute(statement, parameters)]
 
     async def is_empty(self) -> bool:
         """Return whether there are no products."""
@@ -110,11 +124,11 @@ class Store:
 
     async def add_products(self, new: Iterable[Product]) -> None:
         """Add new products."""
-        await self._connection.execute(INSERT, [_row(product) for product in new])
+        await self._connection.defer(INSERT, [_row(product) for product in new])
 
     async def update_product(self, product: Product) -> None:
         """Update the row of a product."""
-        await self._connection.execute(UPDATE, {"key": product.id, **_row(product)})
+        await self._connection.defer(UPDATE, {"key": product.id, **_row(product)})
 
 
 async def find_product(connection: Connection, product_id: str) -> Product:
@@ -122,27 +136,45 @@ async def find_product(connection: Connection, product_id: str) -> Product:
     return await Store(connection).product(product_id)
 
 
-@cache
-def _by_ids(count: int) -> Select[Any]:
-    # A contract limits the count. With one parameter for all, the list would be put into the SQL again at each call.
-    return ALL.where(products.c.id.in_([bindparam(f"id{number}") for number in range(count)]))
-
-
-def _select(product_filter: ProductFilter) -> Select[Any]:
+@lru_cache(maxsize=256)
+def _listing(  # noqa: PLR0913  # what the SQL depends on
+    sort: Sort,
+    *,
+    descending: bool,
+    follows: bool,
+    show_discontinued: bool,
+    by_category: bool,
+    by_currency: bool,
+    has_maximum: bool,
+    words: int,
+) -> Select[Any]:
     query = ALL
-    if not product_filter.show_discontinued:
+    if not show_discontinued:
         query = query.where(~products.c.discontinued)
-    if product_filter.category:
-        query = query.where(products.c.category == product_filter.category)
-    if product_filter.currency:
+    if by_category:
+        query = query.where(products.c.category == bindparam("category"))
+    if by_currency:
         query = query.where(
-            products.c.currency == product_filter.currency, products.c.price_cents >= product_filter.min_cents
+            products.c.currency == bindparam("currency"), products.c.price_cents >= bindparam("min_cents")
         )
-    if product_filter.max_cents is not None:
-        query = query.where(products.c.price_cents <= product_filter.max_cents)
-    for word in product_filter.words:
-        query = query.where(products.c.search_text.contains(word, autoescape=True))
-    return query
+    if has_maximum:
+        query = query.where(products.c.price_cents <= bindparam("max_cents"))
+    for number in range(words):
+        query = query.where(products.c.search_text.contains(bindparam(f"word_{number}"), escape=ESCAPE))
+    columns = [products.c[attribute] for attribute in sort.value]
+    if follows:
+        # Compared with the key itself, not with the product that had it: that one may have changed since.
+        key = tuple_(*columns)
+        after = tuple_(*(bindparam(f"after_{number}", type_=column.type) for number, column in enumerate(columns)))
+        query = query.where(key < after if descending else key > after)
+    return query.order_by(*(column.desc() if descending else column for column in columns)).limit(
+        bindparam("limit", type_=Integer)
+    )
+
+
+def _escape(word: str) -> str:
+    """Escape what has a meaning in LIKE."""
+    return re.sub(f"[{ESCAPE}%_]", rf"{ESCAPE}\g<0>", word)
 
 
 def _row(product: Product) -> dict[str, Any]:

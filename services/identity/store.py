@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, bindparam, delete, insert, select, update
-from sqlalchemy.engine import Row
 
 from services.identity.domain import (
     ATTEMPTS_RETENTION,
@@ -17,7 +16,7 @@ from services.identity.domain import (
     utc_now,
 )
 from services.identity.rotation import KeyState, Rotation, SigningKey, published_keys
-from services.runtime.storage import Connection, UtcDateTime, lock_name
+from services.runtime.storage import Connection, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -97,10 +96,10 @@ class Store:
 
     async def add(self, user: User, password_hash: str) -> User:
         """Add a new user and return it. Raises EmailTakenError."""
-        await lock_name(self._connection, f"users: {user.email}")
+        await self._connection.lock_name(f"users: {user.email}")
         if await self.credentials(user.email) is not None:
             raise EmailTakenError
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT_USER,
             {
                 "id": user.id,
@@ -118,7 +117,7 @@ class Store:
 
     async def update(self, user: User) -> User:
         """Update the row of a user and return the user."""
-        await self._connection.execute(
+        await self._connection.defer(
             UPDATE_USER,
             {
                 "key": user.id,
@@ -133,26 +132,26 @@ class Store:
 
     async def update_password_hash(self, user_id: str, password_hash: str) -> None:
         """Replace the hash of a user's password."""
-        await self._connection.execute(UPDATE_USER, {"key": user_id, "password_hash": password_hash})
+        await self._connection.defer(UPDATE_USER, {"key": user_id, "password_hash": password_hash})
 
     async def count_attempt(self, email: str, now: datetime) -> None:
         """Count an attempt to log in with an e-mail address. Raises TooManyAttemptsError."""
-        await lock_name(self._connection, f"attempts: {email}")
+        await self._connection.lock_name(f"attempts: {email}")
         row = (await self._connection.execute(ATTEMPTS_BY_EMAIL, {"email": email})).one_or_none()
         counted = (Attempts() if row is None else Attempts(row.wrong, row.last_time)).count(now)
         values = {"wrong": counted.wrong, "last_time": counted.last_time}
         if row is None:
-            await self._connection.execute(INSERT_ATTEMPTS, {"email": email, **values})
+            await self._connection.defer(INSERT_ATTEMPTS, {"email": email, **values})
         else:
-            await self._connection.execute(UPDATE_ATTEMPTS, {"key": email, **values})
+            await self._connection.defer(UPDATE_ATTEMPTS, {"key": email, **values})
 
     async def reset_attempts(self, email: str) -> None:
         """Reset the count of an e-mail address to zero."""
-        await self._connection.execute(DELETE_ATTEMPTS, {"email": email})
+        await self._connection.defer(DELETE_ATTEMPTS, {"email": email})
 
     async def delete_expired_attempts(self, now: datetime) -> None:
         """Delete the attempts that do not count any more."""
-        await self._connection.execute(DELETE_EXPIRED_ATTEMPTS, {"before": now - ATTEMPTS_RETENTION})
+        await self._connection.defer(DELETE_EXPIRED_ATTEMPTS, {"before": now - ATTEMPTS_RETENTION})
 
 
 class KeyStore:
@@ -174,14 +173,14 @@ class KeyStore:
         """Replace the stored keys `before` by the keys `after`. The transaction must be exclusive."""
         old, new = {key.id: key for key in before}, {key.id: key for key in after}
         for key in (old[key_id] for key_id in old.keys() - new.keys()):
-            await self._connection.execute(DELETE_KEY, {"id": key.id})
+            await self._connection.defer(DELETE_KEY, {"id": key.id})
         for key_id, key in new.items():
             values: dict[str, object] = {"state": key.state.value, "update_time": key.update_time}
             if key_id not in old:
                 values |= {"id": key.id, "n": key.n, "sealed": key.sealed, "create_time": key.create_time}
-                await self._connection.execute(INSERT_KEY, values)
+                await self._connection.defer(INSERT_KEY, values)
             elif key != old[key_id]:
-                await self._connection.execute(UPDATE_KEY, {"key": key_id, **values})
+                await self._connection.defer(UPDATE_KEY, {"key": key_id, **values})
 
 
 async def find_user(connection: Connection, user_id: str) -> User:
@@ -194,7 +193,7 @@ async def find_rotation(connection: Connection, key_id: str) -> Rotation:
     return await KeyStore(connection).rotation(key_id, utc_now())
 
 
-def _user(row: Row[tuple[object, ...]]) -> User:
+def _user(row: Row) -> User:
     return User(
         id=row.id,
         email=row.email,

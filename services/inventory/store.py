@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -12,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Row,
     String,
     Table,
     bindparam,
@@ -32,7 +30,7 @@ from services.inventory.domain import (
     Stock,
     StockNotFoundError,
 )
-from services.runtime.storage import Connection, NewestFirst, UtcDateTime, lock_name
+from services.runtime.storage import Connection, NewestFirst, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -149,11 +147,11 @@ class Store:
 
     async def add_stocks(self, new: Iterable[Stock]) -> None:
         """Insert stocks."""
-        await self._connection.execute(INSERT_STOCK, [_stock_row(stock) for stock in new])
+        await self._connection.defer(INSERT_STOCK, [_stock_row(stock) for stock in new])
 
     async def update_stocks(self, changed: Sequence[Stock]) -> None:
         """Update the numbers of stocks whose rows are locked."""
-        await self._connection.execute(UPDATE_STOCK, [{"key": stock.product, **_stock_row(stock)} for stock in changed])
+        await self._connection.defer(UPDATE_STOCK, [{"key": stock.product, **_stock_row(stock)} for stock in changed])
 
     async def reservation(self, reservation_id: str, *, lock: bool = False) -> Reservation:
         """Return a reservation; `lock` its row if it will be changed. Raises ReservationNotFoundError."""
@@ -169,7 +167,7 @@ class Store:
 
     async def add_reservation(self, reservation: Reservation) -> None:
         """Insert a reservation with its lines."""
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT_RESERVATION,
             {
                 "id": reservation.id,
@@ -179,7 +177,7 @@ class Store:
                 "update_time": reservation.update_time,
             },
         )
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT_LINE,
             [
                 {
@@ -195,7 +193,7 @@ class Store:
     async def update_state(self, reservation: Reservation) -> None:
         """Update the state and the update time of a reservation."""
         changed = {"state": reservation.state.value, "update_time": reservation.update_time}
-        await self._connection.execute(UPDATE_RESERVATION, {"key": reservation.id, **changed})
+        await self._connection.defer(UPDATE_RESERVATION, {"key": reservation.id, **changed})
 
     async def demands_after(self, after: str, limit: int) -> Sequence[Demand]:
         """Return up to `limit` demands, ordered by product id, starting after the product `after`."""
@@ -204,7 +202,7 @@ class Store:
 
     async def lock_demands(self) -> None:
         """Wait until no other transaction has locked the demands, and lock them until this one ends."""
-        await lock_name(self._connection, "demands")
+        await self._connection.lock_name("demands")
 
     async def add_demand(self, demand: Demand) -> None:
         """Add to the demand for a product. The demands must be locked."""
@@ -217,7 +215,7 @@ class Store:
         }
         if (await self._connection.execute(ADD_TO_DEMAND, addition)).rowcount:
             return
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT_DEMAND,
             {
                 "product_id": demand.product,
@@ -228,7 +226,7 @@ class Store:
             },
         )
 
-    async def _reservations(self, rows: Sequence[Row[Any]]) -> list[Reservation]:
+    async def _reservations(self, rows: Sequence[Row]) -> list[Reservation]:
         lines: defaultdict[str, list[ReservationLine]] = defaultdict(list)
         for line in await self._connection.execute(LINES_OF_RESERVATIONS, {"ids": [row.id for row in rows]}):
             lines[line.reservation_id].append(ReservationLine(line.product_id, line.quantity))
@@ -255,7 +253,7 @@ async def find_reservation(connection: Connection, reservation_id: str) -> Reser
     return await Store(connection).reservation(reservation_id)
 
 
-def _stock(row: Row[Any]) -> Stock:
+def _stock(row: Row) -> Stock:
     return Stock(row.product_id, row.available, row.reserved, row.sold, row.received)
 
 

@@ -1,12 +1,11 @@
 """Notifications in the service's database."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, String, Table, bindparam, insert
+from sqlalchemy import Column, Index, MetaData, String, Table, bindparam, insert
 
 from services.notifications.domain import MAX_TEXT_CHARACTERS, Kind, Notification
-from services.runtime.storage import Connection, NewestFirst, UtcDateTime
+from services.runtime.storage import Connection, NewestFirst, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -38,7 +37,7 @@ class Store:
 
     async def add(self, notification: Notification) -> None:
         """Insert a notification."""
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT,
             {
                 "id": notification.id,
@@ -61,7 +60,7 @@ class Store:
         return [_notification(row) for row in rows]
 
 
-def _notification(row: Row[Any]) -> Notification:
+def _notification(row: Row) -> Notification:
     return Notification(
         id=row.id,
         customer=row.customer,

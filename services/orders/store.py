@@ -16,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Row,
     String,
     Table,
     and_,
@@ -29,7 +28,7 @@ from sqlalchemy import (
 from services.orders.domain import UNFINISHED, Destination, Order, OrderFilter, OrderItem, State
 from services.orders.errors import OrderNotFoundError, TakenOverError
 from services.orders.progress import Call, Parking, ParkingReason, Rejection, RejectionReason, SagaProgress, Step
-from services.runtime.storage import Connection, Database, NewestFirst, UtcDateTime
+from services.runtime.storage import Connection, Database, NewestFirst, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -141,8 +140,8 @@ class Store:
     async def add(self, order: Order, publish_event: PublishEvent) -> Order:
         """Store a new order, publish its event, and return it."""
         await publish_event(self._connection, order)
-        await self._connection.execute(INSERT, {"id": order.id, **_to_row(order)})
-        await self._connection.execute(
+        await self._connection.defer(INSERT, {"id": order.id, **_to_row(order)})
+        await self._connection.defer(
             INSERT_ITEM,
             [
                 {
@@ -171,7 +170,7 @@ class Store:
             raise TakenOverError(order.id)
         return stored
 
-    async def _read_orders(self, rows: Iterable[Row[Any]]) -> Sequence[Order]:
+    async def _read_orders(self, rows: Iterable[Row]) -> Sequence[Order]:
         found = [*rows]
         items_by_order: defaultdict[str, list[OrderItem]] = defaultdict(list)
         for row in await self._connection.execute(ITEMS_OF_ORDERS, {"ids": [row.id for row in found]}):
@@ -233,7 +232,7 @@ def _to_row(order: Order) -> Mapping[str, object]:
     }
 
 
-def _to_order(row: Row[Any], order_items: Iterable[OrderItem]) -> Order:
+def _to_order(row: Row, order_items: Iterable[OrderItem]) -> Order:
     return Order(
         id=row.id,
         customer=row.customer,
@@ -249,7 +248,7 @@ def _to_order(row: Row[Any], order_items: Iterable[OrderItem]) -> Order:
     )
 
 
-def _to_progress(row: Row[Any]) -> SagaProgress:
+def _to_progress(row: Row) -> SagaProgress:
     is_rejected = bool(row.rejection_reason)
     # Releases without parking finish a parked order and leave the columns as they are.
     is_parked = bool(row.park_time) and State(row.state) in UNFINISHED

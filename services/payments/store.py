@@ -1,7 +1,6 @@
 """Payments in the service's database."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -9,7 +8,6 @@ from sqlalchemy import (
     Column,
     Index,
     MetaData,
-    Row,
     String,
     Table,
     bindparam,
@@ -19,7 +17,7 @@ from sqlalchemy import (
 )
 
 from services.payments.domain import Payment, PaymentNotFoundError, State
-from services.runtime.storage import Connection, NewestFirst, UtcDateTime
+from services.runtime.storage import Connection, NewestFirst, Row, UtcDateTime
 
 metadata = MetaData()
 
@@ -62,7 +60,7 @@ class Store:
 
     async def add(self, payment: Payment) -> None:
         """Insert a payment."""
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT,
             {
                 "id": payment.id,
@@ -78,7 +76,7 @@ class Store:
     async def update_state(self, payment: Payment) -> None:
         """Update the state and the update time of a payment."""
         changed = {"state": payment.state.value, "update_time": payment.update_time}
-        await self._connection.execute(UPDATE, {"key": payment.id, **changed})
+        await self._connection.defer(UPDATE, {"key": payment.id, **changed})
 
 
 async def find_payment(connection: Connection, payment_id: str) -> Payment:
@@ -86,7 +84,7 @@ async def find_payment(connection: Connection, payment_id: str) -> Payment:
     return await Store(connection).payment(payment_id)
 
 
-def _payment(row: Row[Any]) -> Payment:
+def _payment(row: Row) -> Payment:
     return Payment(
         id=row.id,
         state=State(row.state),

@@ -1,7 +1,6 @@
 """Shipments in the service's database."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -11,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Row,
     String,
     Table,
     bindparam,
@@ -20,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.runtime.storage import Connection, NewestFirst, UtcDateTime
+from services.runtime.storage import Connection, NewestFirst, Row, UtcDateTime
 from services.shipping.domain import Address, Booking, Shipment, ShipmentNotFoundError, State
 
 metadata = MetaData()
@@ -72,7 +70,7 @@ class Store:
     async def add(self, shipment: Shipment) -> None:
         """Insert a shipment."""
         booking = shipment.booking
-        await self._connection.execute(
+        await self._connection.defer(
             INSERT,
             {
                 "id": shipment.id,
@@ -94,7 +92,7 @@ class Store:
     async def update_state(self, shipment: Shipment) -> None:
         """Update the state and the update time of a shipment."""
         changed = {"state": shipment.state.value, "update_time": shipment.update_time}
-        await self._connection.execute(UPDATE, {"key": shipment.id, **changed})
+        await self._connection.defer(UPDATE, {"key": shipment.id, **changed})
 
 
 async def find_shipment(connection: Connection, shipment_id: str) -> Shipment:
@@ -102,7 +100,7 @@ async def find_shipment(connection: Connection, shipment_id: str) -> Shipment:
     return await Store(connection).shipment(shipment_id)
 
 
-def _shipment(row: Row[Any]) -> Shipment:
+def _shipment(row: Row) -> Shipment:
     destination = Address(row.recipient, tuple(row.lines), row.locality, row.postal_code, row.region_code)
     return Shipment(
         id=row.id,

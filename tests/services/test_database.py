@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, inspect, select, text
+from sqlalchemy import BigInteger, Column, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from services.runtime.storage import Database, UtcDateTime
 from services.runtime.storage.database import open_database
 from tests.support.clock import Stopwatch
-from tests.support.databases import Databases
+from tests.support.databases import Databases, connect
 
 MIGRATION = '''
 """Create a table."""
@@ -112,14 +112,15 @@ async def test_read_then_write_in_one_transaction_loses_no_update(database: Data
     await replica.close()
 
 
-async def test_times_and_amounts_are_read_as_they_were_written(database: Database) -> None:
+async def test_times_and_amounts_are_read_as_they_were_written(database: Database, url: str) -> None:
     stored = Table("stored", MetaData(), Column("time", UtcDateTime), Column("cents", BigInteger))
     tokyo = datetime(2026, 11, 23, 3, 14, 15, 926535, timezone(timedelta(hours=9)))
+    with connect(url) as setup:
+        stored.create(setup)
     async with database.write() as connection:
-        await connection.run_sync(stored.create)
-        await connection.execute(stored.insert().values(time=tokyo, cents=2**53 + 1))
+        await connection.execute(stored.insert(), {"time": tokyo, "cents": 2**53 + 1})
     async with database.read() as connection:
-        row = (await connection.execute(select(stored))).one()
+        [row] = await connection.execute(select(stored))
     assert (row.time, row.time.utcoffset(), row.cents) == (tokyo, timedelta(), 2**53 + 1)
 
 
@@ -175,8 +176,9 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(
     with pytest.raises(DatabaseError, match="nowhere"):
         await open_database(url, versions)
     assert await rows(database) == []
+    with connect(url) as reader:
+        assert sorted(inspect(reader).get_table_names()) == ["alembic_version", "pairs"]
     async with database.read() as connection:
-        assert await connection.run_sync(tables) == ["alembic_version", "pairs"]
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
 
 
@@ -193,7 +195,3 @@ async def test_older_code_works_on_a_database_that_newer_code_has_migrated(
     async with older.read() as connection:
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
     await older.close()
-
-
-def tables(connection: Connection) -> list[str]:
-    return sorted(inspect(connection).get_table_names())

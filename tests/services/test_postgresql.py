@@ -18,13 +18,12 @@ from services.runtime.storage import (
     DatabaseBusyError,
     DatabaseUnavailableError,
     WriteConflictError,
-    lock_name,
 )
 from services.runtime.storage.database import open_database
 from services.runtime.storage.postgresql import PostgreSQL
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.support import postgresql
-from tests.support.databases import query
+from tests.support.databases import connect, query
 from tests.support.errors import refused
 from tests.support.postgresql import Server
 from tests.support.starters import Start
@@ -74,6 +73,12 @@ async def increment(connection: Connection, row: int = 1) -> None:
     locked = text("SELECT value FROM numbers WHERE id = :id FOR UPDATE")
     value = await connection.scalar(locked, {"id": row})
     await connection.execute(text("UPDATE numbers SET value = :value WHERE id = :id"), {"id": row, "value": value + 1})
+
+
+async def lock(connection: Connection, name: str) -> None:
+    """Lock a name now. By itself it is locked together with the next statement."""
+    await connection.lock_name(name)
+    await connection.scalar(text("SELECT 1"))
 
 
 async def write(database: Database, row: int = 1, *, shared: bool) -> None:
@@ -159,14 +164,14 @@ async def test_shared_writes_that_lock_their_row_lose_no_update(replicas: tuple[
 
 
 async def test_a_name_is_locked_by_one_transaction_at_a_time(replicas: tuple[Database, Database]) -> None:
-    async def lock(name: str) -> None:
+    async def lock_in_other(name: str) -> None:
         async with replicas[1].write(shared=True) as connection:
-            await lock_name(connection, name)
+            await lock(connection, name)
 
     async with replicas[0].write(shared=True) as connection:
-        await lock_name(connection, "request-1")
-        await lock("request-2")
-        second = asyncio.create_task(lock("request-1"))
+        await lock(connection, "request-1")
+        await lock_in_other("request-2")
+        second = asyncio.create_task(lock_in_other("request-1"))
         await asyncio.sleep(TRANSACTION_SECONDS)
         assert not second.done()
     await second
@@ -174,7 +179,7 @@ async def test_a_name_is_locked_by_one_transaction_at_a_time(replicas: tuple[Dat
 
 async def test_a_locked_name_may_have_any_characters(replicas: tuple[Database, Database]) -> None:
     async with replicas[0].write(shared=True) as connection:
-        await lock_name(connection, "a'); SELECT 1/0 -- \\ ☕")
+        await connection.lock_name("a'); SELECT 1/0 -- \\ ☕")
         assert await connection.scalar(text("SELECT value FROM numbers WHERE id = 1")) == 0
 
 
@@ -183,11 +188,11 @@ async def test_a_transaction_that_waited_for_a_name_sees_what_the_one_before_it_
 ) -> None:
     async def read() -> object:
         async with replicas[1].write(shared=True) as connection:
-            await lock_name(connection, "request-1")
+            await connection.lock_name("request-1")
             return await connection.scalar(text("SELECT value FROM numbers WHERE id = 1"))
 
     async with replicas[0].write(shared=True) as connection:
-        await lock_name(connection, "request-1")
+        await lock(connection, "request-1")
         second = asyncio.create_task(read())
         await asyncio.sleep(TRANSACTION_SECONDS)
         await increment(connection)
@@ -227,14 +232,14 @@ async def test_a_connection_that_is_cut_while_it_is_in_use_fails_one_call(url: s
 
 
 async def test_an_event_that_two_transactions_receive_at_once_is_recorded_once(
-    replicas: tuple[Database, Database],
+    replicas: tuple[Database, Database], url: str
 ) -> None:
     async def record() -> bool:
         async with replicas[1].write(shared=True) as connection:
             return await inbox.record(connection, "event-1", "type")
 
-    async with replicas[0].write() as connection:
-        await connection.run_sync(inbox.metadata.create_all)
+    with connect(url) as setup:
+        inbox.metadata.create_all(setup)
     async with replicas[0].write(shared=True) as connection:
         assert await inbox.record(connection, "event-1", "type")
         second = asyncio.create_task(record())

@@ -216,7 +216,7 @@ async def test_records_of_requests_are_deleted_when_they_expire(start: Start, se
     database = await open_database_of(process)
     async with database.write() as connection:
         rows = [{"request_id": key, "create_time": now - age, **row} for key, age in ages.items()]
-        await connection.execute(insert(requests), rows)
+        await connection.defer(insert(requests), rows)
     start(service)
     async for attempt in eventually():
         with attempt:

@@ -15,7 +15,7 @@ from services.runtime.events.outbox import lease, outbox
 from services.runtime.storage.database import open_database
 from services.runtime.storage.idempotency import requests
 from services.runtime.storage.revisions import ALEMBIC_ENVIRONMENT, newest_revision
-from tests.support.databases import Databases
+from tests.support.databases import Databases, connect
 
 SERVICES = Path(__file__).parent.parent.parent / "services"
 STORES = sorted(store.parent for store in SERVICES.glob("*/store.py"))
@@ -24,7 +24,8 @@ STORES = sorted(store.parent for store in SERVICES.glob("*/store.py"))
 @pytest.mark.parametrize("folder", STORES, ids=lambda folder: str(folder.name))
 async def test_migrations_and_tables_agree(folder: Path, storage: Databases, tmp_path: Path) -> None:
     tables: MetaData = importlib.import_module(f"services.{folder.name}.store").metadata
-    database = await open_database(storage.url(tmp_path, folder.name), folder / "migrations")
+    url = storage.url(tmp_path, folder.name)
+    await (await open_database(url, folder / "migrations")).close()
 
     def compare(connection: Connection) -> list[object]:
         expected = MetaData()
@@ -37,10 +38,8 @@ async def test_migrations_and_tables_agree(folder: Path, storage: Databases, tmp
                 table.to_metadata(expected)
         return list(compare_metadata(MigrationContext.configure(connection), expected))
 
-    async with database.read() as connection:
-        differences = await connection.run_sync(compare)
-    await database.close()
-    assert differences == []
+    with connect(url) as connection:
+        assert compare(connection) == []
 
 
 @pytest.mark.parametrize("folder", STORES, ids=lambda folder: str(folder.name))

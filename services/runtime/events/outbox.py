@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from google.protobuf.message import Message
 from opentelemetry import propagate
@@ -18,7 +17,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Row,
     String,
     Table,
     bindparam,
@@ -33,6 +31,7 @@ from sqlalchemy import (
 from services.runtime.events.event import topic_of, write_headers
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
+from services.runtime.storage.statements import Row
 from services.runtime.storage.types import UtcDateTime
 
 metadata = MetaData()
@@ -96,7 +95,7 @@ class Outbox:
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         event_id = str(uuid.uuid4())
-        await connection.execute(
+        await connection.defer(
             INSERT,
             {
                 "id": event_id,
@@ -116,7 +115,7 @@ class Outbox:
 async def report_outbox(database: Database) -> dict[str, object]:
     """Return the number of unpublished events, and the time of the oldest one."""
     async with database.read() as connection:
-        count, oldest = (await connection.execute(COUNT)).one()
+        [(count, oldest)] = await connection.execute(COUNT)
     return {"waiting": count, "eldest": oldest and oldest.isoformat()}
 
 
@@ -129,7 +128,7 @@ async def acquire_lease(connection: Connection, holder: str, period: timedelta) 
 
 async def release_lease(connection: Connection, holder: str) -> None:
     """Release the lease if `holder` holds it."""
-    await connection.execute(RELEASE_LEASE, {"own": holder, "until": datetime.now(UTC)})
+    await connection.defer(RELEASE_LEASE, {"own": holder, "until": datetime.now(UTC)})
 
 
 async def next_records(connection: Connection, limit: int) -> list[OutboxRecord]:
@@ -139,10 +138,10 @@ async def next_records(connection: Connection, limit: int) -> list[OutboxRecord]
 
 async def delete_published(connection: Connection, records: Sequence[OutboxRecord]) -> None:
     """Delete records that Kafka has."""
-    await connection.execute(DELETE, {"ids": [record.id for record in records]})
+    await connection.defer(DELETE, {"ids": [record.id for record in records]})
 
 
-def _record(row: Row[Any]) -> OutboxRecord:
+def _record(row: Row) -> OutboxRecord:
     headers = write_headers(row.id, row.type, row.source, row.subject, row.timestamp)
     if row.tracingspancontext:
         headers["traceparent"] = row.tracingspancontext

@@ -1,4 +1,4 @@
-"""Storage: transactions and migrations on SQLite and PostgreSQL, idempotent requests, locks and paging queries."""
+"""Storage: transactions and migrations on SQLite and PostgreSQL, idempotent requests, and paging queries."""
 
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
@@ -11,8 +11,8 @@ from services.runtime.storage.idempotency import (
     find_request,
     run_once,
 )
-from services.runtime.storage.locks import lock_name
 from services.runtime.storage.paging import NewestFirst
+from services.runtime.storage.statements import Row
 from services.runtime.storage.types import UtcDateTime
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "ReplyT",
     "RequestIdReusedError",
     "RequestKey",
+    "Row",
     "UtcDateTime",
     "WriteConflictError",
     "find_request",
-    "lock_name",
     "run_once",
 ]

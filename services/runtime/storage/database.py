@@ -1,5 +1,6 @@
 """A service's database: transactions and migrations, the same on SQLite and on PostgreSQL."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -7,15 +8,16 @@ from types import TracebackType
 from typing import Protocol
 
 from sqlalchemy import URL, make_url
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
 from services.runtime.config import ConfigError
-from services.runtime.storage import postgresql, sqlite
+from services.runtime.storage import sqlite
 from services.runtime.storage.connection import Connection
-from services.runtime.storage.failures import DatabaseBusyError
 from services.runtime.storage.revisions import migrate
+
+POSTGRESQL = "postgresql+psycopg"
 
 
 class Backend(Protocol):
@@ -29,16 +31,16 @@ class Backend(Protocol):
     def write(self, *, shared: bool) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
 
-    def migrate(self) -> AbstractAsyncContextManager[Connection]:
-        """Open the transaction of the migrations. Only one process at a time has it."""
+    def migrate(self, work: Callable[[SyncConnection], None]) -> None:
+        """Run `work` in the transaction of the migrations. Only one process at a time has it."""
 
     async def close(self) -> None:
         """Close all connections."""
 
-    def failure(self, error: DBAPIError) -> Exception | None:
+    def failure(self, error: BaseException) -> Exception | None:
         """Return the failure of the database that caused `error`; None if the statement is to blame."""
 
-    def is_unusable(self, error: DBAPIError) -> bool:
+    def is_unusable(self, error: BaseException) -> bool:
         """Return whether `error` means that the database cannot be used at all, for example because of its URL."""
 
 
@@ -94,7 +96,7 @@ class _Transaction(AbstractAsyncContextManager[Connection]):
     async def __aenter__(self) -> Connection:
         try:
             return await self._transaction.__aenter__()
-        except (PoolTimeout, DBAPIError) as error:
+        except Exception as error:
             self._raise_failure(error)
             raise
 
@@ -104,7 +106,7 @@ class _Transaction(AbstractAsyncContextManager[Connection]):
     ) -> None:
         try:
             await self._transaction.__aexit__(kind, error, traceback)
-        except (PoolTimeout, DBAPIError) as failure:
+        except Exception as failure:
             self._raise_failure(failure)
             raise
         if error is not None:
@@ -115,9 +117,7 @@ class _Transaction(AbstractAsyncContextManager[Connection]):
 
     def _raise_failure(self, error: BaseException) -> None:
         """Raise the failure of the database that caused `error`, if there is one."""
-        if isinstance(error, PoolTimeout):
-            raise DatabaseBusyError from error
-        failure = self._backend.failure(error) if isinstance(error, DBAPIError) else None
+        failure = self._backend.failure(error)
         if failure is not None:
             raise failure from error
 
@@ -129,8 +129,8 @@ async def open_database(url: str, versions: Path) -> Database:
     """
     backend = _backend(url)
     try:
-        async with backend.migrate() as connection:
-            await connection.run_sync(migrate, versions)
+        # In a thread, because another process may migrate at this moment.
+        await asyncio.to_thread(backend.migrate, lambda connection: migrate(connection, versions))
     except (DBAPIError, OSError) as error:
         await backend.close()
         if isinstance(error, DBAPIError) and not backend.is_unusable(error):
@@ -150,11 +150,14 @@ def _backend(text: str) -> Backend:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         # The text may hold a password, so it is not repeated.
-        forms = f"{sqlite.DRIVER}:///<path> or {postgresql.DRIVER}://<role>:<password>@<host>/<database>"
+        forms = f"{sqlite.DRIVER}:///<path> or {POSTGRESQL}://<role>:<password>@<host>/<database>"
         raise ConfigError(f"DATABASE_URL: not a URL of the form {forms}") from error
     if url.drivername in {sqlite.DRIVER, sqlite.OLDER_DRIVER}:
         return sqlite.SQLite(url)
-    if url.drivername == postgresql.DRIVER:
-        return postgresql.PostgreSQL(url)
-    supported = f"{sqlite.DRIVER} and {postgresql.DRIVER} are"
+    if url.drivername == POSTGRESQL:
+        # Imported here because a process with SQLite does not need the driver.
+        from services.runtime.storage.postgresql import PostgreSQL  # noqa: PLC0415
+
+        return PostgreSQL(url)
+    supported = f"{sqlite.DRIVER} and {POSTGRESQL} are"
     raise ConfigError(f"DATABASE_URL: {url.drivername} is not supported, {supported}")

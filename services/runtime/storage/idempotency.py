@@ -7,14 +7,14 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
-from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, String, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Index, LargeBinary, MetaData, String, Table, bindparam, delete, insert, select
 
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
-from services.runtime.storage.locks import lock_name
+from services.runtime.storage.statements import Row
 from services.runtime.storage.types import UtcDateTime
 
 # How long a request is remembered. Clients that got no reply send it again for minutes, a saga's recovery for seconds.
@@ -113,7 +113,7 @@ class IdempotentRequests(Generic[ResourceT, ReplyT]):
         """
         async with self._database.write(shared=shared) as connection:
             # The same request, sent twice at the same time, waits here until the first one has committed.
-            await lock_name(connection, key.id)
+            await connection.lock_name(key.id)
             request, row_id = await _find_row(connection, key)
             if request is None:
                 resource = await change(connection)
@@ -138,7 +138,7 @@ async def run_once(
     transaction: a repeated one gets the resource as it is now. Raises RequestIdReusedError. A change that raises is not
     remembered.
     """
-    await lock_name(connection, key.id)
+    await connection.lock_name(key.id)
     request, row_id = await _find_row(connection, key)
     if request is not None:
         return await find(request.resource_id), False
@@ -165,7 +165,7 @@ async def delete_expired(database: Database) -> None:
             deleted = (await connection.execute(DELETE_EXPIRED, {"before": before})).rowcount
 
 
-async def _find_row(connection: Connection, key: RequestKey) -> tuple[Row[Any] | None, str]:
+async def _find_row(connection: Connection, key: RequestKey) -> tuple[Row | None, str]:
     """Return the row of a request, if there is one, and the id for a new row."""
     rows = await connection.execute(BY_IDS, {"id": key.id, "scoped_id": key.scoped_id})
     by_scope = {row.scope: row for row in rows}
@@ -178,7 +178,7 @@ async def _find_row(connection: Connection, key: RequestKey) -> tuple[Row[Any] |
 async def _store(
     connection: Connection, key: RequestKey, row_id: str, resource_id: str, reply: bytes | None = None
 ) -> None:
-    await connection.execute(
+    await connection.defer(
         INSERT,
         {
             "request_id": row_id,

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Integer, Row, Table, and_, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Integer, Table, and_, bindparam, or_, select
 
 from services.runtime.storage.connection import Connection
+from services.runtime.storage.statements import Row
 
 
 class NewestFirst:
@@ -23,9 +24,7 @@ class NewestFirst:
         self._first_page = select(table).where(*conditions).order_by(time.desc(), table.c.id.desc()).limit(limit)
         self._next_page = self._first_page.join(last, and_(last.c.id == bindparam("after"), older))
 
-    async def read(
-        self, connection: Connection, after: str, limit: int, **parameters: object
-    ) -> Iterable[Row[*tuple[Any, ...]]]:
+    async def read(self, connection: Connection, after: str, limit: int, **parameters: object) -> Iterable[Row]:
         """Return up to `limit` rows that follow the row with the id `after`; "" means from the start.
 
         `parameters` are those of the conditions.

@@ -5,25 +5,21 @@ SERIALIZABLE would abort one of two conflicting transactions, and the service wo
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
-from sqlalchemy import URL, Engine, Executable, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+import psycopg
+from psycopg import AsyncRawCursor
+from sqlalchemy import URL, Executable, NullPool, create_engine
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy.exc import DBAPIError
 
-from services.runtime.storage.connection import Parameters, ResultT, Rows
+from services.runtime.storage.connection import NO_PARAMETERS, Parameters
 from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
+from services.runtime.storage.pool import Pool
+from services.runtime.storage.statements import Rows, Statements, Value
 
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
-DRIVER = "postgresql+psycopg"
-# Connections per process. The server's max_connections must be enough for all processes.
-MAX_CONNECTIONS = 8
 # How long a transaction waits for a connection, and for a lock. Our transactions take milliseconds.
 BUSY_TIMEOUT_SECONDS = 5
 # When the server aborts an idle transaction: its process is frozen or cut off, and others need its locks.
@@ -39,6 +35,7 @@ BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 LOCK_EXCLUSIVE = "SELECT pg_advisory_xact_lock(0, 0)"
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(0, 0)"
 LOCK_MIGRATIONS = "SELECT pg_advisory_xact_lock(0, 1)"
+LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 # SQLSTATEs and classes of them.
 LOCK_NOT_AVAILABLE = "55P03"
@@ -53,60 +50,50 @@ class PostgreSQL:
     """One database on a server."""
 
     def __init__(self, url: URL, idle_seconds: float = IDLE_SECONDS) -> None:
-        """Create the engine. Connections that were idle for longer than `idle_seconds` are checked before use."""
-        # Imported here because it imports SQLAlchemy's ORM, 45 ms and 6 MiB, which a process with SQLite does not need.
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
-
+        """Create it; nothing is opened. Connections that were idle for longer than `idle_seconds` are checked."""
         self.url = url
-        self._engine = create_async_engine(
-            _with_defaults(url),
-            # The driver would send BEGIN alone; `_execute` sends it together with the locks of the transaction.
-            isolation_level="AUTOCOMMIT",
-            pool_size=MAX_CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=BUSY_TIMEOUT_SECONDS,
-            # Error texts go to the log; the data of callers must not.
-            hide_parameters=True,
-        )
-        event.listen(self._engine.sync_engine, "do_execute_no_params", _execute_several)
-        event.listen(self._engine.sync_engine, "checkin", _note_use)
-        event.listen(self._engine.sync_engine, "checkout", _check(self._engine.sync_engine, idle_seconds))
+        # $1 instead of %s: the driver need not translate it.
+        dialect: Any = url.get_dialect()
+        statements = dialect(dbapi=psycopg, paramstyle="numeric_dollar")
+        _, arguments = statements.create_connect_args(_with_defaults(url))
+        self._statements = Statements(statements)
+        self._pool = Pool(arguments, BUSY_TIMEOUT_SECONDS, idle_seconds)
         # A writer that waits here holds no connection that a reader could use.
         self._write_lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def read(self, *, snapshot: bool) -> AsyncIterator["AsyncConnection"]:
+    async def read(self, *, snapshot: bool) -> AsyncIterator["Connection"]:
         """Open a transaction that reads one snapshot of the database; or, if it may, one for each statement."""
-        async with self._engine.begin() as connection:
-            if snapshot:
-                await _execute(connection, BEGIN_READ)
+        async with self._pool.connection() as driver:
+            connection = Connection(driver, self._statements, *[BEGIN_READ] if snapshot else [])
             yield connection
+            await connection.commit()
 
     @asynccontextmanager
-    async def write(self, *, shared: bool) -> AsyncIterator["WriteConnection"]:
+    async def write(self, *, shared: bool) -> AsyncIterator["Connection"]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
-        if shared:
-            async with self._engine.begin() as connection:
-                yield WriteConnection(connection, LOCK_SHARED)
-        else:
-            async with self._write_lock, self._engine.begin() as connection:
-                writer = WriteConnection(connection, LOCK_EXCLUSIVE)
-                await writer.begin()
-                yield writer
+        async with AsyncExitStack() as stack:
+            if not shared:
+                await stack.enter_async_context(self._write_lock)
+            driver = await stack.enter_async_context(self._pool.connection())
+            connection = Connection(driver, self._statements, BEGIN_WRITE, LOCK_SHARED if shared else LOCK_EXCLUSIVE)
+            yield connection
+            await connection.commit()
 
-    @asynccontextmanager
-    async def migrate(self) -> AsyncIterator["WriteConnection"]:
-        """Open the transaction of the migrations."""
-        async with self._engine.begin() as connection:
+    def migrate(self, work: Callable[[SyncConnection], None]) -> None:
+        """Run `work` in the transaction of the migrations."""
+        engine = create_engine(_with_defaults(self.url), poolclass=NullPool, hide_parameters=True)
+        with engine.begin() as connection:
             # Another process may migrate for long. Waiting for table locks must be short: calls would queue behind it.
-            lock = f"SET LOCAL lock_timeout = 0; {LOCK_MIGRATIONS}; SET LOCAL lock_timeout TO DEFAULT"
-            yield WriteConnection(connection, lock)
+            for sql in ("SET LOCAL lock_timeout = 0", LOCK_MIGRATIONS, "SET LOCAL lock_timeout TO DEFAULT"):
+                connection.exec_driver_sql(sql)
+            work(connection)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._engine.dispose()
+        await self._pool.close()
 
-    def failure(self, error: DBAPIError) -> Exception | None:
+    def failure(self, error: BaseException) -> Exception | None:
         """Return the failure of the database that caused `error`; None if the statement is to blame."""
         state = _sqlstate(error)
         if state == LOCK_NOT_AVAILABLE:
@@ -114,96 +101,83 @@ class PostgreSQL:
         if state in CONFLICT:
             return WriteConflictError()
         # An error without SQLSTATE comes from the connection, not from the server.
-        lost = error.connection_invalidated or (isinstance(error, OperationalError) and not state)
+        lost = isinstance(_cause(error), psycopg.OperationalError) and not state
         return DatabaseUnavailableError() if lost or state.startswith(UNAVAILABLE) else None
 
-    def is_unusable(self, error: DBAPIError) -> bool:
+    def is_unusable(self, error: BaseException) -> bool:
         """Return whether `error` means that the database cannot be used at all, for example because of its URL."""
         state = _sqlstate(error)
         return not state or state.startswith(WRONG_URL) or self.failure(error) is not None
 
 
-class WriteConnection:
-    """The connection of a transaction that may write: what storage/connection.py describes.
+class Connection:
+    """The connection of one transaction: what storage/connection.py describes.
 
-    The transaction begins, and takes its `lock`, with its first statement. If that locks a name, the three are one
-    round trip. Each statement still sees what was committed before it started.
+    Statements that are deferred are sent together with the next one whose result is needed, or with the commit: one
+    round trip. Each still sees what was committed before it started.
     """
 
-    def __init__(self, connection: "AsyncConnection", lock: str) -> None:
-        self._connection = connection
-        self._beginning = [BEGIN_WRITE, lock]
+    def __init__(self, driver: psycopg.AsyncConnection, statements: Statements, *beginning: str) -> None:
+        """Create it. `beginning` is the SQL that begins the transaction; without any, each statement is one."""
+        self._driver = driver
+        self._statements = statements
+        self._deferred: list[tuple[str, Sequence[Value]]] = [(sql, ()) for sql in beginning]
+        self._is_transaction = bool(beginning)
 
-    async def begin(self, *further: str) -> None:
-        """Start the transaction unless it has started, and execute further SQL, which returns nothing."""
-        statements, self._beginning = [*self._beginning, *further], []
-        if statements:
-            await _execute(self._connection, *statements)
+    async def execute(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Rows:
+        """Execute a statement, and return its rows."""
+        compiled = self._statements.get(statement, parameters)
+        cursor = await self._send(compiled.bind(parameters))
+        description = cursor.description
+        return Rows(compiled.rows(description, await cursor.fetchall()) if description else (), cursor.rowcount)
 
-    async def lock_name(self, name: str) -> None:
-        """Lock `name` until the transaction ends, waiting for another transaction that holds it."""
-        # In hexadecimal digits, because SQL that has several statements cannot have parameters.
-        name_sql = f"convert_from(decode('{name.encode().hex()}', 'hex'), 'UTF8')"
-        await self.begin(f"SELECT pg_advisory_xact_lock(hashtextextended({name_sql}, 0))")
-
-    async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows:
-        """Execute a statement with its parameters, or once for each mapping in a list of them."""
-        await self.begin()
-        return await self._connection.execute(statement, parameters)
-
-    async def scalar(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Any:  # noqa: ANN401  # any column
+    async def scalar(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Value:
         """Execute a query, and return the first column of its first row; None if it has no rows."""
-        await self.begin()
-        return await self._connection.scalar(statement, parameters)
+        rows = await self.execute(statement, parameters)
+        return rows[0][0] if rows else None
+
+    async def defer(self, statement: Executable, parameters: Parameters, /) -> None:
+        """Execute a statement whose result nobody needs, together with the next one or with the commit."""
+        for mapping in [parameters] if isinstance(parameters, Mapping) else parameters:
+            self._deferred.append(self._statements.get(statement, mapping).bind(mapping))
+
+    async def lock_name(self, name: str, /) -> None:
+        """Lock `name` until the transaction ends, before its next statement."""
+        self._deferred.append((LOCK_NAME, [name]))
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
         """Open a savepoint. An exception in its block undoes the statements of the block, not the transaction."""
-        await self.begin()
-        async with self._connection.begin_nested():
-            yield
-
-    async def run_sync(self, work: Callable[..., ResultT], /, *args: Any) -> ResultT:  # noqa: ANN401  # those of `work`
-        """Run `work` with SQLAlchemy's synchronous connection, for example a migration, and return its result."""
-        await self.begin()
-        return await self._connection.run_sync(work, *args)
-
-
-async def _execute(connection: "AsyncConnection", *statements: str) -> None:
-    """Execute SQL without parameters, in one round trip."""
-    await connection.exec_driver_sql("; ".join(statements), execution_options={"no_parameters": True})
-
-
-def _execute_several(_cursor: DBAPICursor, sql: str, context: ExecutionContext) -> bool:
-    """Execute SQL that may have several statements: SQLAlchemy calls this for what `_execute` sends."""
-    connection: Any = context.root_connection.connection.dbapi_connection
-    # The driver would prepare SQL that is often executed. Only a single statement can be prepared.
-    connection.run_async(lambda driver: driver.execute(sql, prepare=False))
-    return True
-
-
-def _note_use(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    entry.info["last_use"] = time.monotonic()
-
-
-def _check(engine: Engine, idle_seconds: float) -> Callable[[DBAPIConnection, ConnectionPoolEntry, object], None]:
-    """Return what checks a connection that was idle before a transaction starts on it.
-
-    A restart of the server or a firewall may have cut it. To check each time would cost a round trip per transaction.
-    A connection that is cut within `idle_seconds` of its last use fails its next call, as one that is cut during the
-    call does: with DatabaseUnavailableError, after which SQLAlchemy replaces all connections that are as old.
-    """
-
-    def check(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
-        last_use = entry.info.get("last_use")
-        if last_use is None or time.monotonic() - last_use <= idle_seconds:
-            return
+        # At once: what is deferred belongs to the transaction, and its errors too.
+        await self._send(("SAVEPOINT block", ()))
         try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
+            yield
+            await self._send(("RELEASE block", ()))
+        except BaseException:
+            self._deferred.clear()
+            await self._send(("ROLLBACK TO block", ()), ("RELEASE block", ()))
+            raise
 
-    return check
+    async def commit(self) -> None:
+        """Send what is deferred, and commit."""
+        if self._is_transaction:
+            await self._send(("COMMIT", ()))
+
+    async def _send(self, *statements: tuple[str, Sequence[Value]]) -> AsyncRawCursor:
+        """Send what is deferred and these statements, and wait for their results. Return the cursor of the last one."""
+        batch = [*self._deferred, *statements]
+        self._deferred.clear()
+        try:
+            if len(batch) == 1:
+                # A pipeline would take longer for a single one.
+                [(sql, values)] = batch
+                return await AsyncRawCursor(self._driver).execute(sql, values)
+            async with self._driver.pipeline():
+                for sql, values in batch:
+                    cursor = await AsyncRawCursor(self._driver).execute(sql, values)
+        except psycopg.Error as error:
+            self._statements.raise_error(error, "; ".join(sql for sql, _ in batch))
+        return cursor
 
 
 def _with_defaults(url: URL) -> URL:
@@ -218,6 +192,11 @@ def _with_defaults(url: URL) -> URL:
     return url.set(query={**settings, **url.query, "options": " ".join([options, *own_options])})
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the driver's error if `error` is SQLAlchemy's error for it."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE, five characters of which the first two are the class; "" if there is none."""
-    return getattr(error.orig, "sqlstate", None) or ""
+    return getattr(_cause(error), "sqlstate", None) or ""

@@ -6,115 +6,120 @@ for the disk or for another process runs in a thread: a commit, and the lock of 
 
 import asyncio
 import fcntl
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, Executable, RootTransaction, create_engine, event
+from sqlalchemy import URL, Executable, NullPool, create_engine, event
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
 from typing_extensions import override
 
 from services.runtime.config import ConfigError
-from services.runtime.storage.connection import Parameters, ResultT, Rows
+from services.runtime.storage.connection import NO_PARAMETERS, Parameters
 from services.runtime.storage.failures import DatabaseBusyError, WriteConflictError
+from services.runtime.storage.statements import Rows, Statements, Value
 
 DRIVER = "sqlite"
 # What older releases called it. During a rollout both get the same URL.
 OLDER_DRIVER = "sqlite+aiosqlite"
-# The execution option of connections whose transactions may write.
-IMMEDIATE = "begin_immediate"
 # How long SQLite waits for the write transaction of another process. Ours take milliseconds.
 BUSY_TIMEOUT_SECONDS = 5.0
 # Errors of the file, its folder or its contents, rather than of a statement.
 UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_IOERR")
+BEGIN = "BEGIN IMMEDIATE"
+"""Begins a write, and locks at once: SQLite does not let a transaction that has already read wait for the lock."""
+
+ResultT = TypeVar("ResultT")
 
 
 class SQLite:
     """One database file."""
 
     def __init__(self, url: URL) -> None:
-        """Create the engine. Raises ConfigError if the URL names no file."""
+        """Create it; nothing is opened. Raises ConfigError if the URL names no file."""
         if url.database in (None, "", ":memory:"):
             raise ConfigError("DATABASE_URL: a SQLite database needs a file; data in memory would be lost")
         self._path = Path(str(url.database))
         self.url = url.set(drivername=DRIVER)
-        self._engine = create_engine(
-            self.url.set(query={"timeout": str(BUSY_TIMEOUT_SECONDS), **url.query}),
-            # One thread at a time uses a connection, but not always the same one.
-            connect_args={"check_same_thread": False},
-            # Error texts go to the log; the data of callers must not.
-            hide_parameters=True,
-        )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
-        self._writer = Writer(self._engine)
-        # To check a connection out of SQLAlchemy's pool takes as long as a query.
-        self._idle_readers: list[SyncConnection] = []
+        dialect: Any = self.url.get_dialect()
+        self._dialect = dialect(dbapi=sqlite3)
+        self._statements = Statements(self._dialect)
+        self._writer = Writer(self._connect, self._statements)
+        self._idle_readers: list[sqlite3.Connection] = []
 
     def read(self, *, snapshot: bool) -> AbstractAsyncContextManager["Connection"]:
         """Open a transaction that reads one snapshot of the database. Here that costs next to nothing."""
         del snapshot
-        return Read(self._engine, self._idle_readers)
+        return Read(self._connect, self._statements, self._idle_readers)
 
     def write(self, *, shared: bool) -> AbstractAsyncContextManager["Connection"]:
         """Open a transaction that may write. SQLite has no concurrent writers, so `shared` makes no difference."""
         del shared
         return self._writer.transaction()
 
-    @asynccontextmanager
-    async def migrate(self) -> AsyncIterator["Connection"]:
-        """Open the transaction of the migrations."""
+    def migrate(self, work: Callable[[SyncConnection], None]) -> None:
+        """Run `work` in the transaction of the migrations."""
         # A lock file, because SQLite's locks come too late: the switch to WAL fails if two processes try it at once.
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_name(self._path.name + ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            async with self._writer.transaction() as connection:
-                yield connection
+            engine = create_engine(self.url, creator=self._connect, poolclass=NullPool, hide_parameters=True)
+            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(BEGIN))
+            with engine.begin() as connection:
+                work(connection)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.close()
         for connection in self._idle_readers:
             connection.close()
-        self._engine.dispose()
 
-    def failure(self, error: DBAPIError) -> Exception | None:
+    def _connect(self) -> sqlite3.Connection:
+        arguments, options = self._dialect.create_connect_args(self.url)
+        # One thread at a time uses a connection, but not always the same one. No isolation level: the driver's own
+        # control of transactions does not cover SELECT and DDL.
+        options |= {"check_same_thread": False, "isolation_level": None}
+        connection: sqlite3.Connection = sqlite3.connect(*arguments, **{"timeout": BUSY_TIMEOUT_SECONDS, **options})
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def failure(self, error: BaseException) -> Exception | None:
         """Return the failure of the database that caused `error`; None if the statement is to blame."""
         return DatabaseBusyError() if _is_busy(error) else None
 
-    def is_unusable(self, error: DBAPIError) -> bool:
+    def is_unusable(self, error: BaseException) -> bool:
         """Return whether `error` means that the database file cannot be used at all."""
         return _error_name(error).startswith(UNUSABLE)
 
 
 class Read(AbstractAsyncContextManager["Connection"]):
-    """A transaction that reads. It takes a connection from `idle`, or opens one, and returns it there.
+    """A transaction that reads. It takes a connection from `idle`, or opens one, and returns it there."""
 
-    The driver begins and ends it: SQLAlchemy would need half as long for that as for a query.
-    """
-
-    def __init__(self, engine: Engine, idle: list[SyncConnection]) -> None:
-        self._engine = engine
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], statements: Statements, idle: list[sqlite3.Connection]
+    ) -> None:
+        self._connect = connect
+        self._statements = statements
         self._idle = idle
 
     @override
     async def __aenter__(self) -> "Connection":
-        self._connection = self._idle.pop() if self._idle else self._engine.connect()
-        _driver(self._connection).execute("BEGIN")
-        return Connection(self._connection)
+        self._driver = self._idle.pop() if self._idle else self._connect()
+        self._driver.execute("BEGIN")
+        return Connection(self._driver, self._statements)
 
     @override
     async def __aexit__(self, *_: object) -> None:
         try:
             # There is nothing to commit. After some errors SQLite has ended the transaction, and this does nothing.
-            _driver(self._connection).rollback()
+            self._driver.rollback()
         finally:
-            self._idle.append(self._connection)
+            self._idle.append(self._driver)
 
 
 class Writer:
@@ -124,13 +129,13 @@ class Writer:
     the commit of the one before it. Each succeeds or fails alone, and ends only after its data is on the disk.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(**{IMMEDIATE: True})
-        self._busy_timeout = float(str(engine.url.query["timeout"]))
+    def __init__(self, connect: Callable[[], sqlite3.Connection], statements: Statements) -> None:
+        self._connect = connect
+        self._statements = statements
         self._thread = ThreadPoolExecutor(1, "sqlite")
         # Fair: a commit takes its turn after the transactions that have waited longer.
         self._turn = asyncio.Lock()
-        self._connection: SyncConnection | None = None
+        self._driver: sqlite3.Connection | None = None
         self._batch: Batch | None = None
 
     @asynccontextmanager
@@ -140,46 +145,46 @@ class Writer:
             if self._batch is None:
                 self._batch = await self._begin()
             batch = self._batch
-            with _savepoint(batch.connection):
-                yield Connection(batch.connection)
+            with _savepoint(batch.driver):
+                yield Connection(batch.driver, self._statements)
         # A caller that leaves does not take the commit of the others with it.
         await asyncio.shield(batch.commit)
 
     async def close(self) -> None:
         """Wait for the last commit, and close the connection."""
         async with self._turn:
-            if self._connection is not None:
-                self._connection.close()
+            if self._driver is not None:
+                self._driver.close()
         self._thread.shutdown()
 
     async def _begin(self) -> "Batch":
-        if self._connection is None:
-            self._connection = self._engine.connect()
-            _set_busy_timeout(self._connection, 0)
-        connection = self._connection
+        if self._driver is None:
+            self._driver = self._connect()
+            self._busy_milliseconds = self._driver.execute("PRAGMA busy_timeout").fetchone()[0]
+            _set_busy_timeout(self._driver, 0)
+        driver = self._driver
         try:
             # Succeeds at once, unless another process writes at this moment.
-            transaction = connection.begin()
-        except OperationalError as error:
+            driver.execute(BEGIN)
+        except sqlite3.OperationalError as error:
             if not _is_busy(error):
                 raise
             try:
-                transaction = await self._in_thread(lambda: _wait_and_begin(connection, self._busy_timeout))
+                await self._in_thread(lambda: _wait_and_begin(driver, self._busy_milliseconds))
             except asyncio.CancelledError:
-                connection.rollback()
+                driver.rollback()
                 raise
-        return Batch(connection, transaction, asyncio.create_task(self._commit(transaction)))
+        return Batch(driver, asyncio.create_task(self._commit(driver)))
 
-    async def _commit(self, transaction: RootTransaction) -> None:
+    async def _commit(self, driver: sqlite3.Connection) -> None:
         async with self._turn:
-            connection, self._batch = transaction.connection, None
+            self._batch = None
             try:
-                await self._in_thread(lambda: _commit(transaction))
+                await self._in_thread(lambda: _commit(driver))
             except BaseException:
                 # The state of the connection is unknown. To close it rolls back.
-                self._connection = None
-                connection.invalidate()
-                connection.close()
+                self._driver = None
+                driver.close()
                 raise
 
     async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
@@ -198,8 +203,7 @@ class Writer:
 class Batch:
     """The transactions that share a commit: savepoints of one transaction of SQLite."""
 
-    connection: SyncConnection
-    transaction: RootTransaction
+    driver: sqlite3.Connection
     commit: asyncio.Task[None]
     """Ends when all of them are on the disk, or raises why none of them is."""
 
@@ -207,91 +211,83 @@ class Batch:
 class Connection:
     """The connection of one transaction: what storage/connection.py describes, without waiting for anything."""
 
-    def __init__(self, connection: SyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, driver: sqlite3.Connection, statements: Statements) -> None:
+        self._driver = driver
+        self._statements = statements
 
-    async def execute(self, statement: Executable, parameters: Parameters | None = None, /) -> Rows:
-        """Execute a statement with its parameters, or once for each mapping in a list of them."""
-        return self._connection.execute(statement, parameters)
+    async def execute(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Rows:
+        """Execute a statement, and return its rows."""
+        compiled = self._statements.get(statement, parameters)
+        sql, values = compiled.bind(parameters)
+        try:
+            cursor = self._driver.execute(sql, values)
+            fetched = cursor.fetchall()
+        except sqlite3.Error as error:
+            self._statements.raise_error(error, sql)
+        return Rows(compiled.rows(cursor.description, fetched) if fetched else (), cursor.rowcount)
 
-    async def scalar(self, statement: Executable, parameters: Mapping[str, Any] | None = None, /) -> Any:  # noqa: ANN401  # any column
+    async def scalar(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Value:
         """Execute a query, and return the first column of its first row; None if it has no rows."""
-        return self._connection.scalar(statement, parameters)
+        rows = await self.execute(statement, parameters)
+        return rows[0][0] if rows else None
+
+    async def defer(self, statement: Executable, parameters: Parameters, /) -> None:
+        """Execute a statement whose result nobody needs. SQLite has no round trip to save, so it runs at once."""
+        for mapping in [parameters] if isinstance(parameters, Mapping) else parameters:
+            await self.execute(statement, mapping)
+
+    async def lock_name(self, name: str, /) -> None:
+        """Do nothing: SQLite has a single writer."""
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
         """Open a savepoint. An exception in its block undoes the statements of the block, not the transaction."""
-        with self._connection.begin_nested():
+        with _savepoint(self._driver):
             yield
-
-    async def run_sync(self, work: Callable[..., ResultT], /, *args: Any) -> ResultT:  # noqa: ANN401  # those of `work`
-        """Run `work` with SQLAlchemy's synchronous connection, for example a migration, and return its result."""
-        return work(self._connection, *args)
 
 
 @contextmanager
-def _savepoint(connection: SyncConnection) -> Iterator[None]:
+def _savepoint(driver: sqlite3.Connection) -> Iterator[None]:
     """Undo the statements of the block if it raises."""
-    # By the driver: SQLAlchemy would compile each savepoint.
-    driver = _driver(connection)
     # Outside of a transaction a savepoint would be one, and its release a commit.
     if not driver.in_transaction:
         raise WriteConflictError
-    driver.execute("SAVEPOINT one_of_batch")
+    driver.execute("SAVEPOINT block")
     try:
         yield
     except BaseException:
         # After an error such as a full disk, SQLite has rolled back the whole transaction.
         if driver.in_transaction:
-            driver.execute("ROLLBACK TO one_of_batch")
+            driver.execute("ROLLBACK TO block")
         raise
     finally:
         if driver.in_transaction:
-            driver.execute("RELEASE one_of_batch")
+            driver.execute("RELEASE block")
 
 
-def _configure(connection: DBAPIConnection, _: object) -> None:
-    # The driver's own transaction control does not cover SELECT and DDL, so _begin replaces it.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: SyncConnection) -> None:
-    # Lock now: SQLite does not let a transaction that has already read wait for the lock.
-    if IMMEDIATE in connection.get_execution_options():
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _driver(connection: SyncConnection) -> Any:  # noqa: ANN401  # a connection of sqlite3
-    return connection.connection.dbapi_connection
-
-
-def _wait_and_begin(connection: SyncConnection, seconds: float) -> RootTransaction:
-    _set_busy_timeout(connection, seconds)
+def _wait_and_begin(driver: sqlite3.Connection, milliseconds: int) -> None:
+    _set_busy_timeout(driver, milliseconds)
     try:
-        return connection.begin()
+        driver.execute(BEGIN)
     finally:
-        _set_busy_timeout(connection, 0)
+        _set_busy_timeout(driver, 0)
 
 
-def _set_busy_timeout(connection: SyncConnection, seconds: float) -> None:
-    # By the driver: a statement by SQLAlchemy would begin a transaction.
-    _driver(connection).execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+def _set_busy_timeout(driver: sqlite3.Connection, milliseconds: int) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
-def _commit(transaction: RootTransaction) -> None:
+def _commit(driver: sqlite3.Connection) -> None:
     # After an error such as a full disk SQLite itself rolls back, and the driver's commit would do nothing.
-    if not _driver(transaction.connection).in_transaction:
+    if not driver.in_transaction:
         raise WriteConflictError
-    transaction.commit()
+    driver.commit()
 
 
-def _is_busy(error: DBAPIError) -> bool:
+def _is_busy(error: BaseException) -> bool:
     return _error_name(error).startswith("SQLITE_BUSY")
 
 
-def _error_name(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlite_errorname", ""))
+def _error_name(error: BaseException) -> str:
+    """Return SQLite's name of an error of the driver, or of SQLAlchemy's error for it."""
+    return str(getattr(getattr(error, "orig", error), "sqlite_errorname", ""))

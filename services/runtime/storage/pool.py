@@ -1,0 +1,88 @@
+"""The connections of a process to PostgreSQL."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection, Error
+from psycopg.pq import TransactionStatus
+
+from services.runtime.storage.failures import DatabaseBusyError
+
+# Connections per process. The server's max_connections must be enough for all processes.
+MAX_CONNECTIONS = 8
+
+
+class Pool:
+    """Up to MAX_CONNECTIONS connections; those that are idle are reused."""
+
+    def __init__(self, arguments: Mapping[str, Any], timeout_seconds: float, idle_seconds: float) -> None:
+        """Create it; nothing is opened. `arguments` are those of psycopg.
+
+        A transaction waits `timeout_seconds` for a connection. One that was idle for longer than `idle_seconds` is
+        checked before use: a restart of the server or a firewall may have cut it. To check each time would cost a round
+        trip per transaction.
+        """
+        self._arguments = arguments
+        self._timeout_seconds = timeout_seconds
+        self._idle_seconds = idle_seconds
+        self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._idle: list[tuple[AsyncConnection, float]] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Take a connection; roll back at the end what is not committed. Raises DatabaseBusyError if none is free."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise DatabaseBusyError from error
+        try:
+            connection = await self._take()
+            try:
+                yield connection
+            finally:
+                await self._put_back(connection)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Close the idle connections."""
+        idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            await connection.close()
+
+    async def _take(self) -> AsyncConnection:
+        if self._idle:
+            connection, last_use = self._idle.pop()
+            if time.monotonic() - last_use <= self._idle_seconds or await _responds(connection):
+                return connection
+            await connection.close()
+            # What cut this one has probably cut those that were idle for longer.
+            await self.close()
+        return await AsyncConnection.connect(**self._arguments, autocommit=True)
+
+    async def _put_back(self, connection: AsyncConnection) -> None:
+        try:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                await connection.rollback()
+        except Error:
+            # The server has ended it, or is gone: see below.
+            await connection.close()
+        except BaseException:
+            await connection.close()
+            raise
+        if connection.closed:
+            await self.close()
+        else:
+            self._idle.append((connection, time.monotonic()))
+
+
+async def _responds(connection: AsyncConnection) -> bool:
+    try:
+        await connection.execute("")
+    except Error:
+        return False
+    return True
