@@ -96,24 +96,24 @@ class Store:
 
     async def list_products(self, query: ProductQuery, limit: int) -> list[Product]:
         """Return up to `limit` products of a list, from its position `after` on."""
-        wanted = query.filter
+        conditions = query.filter
         statement = _listing(
             query.sort,
             descending=query.descending,
             follows=bool(query.after),
-            show_discontinued=wanted.show_discontinued,
-            by_category=bool(wanted.category),
-            by_currency=bool(wanted.currency),
-            has_maximum=wanted.max_cents is not None,
-            words=len(wanted.words),
+            show_discontinued=conditions.show_discontinued,
+            by_category=bool(conditions.category),
+            by_currency=bool(conditions.currency),
+            has_maximum=conditions.max_cents is not None,
+            words=len(conditions.words),
         )
         parameters = {
-            "category": wanted.category,
-            "currency": wanted.currency,
-            "min_cents": wanted.min_cents,
-            "max_cents": wanted.max_cents,
+            "category": conditions.category,
+            "currency": conditions.currency,
+            "min_cents": conditions.min_cents,
+            "max_cents": conditions.max_cents,
             "limit": limit,
-            **{f"word_{number}": _escape(word) for number, word in enumerate(wanted.words)},
+            **{f"word_{number}": _escape(word) for number, word in enumerate(conditions.words)},
             **{f"after_{number}": value for number, value in enumerate(query.after)},
         }
         return [Product(*row) for row in await self._connection.execute(statement, parameters)]

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, inspect, select, text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, bindparam, column, inspect, select, table, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from services.runtime.storage import Database, UtcDateTime
+from services.runtime.storage import Connection, Database, UtcDateTime
 from services.runtime.storage.database import open_database
 from tests.support.clock import Stopwatch
 from tests.support.databases import Databases, connect
@@ -87,6 +87,55 @@ async def test_a_transaction_that_raises_changes_nothing(database: Database) -> 
     with pytest.raises(IntegrityError):
         await insert(database, 1, -1)
     assert await rows(database) == []
+
+
+INSERT_PAIR = text("INSERT INTO pairs VALUES (:a, :b)")
+
+
+async def test_a_deferred_statement_takes_effect_before_the_next_one_and_with_the_commit(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.defer(INSERT_PAIR, [{"a": 1, "b": 1}, {"a": 2, "b": 2}])
+        assert await connection.scalar(text("SELECT count(*) FROM pairs")) == 2
+        await connection.defer(INSERT_PAIR, {"a": 3, "b": 3})
+    assert await rows(database) == [(1, 1), (2, 2), (3, 3)]
+
+
+async def test_a_deferred_statement_that_fails_fails_its_transaction(database: Database) -> None:
+    async def insert_two() -> None:
+        async with database.write() as connection:
+            await connection.defer(INSERT_PAIR, {"a": 1, "b": -1})
+            await connection.defer(INSERT_PAIR, {"a": 2, "b": 2})
+
+    with pytest.raises(IntegrityError):
+        await insert_two()
+    assert await rows(database) == []
+    await insert(database, 3, 3)
+    assert await rows(database) == [(3, 3)]
+
+
+async def test_a_statement_that_fails_in_a_savepoint_takes_only_the_savepoint_with_it(database: Database) -> None:
+    async def insert_two(connection: Connection) -> None:
+        async with connection.begin_nested():
+            await connection.defer(INSERT_PAIR, {"a": 2, "b": 2})
+            await connection.defer(INSERT_PAIR, {"a": 3, "b": -3})
+
+    async with database.write() as connection:
+        await connection.defer(INSERT_PAIR, {"a": 1, "b": 1})
+        with pytest.raises(IntegrityError):
+            await insert_two(connection)
+        await connection.defer(INSERT_PAIR, {"a": 4, "b": 4})
+    assert await rows(database) == [(1, 1), (4, 4)]
+
+
+async def test_a_list_as_a_parameter_may_have_any_length(database: Database) -> None:
+    for number in range(3):
+        await insert(database, number, number)
+    pairs = table("pairs", column("a", Integer))
+    among = select(pairs).where(pairs.c.a.in_(bindparam("some", expanding=True))).order_by(pairs.c.a)
+    async with database.read() as connection:
+        for some in ([], [1], [0, 2], [0, 1, 2], [1]):
+            assert [row.a for row in await connection.execute(among, {"some": some})] == some
+        assert await connection.execute(among, {"some": [7]}) == []
 
 
 async def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:

@@ -22,8 +22,9 @@ EXCEPTIONS = {
         "sqlalchemy.URL",
         "sqlalchemy.make_url",
     },
-    "storage/postgresql.py": {"sqlalchemy.URL", "sqlalchemy.ext.asyncio.create_async_engine"},
-    "storage/sqlite.py": {"sqlalchemy.URL", "sqlalchemy.create_engine"},
+    "storage/pool.py": {"asyncio.Semaphore", "asyncio.timeout", "psycopg"},
+    "storage/postgresql.py": {"psycopg", "sqlalchemy.URL", "sqlalchemy.create_engine"},
+    "storage/sqlite.py": {"sqlalchemy.URL", "sqlalchemy.create_engine", "sqlite3"},
 }
 """What the files of services/runtime with an exception use."""
 OTHER_EXCEPTIONS = {

@@ -26,7 +26,7 @@ class Connection(Protocol):
         """Execute a query, and return the first column of its first row; None if it has no rows."""
 
     async def defer(self, statement: Executable, parameters: Parameters, /) -> None:
-        """Execute a statement whose result nobody needs: once, or once for each mapping in a list of parameters.
+        """Execute a statement whose result is not needed: once, or once for each mapping in a list of parameters.
 
         PostgreSQL gets it together with the next `execute`, or with the commit, which also raises its errors.
         """

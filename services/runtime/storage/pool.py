@@ -33,7 +33,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Take a connection; roll back at the end what is not committed. Raises DatabaseBusyError if none is free."""
+        """Yield a connection; roll back what is not committed after it. Raises DatabaseBusyError if none is free."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._free.acquire()

@@ -137,7 +137,7 @@ class Connection:
         return rows[0][0] if rows else None
 
     async def defer(self, statement: Executable, parameters: Parameters, /) -> None:
-        """Execute a statement whose result nobody needs, together with the next one or with the commit."""
+        """Execute a statement whose result is not needed, together with the next one or with the commit."""
         for mapping in [parameters] if isinstance(parameters, Mapping) else parameters:
             self._deferred.append(self._statements.get(statement, mapping).bind(mapping))
 

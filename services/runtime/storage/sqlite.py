@@ -232,12 +232,12 @@ class Connection:
         return rows[0][0] if rows else None
 
     async def defer(self, statement: Executable, parameters: Parameters, /) -> None:
-        """Execute a statement whose result nobody needs. SQLite has no round trip to save, so it runs at once."""
+        """Execute a statement whose result is not needed. SQLite has no round trip to save, so it runs at once."""
         for mapping in [parameters] if isinstance(parameters, Mapping) else parameters:
             await self.execute(statement, mapping)
 
     async def lock_name(self, name: str, /) -> None:
-        """Do nothing: SQLite has a single writer."""
+        """Return at once: SQLite has a single writer."""
 
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:

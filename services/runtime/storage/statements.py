@@ -77,7 +77,9 @@ class Statement:
         self._converted = [(index, convert) for index, convert in enumerate(processors) if convert]
 
     def bind(self, parameters: Mapping[str, Value]) -> tuple[str, list[Value]]:
-        """Return the SQL, and the values of its placeholders. A list has one for each entry."""
+        """Return the SQL, and the values of its placeholders. A list, which follows IN, has one for each entry."""
+        if self._lists:
+            parameters = {**parameters, **{name: _fill_up(parameters[name]) for name in self._lists}}
         lengths = tuple([len(parameters[name]) for name in self._lists])
         variant = self._variants.get(lengths)
         if variant is None:
@@ -98,6 +100,12 @@ class Statement:
                 values[index] = convert(values[index])
             rows.append(self._row(values))
         return rows
+
+
+def _fill_up(values: Sequence[Value]) -> Sequence[Value]:
+    """Repeat the last value of a list up to the next power of two, so that its statement has few variants."""
+    missing = (1 << (len(values) - 1).bit_length()) - len(values) if values else 0
+    return [*values, *[*values[-1:]] * missing]
 
 
 @dataclass(frozen=True, slots=True)
