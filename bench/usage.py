@@ -9,23 +9,38 @@ import psutil
 from bench.rounds import Sample
 
 NANOSECONDS_PER_MICROSECOND = 1000
+NANOSECONDS_PER_SECOND = 10**9
 MIB = 2**20
 
 
 def cpu_nanoseconds(process: psutil.Process) -> int:
     """Return the processor time of all threads of a process. The clock ticks of psutil (10 ms) are too coarse."""
     total = 0
-    for task in Path(f"/proc/{process.pid}/task").iterdir():
-        with suppress(OSError):  # the thread has just ended
-            total += int((task / "schedstat").read_text().split()[0])
+    with suppress(FileNotFoundError):  # the process has just ended
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            with suppress(OSError):  # the thread has just ended
+                total += int((task / "schedstat").read_text().split()[0])
     return total
+
+
+def server_cpu_nanoseconds(server: psutil.Process) -> int:
+    """Return the processor time of a server with one process for each connection, the closed connections included."""
+    times = server.cpu_times()
+    closed = round((times.children_user + times.children_system) * NANOSECONDS_PER_SECOND)
+    return closed + sum(map(cpu_nanoseconds, (server, *server.children())))
 
 
 class CpuMeter:
     """Measures how much processor time some processes use, by label."""
 
-    def __init__(self, processes: Mapping[str, Iterable[psutil.Process]]) -> None:
+    def __init__(
+        self,
+        processes: Mapping[str, Iterable[psutil.Process]],
+        servers: Mapping[str, psutil.Process] | None = None,
+    ) -> None:
+        """Create it. Of `servers`, the processes that they start count as well."""
         self._processes = {label: list(each) for label, each in processes.items()}
+        self._servers = servers or {}
         self._before: dict[str, int] = {}
 
     def start(self) -> None:
@@ -38,7 +53,8 @@ class CpuMeter:
         return {f"CPU µs: {label}": each / calls / NANOSECONDS_PER_MICROSECOND for label, each in used.items()}
 
     def _read(self) -> dict[str, int]:
-        return {label: sum(map(cpu_nanoseconds, each)) for label, each in self._processes.items()}
+        used = {label: sum(map(cpu_nanoseconds, each)) for label, each in self._processes.items()}
+        return used | {label: server_cpu_nanoseconds(each) for label, each in self._servers.items()}
 
 
 def pss_mib(processes: Iterable[psutil.Process]) -> float:

@@ -56,9 +56,9 @@ async def _cases(bench: Bench, stack: AsyncExitStack, databases: Databases) -> A
     for case in _repeated(PAYMENT, name, pay, callers=FEW_CALLERS):
         yield case
     if bench.against:
-        async for case in _shop_cases(stack, partial(bench.start_other, databases=databases), name, OTHER):
+        async for case in _shop_cases(stack, partial(bench.start_other, databases=databases), databases, OTHER):
             yield case
-    async for case in _shop_cases(stack, partial(bench.start, databases=databases), name):
+    async for case in _shop_cases(stack, partial(bench.start, databases=databases), databases):
         yield case
     if bench.with_mesh:
         async for case in _mesh_cases(bench, stack, databases):
@@ -66,13 +66,14 @@ async def _cases(bench: Bench, stack: AsyncExitStack, databases: Databases) -> A
 
 
 async def _shop_cases(
-    stack: AsyncExitStack, start: Callable[..., Process], database: str, version: str = ""
+    stack: AsyncExitStack, start: Callable[..., Process], databases: Databases, version: str = ""
 ) -> AsyncIterator[Case]:
     """Start five services without the mesh, and yield the cases that use them."""
-    folder = f"{database}{version}"
+    folder = f"{databases.name}{version}"
     services = {each: start(each, folder=f"{folder}/{each}") for each in CALLEES}
     services["orders"] = start("orders", targets(*services.values()), folder=f"{folder}/orders")
-    meter = CpuMeter({"services": [psutil.Process(each.popen.pid) for each in services.values()]})
+    apps = [psutil.Process(each.popen.pid) for each in services.values()]
+    meter = CpuMeter({"services": apps}, _servers(databases))
     inventory = await stack.enter_async_context(services["inventory"].channel())
     orders = await stack.enter_async_context(services["orders"].channel())
     await receive_stock(inventory)
@@ -81,7 +82,7 @@ async def _shop_cases(
         (ORDER, order(orders), CALLERS),
     ):
         baseline = "" if version else f"{subject}{OTHER}"
-        for case in _repeated(f"{subject}{version}", database, run, baseline, callers=callers, meter=meter):
+        for case in _repeated(f"{subject}{version}", databases.name, run, baseline, callers=callers, meter=meter):
             yield case
 
 
@@ -97,12 +98,18 @@ async def _mesh_cases(bench: Bench, stack: AsyncExitStack, databases: Databases)
     pods = [mesh.pod(each) for each in SERVICES]
     apps = {"services": [process for pod in pods for process in mesh.app_of(pod)]}
     proxies = [process for pod in pods for process in mesh.envoy_of(pod)]
-    meter = CpuMeter({**apps, "sidecars": proxies})
+    meter = CpuMeter({**apps, "sidecars": proxies}, _servers(databases))
     for case in _repeated(ORDER_SIDECARS, name, order(inside), ORDER, meter=meter):
         yield case
-    meter = CpuMeter({**apps, "sidecars": proxies, "gateway": mesh.envoy_of(mesh.pod("shop-gateway"))})
+    gateway = mesh.envoy_of(mesh.pod("shop-gateway"))
+    meter = CpuMeter({**apps, "sidecars": proxies, "gateway": gateway}, _servers(databases))
     for case in _repeated(ORDER_GATEWAY, name, order(outside, "customers/me", mesh.token()), ORDER, meter=meter):
         yield case
+
+
+def _servers(databases: Databases) -> dict[str, psutil.Process]:
+    """Return the database server. SQLite has none: its work is the services' own."""
+    return {"database": psutil.Process(databases.popen.pid)} if isinstance(databases, Server) else {}
 
 
 def _repeated(  # noqa: PLR0913  # a case, and how often it runs

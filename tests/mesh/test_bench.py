@@ -37,5 +37,7 @@ def test_every_group_is_measured(tmp_path: Path) -> None:
     assert conditions >= {
         f"{database}, {callers}" for database in ("SQLite", "PostgreSQL") for callers in ("1 caller", "32 callers")
     }
+    with_server = {figure.condition for figure in measured["orders"].figures if figure.metric == "CPU µs: database"}
+    assert {condition.partition(",")[0] for condition in with_server} == {"PostgreSQL"}
     assert results.COMMITTED.read_bytes() == committed
     assert instance.existing(NAME) is None, "the mesh is removed"
