@@ -1,15 +1,19 @@
-"""SQLite only: its settings, its single writer, and errors in its URL. tests/services covers the rest."""
+"""SQLite only: its settings, its single writer, its statements, errors in its URL. tests/services covers the rest."""
 
+import gc
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
+from sqlalchemy.exc import InvalidRequestError
 
 from services.runtime.config import ConfigError
 from services.runtime.storage import Database, DatabaseBusyError
 from services.runtime.storage.database import open_database
+from services.runtime.storage.statements import MAX_COMPILED
 
 MIGRATION = """
 import sqlalchemy as sa
@@ -74,6 +78,35 @@ async def test_the_database_is_busy_while_another_process_holds_a_transaction(da
     other.close()
     await insert()
     assert await count() == 1
+
+
+async def test_statements_that_are_built_for_one_call_do_not_pile_up(database: Database) -> None:
+    async with database.read() as connection:
+        first = text("SELECT 1")
+        assert await connection.scalar(first) == 1
+        kept = weakref.ref(first)
+        del first
+        for _ in range(MAX_COMPILED):
+            await connection.scalar(text("SELECT 2"))
+    gc.collect()
+    assert kept() is None
+
+
+async def test_an_insert_sets_the_columns_that_it_has_values_for(database: Database) -> None:
+    numbers = Table("numbers", MetaData(), Column("a", Integer), Column("b", Integer, server_default="7"))
+    insert_number = insert(numbers)
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE numbers ADD b INTEGER DEFAULT 7"))
+        await connection.execute(insert_number, {"a": 1})
+        await connection.execute(insert_number, {"a": 2, "b": 2})
+        await connection.execute(insert_number, {"b": 3, "a": 3})
+        assert await connection.execute(select(numbers).order_by(numbers.c.a)) == [(1, 7), (2, 2), (3, 3)]
+
+
+async def test_a_statement_without_one_of_its_parameters_fails(database: Database) -> None:
+    async with database.read() as connection:
+        with pytest.raises(InvalidRequestError, match="'a'"):
+            await connection.scalar(text("SELECT :a + :b"), {"b": 1})
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ class Database:
     def read(self, *, snapshot: bool = True) -> AbstractAsyncContextManager[Connection]:
         """Open a read-only transaction on one snapshot of the database.
 
-        Without `snapshot`, each statement may see another one. That is enough for a single statement, and saves two
-        round trips to PostgreSQL.
+        Without `snapshot`, each statement may see another one. That is enough for a single statement, and saves a round
+        trip to PostgreSQL.
         """
         return _Transaction(self._backend, self._backend.read(snapshot=snapshot))
 

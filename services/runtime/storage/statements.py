@@ -6,11 +6,14 @@ SQLAlchemy itself needs several times as long to execute a simple statement as t
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, NoReturn, Self, TypeAlias
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Executable
 from sqlalchemy.exc import DBAPIError
+
+# More than a service has. It limits the memory that statements take which are built again for each call.
+MAX_COMPILED = 500
 
 Row: TypeAlias = Any
 """A row of a result: a named tuple, with a field for each column."""
@@ -39,19 +42,11 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        # A statement that was built for a single call is forgotten with it.
-        self._compiled: WeakKeyDictionary[Executable, dict[tuple[str, ...], Statement]] = WeakKeyDictionary()
+        self._compiled = lru_cache(MAX_COMPILED)(partial(Statement, dialect))
 
     def get(self, statement: Executable, parameters: Mapping[str, Value]) -> "Statement":
         """Return a statement, compiled for parameters of these names: INSERT and UPDATE set these columns."""
-        by_names = self._compiled.get(statement)
-        if by_names is None:
-            by_names = self._compiled[statement] = {}
-        names = tuple(parameters)
-        compiled = by_names.get(names)
-        if compiled is None:
-            compiled = by_names[names] = Statement(statement, self._dialect, names)
-        return compiled
+        return self._compiled(statement, *parameters)
 
     def raise_error(self, error: Exception, sql: str) -> NoReturn:
         """Raise an error of the driver as the error of `sqlalchemy.exc` that stands for it on every database."""
@@ -64,7 +59,8 @@ class Statements:
 class Statement:
     """A compiled statement."""
 
-    def __init__(self, statement: Any, dialect: Dialect, names: Sequence[str]) -> None:  # noqa: ANN401  # an Executable that can be compiled
+    def __init__(self, dialect: Dialect, statement: Any, *names: str) -> None:  # noqa: ANN401  # an Executable that can be compiled
+        """Compile a statement for parameters of these names."""
         # for_executemany: INSERT does not return the key that the database has generated.
         self._dialect = dialect
         self._compiled = statement.compile(dialect=dialect, column_keys=[*names] or None, for_executemany=True)
