@@ -21,6 +21,7 @@ from services.runtime.storage import (
 )
 from services.runtime.storage.database import open_database
 from services.runtime.storage.postgresql import PostgreSQL
+from services.runtime.storage.session import MAX_PREPARED
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.support import postgresql
 from tests.support.databases import connect, query
@@ -142,6 +143,49 @@ async def test_a_read_transaction_cannot_write(replicas: tuple[Database, Databas
     async with replicas[0].read() as connection:
         with pytest.raises(DBAPIError, match="read-only transaction"):
             await increment(connection)
+
+
+async def test_a_transaction_that_goes_on_after_an_error_is_not_reported_as_committed(
+    replicas: tuple[Database, Database],
+) -> None:
+    async def ignore_an_error() -> None:
+        async with replicas[0].write(shared=True) as connection:
+            await increment(connection)
+            with pytest.raises(DBAPIError, match="division by zero"):
+                await connection.scalar(text("SELECT 1 / 0"))
+
+    with pytest.raises(WriteConflictError):
+        await ignore_an_error()
+    assert await value(replicas[0]) == 0
+
+
+async def test_more_statements_than_the_server_prepares_are_executed(replicas: tuple[Database, Database]) -> None:
+    async with replicas[0].read() as connection:
+        for number in range(MAX_PREPARED + 5):
+            assert await connection.scalar(text(f"SELECT {number} + CAST(:one AS INTEGER)"), {"one": 1}) == number + 1
+        prepared = await connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+    assert prepared == MAX_PREPARED
+
+
+async def test_a_batch_may_be_larger_than_the_buffers_of_the_connection(replicas: tuple[Database, Database]) -> None:
+    async with replicas[0].write(shared=True) as connection:
+        echo = text("SELECT CAST(:text AS TEXT)")
+        await connection.defer(echo, [{"text": "x" * 1_000_000}] * 20)
+        assert await connection.scalar(echo, {"text": "last"}) == "last"
+
+
+async def test_a_statement_that_cannot_be_prepared_or_sent_leaves_the_connection_usable(
+    replicas: tuple[Database, Database],
+) -> None:
+    async def execute(statement: str, **parameters: object) -> object:
+        async with replicas[0].read(snapshot=False) as connection:
+            return await connection.scalar(text(statement), parameters)
+
+    with pytest.raises(ProgrammingError, match="syntax error"):
+        await execute("SELEC 1")
+    with pytest.raises(ProgrammingError, match="cannot adapt"):
+        await execute("SELECT :a", a=object())
+    assert await execute("SELECT pg_backend_pid()") == await execute("SELECT pg_backend_pid()")
 
 
 async def test_shared_writes_run_in_parallel_but_an_exclusive_write_waits_for_them(

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, Error
 from psycopg.pq import TransactionStatus
 
 from services.runtime.storage.failures import DatabaseBusyError
+from services.runtime.storage.session import Session
 
 # Connections per process. The server's max_connections must be enough for all processes.
 MAX_CONNECTIONS = 8
@@ -29,10 +30,10 @@ class Pool:
         self._timeout_seconds = timeout_seconds
         self._idle_seconds = idle_seconds
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
-        self._idle: list[tuple[AsyncConnection, float]] = []
+        self._idle: list[tuple[Session, float]] = []
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    async def session(self) -> AsyncIterator[Session]:
         """Yield a connection; roll back what is not committed after it. Raises DatabaseBusyError if none is free."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -40,49 +41,50 @@ class Pool:
         except TimeoutError as error:
             raise DatabaseBusyError from error
         try:
-            connection = await self._take()
+            session = await self._take()
             try:
-                yield connection
+                yield session
             finally:
-                await self._put_back(connection)
+                await self._put_back(session)
         finally:
             self._free.release()
 
     async def close(self) -> None:
         """Close the idle connections."""
         idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            await connection.close()
+        for session, _ in idle:
+            await session.driver.close()
 
-    async def _take(self) -> AsyncConnection:
+    async def _take(self) -> Session:
         if self._idle:
-            connection, last_use = self._idle.pop()
-            if time.monotonic() - last_use <= self._idle_seconds or await _responds(connection):
-                return connection
-            await connection.close()
+            session, last_use = self._idle.pop()
+            if time.monotonic() - last_use <= self._idle_seconds or await _responds(session.driver):
+                return session
+            await session.driver.close()
             # What cut this one has probably cut those that were idle for longer.
             await self.close()
-        return await AsyncConnection.connect(**self._arguments, autocommit=True)
+        return Session(await AsyncConnection.connect(**self._arguments, autocommit=True))
 
-    async def _put_back(self, connection: AsyncConnection) -> None:
+    async def _put_back(self, session: Session) -> None:
+        driver = session.driver
         try:
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                await connection.rollback()
+            if driver.info.transaction_status != TransactionStatus.IDLE:
+                await driver.rollback()
         except Error:
             # The server has ended it, or is gone: see below.
-            await connection.close()
+            await driver.close()
         except BaseException:
-            await connection.close()
+            await driver.close()
             raise
-        if connection.closed:
+        if driver.closed:
             await self.close()
         else:
-            self._idle.append((connection, time.monotonic()))
+            self._idle.append((session, time.monotonic()))
 
 
-async def _responds(connection: AsyncConnection) -> bool:
+async def _responds(driver: AsyncConnection) -> bool:
     try:
-        await connection.execute("")
+        await driver.execute("")
     except Error:
         return False
     return True

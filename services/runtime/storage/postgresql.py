@@ -5,12 +5,11 @@ SERIALIZABLE would abort one of two conflicting transactions, and the service wo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
-from psycopg import AsyncRawCursor
 from sqlalchemy import URL, Executable, NullPool, create_engine
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from services.runtime.storage.connection import NO_PARAMETERS, Parameters
 from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.storage.pool import Pool
+from services.runtime.storage.session import Command, Result, Session
 from services.runtime.storage.statements import Rows, Statements, Value
 
 # How long a transaction waits for a connection, and for a lock. Our transactions take milliseconds.
@@ -64,10 +64,9 @@ class PostgreSQL:
     @asynccontextmanager
     async def read(self, *, snapshot: bool) -> AsyncIterator["Connection"]:
         """Open a transaction that reads one snapshot of the database; or, if it may, one for each statement."""
-        async with self._pool.connection() as driver:
-            connection = Connection(driver, self._statements, *[BEGIN_READ] if snapshot else [])
-            yield connection
-            await connection.commit()
+        async with self._pool.session() as session:
+            # The pool ends the transaction. There is nothing to commit.
+            yield Connection(session, self._statements, *[BEGIN_READ] if snapshot else [])
 
     @asynccontextmanager
     async def write(self, *, shared: bool) -> AsyncIterator["Connection"]:
@@ -75,8 +74,8 @@ class PostgreSQL:
         async with AsyncExitStack() as stack:
             if not shared:
                 await stack.enter_async_context(self._write_lock)
-            driver = await stack.enter_async_context(self._pool.connection())
-            connection = Connection(driver, self._statements, BEGIN_WRITE, LOCK_SHARED if shared else LOCK_EXCLUSIVE)
+            session = await stack.enter_async_context(self._pool.session())
+            connection = Connection(session, self._statements, BEGIN_WRITE, LOCK_SHARED if shared else LOCK_EXCLUSIVE)
             yield connection
             await connection.commit()
 
@@ -117,19 +116,17 @@ class Connection:
     round trip. Each still sees what was committed before it started.
     """
 
-    def __init__(self, driver: psycopg.AsyncConnection, statements: Statements, *beginning: str) -> None:
+    def __init__(self, session: Session, statements: Statements, *beginning: str) -> None:
         """Create it. `beginning` is the SQL that begins the transaction; without any, each statement is one."""
-        self._driver = driver
+        self._session = session
         self._statements = statements
-        self._deferred: list[tuple[str, Sequence[Value]]] = [(sql, ()) for sql in beginning]
-        self._is_transaction = bool(beginning)
+        self._deferred: list[Command] = [(sql, ()) for sql in beginning]
 
     async def execute(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Rows:
         """Execute a statement, and return its rows."""
         compiled = self._statements.get(statement, parameters)
-        cursor = await self._send(compiled.bind(parameters))
-        description = cursor.description
-        return Rows(compiled.rows(description, await cursor.fetchall()) if description else (), cursor.rowcount)
+        result = await self._send(compiled.bind(parameters))
+        return Rows(compiled.rows(result.columns, result.rows) if result.rows else (), result.rowcount)
 
     async def scalar(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Value:
         """Execute a query, and return the first column of its first row; None if it has no rows."""
@@ -159,25 +156,19 @@ class Connection:
             raise
 
     async def commit(self) -> None:
-        """Send what is deferred, and commit."""
-        if self._is_transaction:
-            await self._send(("COMMIT", ()))
+        """Send what is deferred, and commit. Raises WriteConflictError if the server has rolled back instead."""
+        # If a statement has failed, COMMIT rolls back, and reports that only by its tag.
+        if (await self._send(("COMMIT", ()))).tag != "COMMIT":
+            raise WriteConflictError
 
-    async def _send(self, *statements: tuple[str, Sequence[Value]]) -> AsyncRawCursor:
-        """Send what is deferred and these statements, and wait for their results. Return the cursor of the last one."""
-        batch = [*self._deferred, *statements]
+    async def _send(self, *commands: Command) -> Result:
+        """Send what is deferred and these commands, and wait for them. Return the result of the last one."""
+        batch = [*self._deferred, *commands]
         self._deferred.clear()
         try:
-            if len(batch) == 1:
-                # A pipeline would take longer for a single one.
-                [(sql, values)] = batch
-                return await AsyncRawCursor(self._driver).execute(sql, values)
-            async with self._driver.pipeline():
-                for sql, values in batch:
-                    cursor = await AsyncRawCursor(self._driver).execute(sql, values)
+            return await self._session.send(batch)
         except psycopg.Error as error:
             self._statements.raise_error(error, "; ".join(sql for sql, _ in batch))
-        return cursor
 
 
 def _with_defaults(url: URL) -> URL:

@@ -224,7 +224,9 @@ class Connection:
             fetched = cursor.fetchall()
         except sqlite3.Error as error:
             self._statements.raise_error(error, sql)
-        return Rows(compiled.rows(cursor.description, fetched) if fetched else (), cursor.rowcount)
+        return Rows(
+            compiled.rows((name for name, *_ in cursor.description), fetched) if fetched else (), cursor.rowcount
+        )
 
     async def scalar(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Value:
         """Execute a query, and return the first column of its first row; None if it has no rows."""

@@ -82,11 +82,11 @@ class Statement:
             variant = self._variants[lengths] = _Variant.of(self._compiled, self._dialect, parameters)
         return variant.sql, variant.bind(parameters)
 
-    def rows(self, description: Sequence[Sequence[Any]], fetched: Sequence[Sequence[Value]]) -> list[Row]:
-        """Return the rows that the driver has fetched. `description` is that of its cursor."""
+    def rows(self, columns: Iterable[str], fetched: Sequence[Sequence[Value]]) -> list[Row]:
+        """Return the rows that the driver has fetched. `columns` are the names of their columns."""
         if self._row is None:
             # The columns of SQL that was written as text are known only now.
-            row_type: Any = namedtuple("Row", [column[0] for column in description], rename=True)  # type: ignore[misc]  # noqa: PYI024  # as above
+            row_type: Any = namedtuple("Row", [*columns], rename=True)  # type: ignore[misc]  # noqa: PYI024  # as above
             self._row = row_type._make
         if not self._converted:
             return [*map(self._row, fetched)]
