@@ -26,8 +26,10 @@ def test_alembic_is_imported_only_to_migrate(start: Start) -> None:
     assert "alembic" not in imported(second)
 
 
-def test_the_orm_is_imported_only_for_postgresql(start: Start) -> None:
-    assert "sqlalchemy.orm" not in imported(start("shipping", REPORT))
+def test_a_process_with_sqlite_imports_neither_the_orm_nor_psycopg(start: Start) -> None:
+    modules = imported(start("shipping", REPORT))
+    assert "sqlite3" in modules
+    assert not modules & {"sqlalchemy.orm", "psycopg", "greenlet"}
 
 
 @pytest.mark.parametrize("service", ["identity", "orders", "reflection"])

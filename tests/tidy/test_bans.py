@@ -24,6 +24,7 @@ EXCEPTIONS = {
     },
     "storage/pool.py": {"asyncio.Semaphore", "asyncio.timeout", "psycopg"},
     "storage/postgresql.py": {"psycopg", "sqlalchemy.URL", "sqlalchemy.create_engine"},
+    "storage/session.py": {"psycopg"},
     "storage/sqlite.py": {"sqlalchemy.URL", "sqlalchemy.create_engine", "sqlite3"},
 }
 """What the files of services/runtime with an exception use."""

@@ -105,7 +105,7 @@ class Session:
         return results
 
     def _enqueue(self, command: _Dumped, new: dict[tuple[bytes, tuple[int, ...]], bytes]) -> None:
-        """Put a command into the pipeline. One that is new is prepared first, and added to `new`."""
+        """Add a command to the pipeline. One that is new is prepared first, and added to `new`."""
         connection = self.driver.pgconn
         key = (command.sql, command.types)
         name = self._prepared.get(key) or new.get(key)
