@@ -1,4 +1,4 @@
-"""The programs that the mesh runs: built once per machine from the pinned Go module in `go/`, shared by all checkouts.
+"""The programs that the mesh runs: built once per machine from the pinned Go modules in `go/`, shared by all checkouts.
 
 `cache.py` says where they are, `build.py` builds them, and `go_toolchain.py` finds or installs the Go to build with.
 """

@@ -1,7 +1,7 @@
 """Where the finished tools are: `<cache>/tools/<key>/`.
 
-The key is a digest of everything that determines the binaries: each go.mod and go.sum, the linker flags, the Go version
-and the platform.
+The key is a digest of everything that determines the binaries: each go.mod and go.sum, the flags of Go and of its
+linker, the Go version and the platform.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
-from mesh.local.tools.go_toolchain import GO, MODULES, cache_folder
+from mesh.local.tools.go_toolchain import FLAGS, GO, MODULES, cache_folder
 
 BOOTSTRAP = "envoy_bootstrap.json"
 """Istio's template of Envoy's bootstrap: a file of the istio module, stored beside the binaries."""
@@ -42,7 +42,7 @@ def tools_folder() -> Path:
         for file in ("go.mod", "go.sum"):
             digest.update((module / file).read_bytes())
     go = go_toolchain.version_on_path() or go_toolchain.pinned_version()
-    digest.update(f"{linker_flags()} {go} {sys.platform} {platform.machine()}".encode())
+    digest.update(f"{FLAGS} {linker_flags()} {go} {sys.platform} {platform.machine()}".encode())
     return cache_folder() / "tools" / digest.hexdigest()[:16]
 
 
