@@ -71,7 +71,7 @@ def test_the_table_of_edits_is_large_and_balanced_with_at_most_two_false_alarms(
 
 def test_a_finding_has_its_location_its_consumers_and_an_alternative(contracts: Checkout, older: State) -> None:
     contracts.edit(CATALOG, "  string display_name = 2 [", "  string title = 2 [")
-    served = locate(ROOT, "services/catalog/messages.py", "display_name=product.display_name")
+    served = locate(ROOT, "services/catalog/messages.py", "message.display_name = product.display_name")
     read = locate(ROOT, "services/orders/peers.py", "product.display_name")
     public = "GetProduct, BatchGetProducts, ListProducts, CreateProduct"
     assert report(contracts, older) == [
