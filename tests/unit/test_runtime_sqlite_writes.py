@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from services.runtime.storage import Database, WriteConflictError
+from services.runtime.storage import Connection, Database, WriteConflictError
 from services.runtime.storage.database import open_database
 from tests.support.clock import eventually
 
@@ -89,6 +89,21 @@ async def test_no_writer_succeeds_in_a_transaction_that_sqlite_has_rolled_back(d
     assert await numbers(database) == []
     await insert(database, 3)
     assert await numbers(database) == [3]
+
+
+async def test_a_savepoint_that_fails_raises_an_error_of_sqlalchemy(database: Database) -> None:
+    """The consumer of events ends its run on it; it would take an error of the driver for a fault of the event."""
+
+    async def release_too_often(connection: Connection) -> None:
+        async with connection.begin_nested():
+            for _ in range(2):
+                await connection.execute(text("RELEASE block"))
+
+    async with database.write() as connection:
+        with pytest.raises(OperationalError, match="no such savepoint"):
+            await release_too_often(connection)
+        # The savepoint of the writer, which the test has released too.
+        await connection.execute(text("SAVEPOINT block"))
 
 
 async def test_a_reader_whose_transaction_sqlite_has_ended_gets_its_own_error(database: Database) -> None:

@@ -244,8 +244,11 @@ class Connection:
     @asynccontextmanager
     async def begin_nested(self) -> AsyncIterator[None]:
         """Open a savepoint. An exception in its block undoes the statements of the block, not the transaction."""
-        with _savepoint(self._driver):
-            yield
+        try:
+            with _savepoint(self._driver):
+                yield
+        except sqlite3.Error as error:
+            self._statements.raise_error(error, "SAVEPOINT block")
 
 
 @contextmanager
