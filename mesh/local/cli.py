@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from mesh.local.console import error_console
 from mesh.local.errors import MeshError, explain
+from mesh.local.pages import Page
 
 if TYPE_CHECKING:
     from mesh.local.clients.kubectl import Cluster
@@ -37,6 +39,12 @@ Context = Annotated[str | None, typer.Option(help="The context of that kubeconfi
 Role = Annotated[str, typer.Option(help="The role that the user has besides customer.")]
 
 
+class Optional(StrEnum):
+    """A part without which the shop works, too."""
+
+    OBSERVABILITY = "observability"
+
+
 @app.command()
 def up(
     name: Name = "default",
@@ -48,11 +56,16 @@ def up(
     ] = None,
     *,
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
+    without: Annotated[
+        list[Optional] | None, typer.Option(help="Do not start this part, and remove it if it runs.")
+    ] = None,
 ) -> None:
     """Start the mesh, or update one that runs, and place an order through it."""
     from mesh.local.commands import up as command
 
-    raise typer.Exit(command.run(name, gateway_port, order=order))
+    raise typer.Exit(
+        command.run(name, gateway_port, order=order, observability=Optional.OBSERVABILITY not in (without or []))
+    )
 
 
 @app.command()
@@ -88,6 +101,17 @@ def logs(
     from mesh.local.commands import logs as command
 
     raise typer.Exit(command.run(name, workload, context.args))
+
+
+@app.command()
+def dashboard(
+    page: Annotated[Page | None, typer.Argument(help="Open this page. Without it: print the addresses of all.")] = None,
+    name: Name = "default",
+) -> None:
+    """Open the page of traces, metrics, logs or alerts in a browser, or print its address if there is none."""
+    from mesh.local.commands import dashboard as command
+
+    raise typer.Exit(command.run(name, page))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from mesh.local import instance
 from mesh.local.instance import Instance
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
+LOWEST_PRIORITY = 19
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Children of this process, which must be reaped. Adopted processes are not in it."""
@@ -116,6 +117,14 @@ def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Proc
         )
     _children[child.pid] = child
     return Process(child.pid, _start_tick(child.pid) or 0)
+
+
+def lower_priority(process: Process) -> None:
+    """Set the lowest priority for a process that has just started: it runs while no other process wants to."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
+        # With this feature of the kernel, priorities count only within a session, and each container has one.
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(LOWEST_PRIORITY))
 
 
 async def exited(process: Process) -> int | None:

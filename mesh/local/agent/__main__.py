@@ -21,7 +21,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
 from mesh.local import files, instance, processes
-from mesh.local.agent import endpoints, kubelet_api, node
+from mesh.local.agent import endpoints, kubelet_api, node, node_logs
 from mesh.local.agent.api import Api
 from mesh.local.agent.log_times import INTERVAL_SECONDS
 from mesh.local.agent.pod import PodWorker, erase
@@ -203,6 +203,7 @@ async def _main(mesh: Instance) -> None:
     files.replace(mesh.home / "agent.json", json.dumps({"pid": running[0].pid, "started": running[0].started}))
     if running[0].pid != os.getpid():
         sys.exit("another agent runs")
+    node_logs.link_agent(mesh)
     config = KubeConfig.from_file(mesh.pki / "node-agent.kubeconfig").get()
     agent = asyncio.create_task(Agent(mesh, AsyncClient(config=config, field_manager=endpoints.FIELD_MANAGER)).run())
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -181,6 +181,8 @@ class Runner:
             self.pod.event("Warning", "Failed", str(error))
             self._end(terminated(START_ERROR, now(), now(), reason="StartError", message=str(error)))
             return False
+        if self.sandbox.gives_way:
+            processes.lower_priority(self.process)
         self.logs.delete(self.restarts - 2)
         process = self.process
         self._record = Record(

@@ -11,7 +11,8 @@ from lightkube.models.core_v1 import Container
 
 from mesh.local import tools
 from mesh.local.agent.sandbox import SOCKET, Sandbox
-from mesh.local.kafka import jars
+from mesh.local.kafka.fetch import KAFKA
+from mesh.local.zipkin import server as zipkin
 
 GRPC_PORT, REDIS_PORT = 50051, 6379
 OVERRIDE = "ISTIO_BOOTSTRAP_OVERRIDE"
@@ -57,6 +58,17 @@ def _tool(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Laun
         *(container.args or []),
     ]
     return Launch([str(tools.bin_dir() / words[0]), *words[1:]], {})
+
+
+def _collector(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
+    """Run the Collector with the components that the mesh's configurations use."""
+    return Launch([str(tools.bin_dir() / "otelcol"), *(container.args or [])], {})
+
+
+def _zipkin(_container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
+    """Run Zipkin from the cache, on the address of the Pod."""
+    argv = zipkin.command(sandbox.ip, [zipkin.cached()], env.get("JAVA_OPTS", zipkin.HEAP))
+    return Launch(argv, zipkin.environment())
 
 
 def _program(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
@@ -162,7 +174,7 @@ def _redis(_container: Container, sandbox: Sandbox, _env: dict[str, str]) -> Lau
 
 def _kafka(_container: Container, _sandbox: Sandbox, env: dict[str, str]) -> Launch:
     """Run Kafka from the cache, configured by the environment of its image. Its storage is a folder of the Pod."""
-    argv = [sys.executable, "-m", "mesh.local.kafka", str(jars.home())]
+    argv = [sys.executable, "-m", "mesh.local.kafka", str(KAFKA.home)]
     return Launch(argv, {"KAFKA_LOG_DIRS": env["KAFKA_LOG_DIRS"].lstrip("/")})
 
 
@@ -171,6 +183,11 @@ IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
     "pilot": _istiod,
     "proxyv2": _proxy,
     "apache/kafka": _kafka,
+    "otel/opentelemetry-collector-contrib": _collector,
+    "openzipkin/zipkin-slim": _zipkin,
+    "victoriametrics/victoria-metrics": _tool,
+    "victoriametrics/victoria-logs": _tool,
+    "victoriametrics/vmalert": _tool,
     "envoyproxy/ratelimit": _ratelimit,
     "valkey/valkey": _redis,
     "busybox": _program,

@@ -14,7 +14,7 @@ from lightkube.models.core_v1 import Container
 from lightkube.resources.core_v1 import Pod
 
 from mesh.local import processes
-from mesh.local.agent import endpoints, images, unenforced, volumes
+from mesh.local.agent import endpoints, images, node_logs, unenforced, volumes
 from mesh.local.agent.api import Api
 from mesh.local.agent.container import Callbacks, Runner, now
 from mesh.local.agent.environment import MissingReferenceError, expand, resolve
@@ -129,6 +129,7 @@ class PodWorker:
         if fields := unenforced.find(self.sandbox.spec):
             self._api.event(self.sandbox, "Normal", "NotEnforced", f"this node does not enforce: {', '.join(fields)}")
         await self._mount()
+        node_logs.link(self.sandbox)
         for spec in self.sandbox.spec.initContainers or []:
             runner = self.runners[spec.name]
             if spec.restartPolicy == "Always":

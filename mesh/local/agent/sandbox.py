@@ -1,11 +1,13 @@
 """A Pod on this node: its folder, its slot, and the addresses that follow from the slot."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
+from lightkube.utils.quantity import parse_quantity
 
 from mesh.local import files
 from mesh.local.instance import MAX_PODS, Instance
@@ -14,6 +16,8 @@ POD_LABEL = "mesh.local/pod"
 """A label that only one Pod has, so that a Sidecar can select this Pod only."""
 
 DEFAULT_GRACE_SECONDS = 30.0
+SMALLEST_REQUEST = Decimal("0.001")
+"""Cores."""
 
 SOCKET = Path("run/app.sock")
 """The Unix socket between app and sidecar. Relative to the Pod's folder: an absolute path could be too long."""
@@ -77,6 +81,13 @@ class Sandbox:
     def sidecars(self) -> list[Container]:
         """The init containers with restartPolicy Always, which run as long as the Pod."""
         return [container for container in self.spec.initContainers or [] if container.restartPolicy == "Always"]
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether it requests so little processor time (1m) that a kubelet would give it the smallest share."""
+        resources = [c.resources for c in [*self.spec.containers, *self.sidecars]]
+        requests = [r.requests["cpu"] for r in resources if r and r.requests and "cpu" in r.requests]
+        return bool(requests) and sum(parse_quantity(request) or 0 for request in requests) <= SMALLEST_REQUEST
 
     @property
     def proxied(self) -> bool:

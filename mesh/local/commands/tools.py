@@ -2,14 +2,15 @@
 
 from mesh.local import tools
 from mesh.local.console import console
-from mesh.local.kafka.fetch import fetch
+from mesh.local.kafka.fetch import fetch as fetch_kafka
+from mesh.local.zipkin.fetch import fetch as fetch_zipkin
 
 
 def run(*, drop_build_cache: bool) -> int:
     """Build the tools and list them with their versions. Raises MeshError."""
     folder = tools.build(console, drop_build_cache=drop_build_cache)
-    kafka = fetch(console)
+    kafka, zipkin = fetch_kafka(console), fetch_zipkin(console)
     for tool, version in sorted(tools.versions().items()):
         console.print(f"{tool:24} {version}", highlight=False)
-    console.print(f"in {folder}, and Kafka in {kafka}", highlight=False, soft_wrap=True)
+    console.print(f"in {folder}, Kafka in {kafka}, and Zipkin in {zipkin}", highlight=False, soft_wrap=True)
     return 0

@@ -9,19 +9,20 @@ from mesh.local.instance import Instance
 from mesh.local.lifecycle.limits import raise_limits
 from mesh.local.lifecycle.start import start
 from mesh.local.lifecycle.stop import stop
+from mesh.local.pages import Page, url
 from mesh.local.processes import agent_of
 
 INTERRUPTED = 130
 
 
-def run(name: str, gateway_port: int | None, *, order: bool) -> int:
+def run(name: str, gateway_port: int | None, *, order: bool, observability: bool) -> int:
     """Start the mesh. Raises MeshError."""
     interrupts.handle_once()
     raise_limits()
     mesh = instance.create(name, gateway_port)
     ran_before = agent_of(mesh) is not None
     try:
-        start(mesh, console)
+        start(mesh, console, observability=observability)
         if order:
             _place_order(mesh)
     except KeyboardInterrupt:
@@ -31,7 +32,7 @@ def run(name: str, gateway_port: int | None, *, order: bool) -> int:
             error_console.print("\ninterrupted: stopping what was started")
             stop(mesh)
         return INTERRUPTED
-    console.print(_next_steps(mesh), highlight=False, soft_wrap=True)
+    console.print(_next_steps(mesh, observability=observability), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -44,8 +45,9 @@ def _place_order(mesh: Instance) -> None:
     )
 
 
-def _next_steps(mesh: Instance) -> str:
+def _next_steps(mesh: Instance, *, observability: bool) -> str:
     option = "" if mesh.name == "default" else f" -i {mesh.name}"
+    pages = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if observability else ""
     return f"""
 the mesh is up. Next:
   eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
@@ -55,4 +57,4 @@ the mesh is up. Next:
   curl --cacert "$MESH_CA" https://{mesh.tls_gateway}/v1/products/p-0001
   .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
   .venv/bin/mesh status{option}               memory of every Pod
-  .venv/bin/mesh down{option}                 stop it; the data stays"""
+  .venv/bin/mesh down{option}                 stop it; the data stays{pages}"""

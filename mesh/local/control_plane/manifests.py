@@ -17,6 +17,8 @@ ISTIO_FILES = ("mesh/kubernetes/platform/istio.yaml", "mesh/local/platform/istio
 """Relative to the checkout, because istioctl splits a path at a comma."""
 PLATFORM = REPOSITORY / "mesh/local/platform"
 """What belongs to the cluster's owner, and not to the shop."""
+OBSERVABILITY = PLATFORM / "observability"
+"""What collects, stores and shows traces, metrics, logs and alerts."""
 
 
 def istio(mesh: Instance) -> str:

@@ -7,9 +7,11 @@ formats the storage. Then this process is replaced by Java's, which shuts down i
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from mesh.local.kafka import broker, jars
+from mesh.local.kafka import broker
+from mesh.local.kafka.fetch import KAFKA, classpath
 
 
 def main(home: Path) -> None:
@@ -17,12 +19,13 @@ def main(home: Path) -> None:
     here = Path.cwd()
     values = broker.from_environment(os.environ)
     broker.prepare(here, values)
-    java, classpath = jars.java(home), jars.classpath(home)
+    kafka = replace(KAFKA, fixed=home)
     if not (Path(values["log.dirs"]) / "meta.properties").exists():
         cluster = os.environ.get("CLUSTER_ID", broker.CLUSTER)
-        subprocess.run(broker.format_command(java, classpath, cluster), env=broker.environment(), check=True)
+        form = broker.format_command(kafka.java, classpath(kafka), cluster)
+        subprocess.run(form, env=broker.environment(), check=True)
     heap = os.environ.get("KAFKA_HEAP_OPTS", broker.HEAP)
-    command = broker.command(java, classpath, [f"-XX:AOTCache={jars.archive(home)}"], heap)
+    command = broker.command(kafka.java, classpath(kafka), [f"-XX:AOTCache={kafka.archive}"], heap)
     sys.stdout.flush()
     os.execve(command[0], command, broker.environment())  # noqa: S606  # without a shell
 

@@ -12,6 +12,14 @@ NODE_PORTS = {
     9092: "Kafka",
     9093: "Kafka",
     10250: "the node agent",
+    4317: "the Collector",
+    4318: "the Collector",
+    8888: "the Collector",
+    13133: "the Collector",
+    9411: "Zipkin",
+    8428: "VictoriaMetrics",
+    8880: "vmalert",
+    9428: "VictoriaLogs",
 }
 ALL_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
 

@@ -16,18 +16,21 @@ from mesh.local.clients.kubectl import Kubectl
 from mesh.local.control_plane import manifests
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
-from mesh.local.kafka.fetch import fetch
+from mesh.local.kafka.fetch import fetch as fetch_kafka
 from mesh.local.keys import cluster
 from mesh.local.lifecycle import limits, ports
 from mesh.local.lifecycle.rollout import Rollout, agent_log_tail
 from mesh.local.processes import agent_of
+from mesh.local.zipkin.fetch import fetch as fetch_zipkin
 
 AGENT_TIMEOUT_SECONDS = 20
 FORMER_NAMESPACE = "istio-ingress"
 
 
-def start(mesh: Instance, console: Console) -> None:
-    """Start everything, and return when every Deployment and StatefulSet is ready.
+def start(mesh: Instance, console: Console, *, observability: bool = True) -> None:
+    """Start everything, and return when every Deployment and StatefulSet of the shop is ready.
+
+    Nothing waits for the parts of `observability`. Without it, they are removed if they run.
 
     Raises:
         MeshError: a step failed.
@@ -39,7 +42,9 @@ def start(mesh: Instance, console: Console) -> None:
             fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)",
         )
     tools.build(console)
-    fetch(console)
+    fetch_kafka(console)
+    if observability:
+        fetch_zipkin(console)
     with _up_lock(mesh):
         start_node(mesh)
         rollout = Rollout(mesh, console)
@@ -51,6 +56,10 @@ def start(mesh: Instance, console: Console) -> None:
         rollout.apply("platform", "-k", str(manifests.PLATFORM))
         _delete_former_gateway(mesh)
         rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
+        if observability:
+            rollout.apply("observability", "-k", str(manifests.OBSERVABILITY))
+        else:
+            Kubectl.of(mesh).run("delete", "-k", str(manifests.OBSERVABILITY), "--ignore-not-found", "--wait=false")
         for namespace in ("kafka", "shop-ingress", "shop"):
             rollout.wait_for_namespace(namespace, namespace)
 

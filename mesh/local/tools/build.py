@@ -19,9 +19,9 @@ from rich.console import Console
 from mesh.local import files
 from mesh.local.errors import MeshError
 from mesh.local.tools import go_toolchain
-from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, tools_folder
+from mesh.local.tools.cache import BOOTSTRAP, bin_dir, is_complete, linker_flags, lock, read_pins, tools_folder
 from mesh.local.tools.downloads import find_failure
-from mesh.local.tools.go_toolchain import GO, MODULES, cache_folder
+from mesh.local.tools.go_toolchain import COLLECTOR, GO, MODULES, cache_folder
 
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -37,8 +37,15 @@ PACKAGES = {
     "gitleaks": "github.com/zricethezav/gitleaks/v8",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
     "kube-score": "github.com/zegl/kube-score/cmd/kube-score",
+    "victoria-metrics": "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics",
+    "vmalert": "github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert",
+    "vmalert-tool": "github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert-tool",
+    "victoria-logs": "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",
+    "otelcol": "collector",
 }
 """The package of each tool. One of the modules names it as a tool."""
+LIBRARY_OF_COLLECTOR = "go.opentelemetry.io/collector/otelcol"
+"""The library that the Collector consists of. Their versions are the same; the Collector itself has none in go.mod."""
 BUILD_GIB, BINARIES_GIB = 6, 1
 """Disk space for modules and build cache during the build, and for the binaries that stay."""
 
@@ -126,7 +133,7 @@ def _read_module(go: str, module: Path, console: Console) -> _Module:
     listed = _run([go, "list", "-deps", "-f", template, "tool"], f"read the versions of {name}", console, module)
     packages = listed.splitlines()
     tools = (line.split("\t") for line in packages if line != "-")
-    sources = [_Source(package, version, Path(folder)) for package, version, folder in tools]
+    sources = [_Source(package, version or collector_version(), Path(folder)) for package, version, folder in tools]
     return _Module(module, sources, len(packages))
 
 
@@ -148,6 +155,11 @@ def _build_module(go: str, module: _Module, folder: Path, step: str, console: Co
 def executable_name(package: str) -> str:
     """Return the name that Go gives a package's executable: the last part of the path that is not a version."""
     return Path(re.sub(r"/v\d+$", "", package)).name
+
+
+def collector_version() -> str:
+    """Return the version of the OpenTelemetry Collector."""
+    return read_pins(COLLECTOR)[LIBRARY_OF_COLLECTOR]
 
 
 def find_go(console: Console) -> str:

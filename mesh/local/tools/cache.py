@@ -1,7 +1,7 @@
 """Where the finished tools are: `<cache>/tools/<key>/`.
 
-The key is a digest of everything that determines the binaries: each go.mod and go.sum, the flags of Go and of its
-linker, the Go version and the platform.
+The key is a digest of everything that determines the binaries: each go.mod and go.sum, our own Go code, the flags of Go
+and of its linker, the Go version and the platform.
 """
 
 import fcntl
@@ -39,8 +39,8 @@ def tools_folder() -> Path:
     """Return the folder of the tools, complete or not."""
     digest = hashlib.sha256()
     for module in MODULES:
-        for file in ("go.mod", "go.sum"):
-            digest.update((module / file).read_bytes())
+        for file in (module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))):
+            digest.update(file.read_bytes())
     go = go_toolchain.version_on_path() or go_toolchain.pinned_version()
     digest.update(f"{FLAGS} {linker_flags()} {go} {sys.platform} {platform.machine()}".encode())
     return cache_folder() / "tools" / digest.hexdigest()[:16]
@@ -53,7 +53,7 @@ def is_complete(folder: Path) -> bool:
 
 def linker_flags() -> str:
     """Return the flags that set the tools' versions."""
-    pins = dict(re.findall(r"^\t(\S+) (v\S+)", (GO / "go.mod").read_text(), flags=re.MULTILINE))
+    pins = read_pins(GO)
     kubernetes, istio = pins["k8s.io/kubernetes"], pins["istio.io/istio"]
     _, major, minor, _ = re.split(r"[v.]", kubernetes)
     # Without these, kubectl and istiod read a placeholder version and do not work together.
@@ -64,6 +64,11 @@ def linker_flags() -> str:
         "istio.io/istio/pkg/version.buildVersion": f"1.31-alpha.{istio.rsplit('-', 1)[1]}",
     }
     return " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in values.items())])
+
+
+def read_pins(module: Path) -> dict[str, str]:
+    """Return the version of each module that a go.mod requires."""
+    return dict(re.findall(r"^\t(\S+) (v\S+)", (module / "go.mod").read_text(), flags=re.MULTILINE))
 
 
 @contextmanager

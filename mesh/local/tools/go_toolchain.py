@@ -9,7 +9,8 @@ from pathlib import Path
 from mesh.local.environment import home
 
 GO = Path(__file__).parent / "go"
-MODULES = [GO, GO / "ratelimit", GO / "checks"]
+COLLECTOR = GO / "collector"
+MODULES = [GO, GO / "ratelimit", GO / "checks", GO / "observability", COLLECTOR]
 """One Go module for each set of tools that can be built with the same versions of their libraries."""
 # The tags are those of Istio's and Kubernetes' own releases: without the validation of Envoy's messages, which no tool
 # calls, and without gRPC's traces for x/net/trace. The linker drops debug information, so the compiler writes none.
