@@ -1,4 +1,4 @@
-"""The HTTP management port: liveness, readiness, the state of events, and published JSON."""
+"""The HTTP management port: liveness, readiness, metrics, the state of events, and published JSON."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,15 +6,18 @@ from http import HTTPStatus
 
 from services.runtime.config import ConfigError
 from services.runtime.http_port import HttpPort, Response
+from services.runtime.metrics import Metrics
+from services.runtime.metrics.registry import CONTENT_TYPE
 
 Report = Callable[[], Awaitable[Mapping[str, object]]]
 
 
 class Management:
-    """Serves /live (200), /ready (200 or 503), /events (the outbox and the consumer, as JSON), and published paths."""
+    """Serves /live (200), /ready (200 or 503), /metrics, /events (the outbox and the consumer), and published paths."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._is_ready = False
+        self._metrics = metrics
         self._events: dict[str, Report] = {}
         self._published: dict[str, Report] = {"/events": self._report_events}
         self._port = HttpPort(self._respond)
@@ -49,6 +52,8 @@ class Management:
             if self._is_ready:
                 return Response(HTTPStatus.OK, "ready\n")
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+        if path == "/metrics":
+            return Response(HTTPStatus.OK, await self._metrics.render(), CONTENT_TYPE)
         report = self._published.get(path)
         if report is None:
             return Response(HTTPStatus.NOT_FOUND)

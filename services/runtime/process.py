@@ -25,8 +25,10 @@ from services.runtime.events.outbox import report_outbox
 from services.runtime.events.relay import POLL_INTERVAL_SECONDS, Relay
 from services.runtime.logs import configure_logs
 from services.runtime.management import Management, Report
+from services.runtime.metrics import CallMetrics, Metrics
 from services.runtime.rpc.channel import open_channel
 from services.runtime.rpc.errors import ErrorTable
+from services.runtime.rpc.interceptor import CallInterceptor
 from services.runtime.rpc.server import create_server, start_server
 from services.runtime.storage.database import Database, open_database
 from services.runtime.storage.idempotency import delete_expired
@@ -43,7 +45,8 @@ logger = logging.getLogger(__name__)
 class Runtime:
     """What a service gets from its process. Everything it opens is closed, last first, after the server has stopped."""
 
-    def __init__(self, settings: Settings, management: Management, closing: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, management: Management, metrics: Metrics, closing: AsyncExitStack) -> None:
+        self.metrics = metrics
         self._settings = settings
         self._management = management
         self._closing = closing
@@ -158,7 +161,8 @@ async def _run_job(settings: Settings, job: Callable[[Runtime], Awaitable[int]])
     async with AsyncExitStack() as closing:
         tracing = telemetry.Telemetry(settings.service, settings.version, os.environ)
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
-        return await job(Runtime(settings, Management(), closing))
+        metrics = Metrics()
+        return await job(Runtime(settings, Management(metrics), metrics, closing))
 
 
 def _replay(settings: Settings) -> None:
@@ -181,15 +185,21 @@ async def _serve(
     # Closed in reverse order: /ready returns 503, health reports NOT_SERVING, streams end, running calls finish, the
     # service's resources are closed, the last spans are sent. The management port responds until the very end.
     async with AsyncExitStack() as closing:
-        management = Management()
+        metrics, calls = Metrics(), CallMetrics()
+        metrics.register(calls)
+        management = Management(metrics)
+        closing.push_async_callback(metrics.close)
         closing.push_async_callback(management.stop)
         await management.start(*settings.management)
         tracing = telemetry.Telemetry(service, settings.version, os.environ)
         closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
 
         stopping = asyncio.Event()
-        server = create_server(errors, stopping, tracing, log_call, interceptors)
-        names = list(await register(server, Runtime(settings, management, closing)))
+        around_call = CallInterceptor(errors, stopping, tracing, log_call, calls)
+        # The last ones run around calls that are valid.
+        server = create_server([*tracing.server_interceptors(), around_call, *interceptors])
+        names = list(await register(server, Runtime(settings, management, metrics, closing)))
+        calls.add_services(names)
         await start_server(server, names, settings.listen, stopping, closing)
         closing.callback(management.set_ready, ready=False)
         # What the imports created stays until the end. A full collection would look at all of it: 30 ms in which no

@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 import pytest
 
 from services.runtime.management import Management
+from services.runtime.metrics import Metrics
 from tests.support.processes import free_port
 
 GET = b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -15,7 +16,7 @@ GET = b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Start a management port, and return its number."""
-    management, number = Management(), free_port()
+    management, number = Management(Metrics()), free_port()
     management.report_events("outbox", pending)
     management.publish("/keys", keys)
     management.publish("/broken", broken)

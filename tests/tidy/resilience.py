@@ -39,6 +39,7 @@ RETRIES_OFF = "('grpc.enable_retries', 0)"
 
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("services/runtime/background.py", "timeout="): "how long the process may take to stop; it limits no call",
+    ("services/runtime/metrics/registry.py", "timeout="): "how long a scrape waits; no call waits for metrics",
     ("services/runtime/rpc/calls.py", "timeout="): "passes on the remaining time of the inbound call; it adds no limit",
     ("services/runtime/rpc/interceptor.py", "abort"): "sends the statuses of the ErrorTable, Trailers-Only",
 }

@@ -1,4 +1,4 @@
-"""The interceptor around every inbound call: deadline, trace, validation, errors, access log."""
+"""The interceptor around every inbound call: deadline, trace, validation, errors, access log, metrics."""
 
 import asyncio
 import time
@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 from typing_extensions import override
 
 from services.runtime.logs import LogCall
+from services.runtime.metrics import CallMetrics, MethodMetrics
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.metadata import get_metadata
@@ -31,12 +32,20 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method except health checks, which have no errors and would fill the log."""
 
-    def __init__(self, errors: ErrorTable, stopping: asyncio.Event, tracing: Telemetry, log_call: LogCall) -> None:
+    def __init__(
+        self,
+        errors: ErrorTable,
+        stopping: asyncio.Event,
+        tracing: Telemetry,
+        log_call: LogCall,
+        metrics: CallMetrics,
+    ) -> None:
         """Create it. `stopping` is set when the process starts to stop."""
         self._errors = errors
         self._stopping = stopping
         self._tracing = tracing
         self._log_call = log_call
+        self._metrics = metrics
 
     @override
     async def intercept_service(
@@ -46,6 +55,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Handler:
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if handler is None:
+            # gRPC itself responds.
+            self._metrics.count_unknown(grpc.StatusCode.UNIMPLEMENTED.name)
         if handler is None or method.startswith(HEALTH):
             return handler
         decode, encode = handler.request_deserializer, handler.response_serializer
@@ -62,8 +74,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return handler
 
     def _unary(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
+        metrics = self._metrics.of(method)
+
         async def call(request: object, context: Context) -> object:
-            with _Call(method, context, self._tracing, self._log_call):
+            with _Call(method, context, self._tracing, self._log_call, metrics):
                 try:
                     validate(request)
                     return await serve(request, context)
@@ -73,8 +87,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     def _stream(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
+        metrics = self._metrics.of(method)
+
         async def call(request: object, context: Context) -> AsyncIterator[object]:
-            with _Call(method, context, self._tracing, self._log_call):
+            with _Call(method, context, self._tracing, self._log_call, metrics):
                 try:
                     validate(request)
                     # Written here and not yielded: if the call is cancelled while a response is being sent, the
@@ -108,18 +124,22 @@ async def _write(response: object, context: Context) -> None:
 
 
 class _Call:
-    """One call from start to end, for the access log, and for its span if it is cancelled."""
+    """One call from start to end, for the access log and the metrics, and for its span if it is cancelled."""
 
-    __slots__ = ("_context", "_log_call", "_method", "_span", "_start", "_tracing")
+    __slots__ = ("_context", "_log_call", "_method", "_metrics", "_span", "_start", "_tracing")
 
-    def __init__(self, method: str, context: Context, tracing: Telemetry, log_call: LogCall) -> None:
+    def __init__(
+        self, method: str, context: Context, tracing: Telemetry, log_call: LogCall, metrics: MethodMetrics
+    ) -> None:
         self._method = method
         self._context = context
         self._tracing = tracing
         self._log_call = log_call
+        self._metrics = metrics
 
     def __enter__(self) -> None:
         self._start = time.perf_counter()
+        self._metrics.start()
         set_deadline(self._context.time_remaining())
         self._span = self._tracing.start_call(get_metadata())
 
@@ -131,7 +151,9 @@ class _Call:
             # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
             record_code(self._span, grpc.StatusCode.CANCELLED)
             code = grpc.StatusCode.CANCELLED.name
-        self._log_call(self._method, code, time.perf_counter() - self._start, self._span)
+        seconds = time.perf_counter() - self._start
+        self._metrics.end(code, seconds)
+        self._log_call(self._method, code, seconds, self._span)
 
 
 def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], object] | None:

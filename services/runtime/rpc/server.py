@@ -13,14 +13,10 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime.config import ConfigError, host_port, socket_path
-from services.runtime.logs import LogCall
 from services.runtime.rpc.composition import Composition
-from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.health import HealthServicer
-from services.runtime.rpc.interceptor import CallInterceptor
 from services.runtime.rpc.reflection import add_reflection
 from services.runtime.rpc.validation import compile_rules
-from services.runtime.telemetry import Telemetry
 
 # The largest request or reply. A page of a list has a quarter of it at most (rpc/paging.py).
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -32,20 +28,10 @@ MAX_METADATA_BYTES = 64 * 1024
 GRACE_SECONDS = 15.0
 
 
-def create_server(
-    errors: ErrorTable,
-    stopping: asyncio.Event,
-    tracing: Telemetry,
-    log_call: LogCall,
-    inner: Iterable[grpc.aio.ServerInterceptor] = (),
-) -> grpc.aio.Server:
-    """Create a server without servicers and addresses. It ends its streams when `stopping` is set.
-
-    `inner` interceptors run last, around calls that are valid.
-    """
-    calls = CallInterceptor(errors, stopping, tracing, log_call)
+def create_server(interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+    """Create a server without servicers and addresses."""
     server = grpc.aio.server(
-        interceptors=[Composition([*tracing.server_interceptors(), calls, *inner])],
+        interceptors=[Composition(interceptors)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

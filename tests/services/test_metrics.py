@@ -1,0 +1,86 @@
+"""GET /metrics of the services, as a scraper sees it."""
+
+import grpc
+import pytest
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from tests.support.clock import eventually
+from tests.support.metrics import scrape, scrape_text, value
+from tests.support.processes import Process
+from tests.support.starters import Shared
+
+SERVICE = "shop.catalog.v1.CatalogService"
+GET_PRODUCT = f"{SERVICE}/GetProduct"
+DURATION = "rpc_server_call_duration_seconds"
+
+
+def count(process: Process, method: str, code: str) -> int:
+    """Return how many calls of a method have ended with a code."""
+    return int(value(process, f"{DURATION}_count", rpc_method=method, rpc_response_status_code=code) or 0)
+
+
+async def call_unary(channel: grpc.aio.Channel, path: str) -> None:
+    """Call a method with an empty message."""
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+    await method(b"")
+
+
+async def test_each_call_is_counted_by_its_method_and_code(shared: Shared) -> None:
+    catalog = shared("catalog")
+    before = sum(scrape(catalog, f"{DURATION}_count").values())
+    succeeded, failed = (count(catalog, GET_PRODUCT, code) for code in ("OK", "NOT_FOUND"))
+    async with catalog.channel() as channel:
+        stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+        for _ in range(20):
+            await stub.GetProduct(catalog_pb2.GetProductRequest(name="products/p-0001"))
+        for _ in range(10):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.GetProduct(catalog_pb2.GetProductRequest(name="products/none"))
+    async for attempt in eventually():
+        with attempt:
+            assert count(catalog, GET_PRODUCT, "OK") - succeeded == 20
+            assert count(catalog, GET_PRODUCT, "NOT_FOUND") - failed == 10
+    assert sum(scrape(catalog, f"{DURATION}_count").values()) - before == 30
+    labels = {"rpc_method": GET_PRODUCT, "rpc_response_status_code": "NOT_FOUND"}
+    assert value(catalog, f"{DURATION}_bucket", **labels, le="+Inf") == failed + 10
+    assert (value(catalog, f"{DURATION}_sum", **labels) or 0) > 0
+
+
+async def test_a_method_is_there_before_its_first_call(shared: Shared) -> None:
+    methods = {dict(labels)["rpc_method"] for labels in scrape(shared("payments"), "rpc_server_active_calls")}
+    assert "shop.payments.v1.PaymentsService/RefundPayment" in methods
+
+
+async def test_methods_that_do_not_exist_are_one_series(shared: Shared) -> None:
+    catalog = shared("catalog")
+    before = count(catalog, "_OTHER", "UNIMPLEMENTED")
+    async with catalog.channel() as channel:
+        for number in range(5):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await call_unary(channel, f"/{SERVICE}/Invented{number}")
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert count(catalog, "_OTHER", "UNIMPLEMENTED") == before + 5
+    assert "Invented" not in scrape_text(catalog)
+
+
+async def test_health_checks_are_not_counted(shared: Shared) -> None:
+    catalog = shared("catalog")
+    async with catalog.channel() as channel:
+        await call_unary(channel, "/grpc.health.v1.Health/Check")
+    assert "grpc.health" not in scrape_text(catalog)
+
+
+async def test_a_stream_is_in_progress_until_it_ends(shared: Shared) -> None:
+    reflection = shared("reflection")
+    method = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    cancelled = count(reflection, method, "CANCELLED")
+    async with reflection.channel() as channel:
+        stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(f"/{method}")()
+        async for attempt in eventually():
+            with attempt:
+                assert value(reflection, "rpc_server_active_calls", rpc_method=method) == 1
+        stream.cancel()
+        async for attempt in eventually():
+            with attempt:
+                assert count(reflection, method, "CANCELLED") == cancelled + 1
+    assert value(reflection, "rpc_server_active_calls", rpc_method=method) == 0
