@@ -21,11 +21,11 @@ from services.runtime.background import Background
 from services.runtime.config import ConfigError, Settings
 from services.runtime.events import Consumer, Handlers, Outbox
 from services.runtime.events.dead_letters import DeadLetters
-from services.runtime.events.outbox import report_outbox
+from services.runtime.events.outbox import measure_outbox, report_outbox
 from services.runtime.events.relay import POLL_INTERVAL_SECONDS, Relay
 from services.runtime.logs import configure_logs
 from services.runtime.management import Management, Report
-from services.runtime.metrics import CallMetrics, Metrics
+from services.runtime.metrics import CallMetrics, EventLoopLag, Metrics
 from services.runtime.rpc.channel import open_channel
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.interceptor import CallInterceptor
@@ -63,6 +63,7 @@ class Runtime:
         """Open the service's database, migrated to the newest revision in the folder `versions`."""
         database = await open_database(self._settings.database_url, versions)
         self._closing.push_async_callback(database.close)
+        self.metrics.register(database)
         return database
 
     def channel(self, service: str) -> grpc.aio.Channel:
@@ -99,6 +100,7 @@ class Runtime:
         else:
             logger.warning("events stay in the outbox: KAFKA_BOOTSTRAP_SERVERS is not set")
         self._management.report_events("outbox", partial(report_outbox, database))
+        self.metrics.measure("outbox", partial(measure_outbox, database))
         return Outbox(source)
 
     def consume(self, database: Database, handlers: Handlers) -> None:
@@ -111,6 +113,8 @@ class Runtime:
         background.repeat(RESTART_SECONDS, consumer.run)
         background.repeat(CLEANUP_INTERVAL_SECONDS, consumer.delete_expired)
         self._management.report_events("consumer", consumer.report)
+        self.metrics.register(consumer)
+        self.metrics.measure("dead_letters", DeadLetters(self._settings.kafka, self._settings.service).measure)
 
 
 # Adds the service's servicers to the server and returns their full names, for health and reflection. A service that
@@ -185,8 +189,10 @@ async def _serve(
     # Closed in reverse order: /ready returns 503, health reports NOT_SERVING, streams end, running calls finish, the
     # service's resources are closed, the last spans are sent. The management port responds until the very end.
     async with AsyncExitStack() as closing:
-        metrics, calls = Metrics(), CallMetrics()
+        metrics, calls, lag = Metrics(), CallMetrics(), EventLoopLag()
         metrics.register(calls)
+        metrics.register(lag)
+        closing.callback(lag.stop)
         management = Management(metrics)
         closing.push_async_callback(metrics.close)
         closing.push_async_callback(management.stop)

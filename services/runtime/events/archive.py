@@ -38,9 +38,9 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Archive:
         client.close()
 
 
-def partitions(client: Consumer, topic: str) -> list[int]:
+def partitions(client: Consumer, topic: str, timeout_seconds: float = TIMEOUT_SECONDS) -> list[int]:
     """Return the numbers of a topic's partitions; none if the topic does not exist."""
-    metadata = client.list_topics(topic, TIMEOUT_SECONDS).topics[topic]
+    metadata = client.list_topics(topic, timeout_seconds).topics[topic]
     return sorted(metadata.partitions)
 
 

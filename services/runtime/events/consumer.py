@@ -8,7 +8,8 @@ run, and Kafka delivers the same records to the next run.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -19,9 +20,18 @@ from confluent_kafka import Message as Record
 from confluent_kafka import TopicPartition
 from google.protobuf.message import Message
 from opentelemetry import context, propagate, trace
+from prometheus_client import Metric
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.runtime.events import inbox
+from services.runtime.events.consumer_metrics import (
+    OTHER,
+    Outcome,
+    count_dead_letters,
+    count_processed,
+    create_series,
+    lag_metric,
+)
 from services.runtime.events.dead_letters import DeadLetters, replay_topic
 from services.runtime.events.event import Event, headers_of, read_event, read_headers, topic_of
 from services.runtime.storage.connection import Connection
@@ -60,11 +70,16 @@ class Consumer:
         self._dead_letters = 0
         self.lag: dict[str, int] = {}
         """The number of unconsumed records in each partition, by "<topic>/<partition>"."""
+        create_series(self._topics, handlers)
 
     async def report(self) -> dict[str, object]:
         """Return what was consumed since the process started, and the lag."""
         counts = {"taken": self._consumed, "applied": self._applied, "dead_letters": self._dead_letters}
         return {"group": self._group, **counts, "lag": self.lag}
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the lag as a metric."""
+        yield lag_metric(self.lag)
 
     async def delete_expired(self) -> None:
         """Delete inbox entries of events that cannot be redelivered any more."""
@@ -115,11 +130,11 @@ class Consumer:
 
     async def _process(self, records: Sequence[Record]) -> None:
         failed: list[tuple[Record, Exception]] = []
-        applied = 0
+        outcomes: Counter[tuple[str, str, Outcome]] = Counter()
         async with self._database.write(shared=True) as connection:
             for record in records:
                 try:
-                    applied += await self._apply(connection, record)
+                    outcomes[str(record.topic()), *await self._apply(connection, record)] += 1
                 except (OperationalError, InterfaceError):
                     raise
                 except Exception as error:
@@ -128,17 +143,19 @@ class Consumer:
                         extra={"topic": record.topic(), "partition": record.partition(), "offset": record.offset()},
                     )
                     failed.append((record, error))
-        self._applied += applied
+        count_processed(records, outcomes)
+        self._applied += sum(count for (*_, outcome), count in outcomes.items() if outcome is Outcome.APPLIED)
         if failed:
             await DeadLetters(self._settings, self._group).send(failed)
             self._dead_letters += len(failed)
+            count_dead_letters(failed)
 
-    async def _apply(self, connection: Connection, record: Record) -> bool:
-        """Apply an event. Returns False if it was applied before, or if there is no handler for it."""
+    async def _apply(self, connection: Connection, record: Record) -> tuple[str, Outcome]:
+        """Apply an event. Returns its type, and what became of it."""
         headers = read_headers(headers_of(record))
         event = read_event(headers, record.value(), self._types)
         if event is None:
-            return False
+            return OTHER, Outcome.IGNORED
         parent = propagate.extract(headers)
         token = context.attach(parent)
         try:
@@ -146,9 +163,9 @@ class Consumer:
                 # A savepoint: the effects of a failed event are undone, those of the others stay.
                 async with connection.begin_nested():
                     if not await inbox.record(connection, event.id, event.type):
-                        return False
+                        return event.type, Outcome.DUPLICATE
                     await self._handlers[event.type](connection, event)
-                    return True
+                    return event.type, Outcome.APPLIED
         finally:
             context.detach(token)
 

@@ -5,9 +5,11 @@ consumers read like any other topic. A replay copies the records of the first to
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 
 from services.runtime.events.archive import partitions
 from services.runtime.events.event import Header, headers_of
@@ -17,6 +19,8 @@ HEADER_PREFIX = "dead_letter_"
 MAX_REASON_CHARACTERS = 1000
 MAX_RECORDS = 500
 TIMEOUT_SECONDS = 10.0
+# A process that stops waits for the thread that counts.
+COUNT_TIMEOUT_SECONDS = 2.0
 DELIVERY_TIMEOUT_MS = 30_000
 
 
@@ -42,18 +46,23 @@ class DeadLetters:
         """Send records to the dead-letter topic, each with its origin and the error. Raises KafkaException."""
         await asyncio.to_thread(self._send, failed)
 
-    def count(self) -> int:
+    def count(self, timeout_seconds: float = TIMEOUT_SECONDS) -> int:
         """Return the number of dead letters that were not replayed. Blocks. Raises KafkaException."""
         topic = dead_letter_topic(self._group)
         client = Consumer({**self._settings, "group.id": topic, "enable.auto.commit": False})
         try:
             count = 0
-            for number in partitions(client, topic):
+            for number in partitions(client, topic, timeout_seconds):
                 start, end = _remaining(client, topic, number)
                 count += end - start
             return count
         finally:
             client.close()
+
+    async def measure(self) -> Iterable[Metric]:
+        """Return the metric of the dead letters that were not replayed. Raises KafkaException."""
+        count = await asyncio.to_thread(self.count, COUNT_TIMEOUT_SECONDS)
+        return [GaugeMetricFamily("event_dead_letters_waiting", "Dead letters that were not replayed.", count)]
 
     def replay(self) -> int:
         """Replay the group's current dead letters and return how many there were. Blocks. Raises KafkaException.

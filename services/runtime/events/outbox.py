@@ -5,12 +5,14 @@ the relay. Rows are deleted once Kafka has them.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 from opentelemetry import propagate
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -117,6 +119,16 @@ async def report_outbox(database: Database) -> dict[str, object]:
     async with database.read() as connection:
         [(count, oldest)] = await connection.execute(COUNT)
     return {"waiting": count, "eldest": oldest and oldest.isoformat()}
+
+
+async def measure_outbox(database: Database) -> Iterable[Metric]:
+    """Return the metrics of the outbox."""
+    [(count, oldest)] = await database.scan(COUNT)
+    age = (datetime.now(UTC) - oldest).total_seconds() if oldest is not None else 0.0
+    return [
+        GaugeMetricFamily("event_outbox_records", "Events in the outbox that are not published yet.", count),
+        GaugeMetricFamily("event_outbox_oldest_age_seconds", "Age of the oldest event in the outbox; 0 if empty.", age),
+    ]
 
 
 async def acquire_lease(connection: Connection, holder: str, period: timedelta) -> bool:

@@ -7,9 +7,11 @@ Kafka is down, events wait in the Kafka client, which reconnects by itself, and 
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+import prometheus_client
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from services.runtime.events import outbox
@@ -26,6 +28,9 @@ LEASE = timedelta(seconds=15)
 FLUSH_SLICE_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
+PUBLISHED = prometheus_client.Counter(
+    "event_published", "Events that Kafka has accepted. One that is sent again counts again.", ["topic", "type"]
+)
 
 
 class Relay:
@@ -111,3 +116,5 @@ class Relay:
                     await outbox.acquire_lease(connection, self._holder, LEASE)
         if failures:
             raise KafkaException(failures[0])
+        for (topic, event_type), count in Counter((each.topic, each.headers["ce_type"]) for each in records).items():
+            PUBLISHED.labels(topic, event_type).inc(count)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from sqlalchemy import URL, make_url
+from prometheus_client import Counter, Metric
+from sqlalchemy import URL, Executable, make_url
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from typing_extensions import override
@@ -15,9 +16,15 @@ from typing_extensions import override
 from services.runtime.config import ConfigError
 from services.runtime.storage import sqlite
 from services.runtime.storage.connection import Connection
+from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavailableError, WriteConflictError
 from services.runtime.storage.revisions import migrate
+from services.runtime.storage.statements import Rows
 
 POSTGRESQL = "postgresql+psycopg"
+REASONS = {DatabaseBusyError: "busy", WriteConflictError: "conflict", DatabaseUnavailableError: "unavailable"}
+FAILURES = Counter("storage_failures", "Transactions that failed because of the database.", ["reason"])
+for reason in REASONS.values():
+    FAILURES.labels(reason)
 
 
 class Backend(Protocol):
@@ -30,6 +37,12 @@ class Backend(Protocol):
 
     def write(self, *, shared: bool) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
+
+    async def scan(self, statement: Executable) -> Rows:
+        """Execute a query that may read a whole table, without delaying other transactions."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of the connections."""
 
     def migrate(self, work: Callable[[SyncConnection], None]) -> None:
         """Run `work` in the transaction of the migrations. Only one process at a time has it."""
@@ -70,6 +83,18 @@ class Database:
         """
         return _Transaction(self._backend, self._backend.write(shared=shared), self._after_write)
 
+    async def scan(self, statement: Executable) -> Rows:
+        """Execute a query that may read a whole table, for a metric, without delaying other transactions."""
+        try:
+            return await self._backend.scan(statement)
+        except Exception as error:
+            raise_failure(self._backend, error)
+            raise
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of the connections."""
+        return self._backend.collect()
+
     def after_write(self, callback: Callable[[], None]) -> None:
         """Call `callback` after each `write` that this process commits. It must not raise."""
         self._after_write.append(callback)
@@ -97,7 +122,7 @@ class _Transaction(AbstractAsyncContextManager[Connection]):
         try:
             return await self._transaction.__aenter__()
         except Exception as error:
-            self._raise_failure(error)
+            raise_failure(self._backend, error)
             raise
 
     @override
@@ -107,19 +132,21 @@ class _Transaction(AbstractAsyncContextManager[Connection]):
         try:
             await self._transaction.__aexit__(kind, error, traceback)
         except Exception as failure:
-            self._raise_failure(failure)
+            raise_failure(self._backend, failure)
             raise
         if error is not None:
-            self._raise_failure(error)
+            raise_failure(self._backend, error)
             return
         for callback in self._after:
             callback()
 
-    def _raise_failure(self, error: BaseException) -> None:
-        """Raise the failure of the database that caused `error`, if there is one."""
-        failure = self._backend.failure(error)
-        if failure is not None:
-            raise failure from error
+
+def raise_failure(backend: Backend, error: BaseException) -> None:
+    """Raise the failure of the database that caused `error`, if there is one, and count it."""
+    failure = backend.failure(error)
+    if failure is not None:
+        FAILURES.labels(REASONS[type(failure)]).inc()
+        raise failure from error
 
 
 async def open_database(url: str, versions: Path) -> Database:

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 from psycopg import AsyncConnection, Error
 from psycopg.pq import TransactionStatus
 
 from services.runtime.storage.failures import DatabaseBusyError
 from services.runtime.storage.session import Session
+from services.runtime.storage.waits import Waits
 
 # Connections per process. The server's max_connections must be enough for all processes.
 MAX_CONNECTIONS = 8
@@ -31,15 +34,19 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: list[tuple[Session, float]] = []
+        self._in_use = 0
+        self.waits = Waits("connection")
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Yield a connection; roll back what is not committed after it. Raises DatabaseBusyError if none is free."""
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await self._free.acquire()
+            with self.waits.wait():
+                async with asyncio.timeout(self._timeout_seconds):
+                    await self._free.acquire()
         except TimeoutError as error:
             raise DatabaseBusyError from error
+        self._in_use += 1
         try:
             session = await self._take()
             try:
@@ -47,7 +54,20 @@ class Pool:
             finally:
                 await self._put_back(session)
         finally:
+            self._in_use -= 1
             self._free.release()
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics of the connections."""
+        used = GaugeMetricFamily(
+            "storage_connections", "Connections of this process to the database.", labels=["state"]
+        )
+        used.add_metric(["in_use"], self._in_use)
+        used.add_metric(["idle"], len(self._idle))
+        yield used
+        yield GaugeMetricFamily(
+            "storage_connections_limit", "The most connections that this process may have.", MAX_CONNECTIONS
+        )
 
     async def close(self) -> None:
         """Close the idle connections."""

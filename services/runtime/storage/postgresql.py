@@ -5,11 +5,12 @@ SERIALIZABLE would abort one of two conflicting transactions, and the service wo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
+from prometheus_client import Metric
 from sqlalchemy import URL, Executable, NullPool, create_engine
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,7 @@ from services.runtime.storage.failures import DatabaseBusyError, DatabaseUnavail
 from services.runtime.storage.pool import Pool
 from services.runtime.storage.session import Command, Result, Session
 from services.runtime.storage.statements import Rows, Statements, Value
+from services.runtime.storage.waits import Waits, collect_waits
 
 # How long a transaction waits for a connection, and for a lock. Our transactions take milliseconds.
 BUSY_TIMEOUT_SECONDS = 5
@@ -60,6 +62,7 @@ class PostgreSQL:
         self._pool = Pool(arguments, BUSY_TIMEOUT_SECONDS, idle_seconds)
         # A writer that waits here holds no connection that a reader could use.
         self._write_lock = asyncio.Lock()
+        self._waits = Waits("write")
 
     @asynccontextmanager
     async def read(self, *, snapshot: bool) -> AsyncIterator["Connection"]:
@@ -73,11 +76,22 @@ class PostgreSQL:
         """Open a transaction that may write: exclusive, or concurrent with other `shared` ones."""
         async with AsyncExitStack() as stack:
             if not shared:
-                await stack.enter_async_context(self._write_lock)
+                with self._waits.wait():
+                    await stack.enter_async_context(self._write_lock)
             session = await stack.enter_async_context(self._pool.session())
             connection = Connection(session, self._statements, BEGIN_WRITE, LOCK_SHARED if shared else LOCK_EXCLUSIVE)
             yield connection
             await connection.commit()
+
+    async def scan(self, statement: Executable) -> Rows:
+        """Execute a query that may read a whole table. The server does the work."""
+        async with self.read(snapshot=False) as connection:
+            return await connection.execute(statement)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics of the connections."""
+        yield from self._pool.collect()
+        yield from collect_waits([self._pool.waits, self._waits])
 
     def migrate(self, work: Callable[[SyncConnection], None]) -> None:
         """Run `work` in the transaction of the migrations."""

@@ -9,11 +9,12 @@ import fcntl
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from prometheus_client import Metric
 from sqlalchemy import URL, Executable, NullPool, create_engine, event
 from sqlalchemy import Connection as SyncConnection
 from typing_extensions import override
@@ -21,7 +22,8 @@ from typing_extensions import override
 from services.runtime.config import ConfigError
 from services.runtime.storage.connection import NO_PARAMETERS, Parameters
 from services.runtime.storage.failures import DatabaseBusyError, WriteConflictError
-from services.runtime.storage.statements import Rows, Statements, Value
+from services.runtime.storage.statements import Rows, Statement, Statements, Value
+from services.runtime.storage.waits import Waits, collect_waits
 
 DRIVER = "sqlite"
 # What older releases called it. During a rollout both get the same URL.
@@ -60,6 +62,25 @@ class SQLite:
         """Open a transaction that may write. SQLite has no concurrent writers, so `shared` makes no difference."""
         del shared
         return self._writer.transaction()
+
+    async def scan(self, statement: Executable) -> Rows:
+        """Execute a query that may read a whole table, in a thread with a connection that only it uses."""
+        compiled = self._statements.get(statement, NO_PARAMETERS)
+        sql, values = compiled.bind(NO_PARAMETERS)
+
+        def run() -> Rows:
+            with closing(self._connect()) as driver:
+                cursor = driver.execute(sql, values)
+                return _rows(compiled, cursor)
+
+        try:
+            return await asyncio.to_thread(run)
+        except sqlite3.Error as error:
+            self._statements.raise_error(error, sql)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics of the writer. Readers wait for nothing."""
+        return collect_waits([self._writer.waits])
 
     def migrate(self, work: Callable[[SyncConnection], None]) -> None:
         """Run `work` in the transaction of the migrations."""
@@ -135,18 +156,20 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "sqlite")
         # Fair: a commit takes its turn after the transactions that have waited longer.
         self._turn = asyncio.Lock()
+        self.waits = Waits("write")
         self._driver: sqlite3.Connection | None = None
         self._batch: Batch | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Connection"]:
         """Open a transaction when it is its turn. At the end of the block wait until it is on the disk."""
-        async with self._turn:
-            if self._batch is None:
-                self._batch = await self._begin()
-            batch = self._batch
+        with self.waits.wait():
+            batch = await self._take_turn()
+        try:
             with _savepoint(batch.driver):
                 yield Connection(batch.driver, self._statements)
+        finally:
+            self._turn.release()
         # A caller that leaves does not take the commit of the others with it.
         await asyncio.shield(batch.commit)
 
@@ -156,6 +179,17 @@ class Writer:
             if self._driver is not None:
                 self._driver.close()
         self._thread.shutdown()
+
+    async def _take_turn(self) -> "Batch":
+        """Wait for the turn, and return the batch that is open then, or a new one."""
+        await self._turn.acquire()
+        try:
+            if self._batch is None:
+                self._batch = await self._begin()
+        except BaseException:
+            self._turn.release()
+            raise
+        return self._batch
 
     async def _begin(self) -> "Batch":
         if self._driver is None:
@@ -220,13 +254,9 @@ class Connection:
         compiled = self._statements.get(statement, parameters)
         sql, values = compiled.bind(parameters)
         try:
-            cursor = self._driver.execute(sql, values)
-            fetched = cursor.fetchall()
+            return _rows(compiled, self._driver.execute(sql, values))
         except sqlite3.Error as error:
             self._statements.raise_error(error, sql)
-        return Rows(
-            compiled.rows((name for name, *_ in cursor.description), fetched) if fetched else (), cursor.rowcount
-        )
 
     async def scalar(self, statement: Executable, parameters: Mapping[str, Value] = NO_PARAMETERS, /) -> Value:
         """Execute a query, and return the first column of its first row; None if it has no rows."""
@@ -249,6 +279,11 @@ class Connection:
                 yield
         except sqlite3.Error as error:
             self._statements.raise_error(error, "SAVEPOINT block")
+
+
+def _rows(compiled: Statement, cursor: sqlite3.Cursor) -> Rows:
+    fetched = cursor.fetchall()
+    return Rows(compiled.rows((name for name, *_ in cursor.description), fetched) if fetched else (), cursor.rowcount)
 
 
 @contextmanager
