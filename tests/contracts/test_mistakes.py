@@ -30,7 +30,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, option: str, line: str) -> None:
     if option.startswith("(mesh.options.v1.service)"):
         text = contract(service=statement)
     elif option.startswith("(mesh.options.v1.method)"):
-        text = contract(statement)
+        text = contract(statement, stream=is_stream)
     else:
         text = contract(ANYONE, statement, stream=is_stream)
     assert faults(tmp_path, text) == [line.strip()]

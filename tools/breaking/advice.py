@@ -33,6 +33,7 @@ ADVICE = {
     "IDEMPOTENCY": f"keep the promise with a request_id; if the call cannot be repeated, {METHOD}",
     "LIMIT": "keep the limit, or give the callers that need more calls another method",
     "MESSAGE_NO_DELETE": PACKAGE,
+    "OBJECTIVE": "keep the objective, and the alerts that show what must be repaired; or agree on it with the callers",
     "ONEOF_NO_DELETE": "keep the name: it is used in code only, and a comment can describe the new meaning",
     "OWNS_NO_DELETE": "keep the resource until no program of an older release reads or stores it",
     "PACKAGE_NO_DELETE": PACKAGE,

@@ -1,10 +1,11 @@
-"""Changes of audience, timeouts, idempotency and rate limits, which buf does not check.
+"""Changes of audience, timeouts, idempotency, rate limits and objectives, which buf does not check.
 
 The options are read by tools/protoc_gen_istio, with the same defaults as in the generated policies.
 """
 
 from collections.abc import Iterator
 
+from tools.breaking import objectives
 from tools.breaking.findings import Finding, Note, Reach, behavioural
 from tools.breaking.image import Element, Image
 from tools.breaking.sources import SourceError
@@ -38,6 +39,7 @@ def compare(older: Image, newer: Image) -> Iterator[Finding | Note]:
         if before < after:
             description = f"calls in flight to an instance of service {name}, at most {after} instead of {before}"
             yield Note("more", description)
+        yield from objectives.compare(older, newer, services[0][name], services[1][name])
     for name in methods[0].keys() & methods[1].keys():
         element, now = older.elements[name], newer.elements[name]
         for compare_option in (_audience, _timeout, _idempotency, _rate_limit):

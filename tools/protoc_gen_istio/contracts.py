@@ -4,12 +4,13 @@ If mesh/options/v1/options.proto or google/api are not imported, the options are
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, MethodOptions
 
 from tools.protoc_gen_istio.bindings import HTTP_NUMBER, http_rule
+from tools.protoc_gen_istio.objectives import Objective, Tier, effective, stated
 from tools.protoc_gen_istio.options import (
     HTTP_OPTION,
     METHOD,
@@ -46,14 +47,6 @@ class Idempotency(Enum):
     IDEMPOTENT = MethodOptions.IDEMPOTENT
 
 
-class Tier(Enum):
-    """How important a service is. The value is how many calls may be in flight, to an instance or from a caller."""
-
-    CRITICAL = 256
-    STANDARD = 128
-    BACKGROUND = 64
-
-
 @dataclass(frozen=True)
 class Method:
     """A method. Its name is "<package>.<Service>/<Method>"."""
@@ -76,6 +69,10 @@ class Method:
     """Whether it has an HTTP path."""
     requests_stream: bool
     responses_stream: bool
+    stated: Objective
+    """The objective in its contract."""
+    objective: Objective
+    """The same with the defaults of its service and tier."""
 
     @property
     def path(self) -> str:
@@ -119,6 +116,8 @@ class Contract:
     """`file:line` of (mesh.options.v1.service)."""
     owner: str
     tier: Tier
+    stated: Objective
+    """The objective in the contract, for all methods."""
     methods: tuple[Method, ...]
 
 
@@ -140,16 +139,20 @@ def _contracts(file: FileDescriptorProto, options: Options) -> Iterator[Contract
         name = f"{file.package}.{service.name}" if file.package else service.name
         path = (SERVICE, index)
         policy = options.policy(SERVICE_OPTION, service.options, lines, path, name)
-        tier = policy.name("tier", "TIER_", ("UNSPECIFIED", *Tier.__members__), "UNSPECIFIED")
+        name_of_tier = policy.name("tier", "TIER_", ("UNSPECIFIED", *Tier.__members__), "UNSPECIFIED")
+        tier, objective = Tier.__members__.get(name_of_tier, Tier.STANDARD), stated(policy)
         yield Contract(
             name=name,
             file=file.name,
             location=lines.at(path),
             options_location=policy.location,
             owner=policy.text("owner"),
-            tier=Tier.__members__.get(tier, Tier.STANDARD),
+            tier=tier,
+            stated=objective,
             methods=tuple(
-                _method(f"{name}/{method.name}", method, options, lines, (*path, METHOD, number))
+                _with_defaults(
+                    _method(f"{name}/{method.name}", method, options, lines, (*path, METHOD, number)), objective, tier
+                )
                 for number, method in enumerate(service.method)
             ),
         )
@@ -177,7 +180,13 @@ def _method(name: str, method: MethodDescriptorProto, options: Options, lines: L
         http=http_rule(method.options) is not None,
         requests_stream=method.client_streaming,
         responses_stream=method.server_streaming,
+        stated=stated(policy),
+        objective=Objective(),
     )
+
+
+def _with_defaults(method: Method, service: Objective, tier: Tier) -> Method:
+    return replace(method, objective=effective(method.stated, service, tier, method.timeout_ms))
 
 
 def by_name(contracts: Mapping[str, Contract]) -> dict[str, Method]:

@@ -1,9 +1,10 @@
 """DestinationRules: the limits of a service, and the ejection of failing instances."""
 
-from tools.protoc_gen_istio.contracts import Contract, Tier
+from tools.protoc_gen_istio.contracts import Contract
 from tools.protoc_gen_istio.declarations import Declaration
 from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.manifests import Manifest, Noted, OneLine, manifest
+from tools.protoc_gen_istio.objectives import Tier
 from tools.protoc_gen_istio.routes import STREAMS
 from tools.protoc_gen_istio.settings import Settings
 

@@ -16,6 +16,7 @@ def option_faults(contract: Contract) -> Iterator[str]:
     """Yield a line for each fault in the options of a service and of its methods."""
     if contract.owner != " ".join(contract.owner.split()) or not contract.owner.isprintable():
         yield f"{contract.options_location}: {contract.name} has the owner {contract.owner!r}: write it as one line"
+    yield from (f"{contract.options_location}: {contract.name} {fault}" for fault in contract.stated.faults())
     for method in contract.methods:
         if method.http and not method.public:
             yield (
@@ -47,3 +48,13 @@ def _method(method: Method) -> Iterator[str]:
         yield "is a stream, which lasts until its caller ends it: remove its timeout"
     elif method.timeout_ms is not None and not 1 <= method.timeout_ms <= MAX_TIMEOUT_MS:
         yield f"has a timeout of {method.timeout_ms} ms: set one from 1 ms to {MAX_TIMEOUT_MS // 1000} s"
+    yield from _objective(method)
+
+
+def _objective(method: Method) -> Iterator[str]:
+    yield from method.stated.faults()
+    if method.stream and (method.stated.fast_percent or method.stated.latency_ms):
+        yield "is a stream, whose calls have no latency: remove fast_percent and latency from its objective"
+    latency, timeout = method.objective.latency_ms, method.timeout_ms
+    if latency is not None and timeout is not None and max(timeout, 1) < latency:
+        yield f"has a latency of {latency} ms, which is longer than its timeout: set at most {timeout} ms"

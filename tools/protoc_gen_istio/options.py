@@ -4,7 +4,7 @@ Contracts of any project work without generated code. Their copy of an option ma
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -80,6 +80,18 @@ class Policy:
     def natural(self, name: str) -> int:
         """Return a number that is at least 0."""
         return int(getattr(self.value, name)) if self._has(name, FieldDescriptor.TYPE_UINT32) else 0
+
+    def number(self, name: str) -> float | None:
+        """Return a number; None if it is not set."""
+        return float(getattr(self.value, name)) if self._has(name, FieldDescriptor.TYPE_DOUBLE) else None
+
+    def message(self, name: str, kind: str) -> "Policy":
+        """Return a message of a type, which is read in the same way. It is empty if it is not set."""
+        value = getattr(self.value, name) if self._has(name, FieldDescriptor.TYPE_MESSAGE) else None
+        if value is not None and value.DESCRIPTOR.full_name != kind:
+            self._fault(f"has an {name} that is no {kind}: {COPY}")
+            value = None
+        return replace(self, value=value)
 
     def milliseconds(self, name: str) -> int | None:
         """Return a duration; None if it is not set."""

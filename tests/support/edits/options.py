@@ -114,5 +114,25 @@ EDITS = {
         "      audience: AUDIENCE_ANYONE\n      calls_per_minute: 30\n",
         "      calls_per_minute: 30\n      audience: AUDIENCE_ANYONE\n",
     ).passes(),
+    "lower objective of a method": edit(
+        PAYMENTS, VOID, f"{VOID}    option (mesh.options.v1.method) = {{objective: {{available_percent: 99.5}}}};\n"
+    ).breaks("shop.payments.v1.PaymentsService/VoidPayment", "behaviour", "orders"),
+    "slower objective of a method": edit(
+        PAYMENTS, VOID, f"{VOID}    option (mesh.options.v1.method) = {{objective: {{latency: {{seconds: 1}}}}}};\n"
+    ).breaks("shop.payments.v1.PaymentsService/VoidPayment", "behaviour", "orders"),
+    "lower objective of a service": edit(
+        IDENTITY, "    tier: TIER_CRITICAL\n", "    tier: TIER_CRITICAL\n    objective: {fast_percent: 98}\n"
+    ).breaks("shop.identity.v1.IdentityService", "behaviour", "operator, outside"),
+    "higher objective of a method": edit(
+        PAYMENTS, VOID, f"{VOID}    option (mesh.options.v1.method) = {{objective: {{available_percent: 99.95}}}};\n"
+    ).passes(
+        "better: objective of method shop.payments.v1.PaymentsService/VoidPayment: "
+        "99.95 % of the calls succeed instead of 99.9 %"
+    ),
+    "default objective written out": edit(
+        IDENTITY,
+        "    tier: TIER_CRITICAL\n",
+        "    tier: TIER_CRITICAL\n    objective: {available_percent: 99.9, fast_percent: 99}\n",
+    ).passes(),
     "audience by number": edit(INVENTORY, "{audience: AUDIENCE_ANYONE}", "{audience: 1}").passes(),
 }

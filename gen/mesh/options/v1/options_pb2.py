@@ -26,19 +26,21 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmesh/options/v1/options.proto\x12\x0fmesh.options.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xba\x01\n\x0cMethodPolicy\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x35\n\x08\x61udience\x18\x02 \x01(\x0e\x32\x19.mesh.options.v1.AudienceR\x08\x61udience\x12\x14\n\x05roles\x18\x03 \x03(\tR\x05roles\x12(\n\x10\x63\x61lls_per_minute\x18\x04 \x01(\rR\x0e\x63\x61llsPerMinute\"P\n\rServicePolicy\x12\x14\n\x05owner\x18\x01 \x01(\tR\x05owner\x12)\n\x04tier\x18\x02 \x01(\x0e\x32\x15.mesh.options.v1.TierR\x04tier*Q\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UDIENCE_ANYONE\x10\x01\x12\x16\n\x12\x41UDIENCE_SIGNED_IN\x10\x02*W\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x11\n\rTIER_CRITICAL\x10\x01\x12\x11\n\rTIER_STANDARD\x10\x02\x12\x13\n\x0fTIER_BACKGROUND\x10\x03:W\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.mesh.options.v1.MethodPolicyR\x06method:[\n\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1e.mesh.options.v1.ServicePolicyR\x07serviceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmesh/options/v1/options.proto\x12\x0fmesh.options.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf4\x01\n\x0cMethodPolicy\x12\x33\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x35\n\x08\x61udience\x18\x02 \x01(\x0e\x32\x19.mesh.options.v1.AudienceR\x08\x61udience\x12\x14\n\x05roles\x18\x03 \x03(\tR\x05roles\x12(\n\x10\x63\x61lls_per_minute\x18\x04 \x01(\rR\x0e\x63\x61llsPerMinute\x12\x38\n\tobjective\x18\x05 \x01(\x0b\x32\x1a.mesh.options.v1.ObjectiveR\tobjective\"\x8a\x01\n\rServicePolicy\x12\x14\n\x05owner\x18\x01 \x01(\tR\x05owner\x12)\n\x04tier\x18\x02 \x01(\x0e\x32\x15.mesh.options.v1.TierR\x04tier\x12\x38\n\tobjective\x18\x03 \x01(\x0b\x32\x1a.mesh.options.v1.ObjectiveR\tobjective\"\x90\x01\n\tObjective\x12+\n\x11\x61vailable_percent\x18\x01 \x01(\x01R\x10\x61vailablePercent\x12!\n\x0c\x66\x61st_percent\x18\x02 \x01(\x01R\x0b\x66\x61stPercent\x12\x33\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07latency*Q\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UDIENCE_ANYONE\x10\x01\x12\x16\n\x12\x41UDIENCE_SIGNED_IN\x10\x02*W\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x11\n\rTIER_CRITICAL\x10\x01\x12\x11\n\rTIER_STANDARD\x10\x02\x12\x13\n\x0fTIER_BACKGROUND\x10\x03:W\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.mesh.options.v1.MethodPolicyR\x06method:[\n\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1e.mesh.options.v1.ServicePolicyR\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mesh.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIENCE']._serialized_start=387
-  _globals['_AUDIENCE']._serialized_end=468
-  _globals['_TIER']._serialized_start=470
-  _globals['_TIER']._serialized_end=557
+  _globals['_AUDIENCE']._serialized_start=651
+  _globals['_AUDIENCE']._serialized_end=732
+  _globals['_TIER']._serialized_start=734
+  _globals['_TIER']._serialized_end=821
   _globals['_METHODPOLICY']._serialized_start=117
-  _globals['_METHODPOLICY']._serialized_end=303
-  _globals['_SERVICEPOLICY']._serialized_start=305
-  _globals['_SERVICEPOLICY']._serialized_end=385
+  _globals['_METHODPOLICY']._serialized_end=361
+  _globals['_SERVICEPOLICY']._serialized_start=364
+  _globals['_SERVICEPOLICY']._serialized_end=502
+  _globals['_OBJECTIVE']._serialized_start=505
+  _globals['_OBJECTIVE']._serialized_end=649
 # @@protoc_insertion_point(module_scope)
