@@ -1,6 +1,7 @@
 """The composition root: `python -m services.inventory`."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import grpc.aio
@@ -8,6 +9,7 @@ import grpc.aio
 from services.inventory import messages
 from services.inventory.events import HANDLERS
 from services.inventory.handlers import Demands, Reservations, Stocks
+from services.inventory.measurements import measure
 from services.inventory.servicer import ERRORS, InventoryServicer
 from services.inventory.store import find_reservation, find_stock
 from services.runtime import Runtime, serve
@@ -26,6 +28,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime) -> list[str]:
     await stocks.add_opening_stock(opening_stock())
     runtime.consume(database, HANDLERS)
     runtime.delete_expired_requests(database)
+    runtime.metrics.measure("inventory", partial(measure, database))
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server)
     return [inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name]
 

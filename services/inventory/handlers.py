@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Generic
 
+from prometheus_client import Counter
+
 from services.inventory import domain
-from services.inventory.domain import Demand, Reservation, ReservationLine, State, Stock
+from services.inventory.domain import Demand, InsufficientStockError, Reservation, ReservationLine, State, Stock
 from services.inventory.store import Store
 from services.runtime.storage import Database, IdempotentRequests, ReplyT, RequestKey
 
 # How a stock changes when a reservation reaches a state.
 STOCK_CHANGES = {State.COMMITTED: Stock.commit, State.RELEASED: Stock.release, State.RETURNED: Stock.return_sold}
+
+STOCK_OUTS = Counter(
+    "shop_reservations_rejected", "Reservations that were rejected because too few pieces were available."
+)
 
 
 class Stocks(Generic[ReplyT]):
@@ -112,7 +118,12 @@ async def _receive(store: Store, product: str, pieces: int) -> Stock:
 
 async def _reserve(store: Store, lines: Sequence[ReservationLine], reference: str) -> Reservation:
     stocks = await store.stocks((line.product for line in lines), lock=True)
-    await store.update_stocks(domain.reserve(stocks, lines))
+    try:
+        reserved = domain.reserve(stocks, lines)
+    except InsufficientStockError:
+        STOCK_OUTS.inc()
+        raise
+    await store.update_stocks(reserved)
     now = datetime.now(UTC)
     reservation = Reservation(str(uuid.uuid4()), State.HELD, tuple(lines), reference, now, now)
     await store.add_reservation(reservation)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -10,6 +11,7 @@ import grpc.aio
 from services.orders.error_table import ERRORS
 from services.orders.events import SOURCE, EventPublisher
 from services.orders.handlers import Orders
+from services.orders.measurements import measure_states, measure_totals
 from services.orders.peers import Catalog, Inventory, Payments, Shipping
 from services.orders.recovery import Recovery
 from services.orders.saga import Saga
@@ -50,6 +52,8 @@ async def register(server: grpc.aio.Server, runtime: Runtime, setup: Setup = DEF
     inventory, payments = setup.inventory(runtime.channel("inventory")), setup.payments(runtime.channel("payments"))
     catalog, shipping = Catalog(runtime.channel("catalog")), setup.shipping(runtime.channel("shipping"))
     runtime.delete_expired_requests(database)
+    runtime.metrics.measure("orders", partial(measure_states, database))
+    runtime.metrics.measure("order_totals", partial(measure_totals, database))
     publisher, updates = EventPublisher(runtime.outbox(database, SOURCE)), OrderUpdates(database)
     saga = Saga(SagaLog(database, publisher.publish, updates.publish), inventory, payments, shipping)
     background = runtime.background()

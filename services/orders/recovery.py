@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from prometheus_client import Counter
+
 from services.orders.errors import TakenOverError
 from services.orders.saga import Saga
 from services.orders.store import Store, UnfinishedOrder
@@ -17,6 +19,9 @@ MAX_ORDERS_PER_PASS = 200
 MAX_CONCURRENT_ORDERS = 8
 
 logger = logging.getLogger(__name__)
+RECOVERED = Counter(
+    "shop_saga_recoveries", "Attempts to finish an order whose process died, or whose undoing has failed before."
+)
 
 
 @dataclass
@@ -78,6 +83,7 @@ class Recovery:
             async with self.database.read() as connection:
                 order = await Store(connection).get(seen.id)
             if order.progress.revision == seen.revision:
+                RECOVERED.inc()
                 order = await self.saga.finish(order)
                 self._seen[order.id] = order.progress.revision, self.clock()
         except TakenOverError:

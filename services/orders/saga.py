@@ -14,11 +14,34 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from prometheus_client import Counter, Histogram
+
 from services.orders.domain import Order, State
 from services.orders.errors import PeerFailedError, StepRefusedError
 from services.orders.progress import Call, Rejection, RejectionReason, SagaProgress, Step
 
 logger = logging.getLogger(__name__)
+ENDED = Counter(
+    "shop_orders", "Orders that this process ended, by outcome, and by reason if rejected.", ["outcome", "reason"]
+)
+DURATION = Histogram(
+    "shop_saga_duration_seconds",
+    "From the time when an order was placed, or when its cancellation was requested, to its end.",
+    ["outcome"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+UNDO_FAILURES = Counter(
+    "shop_saga_undo_failures", "Calls that failed while the saga undid an order. Recovery sends them again.", ["call"]
+)
+NO_REASON = "NONE"
+for state in (State.CONFIRMED, State.CANCELLED):
+    ENDED.labels(state.value, NO_REASON)
+for reason in RejectionReason:
+    if reason is not RejectionReason.UNSPECIFIED:
+        ENDED.labels(State.REJECTED.value, reason.value)
+for call in Call:
+    if call is not Call.UNSPECIFIED:
+        UNDO_FAILURES.labels(call.value)
 
 # The rejection of an order whose process died while it placed the order.
 INTERRUPTED = Rejection(RejectionReason.DEPENDENCY_FAILED, "placing the order was interrupted")
@@ -116,7 +139,7 @@ class Saga:
                 order = order.with_progress(order.progress.capture_failed())
                 raise captured
             await self.inventory.commit(order, reservation)
-            return await self._end(order.confirmed(datetime.now(UTC)))
+            return await self._end(order.confirmed(datetime.now(UTC)), order.create_time)
         except StepRefusedError as refusal:
             progress = order.progress.refused(refusal.rejection)
         except PeerFailedError as failure:
@@ -139,7 +162,7 @@ class Saga:
         if may_be_sold:
             try:
                 if not await self._try_release(order):
-                    return await self._end(order.confirmed(datetime.now(UTC)))
+                    return await self._end(order.confirmed(datetime.now(UTC)), order.create_time)
             except UndoFailedError as failure:
                 return await self._postpone(order, [failure])
         undo_steps = [(self._find_shipment, self._cancel_shipment), (self._find_payment, self._return_money)]
@@ -154,7 +177,7 @@ class Saga:
                 failures.append(failure)
         if failures:
             return await self._postpone(order, failures)
-        return await self._end(order.rejected(datetime.now(UTC)))
+        return await self._end(order.rejected(datetime.now(UTC)), order.create_time)
 
     async def cancel(self, order: Order) -> Order:
         """Undo an order that is CANCELLING. It only goes forward: no callee may refuse, so nothing is compensated.
@@ -170,7 +193,7 @@ class Saga:
             await _undo(Call.TAKE_BACK, self.inventory.return_stock(order, order.progress.reservation))
         except UndoFailedError as failure:
             return await self._postpone(order, [failure])
-        return await self._end(order.cancelled(datetime.now(UTC)))
+        return await self._end(order.cancelled(datetime.now(UTC)), order.update_time)
 
     async def finish(self, order: Order) -> Order:
         """Finish an order that no process works on. Return it as `cancel` or `compensate` does."""
@@ -179,14 +202,19 @@ class Saga:
     async def _advance(self, order: Order, progress: SagaProgress) -> Order:
         return await self.log.advance(order.with_progress(progress))
 
-    async def _end(self, order: Order) -> Order:
+    async def _end(self, order: Order, start: datetime) -> Order:
+        """Store an order whose saga started at `start` and has ended now."""
         order = await self.log.advance(order)
         reason = order.rejection.reason.value if order.rejection is not None else None
+        ENDED.labels(order.state.value, reason or NO_REASON).inc()
+        DURATION.labels(order.state.value).observe((order.update_time - start).total_seconds())
         logger.info("order %s", order.state.value, extra={"order": order.id, "reason": reason})
         return order
 
     async def _postpone(self, order: Order, failures: list[UndoFailedError]) -> Order:
         """Store that undoing the order failed: recovery retries, or the order is parked."""
+        for each in failures:
+            UNDO_FAILURES.labels(each.call.value).inc()
         failure = next((each for each in failures if each.permanent), failures[0])
         progress = order.progress.failed(failure.call, datetime.now(UTC), permanent=failure.permanent)
         order = await self._advance(order, progress)

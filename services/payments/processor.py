@@ -1,5 +1,7 @@
 """A simulated card processor: the payment token alone decides the result. README.md lists the tokens."""
 
+from prometheus_client import Counter
+
 from services.payments.domain import PaymentDeclinedError
 
 APPROVED = frozenset({"tok_visa", "tok_mastercard", "tok_amex"})
@@ -11,10 +13,16 @@ DECLINED = {
 # This token is approved up to the limit and declined above it.
 LIMITED = "tok_limited"
 LIMIT_CENTS = 10_000
+UNKNOWN = "UNKNOWN_TOKEN"
+DECLINES = Counter("shop_payments_declined", "Payments that the payer's bank declined, by its reason.", ["code"])
+for code in (*DECLINED.values(), UNKNOWN):
+    DECLINES.labels(code)
 
 
 def authorize(token: str, cents: int) -> None:
     """Authorize an amount at the payer's bank. Raises PaymentDeclinedError."""
     if token in APPROVED or (token == LIMITED and cents <= LIMIT_CENTS):
         return
-    raise PaymentDeclinedError("INSUFFICIENT_FUNDS" if token == LIMITED else DECLINED.get(token, "UNKNOWN_TOKEN"))
+    reason = "INSUFFICIENT_FUNDS" if token == LIMITED else DECLINED.get(token, UNKNOWN)
+    DECLINES.labels(reason).inc()
+    raise PaymentDeclinedError(reason)

@@ -5,9 +5,11 @@ import pytest
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from tests.support.clock import eventually
+from tests.support.databases import query
 from tests.support.metrics import scrape, scrape_text, value
-from tests.support.processes import Process
-from tests.support.starters import Shared
+from tests.support.processes import Process, targets
+from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart
+from tests.support.starters import Shared, Start
 
 SERVICE = "shop.catalog.v1.CatalogService"
 GET_PRODUCT = f"{SERVICE}/GetProduct"
@@ -17,6 +19,11 @@ DURATION = "rpc_server_call_duration_seconds"
 def count(process: Process, method: str, code: str) -> int:
     """Return how many calls of a method have ended with a code."""
     return int(value(process, f"{DURATION}_count", rpc_method=method, rpc_response_status_code=code) or 0)
+
+
+def captured_cents(payments: Process) -> float:
+    """Return the sum of the captured payments."""
+    return value(payments, "shop_payments_cents", state="CAPTURED", currency="EUR") or 0
 
 
 async def call_unary(channel: grpc.aio.Channel, path: str) -> None:
@@ -84,3 +91,46 @@ async def test_a_stream_is_in_progress_until_it_ends(shared: Shared) -> None:
             with attempt:
                 assert count(reflection, method, "CANCELLED") == cancelled + 1
     assert value(reflection, "rpc_server_active_calls", rpc_method=method) == 0
+
+
+async def test_orders_are_counted_by_outcome_and_the_ledger_agrees(start: Start, shared: Shared) -> None:
+    callees = {name: shared(name) for name in ("catalog", "inventory", "payments", "shipping")}
+    orders = start("orders", targets(*callees.values()))
+    shop = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
+    captured = captured_cents(callees["payments"])
+    sold = value(callees["inventory"], "shop_stock_pieces", state="sold") or 0
+    rejected = value(callees["inventory"], "shop_reservations_rejected_total") or 0
+    placed = [await shop.place(cart(p_0001=2)) for _ in range(3)]
+    assert {order.state for order in placed} == {CONFIRMED}
+    assert (await shop.cancel(placed.pop().name)).state == CANCELLED
+    assert (await shop.place(cart(p_0199=1))).state == REJECTED, "p-0199 is sold out"
+    await shop.close()
+
+    outcomes = {dict(key)["reason"]: number for key, number in scrape(orders, "shop_orders_total").items() if number}
+    assert outcomes == {"NONE": 1, "INSUFFICIENT_STOCK": 1}
+    total = sum(order.total.units * 100 + order.total.nanos // 10_000_000 for order in placed)
+    async for attempt in eventually():
+        with attempt:
+            assert value(orders, "shop_orders_in_state", state="CONFIRMED") == 2
+            assert value(orders, "shop_orders_value_cents", state="CONFIRMED", currency="EUR") == total
+            assert captured_cents(callees["payments"]) == captured + total
+            assert value(orders, "shop_orders_pieces", state="CONFIRMED") == 4
+            assert value(callees["inventory"], "shop_stock_pieces", state="sold") == sold + 4
+    assert value(callees["inventory"], "shop_reservations_rejected_total") == rejected + 1
+    pieces = {dict(key)["state"]: number for key, number in scrape(callees["inventory"], "shop_stock_pieces").items()}
+    assert pieces.pop("received") == sum(pieces.values())
+
+
+async def test_a_measurement_that_fails_is_missing_and_counted(start: Start) -> None:
+    payments = start("payments")
+    assert value(payments, "shop_payments_in_state", state="CAPTURED") == 0
+    query(payments.database_url, "ALTER TABLE payments RENAME TO moved")
+    async for attempt in eventually():
+        with attempt:
+            assert (value(payments, "metrics_failures_total", source="payments") or 0) > 0
+            assert value(payments, "shop_payments_in_state", state="CAPTURED") is None
+    assert value(payments, "process_open_fds") is not None
+    query(payments.database_url, "ALTER TABLE moved RENAME TO payments")
+    async for attempt in eventually():
+        with attempt:
+            assert value(payments, "shop_payments_in_state", state="CAPTURED") == 0

@@ -18,6 +18,7 @@ from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 from tests.support.databases import query
 from tests.support.errors import refused
+from tests.support.metrics import value
 from tests.support.processes import Process, records, targets
 from tests.support.shop import PENDING, REJECTED, Shop, cart, new_id
 from tests.support.starters import Shared, Start
@@ -84,6 +85,13 @@ def _set_reservation(orders: Process, name: str, reservation: str) -> None:
     query(orders.database_url, statement, reservation=reservation, id=name.partition("/")[2])
 
 
+async def _wait_for_parked(orders: Process, number: int) -> None:
+    """Wait until the metrics of orders have this number of parked orders."""
+    async for attempt in eventually():
+        with attempt:
+            assert await asyncio.to_thread(value, orders, "shop_orders_parked", reason="REFUSED") == number
+
+
 async def test_an_order_whose_reservation_is_unknown_is_parked_listed_and_resumed(parked: Parked) -> None:
     shop, order = parked.shop, parked.order
     assert order.state == PENDING
@@ -92,6 +100,9 @@ async def test_an_order_whose_reservation_is_unknown_is_parked_listed_and_resume
     assert set(shop.payment_states(order.name)) <= {"VOIDED"}, "the other steps are undone"
     (record,) = await records(parked.orders, level="ERROR", order=order.name.partition("/")[2])
     assert (record["call"], record["reason"]) == ("RELEASE", "REFUSED")
+    assert await asyncio.to_thread(value, parked.orders, "shop_saga_undo_failures_total", call="RELEASE") == 1
+    assert (await asyncio.to_thread(value, parked.orders, "shop_saga_recoveries_total") or 0) >= 1
+    await _wait_for_parked(parked.orders, 1)
 
     request = pb.ListOrdersRequest(customer="customers/-", parked_only=True)
     assert list((await shop.stub.ListOrders(request)).orders) == [order]
@@ -106,6 +117,7 @@ async def test_an_order_whose_reservation_is_unknown_is_parked_listed_and_resume
     assert await shop.stock("p-0147") == parked.stock_before
     assert (await shop.stub.ResumeOrder(resume)).order == resumed
     assert list((await shop.stub.ListOrders(request)).orders) == []
+    await _wait_for_parked(parked.orders, 0)
 
 
 async def test_an_operator_resumes_a_parked_order(parked: Parked) -> None:

@@ -24,8 +24,10 @@ from services.runtime.storage.postgresql import PostgreSQL
 from services.runtime.storage.session import MAX_PREPARED
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from tests.support import postgresql
+from tests.support.clock import eventually
 from tests.support.databases import connect, query
 from tests.support.errors import refused
+from tests.support.metrics import value as metric
 from tests.support.postgresql import Server
 from tests.support.starters import Start
 
@@ -367,6 +369,27 @@ async def test_calls_are_unavailable_while_the_server_is_down_and_its_crash_lose
         for call in (stub.GetStock(read), stub.ReserveStock(reserve)):
             error = await refused(call)
             assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        async for attempt in eventually():
+            with attempt:
+                assert (await asyncio.to_thread(metric, process, "metrics_failures_total", source="inventory") or 0) > 0
+                assert await asyncio.to_thread(metric, process, "shop_products_out_of_stock") is None
+        assert (await asyncio.to_thread(metric, process, "storage_failures_total", reason="unavailable") or 0) >= 2
+        assert await asyncio.to_thread(metric, process, "storage_connections", state="idle") == 0
         own_server.start()
         assert await stub.ReserveStock(reserve) == response
         assert (await stub.GetStock(read)).stock.reserved == 1
+        async for attempt in eventually():
+            with attempt:
+                assert await asyncio.to_thread(metric, process, "shop_stock_pieces", state="reserved") == 1
+
+
+async def test_a_scrape_does_not_wait_for_a_table_that_is_locked(start: Start, url: str) -> None:
+    process = start("payments", {"DATABASE_URL": url})
+    with connect(url) as connection:
+        connection.execute(text("BEGIN"))
+        connection.execute(text("LOCK TABLE payments"))
+        assert await asyncio.to_thread(metric, process, "process_open_fds") is not None
+        assert await asyncio.to_thread(metric, process, "shop_payments_in_state", state="CAPTURED") is None
+    async for attempt in eventually():
+        with attempt:
+            assert await asyncio.to_thread(metric, process, "shop_payments_in_state", state="CAPTURED") == 0

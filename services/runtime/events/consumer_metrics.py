@@ -43,6 +43,7 @@ class Outcome(StrEnum):
 def create_series(topics: Iterable[str], types: Iterable[type[Message]]) -> None:
     """Create the series of these topics and types of events, with the value 0."""
     for topic in topics:
+        DELAY.labels(topic)
         for reason in ("malformed", "failed"):
             DEAD_LETTERS.labels(topic, reason)
     for message in types:

@@ -9,9 +9,10 @@ from prometheus_client import disable_created_metrics
 from services.runtime.metrics.calls import CallMetrics, MethodMetrics
 from services.runtime.metrics.distribution import Distribution
 from services.runtime.metrics.event_loop import EventLoopLag
+from services.runtime.metrics.families import gauge
 from services.runtime.metrics.registry import Metrics
 
 # The library would add a gauge with a creation time to each counter.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-__all__ = ["CallMetrics", "Distribution", "EventLoopLag", "MethodMetrics", "Metrics"]
+__all__ = ["CallMetrics", "Distribution", "EventLoopLag", "MethodMetrics", "Metrics", "gauge"]
