@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from copy import copy
 from time import monotonic
 
 from prometheus_client import REGISTRY, Counter, Metric, generate_latest
@@ -17,6 +18,9 @@ MIN_AGE_SECONDS = 2.0
 AGE_PER_DURATION = 100
 # but then at the latest.
 MAX_AGE_SECONDS = 60.0
+
+# Lines that are written at once: 1 ms, in which no call gets a reply.
+CHUNK_LINES = 200
 
 FAILURES = Counter("metrics_failures", "Scrapes that lacked metrics because measuring them failed.", ["source"])
 
@@ -44,7 +48,7 @@ class Metrics:
         self._measurements.append(Measurement(name, measure))
 
     async def render(self) -> str:
-        """Return all metrics as text. The event loop serves other tasks between two families of metrics."""
+        """Return all metrics as text. The event loop serves other tasks in between."""
         tasks = [measurement.start() for measurement in self._measurements if measurement.is_due()]
         if tasks:
             # Those that take longer continue; this scrape has their previous results.
@@ -53,8 +57,9 @@ class Metrics:
         for collector in (*self._collectors, *self._measurements):
             try:
                 for family in collector.collect():
-                    texts.append(_write(family))
-                    await asyncio.sleep(0)
+                    for text in _write(family):
+                        texts.append(text)
+                        await asyncio.sleep(0)
             except Exception:
                 FAILURES.labels(type(collector).__name__).inc()
                 logger.exception("metrics are missing")
@@ -112,8 +117,8 @@ class Measurement:
             self._due, self._task = monotonic() + age, None
 
 
-class _Family:
-    """One family, as the library's function for a whole registry expects it."""
+class _Registry:
+    """A registry of one family, for the library's function that writes a registry."""
 
     def __init__(self, family: Metric) -> None:
         self._family = family
@@ -122,5 +127,11 @@ class _Family:
         return [self._family]
 
 
-def _write(family: Metric) -> str:
-    return generate_latest(_Family(family)).decode() if family.samples else ""
+def _write(family: Metric) -> Iterator[str]:
+    """Yield the text of a family in chunks; nothing if it has no samples."""
+    for start in range(0, len(family.samples), CHUNK_LINES):
+        chunk = copy(family)
+        chunk.samples = family.samples[start : start + CHUNK_LINES]
+        text = generate_latest(_Registry(chunk)).decode()
+        # The first chunk has the two lines about the family.
+        yield text if start == 0 else text.split("\n", 2)[2]
