@@ -57,7 +57,7 @@ async def register(server: grpc.aio.Server, runtime: Runtime, setup: Setup = DEF
     publisher, updates = EventPublisher(runtime.outbox(database, SOURCE)), OrderUpdates(database)
     saga = Saga(SagaLog(database, publisher.publish, updates.publish), inventory, payments, shipping)
     background = runtime.background()
-    recovery = Recovery(database, saga, setup.recovery_idle_seconds, setup.recovery_clock)
+    recovery = Recovery(database, saga, setup.recovery_idle_seconds, setup.recovery_clock, runtime.tracing.work)
     background.repeat(setup.recovery_interval_seconds, recovery.run)
     background.repeat(POLL_INTERVAL_SECONDS, updates.poll)
     orders = Orders(database, catalog, shipping, saga, background, publisher.publish, updates)

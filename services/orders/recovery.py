@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -37,6 +38,8 @@ class Recovery:
     idle_seconds: float
     clock: Callable[[], float] = monotonic
     """Returns seconds."""
+    trace: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Starts a trace, for work that has this name."""
     page_size: int = PAGE_SIZE
     max_orders_per_pass: int = MAX_ORDERS_PER_PASS
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
@@ -84,7 +87,8 @@ class Recovery:
                 order = await Store(connection).get(seen.id)
             if order.progress.revision == seen.revision:
                 RECOVERED.inc()
-                order = await self.saga.finish(order)
+                with self.trace("recover order"):
+                    order = await self.saga.finish(order)
                 self._seen[order.id] = order.progress.revision, self.clock()
         except TakenOverError:
             pass

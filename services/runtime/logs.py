@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, TextIO
 
-from opentelemetry import trace
 from typing_extensions import override
 
-from services.runtime.telemetry import CallSpan
+from services.runtime.telemetry import Span, current_span
 
-LogCall = Callable[[str, str, float, trace.Span], None]
+LogCall = Callable[[str, str, float, Span], None]
 """Logs an inbound call that has just ended: its method, its code, its seconds and its span."""
 
 # How long a line may wait for others. A process that is killed loses the lines of this time.
@@ -44,10 +43,9 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **self._service,
         }
-        span = trace.get_current_span().get_span_context()
-        if span.is_valid:
-            line["trace_id"] = trace.format_trace_id(span.trace_id)
-            line["span_id"] = trace.format_span_id(span.span_id)
+        span = current_span()
+        if span:
+            line |= {"trace_id": span.trace_id, "span_id": span.span_id}
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -55,15 +53,10 @@ class JsonFormatter(logging.Formatter):
 
     def format_call(self, call: "CallRecord") -> str:
         """Return the line of a call, as `format` would, in a third of the time: none of its values needs escaping."""
-        if isinstance(call.span, CallSpan):
-            trace_id, span_id = call.span.trace_id, call.span.span_id
-        else:
-            span = call.span.get_span_context()
-            trace_id, span_id = trace.format_trace_id(span.trace_id), trace.format_span_id(span.span_id)
         return (
             f'{{"time": "{_second(int(call.ended))}.{int(call.ended % 1 * 1000):03}+00:00", '
             f'"level": "INFO", "logger": "access", "message": "{call.method} {call.code}", {self._encoded_service}, '
-            f'"trace_id": "{trace_id}", "span_id": "{span_id}", '
+            f'"trace_id": "{call.span.trace_id}", "span_id": "{call.span.span_id}", '
             f'"method": "{call.method}", "code": "{call.code}", "duration_ms": {round(call.seconds * 1000, 3)}}}'
         )
 
@@ -80,7 +73,7 @@ class CallRecord(NamedTuple):
     method: str
     code: str
     seconds: float
-    span: trace.Span
+    span: Span
 
 
 class LineHandler(logging.Handler):
@@ -105,7 +98,7 @@ class LineHandler(logging.Handler):
         except Exception:  # noqa: BLE001  # what cannot be logged must not fail the code that logs it
             self.handleError(record)
 
-    def log_call(self, method: str, code: str, seconds: float, span: trace.Span) -> None:
+    def log_call(self, method: str, code: str, seconds: float, span: Span) -> None:
         """Log an inbound call that has just ended."""
         if self._logs_calls:
             self._add(CallRecord(time.time(), method, code, seconds, span))

@@ -16,7 +16,6 @@ import grpc.aio
 import uvloop
 from confluent_kafka import KafkaException
 
-from services.runtime import telemetry
 from services.runtime.background import Background
 from services.runtime.config import ConfigError, Settings
 from services.runtime.events import Consumer, Handlers, Outbox
@@ -32,6 +31,7 @@ from services.runtime.rpc.interceptor import CallInterceptor
 from services.runtime.rpc.server import create_server, start_server
 from services.runtime.storage.database import Database, open_database
 from services.runtime.storage.idempotency import delete_expired
+from services.runtime.telemetry import Tracing
 
 # Pause before a relay or a consumer that failed runs again. Kafka delivers the same records again.
 RESTART_SECONDS = 1.0
@@ -45,8 +45,16 @@ logger = logging.getLogger(__name__)
 class Runtime:
     """What a service gets from its process. Everything it opens is closed, last first, after the server has stopped."""
 
-    def __init__(self, settings: Settings, management: Management, metrics: Metrics, closing: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        management: Management,
+        metrics: Metrics,
+        tracing: Tracing,
+        closing: AsyncExitStack,
+    ) -> None:
         self.metrics = metrics
+        self.tracing = tracing
         self._settings = settings
         self._management = management
         self._closing = closing
@@ -68,7 +76,7 @@ class Runtime:
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """Open a channel to another service, for example "catalog"."""
-        channel = open_channel(self._settings, service)
+        channel = open_channel(self._settings, service, self.tracing)
         self._closing.push_async_callback(channel.close)
         return channel
 
@@ -93,7 +101,7 @@ class Runtime:
         `source` is the ce_source of the events, for example "//inventory.example.com".
         """
         if self._settings.kafka:
-            relay = Relay(database, self._settings.kafka)
+            relay = Relay(database, self._settings.kafka, self.tracing)
             background = self.background()
             background.repeat(RESTART_SECONDS, relay.run)
             background.repeat(POLL_INTERVAL_SECONDS, relay.wake)
@@ -108,7 +116,7 @@ class Runtime:
         if not self._settings.kafka:
             logger.warning("no events are consumed: KAFKA_BOOTSTRAP_SERVERS is not set")
             return
-        consumer = Consumer(database, self._settings.kafka, self._settings.service, handlers)
+        consumer = Consumer(database, self._settings.kafka, self._settings.service, handlers, self.tracing)
         background = self.background()
         background.repeat(RESTART_SECONDS, consumer.run)
         background.repeat(CLEANUP_INTERVAL_SECONDS, consumer.delete_expired)
@@ -163,10 +171,11 @@ def run_job(name: str, job: Callable[[Runtime], Awaitable[int]]) -> None:
 async def _run_job(settings: Settings, job: Callable[[Runtime], Awaitable[int]]) -> int:
     _cancel_on_signal(asyncio.current_task())
     async with AsyncExitStack() as closing:
-        tracing = telemetry.Telemetry(settings.service, settings.version, os.environ)
-        closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
+        tracing = Tracing(settings.service, settings.version, os.environ)
+        closing.push_async_callback(tracing.close)
         metrics = Metrics()
-        return await job(Runtime(settings, Management(metrics), metrics, closing))
+        with tracing.work(f"run {settings.service}"):
+            return await job(Runtime(settings, Management(metrics), metrics, tracing, closing))
 
 
 def _replay(settings: Settings) -> None:
@@ -197,14 +206,15 @@ async def _serve(
         closing.push_async_callback(metrics.close)
         closing.push_async_callback(management.stop)
         await management.start(*settings.management)
-        tracing = telemetry.Telemetry(service, settings.version, os.environ)
-        closing.push_async_callback(asyncio.to_thread, tracing.shutdown)
+        tracing = Tracing(service, settings.version, os.environ)
+        metrics.register(tracing)
+        closing.push_async_callback(tracing.close)
 
         stopping = asyncio.Event()
         around_call = CallInterceptor(errors, stopping, tracing, log_call, calls)
         # The last ones run around calls that are valid.
-        server = create_server([*tracing.server_interceptors(), around_call, *interceptors])
-        names = list(await register(server, Runtime(settings, management, metrics, closing)))
+        server = create_server([around_call, *interceptors])
+        names = list(await register(server, Runtime(settings, management, metrics, tracing, closing)))
         calls.add_services(names)
         await start_server(server, names, settings.listen, stopping, closing)
         closing.callback(management.set_ready, ready=False)

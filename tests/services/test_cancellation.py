@@ -1,4 +1,4 @@
-"""A cancelled call ends everywhere: at each callee behind it, and in each span."""
+"""How a call ends: a cancelled one everywhere, at each callee behind it, and each span has the outcome."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.services.collector import Collector, collect_spans
-from tests.services.probe import ASK, STREAM, ask, stream
+from tests.services.collector import Collector, attributes_of, collect_spans
+from tests.services.probe import ASK, SECRET, STREAM, ask, stream
 from tests.support.clock import eventually
 from tests.support.databases import Databases
 from tests.support.processes import Process, records
@@ -19,6 +19,7 @@ from tests.support.starters import starter
 HOPS = 4
 # A span for each hop's server, and for each hop's call of the next one.
 SPANS = 2 * HOPS - 1
+SERVER, CLIENT = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,23 @@ def chain(tmp_path_factory: pytest.TempPathFactory, storage: Databases) -> Itera
     with collect_spans() as collector:
         starters = starter(tmp_path_factory.mktemp("chain"), storage)
         start = next(starters)
-        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         processes: list[Process] = []
         for number in range(HOPS):
             target = {"PEER_TARGET": processes[0].target} if processes else {}
-            processes.insert(0, start("probe", {**env, **target}, folder=str(number)))
+            processes.insert(0, start("probe", {**collector.environment, **target}, folder=str(number)))
         yield Chain(processes, collector)
         next(starters, None)
 
 
-def ended_spans(chain: Chain, trace: str) -> list[Span]:
-    """Return the spans of a trace that have ended."""
-    return [span for span in chain.collector.spans if span.trace_id.hex() == trace]
-
-
-def code_of(span: Span) -> int:
-    """Return the status of a span's call."""
-    return next(item.value.int_value for item in span.attributes if item.key == "rpc.grpc.status_code")
+def outcomes(chain: Chain, trace: str) -> list[tuple[int, str, str]]:
+    """Return the kind, the status and the error of each call of a trace that has ended; "" is no error."""
+    found = []
+    for span in chain.collector.trace(trace):
+        attributes = attributes_of(span)
+        error = str(attributes.get("error.type", ""))
+        assert (span.status.code == Status.STATUS_CODE_ERROR) == bool(error)
+        found.append((span.kind, str(attributes["rpc.response.status_code"]), error))
+    return sorted(found)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +71,9 @@ async def test_a_cancellation_crosses_four_hops(
             await records(process, method=path, code="CANCELLED", trace_id=trace)
         async for attempt in eventually():
             with attempt:
-                assert len(ended_spans(chain, trace)) == SPANS
-    assert {(code_of(span), span.status.code) for span in ended_spans(chain, trace)} == {
-        (grpc.StatusCode.CANCELLED.value[0], Status.STATUS_CODE_ERROR)
-    }
+                assert len(chain.collector.trace(trace)) == SPANS
+    # A server is not to blame for a caller that leaves.
+    assert set(outcomes(chain, trace)) == {(SERVER, "CANCELLED", ""), (CLIENT, "CANCELLED", "CANCELLED")}
 
 
 async def test_a_stream_that_is_cancelled_while_a_response_is_sent_ends_without_an_error(chain: Chain) -> None:
@@ -87,20 +87,37 @@ async def test_a_stream_that_is_cancelled_while_a_response_is_sent_ends_without_
         await records(first, method=STREAM, code="CANCELLED", trace_id=trace)
         async for attempt in eventually():
             with attempt:
-                assert [code_of(span) for span in ended_spans(chain, trace)] == [grpc.StatusCode.CANCELLED.value[0]]
+                assert outcomes(chain, trace) == [(SERVER, "CANCELLED", "")]
     assert [record for record in first.log() if record["level"] == "ERROR"] == []
 
 
-async def test_the_span_of_a_call_has_its_status(chain: Chain) -> None:
-    trace = "4" * 32
-    metadata = [("traceparent", f"00-{trace}-{'1' * 16}-01")]
+@pytest.mark.parametrize(
+    ("command", "trace", "spans"),
+    [
+        ("peer/x", "4" * 32, [(SERVER, "OK", ""), (SERVER, "OK", ""), (CLIENT, "OK", "")]),
+        (
+            "peer/forbidden",
+            "5" * 32,
+            [
+                (SERVER, "INTERNAL", "INTERNAL"),
+                (SERVER, "INVALID_ARGUMENT", ""),
+                (CLIENT, "INVALID_ARGUMENT", "INVALID_ARGUMENT"),
+            ],
+        ),
+        (
+            "peer/fail",
+            "6" * 32,
+            [(SERVER, "INTERNAL", "INTERNAL"), (SERVER, "INTERNAL", "INTERNAL"), (CLIENT, "INTERNAL", "INTERNAL")],
+        ),
+    ],
+)
+async def test_the_span_of_a_call_has_its_status(
+    chain: Chain, command: str, trace: str, spans: list[tuple[int, str, str]]
+) -> None:
     async with chain.processes[0].channel() as channel:
-        await ask(channel)(StringValue(value="peer/x"), metadata=metadata)
-        with pytest.raises(grpc.aio.AioRpcError):
-            await ask(channel)(StringValue(value="peer/forbidden"), metadata=metadata)
-        async for attempt in eventually():
-            with attempt:
-                assert len(ended_spans(chain, trace)) == 6
-    codes = {(span.kind, code_of(span)) for span in ended_spans(chain, trace)}
-    assert codes >= {(Span.SPAN_KIND_CLIENT, grpc.StatusCode.OK.value[0])}
-    assert codes >= {(Span.SPAN_KIND_CLIENT, grpc.StatusCode.INVALID_ARGUMENT.value[0])}
+        call = ask(channel)(StringValue(value=command), metadata=[("traceparent", f"00-{trace}-{'1' * 16}-01")])
+        assert (await call.code() is grpc.StatusCode.OK) == (command == "peer/x")
+    async for attempt in eventually():
+        with attempt:
+            assert outcomes(chain, trace) == spans
+    assert SECRET not in str(chain.collector.received)

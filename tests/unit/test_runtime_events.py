@@ -15,6 +15,7 @@ from services.runtime.events import Outbox, inbox, outbox, relay
 from services.runtime.events.event import MalformedRecordError, read_event, topic_of, write_headers
 from services.runtime.storage import Database
 from services.runtime.storage.database import open_database
+from services.runtime.telemetry import Tracing
 from tests.support.clock import eventually
 
 SERVICES = Path(relay.__file__).parents[2]
@@ -22,6 +23,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEADERS = write_headers("1", "google.protobuf.Duration", "//here.example.com", "things/1", NOW)
 TYPES = {"google.protobuf.Duration": Duration}
 LEASE = timedelta(seconds=10)
+NO_SPANS = Tracing("things", "1", {})
 BOX = Outbox("//here.example.com")
 
 
@@ -148,7 +150,7 @@ async def test_only_one_relay_at_a_time_has_the_lease(database: Database) -> Non
 
 
 async def test_a_commit_wakes_the_relay_which_sends_events_in_order(database: Database, kafka: type[_Producer]) -> None:
-    running = asyncio.create_task(relay.Relay(database, {}, cast("Any", kafka)).run())
+    running = asyncio.create_task(relay.Relay(database, {}, NO_SPANS, cast("Any", kafka)).run())
     await publish(database, 1, 2)
     await publish(database, 3)
     async for attempt in eventually():
@@ -163,7 +165,7 @@ async def test_an_event_that_kafka_did_not_accept_stays_in_the_outbox(
     database: Database, kafka: type[_Producer]
 ) -> None:
     kafka.failure = KafkaError(KafkaError._FATAL)  # noqa: SLF001  # its public name
-    working = relay.Relay(database, {}, cast("Any", kafka))
+    working = relay.Relay(database, {}, NO_SPANS, cast("Any", kafka))
     await publish(database, 1)
     with pytest.raises(KafkaException):
         await working.run()

@@ -19,7 +19,6 @@ from confluent_kafka import Consumer as Client
 from confluent_kafka import Message as Record
 from confluent_kafka import TopicPartition
 from google.protobuf.message import Message
-from opentelemetry import context, propagate, trace
 from prometheus_client import Metric
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -36,6 +35,7 @@ from services.runtime.events.dead_letters import DeadLetters, replay_topic
 from services.runtime.events.event import Event, headers_of, read_event, read_headers, topic_of
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
+from services.runtime.telemetry import Tracing, processed_event, record_attributes
 
 MAX_RECORDS = 100
 # How long a thread waits for records before it checks whether the process is stopping.
@@ -48,7 +48,6 @@ LAG_INTERVAL_SECONDS = 5.0
 SESSION_TIMEOUT_SECONDS = 10
 
 logger = logging.getLogger(__name__)
-tracer = trace.get_tracer(__name__)
 
 Handlers = Mapping[type[Message], Callable[[Connection, Event[Any]], Awaitable[None]]]
 """The handler of each event message. It runs in the transaction that it is passed."""
@@ -57,11 +56,14 @@ Handlers = Mapping[type[Message], Callable[[Connection, Event[Any]], Awaitable[N
 class Consumer:
     """One member of the consumer group `group`, which is the service's name."""
 
-    def __init__(self, database: Database, kafka: Mapping[str, str], group: str, handlers: Handlers) -> None:
+    def __init__(
+        self, database: Database, kafka: Mapping[str, str], group: str, handlers: Handlers, tracing: Tracing
+    ) -> None:
         """Create it. `kafka` holds the librdkafka settings of its client."""
         self._database = database
         self._settings = kafka
         self._group = group
+        self._tracing = tracing
         self._handlers = {message.DESCRIPTOR.full_name: handler for message, handler in handlers.items()}
         self._types = {message.DESCRIPTOR.full_name: message for message in handlers}
         self._topics = sorted({topic_of(message) for message in handlers} | {replay_topic(group)})
@@ -156,18 +158,16 @@ class Consumer:
         event = read_event(headers, record.value(), self._types)
         if event is None:
             return OTHER, Outcome.IGNORED
-        parent = propagate.extract(headers)
-        token = context.attach(parent)
-        try:
-            with tracer.start_as_current_span(f"process {event.type}", kind=trace.SpanKind.CONSUMER):
-                # A savepoint: the effects of a failed event are undone, those of the others stay.
-                async with connection.begin_nested():
-                    if not await inbox.record(connection, event.id, event.type):
-                        return event.type, Outcome.DUPLICATE
-                    await self._handlers[event.type](connection, event)
-                    return event.type, Outcome.APPLIED
-        finally:
-            context.detach(token)
+        span = self._tracing.start_event(headers.get("traceparent"))
+        operation = processed_event(str(record.topic()), self._group)
+        attributes = record_attributes(event.id, event.type, record.partition(), record.offset())
+        # A savepoint: the effects of a failed event are undone, those of the others stay.
+        with self._tracing.span(span, operation, attributes):
+            async with connection.begin_nested():
+                if not await inbox.record(connection, event.id, event.type):
+                    return event.type, Outcome.DUPLICATE
+                await self._handlers[event.type](connection, event)
+                return event.type, Outcome.APPLIED
 
 
 async def _run_in(thread: ThreadPoolExecutor, work: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401  # the result of `work`

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
-from opentelemetry import propagate
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import (
@@ -35,6 +34,7 @@ from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
 from services.runtime.storage.statements import Row
 from services.runtime.storage.types import UtcDateTime
+from services.runtime.telemetry import current_span
 
 metadata = MetaData()
 outbox = Table(
@@ -94,8 +94,7 @@ class Outbox:
         Events with the same `key` are published in the order of their transactions. `subject` is the name of the
         resource that the event is about. `time` is when it happened, by default now.
         """
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier)
+        span = current_span()
         event_id = str(uuid.uuid4())
         await connection.defer(
             INSERT,
@@ -108,7 +107,7 @@ class Outbox:
                 "source": self._source,
                 "subject": subject,
                 "timestamp": time or datetime.now(UTC),
-                "tracingspancontext": carrier.get("traceparent", ""),
+                "tracingspancontext": span.traceparent if span else "",
             },
         )
         return event_id

@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import perf_counter
 
 import prometheus_client
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from services.runtime.events import outbox
 from services.runtime.events.outbox import OutboxRecord
 from services.runtime.storage.database import Database
+from services.runtime.telemetry import Tracing, record_attributes, sent_event
 
 # Records per batch; a batch costs two commits and one round trip to Kafka.
 MAX_BATCH_RECORDS = 500
@@ -37,12 +39,17 @@ class Relay:
     """The relay of one process."""
 
     def __init__(
-        self, database: Database, kafka: Mapping[str, str], create_producer: Callable[..., Producer] = Producer
+        self,
+        database: Database,
+        kafka: Mapping[str, str],
+        tracing: Tracing,
+        create_producer: Callable[..., Producer] = Producer,
     ) -> None:
         """Create it. `kafka` holds the librdkafka settings of its client."""
         self._create_producer = create_producer
         self._database = database
         self._settings = kafka
+        self._tracing = tracing
         self._holder = str(uuid.uuid4())
         self._wake = asyncio.Event()
         database.after_write(self._wake.set)
@@ -92,20 +99,21 @@ class Relay:
 
     async def _send(self, producer: Producer, records: Sequence[OutboxRecord]) -> None:
         """Send the records and wait until Kafka has confirmed all of them. Raises KafkaException."""
-        failures: list[KafkaError] = []
+        sent = [_SentRecord(record, self._tracing) for record in records]
+        try:
+            for each in sent:
+                each.produce(producer)
+            await self._flush(producer, records)
+        finally:
+            for each in sent:
+                each.end_span()
+        failures = [each.error for each in sent if each.error is not None]
+        if failures:
+            raise KafkaException(failures[0])
+        for (topic, event_type), count in Counter((each.topic, each.headers["ce_type"]) for each in records).items():
+            PUBLISHED.labels(topic, event_type).inc(count)
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                failures.append(error)
-
-        for record in records:
-            producer.produce(
-                record.topic,
-                value=record.payload,
-                key=record.key,
-                headers=[*record.headers.items()],
-                on_delivery=delivered,
-            )
+    async def _flush(self, producer: Producer, records: Sequence[OutboxRecord]) -> None:
         lease_time = datetime.now(UTC)
         while await asyncio.to_thread(producer.flush, FLUSH_SLICE_SECONDS):
             if datetime.now(UTC) - lease_time > LEASE / 3:
@@ -114,7 +122,42 @@ class Relay:
                 async with self._database.write(shared=True) as connection:
                     # A relay that took over the lease publishes these events too; consumers compare their ids.
                     await outbox.acquire_lease(connection, self._holder, LEASE)
-        if failures:
-            raise KafkaException(failures[0])
-        for (topic, event_type), count in Counter((each.topic, each.headers["ce_type"]) for each in records).items():
-            PUBLISHED.labels(topic, event_type).inc(count)
+
+
+class _SentRecord:
+    """A record on its way to Kafka, with its span. The span is in the trace of the call that stored the event."""
+
+    def __init__(self, record: OutboxRecord, tracing: Tracing) -> None:
+        self.error: KafkaError | None = None
+        self._record = record
+        self._tracing = tracing
+        self._span = tracing.start_event(record.headers.get("traceparent"))
+        self._start = perf_counter()
+        # A record that the end of the process cuts off may have reached Kafka all the same.
+        self._outcome = "cancelled"
+        self._place: tuple[int | None, int | None] = None, None
+
+    def produce(self, producer: Producer) -> None:
+        """Pass the record to the client."""
+        headers = self._record.headers
+        if self._tracing.is_exporting:
+            headers = {**headers, "traceparent": self._span.traceparent}
+        producer.produce(
+            self._record.topic,
+            value=self._record.payload,
+            key=self._record.key,
+            headers=[*headers.items()],
+            on_delivery=self._delivered,
+        )
+
+    def end_span(self) -> None:
+        """Finish the span, whether the record is delivered or not: a consumer may continue it."""
+        operation = sent_event(self._record.topic)
+        attributes = record_attributes(self._record.headers["ce_id"], self._record.headers["ce_type"], *self._place)
+        self._tracing.end(self._span, operation, self._outcome, perf_counter() - self._start, attributes)
+
+    def _delivered(self, error: KafkaError | None, message: Message | None) -> None:
+        self.error = error
+        self._outcome = "" if error is None else error.name()
+        if error is None and message is not None:
+            self._place = message.partition(), message.offset()

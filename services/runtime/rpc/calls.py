@@ -5,17 +5,16 @@ a call where a cancellation no longer reaches it (opentelemetry-python-contrib#3
 call in another task, which makes it half as expensive again.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Self
 
 import grpc.aio
-from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind
 from typing_extensions import override
 
 from services.runtime.rpc.deadlines import remaining
-from services.runtime.telemetry import CallSpan, record_code
+from services.runtime.telemetry import Operation, Span, Tracing, sent_call
 
 # The types of grpc.aio are generic only in its stubs.
 Start = Callable[..., Any]
@@ -24,10 +23,11 @@ Start = Callable[..., Any]
 class Channel(grpc.aio.Channel):
     """A channel whose unary and server-streaming calls have a span and the inbound call's deadline."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Wrap a channel. It is closed with this one."""
+    def __init__(self, channel: grpc.aio.Channel, address: str, tracing: Tracing) -> None:
+        """Wrap a channel to `address`. It is closed with this one."""
         self._channel = channel
-        self._tracer = trace.get_tracer(__name__)
+        self._address = address
+        self._tracing = tracing
 
     @override
     def unary_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
@@ -71,8 +71,7 @@ class Channel(grpc.aio.Channel):
 
     def _traced(self, method: str, start: Start) -> Start:
         """Return a function that starts a call of `method` by `start`, with a span and the deadline."""
-        service, _, name = method.lstrip("/").rpartition("/")
-        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+        tracing, operation = self._tracing, sent_call(method, self._address)
 
         def call(
             request: object,
@@ -84,29 +83,24 @@ class Channel(grpc.aio.Channel):
             left = remaining()
             if left is not None and (timeout is None or left < timeout):
                 timeout = left
-            current = trace.get_current_span()
-            if isinstance(current, CallSpan):
-                # Spans are not exported, so this call needs none.
-                headers = (*metadata, *current.headers()) if metadata else current.headers()
-                started: grpc.aio.Call = start(request, timeout=timeout, metadata=headers, **options)
-                return started
-            span = self._tracer.start_span(method, kind=SpanKind.CLIENT, attributes=attributes)
-            carrier: dict[str, str] = {}
-            propagate.inject(carrier, trace.set_span_in_context(span))
-            started = start(request, timeout=timeout, metadata=(*(metadata or ()), *carrier.items()), **options)
-            started.add_done_callback(partial(_end, span))
+            span = tracing.start()
+            headers: tuple[tuple[str, str | bytes], ...] = span.headers() if span else ()
+            if metadata:
+                headers = (*metadata, *headers)
+            started: grpc.aio.Call = start(request, timeout=timeout, metadata=headers, **options)
+            if span and tracing.records(span):
+                started.add_done_callback(partial(_end, tracing, span, operation, time.perf_counter()))
             return started
 
         return call
 
 
-def _end(span: Span, call: grpc.aio.Call) -> None:
+def _end(tracing: Tracing, span: Span, operation: Operation, start: float, call: grpc.aio.Call) -> None:
     # `code` is a coroutine. Of a call that has ended it returns at once, so no task needs to wait for it.
     code = call.code()
     try:
         code.send(None)
     except StopIteration as ended:
-        record_code(span, ended.value)
+        tracing.end(span, operation, ended.value.name, time.perf_counter() - start)
     finally:
         code.close()
-        span.end()

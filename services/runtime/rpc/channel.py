@@ -4,6 +4,7 @@ import grpc.aio
 
 from services.runtime.config import Settings
 from services.runtime.rpc.calls import Channel
+from services.runtime.telemetry import Tracing
 
 # The `grpc` port of every Kubernetes Service.
 PORT = 50051
@@ -12,7 +13,7 @@ PORT = 50051
 MAX_METADATA_BYTES = 64 * 1024
 
 
-def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
+def open_channel(settings: Settings, service: str, tracing: Tracing) -> grpc.aio.Channel:
     """Open a plaintext channel to `service`, for example "catalog". The caller closes it.
 
     The address is `<SERVICE>_TARGET` if that is set (no mesh); else GRPC_EGRESS, with the service's own authority (a
@@ -32,4 +33,7 @@ def open_channel(settings: Settings, service: str) -> grpc.aio.Channel:
     if target is None and settings.egress is not None:
         target = settings.egress
         options.append(("grpc.default_authority", host))
-    return Channel(grpc.aio.insecure_channel(target or f"{host}:{PORT}", options=options))
+    address = f"{host}:{PORT}"
+    # A sidecar's listener serves all services. Spans name the one that is called.
+    called = address if target is None or target == settings.egress else target
+    return Channel(grpc.aio.insecure_channel(target or address, options=options), called, tracing)

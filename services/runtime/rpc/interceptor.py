@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 import grpc.aio
@@ -18,9 +19,11 @@ from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.metadata import get_metadata
 from services.runtime.rpc.streams import until_stopping
 from services.runtime.rpc.validation import MALFORMED, validate
-from services.runtime.telemetry import Telemetry, record_code
+from services.runtime.telemetry import Operation, Tracing, served_call
 
 HEALTH = "/grpc.health.v1.Health/"
+# gRPC's own services, such as reflection. They are no part of what the shop does, so they have no spans.
+BUILT_IN = "/grpc."
 
 OK = grpc.StatusCode.OK.name
 
@@ -36,7 +39,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self,
         errors: ErrorTable,
         stopping: asyncio.Event,
-        tracing: Telemetry,
+        tracing: Tracing,
         log_call: LogCall,
         metrics: CallMetrics,
     ) -> None:
@@ -73,11 +76,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), decode, encode)
         return handler
 
-    def _unary(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
-        metrics = self._metrics.of(method)
+    def _method(self, name: str) -> "_Method":
+        operation = None if name.startswith(BUILT_IN) else served_call(name)
+        return _Method(name, self._metrics.of(name), self._tracing, operation, self._log_call)
+
+    def _unary(self, name: str, serve: Callable[..., Any]) -> Callable[[object, Context], Awaitable[object]]:
+        method = self._method(name)
 
         async def call(request: object, context: Context) -> object:
-            with _Call(method, context, self._tracing, self._log_call, metrics):
+            with _Call(method, context):
                 try:
                     validate(request)
                     return await serve(request, context)
@@ -86,11 +93,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _stream(self, method: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
-        metrics = self._metrics.of(method)
+    def _stream(self, name: str, serve: Callable[..., Any]) -> Callable[[object, Context], AsyncIterator[object]]:
+        method = self._method(name)
 
         async def call(request: object, context: Context) -> AsyncIterator[object]:
-            with _Call(method, context, self._tracing, self._log_call, metrics):
+            with _Call(method, context):
                 try:
                     validate(request)
                     # Written here and not yielded: if the call is cancelled while a response is being sent, the
@@ -123,37 +130,46 @@ async def _write(response: object, context: Context) -> None:
         raise asyncio.CancelledError from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """What surrounds the calls of one method."""
+
+    name: str
+    metrics: MethodMetrics
+    tracing: Tracing
+    operation: Operation | None
+    """None if its calls have no spans."""
+    log_call: LogCall
+
+
 class _Call:
-    """One call from start to end, for the access log and the metrics, and for its span if it is cancelled."""
+    """One call from start to end, for its span, the access log and the metrics."""
 
-    __slots__ = ("_context", "_log_call", "_method", "_metrics", "_span", "_start", "_tracing")
+    __slots__ = ("_context", "_method", "_span", "_start")
 
-    def __init__(
-        self, method: str, context: Context, tracing: Telemetry, log_call: LogCall, metrics: MethodMetrics
-    ) -> None:
+    def __init__(self, method: _Method, context: Context) -> None:
         self._method = method
         self._context = context
-        self._tracing = tracing
-        self._log_call = log_call
-        self._metrics = metrics
 
     def __enter__(self) -> None:
         self._start = time.perf_counter()
-        self._metrics.start()
+        self._method.metrics.start()
         set_deadline(self._context.time_remaining())
-        self._span = self._tracing.start_call(get_metadata())
+        is_traced = self._method.operation is not None
+        self._span = self._method.tracing.start_call(get_metadata(), is_traced=is_traced)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        method = self._method
         # The stubs omit that the code is None as long as the call succeeds.
         status: grpc.StatusCode | None = self._context.code()
         code = OK if status is None else status.name
         if kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit):
-            # OpenTelemetry's interceptor knows no cancellation: the span would end as OK.
-            record_code(self._span, grpc.StatusCode.CANCELLED)
             code = grpc.StatusCode.CANCELLED.name
         seconds = time.perf_counter() - self._start
-        self._metrics.end(code, seconds)
-        self._log_call(self._method, code, seconds, self._span)
+        method.metrics.end(code, seconds)
+        if method.operation is not None:
+            method.tracing.end(self._span, method.operation, code, seconds)
+        method.log_call(method.name, code, seconds, self._span)
 
 
 def _lenient(decode: Callable[[bytes], object] | None) -> Callable[[bytes], object] | None:
