@@ -91,16 +91,35 @@ def status(name: Name = "default") -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def logs(
     context: typer.Context,
-    workload: Annotated[str, typer.Argument(help="A Deployment, kafka, or agent for the node agent.")],
+    workload: Annotated[
+        str | None, typer.Argument(help="A Deployment, kafka, or agent for the node agent.", show_default=False)
+    ] = None,
     name: Name = "default",
+    trace: Annotated[str | None, typer.Option(help="Show what all services logged in this trace.")] = None,
+    order: Annotated[str | None, typer.Option(help="Show what all services logged about this order.")] = None,
 ) -> None:
     """Show a workload's log: `mesh logs orders`, `mesh logs orders -c istio-proxy --follow`, `mesh logs agent`.
 
-    All other options are those of `kubectl logs`.
+    All other options are those of `kubectl logs`. With --trace or --order: the lines of all services, in order of time.
     """
-    from mesh.local.commands import logs as command
+    from mesh.local.commands import logs, story
 
-    raise typer.Exit(command.run(name, workload, context.args))
+    if [workload, trace, order].count(None) != 2:  # exactly one is given
+        raise typer.BadParameter("name a workload, or give --trace or --order")
+    if workload is None:
+        raise typer.Exit(story.run(name, trace=trace, order=order))
+    raise typer.Exit(logs.run(name, workload, context.args))
+
+
+@app.command()
+def trace(
+    what: Annotated[str, typer.Argument(help="An order, for example orders/7c0d…, or the id of a trace.")],
+    name: Name = "default",
+) -> None:
+    """Draw the spans of an order or a call: gateway, proxies, services and events."""
+    from mesh.local.commands import trace as command
+
+    raise typer.Exit(command.run(name, what))
 
 
 @app.command()

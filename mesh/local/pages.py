@@ -25,5 +25,9 @@ LOCATIONS = {
 
 def url(mesh: Instance, page: Page) -> str:
     """Return the address of a page."""
-    port, path = LOCATIONS[page]
-    return f"http://{mesh.node_ip}:{port}{path}"
+    return base_url(mesh, page) + LOCATIONS[page][1]
+
+
+def base_url(mesh: Instance, page: Page) -> str:
+    """Return the address of the server that has a page. Its API has other paths."""
+    return f"http://{mesh.node_ip}:{LOCATIONS[page][0]}"

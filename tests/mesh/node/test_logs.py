@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from tests.mesh.node.pods import Node, container, pod
+from tests.mesh.node.pods import NAMESPACE, Node, container, pod
 from tests.support.clock import eventually
 
 LINE = re.compile(r"(?m)^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) (.*)$")
@@ -108,3 +108,20 @@ async def test_the_old_half_of_a_long_log_is_dropped_and_no_new_line_is_lost(nod
     assert numbers == [*range(numbers[0], 2_200_000)]
     assert kept[-1] == "end"
     assert (await node.logs("long", "--tail=1", "--timestamps")).endswith(" end\n")
+
+
+async def test_a_log_collector_finds_the_logs_where_a_kubelet_has_them(node: Node) -> None:
+    folder = node.mesh.home / "node/var/log/pods"
+    await node.apply(pod("shown", container("echo one; exec sleep 300")))
+    await node.wait_for_log("shown", "one")
+    uid = (await node.get("shown"))["metadata"]["uid"]
+    shown = folder / f"{NAMESPACE}_shown_{uid}"
+    assert (shown / "main/0.log").read_text() == "one\n"
+    assert "node-agent" in {path.name.split("_")[1] for path in folder.iterdir()}, "the agent's own log is there, too"
+
+    await node.kubectl("delete", "pod", "shown", "--now")
+    await node.gone("shown")
+    # A link is removed at the latest when the next Pod starts.
+    await node.apply(pod("next", container("echo two; exec sleep 300")))
+    await node.wait_for_log("next", "two")
+    assert not shown.is_symlink()

@@ -1,0 +1,109 @@
+"""Reads logs from VictoriaLogs and traces from Zipkin, through their HTTP APIs."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+
+from mesh.local import loopback
+from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
+from mesh.local.pages import Page, base_url
+
+TIMEOUT_SECONDS = 15
+MAX_LINES = 10_000
+MICROSECONDS_PER_SECOND = 1e6
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a log."""
+
+    time: str
+    """RFC 3339."""
+    pod: str
+    container: str
+    level: str
+    message: str
+    fields: dict[str, str]
+    """All others, for example trace_id."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span of a trace."""
+
+    id: str
+    parent: str
+    """The id of the parent; empty for the root."""
+    kind: str
+    """SERVER, CLIENT, PRODUCER, CONSUMER, or empty."""
+    name: str
+    service: str
+    start: float
+    """Seconds since 1970."""
+    duration: float
+    """Seconds."""
+    tags: dict[str, str]
+
+    @classmethod
+    def read(cls, span: dict[str, Any]) -> Self:
+        """Read a span of Zipkin's API."""
+        return cls(
+            id=span["id"],
+            parent=span.get("parentId", ""),
+            kind=span.get("kind", ""),
+            name=span.get("name", ""),
+            service=span.get("localEndpoint", {}).get("serviceName", ""),
+            start=span.get("timestamp", 0) / MICROSECONDS_PER_SECOND,
+            duration=span.get("duration", 0) / MICROSECONDS_PER_SECOND,
+            tags=span.get("tags", {}),
+        )
+
+
+def find_lines(mesh: Instance, query: str) -> list[Line]:
+    """Return the lines that match a query in LogsQL, the oldest first; at most MAX_LINES. Raises MeshError."""
+    arguments = urlencode({"query": f"{query} | sort by (_time) limit {MAX_LINES}"})
+    body = _get(mesh, Page.LOGS, f"select/logsql/query?{arguments}")
+    return [_line(json.loads(text)) for text in body.splitlines()]
+
+
+def find_trace(mesh: Instance, trace_id: str) -> list[Span]:
+    """Return the spans of a trace in the order of their starts; none if Zipkin does not have it. Raises MeshError."""
+    spans = json.loads(_get(mesh, Page.TRACES, f"api/v2/trace/{trace_id}") or "[]")
+    return sorted((Span.read(span) for span in spans), key=lambda span: span.start)
+
+
+def traces_of_order(mesh: Instance, order: str) -> list[str]:
+    """Return the ids of the traces whose log lines name an order, the oldest first. Raises MeshError."""
+    lines = find_lines(mesh, f"order:={quote(order.removeprefix('orders/'))} trace_id:*")
+    return list(dict.fromkeys(line.fields["trace_id"] for line in lines))
+
+
+def quote(text: str) -> str:
+    """Return a text as a phrase of LogsQL."""
+    return json.dumps(text)
+
+
+def _line(fields: dict[str, str]) -> Line:
+    own = {"_time", "_msg", "_stream", "_stream_id", "severity_text", "severity_number", "scope.name", "scope.version"}
+    pod, container = fields.get("k8s.pod.name", ""), fields.get("k8s.container.name", "")
+    others = {name: value for name, value in fields.items() if name not in own and not name.startswith("k8s.")}
+    return Line(fields["_time"], pod, container, fields.get("severity_text", ""), fields.get("_msg", ""), others)
+
+
+def _get(mesh: Instance, page: Page, path: str) -> bytes:
+    """Return the response to a request; nothing if what it names does not exist."""
+    try:
+        with loopback.open_url(f"{base_url(mesh, page)}/{path}", TIMEOUT_SECONDS) as reply:
+            return reply.read()
+    except OSError as error:
+        if isinstance(error, HTTPError) and error.code == HTTPStatus.NOT_FOUND:
+            return b""
+        raise MeshError(
+            f"the store of {page.value} does not respond",
+            why=str(error),
+            fix="`kubectl get pods -n observability` shows its state; `mesh up` starts it",
+        ) from None

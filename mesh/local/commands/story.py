@@ -1,0 +1,39 @@
+"""`mesh logs --trace` and `--order`: what services and proxies logged about a call or an order, the oldest first."""
+
+from rich.text import Text
+
+from mesh.local.clients import signals
+from mesh.local.clients.signals import Line
+from mesh.local.console import console
+from mesh.local.errors import MeshError
+from mesh.local.processes import load_running
+
+COLORS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+# What a reader needs of a proxy's line besides its text. An app's line has few fields, and all are shown.
+FIELDS_OF_PROXY = ("upstream_cluster", "response_code_details", "duration")
+HIDDEN = {"trace_id", "span_id", "service", "version", "logger", "method", "code"}
+
+
+def run(name: str, *, trace: str | None, order: str | None) -> int:
+    """Print the lines of a trace, or those of all traces of an order. Raises MeshError."""
+    mesh = load_running(name)
+    traces = [trace] if trace else signals.traces_of_order(mesh, order or "")
+    if not traces:
+        raise MeshError(f"no log line names the order {order}", fix="a line arrives within two seconds: try again")
+    # The id is searched as a word in all fields, so lines of any format that contain it are found.
+    lines = signals.find_lines(mesh, " or ".join(f"trace_id:={signals.quote(each)}" for each in traces))
+    if not lines:
+        raise MeshError(f"no log line belongs to the trace {trace}", fix="a line arrives within two seconds: try again")
+    for line in lines:
+        console.print(_format(line), soft_wrap=True)
+    return 0
+
+
+def _format(line: Line) -> Text:
+    clock = line.time.partition("T")[2].rstrip("Z")[:12].ljust(12, "0")
+    source = line.pod.rsplit("-", 2)[0] + (" (proxy)" if line.container == "istio-proxy" else "")
+    shown = FIELDS_OF_PROXY if line.container == "istio-proxy" else sorted(line.fields.keys() - HIDDEN)
+    fields = " ".join(f"{name}={line.fields[name]}" for name in shown if line.fields.get(name))
+    return Text.assemble(
+        (clock, "dim"), f" {source:21} ", (line.message, COLORS.get(line.level, "")), (f"  {fields}", "dim")
+    )

@@ -1,0 +1,63 @@
+"""`mesh trace`: the spans of a call or an order as a waterfall in the terminal."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from rich.table import Table
+from rich.text import Text
+
+from mesh.local.clients import signals
+from mesh.local.clients.signals import Span
+from mesh.local.console import console
+from mesh.local.errors import MeshError
+from mesh.local.processes import load_running
+
+TRACE_ID = re.compile("[0-9a-f]{32}")
+BAR_WIDTH = 40
+"""Columns."""
+COLORS = {"SERVER": "green", "CLIENT": "cyan", "PRODUCER": "magenta", "CONSUMER": "yellow"}
+
+
+def run(name: str, what: str) -> int:
+    """Draw a trace, or each trace of an order. Raises MeshError."""
+    mesh = load_running(name)
+    traces = [what] if TRACE_ID.fullmatch(what) else signals.traces_of_order(mesh, what)
+    drawn = 0
+    for trace in traces:
+        if spans := signals.find_trace(mesh, trace):
+            _draw(trace, spans)
+            drawn += 1
+    if not drawn:
+        why = "Zipkin has no span of it" if traces else "no log line names it"
+        raise MeshError(f"no trace of {what}", why=why, fix="spans arrive within three seconds: try again")
+    return 0
+
+
+def _draw(trace: str, spans: list[Span]) -> None:
+    start = min(span.start for span in spans)
+    length = max(max(span.start + span.duration for span in spans) - start, 1e-6)
+    table = Table(box=None, pad_edge=False, title=f"{trace}: {len(spans)} spans, {length * 1000:.1f} ms")
+    table.title_justify = "left"
+    for column, justify in (("SERVICE", "left"), ("SPAN", "left"), ("MS", "right"), ("", "left")):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's own literals
+    for depth, span in walk(spans):
+        color = "red" if "error" in span.tags else COLORS.get(span.kind, "")
+        before = round((span.start - start) / length * BAR_WIDTH)
+        bar = Text(" " * before + "█" * max(round(span.duration / length * BAR_WIDTH), 1), color)
+        name = f"{'  ' * depth}{span.name.rpartition('.')[2]}"
+        table.add_row(Text(span.service), Text(name), f"{span.duration * 1000:.1f}", bar)
+    console.print(table)
+
+
+def walk(spans: list[Span]) -> Iterator[tuple[int, Span]]:
+    """Yield each span with its depth, parents before their children. A span whose parent is missing is a root."""
+    ids = {span.id for span in spans}
+    children: defaultdict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        children[span.parent if span.parent in ids else ""].append(span)
+    stack = [(0, span) for span in reversed(children[""])]
+    while stack:
+        depth, span = stack.pop()
+        yield depth, span
+        stack += [(depth + 1, child) for child in reversed(children[span.id])]
