@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from prometheus_client import Metric
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from services.orders.domain import State
 from services.orders.progress import ParkingReason
@@ -17,23 +17,16 @@ PARKED = (
     .where(IS_UNFINISHED, orders.c.park_time.is_not(None))
     .group_by(orders.c.park_reason)
 )
-OF_ITEMS = (
-    select(
-        items.c.order_id,
-        func.sum(items.c.quantity * items.c.unit_price_cents).label("cents"),
-        func.sum(items.c.quantity).label("pieces"),
-    )
-    .group_by(items.c.order_id)
-    .subquery()
-)
+# Every order has an item at position 0. Its row stands for the shipping of the order.
+SHIPPING_CENTS = case((items.c.position == 0, orders.c.shipping_cents), else_=0)
 TOTALS = (
     select(
         orders.c.state,
         orders.c.currency,
-        func.sum(OF_ITEMS.c.cents + orders.c.shipping_cents).label("cents"),
-        func.sum(OF_ITEMS.c.pieces).label("pieces"),
+        func.sum(items.c.quantity * items.c.unit_price_cents + SHIPPING_CENTS).label("cents"),
+        func.sum(items.c.quantity).label("pieces"),
     )
-    .join_from(orders, OF_ITEMS, OF_ITEMS.c.order_id == orders.c.id)
+    .join_from(orders, items)
     .group_by(orders.c.state, orders.c.currency)
 )
 

@@ -14,10 +14,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 MAX_WAIT_SECONDS = 1.0
 # A measurement is repeated after this time, so that several scrapers do not multiply its cost,
 MIN_AGE_SECONDS = 2.0
-# or after a hundred times its own duration, so that it takes 1 % of a core at most,
+# or after a hundred times its duration, so that it takes 1 % of a core,
 AGE_PER_DURATION = 100
-# but then at the latest.
-MAX_AGE_SECONDS = 60.0
+# but then at the latest, unless it says otherwise.
+MAX_AGE_SECONDS = 15.0
 
 # Lines that are written at once: 1 ms, in which no call gets a reply.
 CHUNK_LINES = 200
@@ -40,12 +40,13 @@ class Metrics:
         """Serve the metrics that `collector.collect()` returns. It is called for each scrape and must not block."""
         self._collectors.append(collector)
 
-    def measure(self, name: str, measure: Measure) -> None:
+    def measure(self, name: str, measure: Measure, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
         """Serve the metrics that `measure` returns, which may wait, for example for the database.
 
+        A scrape has results that are up to `max_age_seconds` old, if it takes long to measure them.
         If it raises, its metrics are missing until it succeeds again, and metrics_failures_total counts it by `name`.
         """
-        self._measurements.append(Measurement(name, measure))
+        self._measurements.append(Measurement(name, measure, max_age_seconds))
 
     async def render(self) -> str:
         """Return all metrics as text. The event loop serves other tasks in between."""
@@ -73,9 +74,10 @@ class Metrics:
 class Measurement:
     """Something that is measured for scrapes, once at a time."""
 
-    def __init__(self, name: str, measure: Measure) -> None:
+    def __init__(self, name: str, measure: Measure, max_age_seconds: float) -> None:
         self._name = name
         self._measure = measure
+        self._max_age_seconds = max_age_seconds
         self._families: Sequence[Metric] = ()
         self._due = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -106,7 +108,7 @@ class Measurement:
         start, age = monotonic(), MIN_AGE_SECONDS
         try:
             self._families = [*await self._measure()]
-            age = min(max(age, (monotonic() - start) * AGE_PER_DURATION), MAX_AGE_SECONDS)
+            age = min(max(age, (monotonic() - start) * AGE_PER_DURATION), self._max_age_seconds)
         except Exception as error:  # noqa: BLE001  # a scrape has everything that can be measured
             self._families = ()
             FAILURES.labels(self._name).inc()
