@@ -1,6 +1,7 @@
 """Logs in, lists products, places an order, and shows how an invalid request is refused.
 
-It has no retries and no timeouts. The mesh behind the gateway has both, as each contract says.
+It has no retries and no timeouts. The mesh behind the gateway has both, as each contract says. If
+OTEL_EXPORTER_OTLP_ENDPOINT is set, its calls are spans.
 """
 
 import os
@@ -11,6 +12,11 @@ import grpc
 from google.rpc import error_details_pb2
 from google.type import money_pb2
 from grpc_status import rpc_status
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.grpc import GrpcInstrumentorClient
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.identity.v1 import identity_pb2, identity_pb2_grpc
@@ -19,7 +25,10 @@ from shop.orders.v2 import orders_pb2, orders_pb2_grpc
 
 def main() -> None:
     """Run the example."""
-    with grpc.insecure_channel(os.environ.get("MESH_GATEWAY", "localhost:8080")) as channel:
+    if "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ:
+        trace_calls()
+    span = trace.get_tracer("example").start_as_current_span("example")
+    with span, grpc.insecure_channel(os.environ.get("MESH_GATEWAY", "localhost:8080")) as channel:
         metadata = (("authorization", f"Bearer {log_in(channel)}"),)
         print("logged in")
 
@@ -42,6 +51,14 @@ def main() -> None:
             orders.PlaceOrder(orders_pb2.PlaceOrderRequest(customer="ada", items=request.items), metadata=metadata)
         except grpc.RpcError as error:
             print_refusal(cast("grpc.Call", error))  # the error of a call is the call as well
+
+
+def trace_calls() -> None:
+    """Export a span for each call on channels that are opened from now on. The last ones are sent at the exit."""
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    GrpcInstrumentorClient().instrument()  # type: ignore[no-untyped-call]
 
 
 def log_in(channel: grpc.Channel) -> str:

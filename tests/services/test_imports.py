@@ -36,3 +36,11 @@ def test_a_process_with_sqlite_imports_neither_the_orm_nor_psycopg(start: Start)
 def test_only_identity_imports_cryptography(start: Start, service: str) -> None:
     modules = imported(start(service, REPORT))
     assert modules & OF_IDENTITY == (OF_IDENTITY if service == "identity" else set())
+
+
+def test_the_messages_of_opentelemetry_are_imported_only_to_export_spans(start: Start) -> None:
+    without = imported(start("shipping", REPORT))
+    exporting = imported(start("shipping", {**REPORT, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, folder="2"))
+    assert "opentelemetry.proto" not in without
+    assert "opentelemetry.proto" in exporting
+    assert not {"opentelemetry.sdk", "opentelemetry.propagate"} & exporting
