@@ -19,6 +19,7 @@ from shop.orders.v1 import orders_pb2 as pb
 from tests.support.checkout import ROOT
 from tests.support.clock import Stopwatch, eventually
 from tests.support.kafka import Broker, headers_of
+from tests.support.metrics import value
 from tests.support.processes import Process, targets
 from tests.support.shop import CONFIRMED, REJECTED, Shop, cart
 from tests.support.starters import Shared, Start
@@ -251,6 +252,8 @@ async def test_a_malformed_record_becomes_a_dead_letter_and_later_records_are_co
     assert all(headers["dead_letter_topic"] == TOPIC.encode() for headers in own)
     assert all(b"MalformedRecordError" in headers["dead_letter_reason"] for headers in own)
     assert notifications.events()["consumer"]["dead_letters"] >= 6
+    assert await metric(notifications, "event_dead_letters_total", topic=TOPIC, reason="malformed") >= 6
+    assert await metric(notifications, "event_consumer_lag_records", topic=TOPIC) == 0
 
 
 async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: Shop) -> None:
@@ -263,9 +266,26 @@ async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: 
         with attempt:
             assert failing.events()["consumer"]["dead_letters"] >= 2
     assert await notification_kinds(failing, customer) == []
+    assert await metric(failing, "event_dead_letters_total", topic=TOPIC, reason="failed") >= 2
+    async for attempt in eventually():
+        with attempt:
+            waiting = await metric(failing, "event_dead_letters_waiting")
+            assert waiting >= 2
     (failing.folder / "refuse").unlink()
     assert "dead letters are replayed" in replay(broker)
     await wait_for_notifications(failing, customer, CONFIRMED_KIND, PLACED_KIND)
+    replayed = {"topic": "notifications.replays", "type": "shop.orders.v1.OrderPlaced", "outcome": "applied"}
+    assert await metric(failing, "event_processed_total", **replayed) >= 1
+    async for attempt in eventually():
+        with attempt:
+            # Those that are malformed come back.
+            assert await metric(failing, "event_dead_letters_waiting") < waiting
+
+
+async def metric(process: Process, name: str, **labels: str) -> float:
+    """Return the value of a metric; -1 if the process does not serve it."""
+    found = await asyncio.to_thread(value, process, name, **labels)
+    return -1 if found is None else found
 
 
 def replay(broker: Broker) -> str:

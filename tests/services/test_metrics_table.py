@@ -7,7 +7,7 @@ from tests.support.clock import eventually
 from tests.support.databases import Databases, SQLiteFiles
 from tests.support.kafka import Broker
 from tests.support.metrics import scrape_families
-from tests.support.processes import Process, targets
+from tests.support.processes import Process, free_port, targets
 from tests.support.shop import CONFIRMED, REJECTED, Shop, cart
 from tests.support.starters import Shared, Start
 
@@ -36,7 +36,9 @@ def served(processes: list[Process]) -> dict[str, tuple[str, frozenset[str]]]:
 
 async def test_the_tables_list_every_metric(start: Start, shared: Shared, broker: Broker, storage: Databases) -> None:
     callees = {name: shared(name) for name in ("catalog", "inventory", "payments", "shipping")}
-    orders = start("orders", {**targets(*callees.values()), **broker.environment})
+    # Without a collector, the spans are lost.
+    spans = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    orders = start("orders", {**targets(*callees.values()), **broker.environment, **spans})
     consumer = start("notifications", broker.environment)
     shop = Shop(orders, *(callees[name] for name in ("inventory", "payments", "shipping")))
     assert (await shop.place(cart(p_0001=1))).state == CONFIRMED
