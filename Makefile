@@ -69,7 +69,7 @@ fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<
 tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
 
-generate: $(VENV) ## Generate gen/ and mesh/istio/contracts/ from proto/
+generate: $(VENV) ## Generate code, policies, alerts and dashboards from proto/
 	@$(BIN)/python tools/generate.py
 
 lint: $(VENV) ## Check format, style and types of code and contracts

@@ -15,7 +15,8 @@ FAULT = re.compile(r"\S+:\d+: .+")
 def main() -> int:
     """Run buf with the arguments of this command and return its exit code."""
     run = subprocess.run([BUF, "generate", *sys.argv[1:]], stderr=subprocess.PIPE, text=True, check=False)
-    faults = [line for line in run.stderr.splitlines() if FAULT.fullmatch(line)]
+    # Both generators of policies and of signals report a fault of an option.
+    faults = dict.fromkeys(line for line in run.stderr.splitlines() if FAULT.fullmatch(line))
     sys.stderr.write("".join(f"{line}\n" for line in faults) or run.stderr)
     return run.returncode
 

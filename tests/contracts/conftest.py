@@ -12,7 +12,7 @@ from tests.support.checkout import ROOT
 from tools.breaking import waivers
 from tools.breaking.bases import RELEASE_FILE
 
-CONTRACTS = ["proto", "third_party", "gen", "tools", "mesh/istio/contracts"]
+CONTRACTS = ["proto", "third_party", "gen", "tools", "mesh/istio/contracts", "mesh/observability/contracts"]
 SERVICES = ["services/*/service.yaml", "services/*/*.py"]
 """The declarations of the services, and the code that names elements of the contracts."""
 PACKAGING = ["pyproject.toml", "services/pyproject.toml", "requirements.lock"]

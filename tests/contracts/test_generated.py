@@ -1,4 +1,4 @@
-"""gen/ and mesh/istio/contracts/ contain exactly what `make generate` writes from the contracts."""
+"""gen/ and the two folders `contracts` in mesh/ contain exactly what `make generate` writes from the contracts."""
 
 from filecmp import cmp
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.contracts.conftest import Checkout
 from tests.support.checkout import ROOT
 
-GENERATED = ("gen", "mesh/istio/contracts")
+GENERATED = ("gen", "mesh/istio/contracts", "mesh/observability/contracts")
 
 
 def files(folder: Path) -> set[str]:

@@ -9,7 +9,7 @@ from tests.support.checkout import ROOT
 from tests.support.documents import blocks, copy_checkout, run_block, run_document
 
 DOCUMENTS = ("CONTRIBUTING.md", "docs/contracts.md", "docs/when-not-to.md")
-READMES = ("tools/protoc_gen_istio/README.md",)
+READMES = ("tools/protoc_gen_istio/README.md", "tools/protoc_gen_signals/README.md")
 
 
 @pytest.mark.prove

@@ -15,6 +15,25 @@ FIRST_READ = ("README.md", "docs/tour.md")
 DOCUMENTS = ("docs/operations.md", "docs/policies.md")
 # tests/mesh/scenarios runs the READMEs of the scenarios.
 READMES = ("mesh/local/README.md", "mesh/istio/README.md")
+RUNBOOKS = (
+    "docs/runbooks/calls-rejected.md",
+    "docs/runbooks/certificate-expiring.md",
+    "docs/runbooks/consumer-lagging.md",
+    "docs/runbooks/control-plane-down.md",
+    "docs/runbooks/database-saturated.md",
+    "docs/runbooks/database-unavailable.md",
+    "docs/runbooks/dead-letters.md",
+    "docs/runbooks/events-delayed.md",
+    "docs/runbooks/instance-down.md",
+    "docs/runbooks/instance-ejected.md",
+    "docs/runbooks/ledger-mismatch.md",
+    "docs/runbooks/orders-parked.md",
+    "docs/runbooks/process-restarted.md",
+    "docs/runbooks/service-errors.md",
+    "docs/runbooks/service-slow.md",
+    "docs/runbooks/spans-lost.md",
+    "docs/runbooks/stock-out.md",
+)
 
 
 @pytest.mark.parametrize("name", [*FIRST_READ, *(pytest.param(name, marks=pytest.mark.prove) for name in DOCUMENTS)])
@@ -25,7 +44,7 @@ async def test_document_shows_what_its_commands_print(name: str, mesh: Mesh, tmp
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("block", blocks(*READMES))
+@pytest.mark.parametrize("block", blocks(*READMES, *RUNBOOKS))
 async def test_block_does_what_it_says(block: str, mesh: Mesh, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "checkout")
     await run_and_restore(run_block(block, checkout, environment(mesh), addresses(mesh)), mesh)

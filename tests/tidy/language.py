@@ -81,7 +81,7 @@ PARTS: Mapping[str, str] = {
 }
 """Banned parts of names, in any case but for those in capitals → what to write instead."""
 FIX_PARTS = {part: instead for parts, instead in PARTS.items() for part in parts.split()}
-ALLOWED = re.compile(r"(?i)dead_?letters?|ascii_letters|at_(?:most|least)|least_request|most_common")
+ALLOWED = re.compile(r"(?i)dead[_-]?letters?|ascii_letters|at_(?:most|least)|least_request|most_common")
 """Names that contain such a part, and are the words of the field."""
 
 CONTRACT_FIELDS: Mapping[str, tuple[str, ...]] = {

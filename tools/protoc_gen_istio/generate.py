@@ -1,8 +1,8 @@
 """Generates the files for a plugin request: reads, checks, writes."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 
@@ -29,6 +29,14 @@ class ContradictionError(Exception):
     """Contracts and declarations contradict each other or themselves. The text has one line for each fault."""
 
 
+class HasServices(Protocol):
+    """Settings with the folder of the declarations."""
+
+    @property
+    def services(self) -> Path:
+        """The folder."""
+
+
 def generate(request: CodeGeneratorRequest, root: Path = Path()) -> dict[str, str]:
     """Return the content of the files by name; none for a request without services.
 
@@ -47,18 +55,22 @@ def manifests(request: CodeGeneratorRequest, root: Path) -> list[Manifest]:
     return [plain(manifest) for each in _pages(request, root)[0].values() for manifest in each.manifests]
 
 
-def _pages(request: CodeGeneratorRequest, root: Path) -> tuple[dict[str, Page], dict[str, str]]:
-    """Return the files with manifests, and the content of the other files."""
-    settings = Settings.parse(request.parameter)
-    settings = replace(settings, services=root / settings.services)
+def read(request: CodeGeneratorRequest, settings: HasServices, root: Path) -> tuple[Graph, Elements]:
+    """Return the contracts of a request with the declarations below `root`. Raise as generate does."""
     try:
         services = contracts.read(request.proto_file, request.file_to_generate)
     except contracts.ContractError as error:
         raise ContradictionError(str(error)) from error
-    if not services:
+    declared = declarations.load(root / settings.services) if services else []
+    return Graph(services, declared), Elements.of(request.proto_file)
+
+
+def _pages(request: CodeGeneratorRequest, root: Path) -> tuple[dict[str, Page], dict[str, str]]:
+    """Return the files with manifests, and the content of the other files."""
+    settings = Settings.parse(request.parameter)
+    graph, elements = read(request, settings, root)
+    if not graph.contracts:
         return {}, {}
-    graph = Graph(services, declarations.load(settings.services))
-    elements = Elements.of(request.proto_file)
     if lines := faults(graph, elements, settings):
         raise ContradictionError("\n".join(lines))
     pages = {f"{declared.service}.yaml": _service(graph, declared, settings) for declared in graph.declarations}

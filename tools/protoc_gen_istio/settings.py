@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Self
 
 
 class ParameterError(Exception):
@@ -10,7 +11,34 @@ class ParameterError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class Parameters:
+    """The parameters of a plugin: the fields of a subclass, each with a default."""
+
+    @classmethod
+    def parse(cls, parameter: str) -> Self:
+        """Parse `name=value,name=value`. Raises ParameterError."""
+        defaults = {field.name: field.default for field in fields(cls)}
+        values: dict[str, object] = {}
+        for part in filter(None, (part.strip() for part in parameter.split(","))):
+            name, equals, value = part.partition("=")
+            if name not in defaults:
+                raise ParameterError(f"unknown parameter {name!r}; known are {', '.join(defaults)}")
+            if not equals or (not value and name != "issuer"):
+                raise ParameterError(f"{name} has no value: write {name}=<value>")
+            is_number = isinstance(defaults[name], int)
+            if is_number and not (value.isascii() and value.isdecimal() and int(value)):
+                raise ParameterError(f"{name}={value}: expected a number above 0")
+            values[name] = int(value) if is_number else Path(value) if name == "services" else value
+        parsed = replace(cls(), **values)
+        parsed.check()
+        return parsed
+
+    def check(self) -> None:
+        """Raise ParameterError for an invalid value."""
+
+
+@dataclass(frozen=True)
+class Settings(Parameters):
     """Each field is a parameter, `name=value`. Its docstring is its description in `--help`."""
 
     services: Path = Path("services")
@@ -70,28 +98,13 @@ class Settings:
         """Return the host name of a service."""
         return f"{service}.{self.namespace}.svc.cluster.local"
 
-    @classmethod
-    def parse(cls, parameter: str) -> "Settings":
-        """Parse `name=value,name=value`. Raises ParameterError."""
-        defaults = {field.name: field.default for field in fields(cls)}
-        values: dict[str, object] = {}
-        for part in filter(None, (part.strip() for part in parameter.split(","))):
-            name, equals, value = part.partition("=")
-            if name not in defaults:
-                raise ParameterError(f"unknown parameter {name!r}; known are {', '.join(defaults)}")
-            if not equals or (not value and name != "issuer"):
-                raise ParameterError(f"{name} has no value: write {name}=<value>")
-            is_number = isinstance(defaults[name], int)
-            if is_number and not (value.isascii() and value.isdecimal() and int(value)):
-                raise ParameterError(f"{name}={value}: expected a number above 0")
-            values[name] = int(value) if is_number else Path(value) if name == "services" else value
-        settings = replace(cls(), **values)  # type: ignore[arg-type]  # each value has its field's type
-        for path in settings.gateway_paths.split():
+    def check(self) -> None:
+        """Raise ParameterError for an invalid value."""
+        for path in self.gateway_paths.split():
             if not path.startswith("/"):
-                raise ParameterError(f"gateway_paths={settings.gateway_paths}: {path} does not start with /")
-        namespace, slash, gateway = settings.gateway.partition("/")
+                raise ParameterError(f"gateway_paths={self.gateway_paths}: {path} does not start with /")
+        namespace, slash, gateway = self.gateway.partition("/")
         if not (namespace and slash and gateway):
-            raise ParameterError(f"gateway={settings.gateway}: expected <namespace>/<name>")
-        if not re.fullmatch(r"[^=\s]+=[^=\s]+", settings.gateway_label):
-            raise ParameterError(f"gateway_label={settings.gateway_label}: expected <name>=<value>")
-        return settings
+            raise ParameterError(f"gateway={self.gateway}: expected <namespace>/<name>")
+        if not re.fullmatch(r"[^=\s]+=[^=\s]+", self.gateway_label):
+            raise ParameterError(f"gateway_label={self.gateway_label}: expected <name>=<value>")
