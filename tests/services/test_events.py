@@ -20,7 +20,7 @@ from tests.support.checkout import ROOT
 from tests.support.clock import Stopwatch, eventually
 from tests.support.kafka import Broker, headers_of
 from tests.support.metrics import value
-from tests.support.processes import Process, targets
+from tests.support.processes import Process, records, targets
 from tests.support.shop import CONFIRMED, REJECTED, Shop, cart
 from tests.support.starters import Shared, Start
 
@@ -256,7 +256,7 @@ async def test_a_malformed_record_becomes_a_dead_letter_and_later_records_are_co
     assert await metric(notifications, "event_consumer_lag_records", topic=TOPIC) == 0
 
 
-async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: Shop) -> None:
+async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, orders: Process, shop: Shop) -> None:
     customer = new_customer()
     failing = start("failing_notifications", broker.environment, wait=False)
     (failing.folder / "refuse").touch()
@@ -271,6 +271,8 @@ async def test_dead_letters_can_be_replayed(start: Start, broker: Broker, shop: 
         with attempt:
             waiting = await metric(failing, "event_dead_letters_waiting")
             assert waiting >= 2
+    (placed,) = await records(orders, logger="access", code="OK")
+    await records(failing, count=2, message="a record goes to the dead letters", trace_id=placed["trace_id"])
     (failing.folder / "refuse").unlink()
     assert "dead letters are replayed" in replay(broker)
     await wait_for_notifications(failing, customer, CONFIRMED_KIND, PLACED_KIND)

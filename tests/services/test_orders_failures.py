@@ -9,8 +9,10 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from shop.orders.v1 import orders_pb2 as pb
+from tests.services.collector import Collector, collect_spans
 from tests.support import sockets
 from tests.support.clock import eventually
 from tests.support.errors import refused
@@ -29,6 +31,12 @@ from tests.support.shop import (
 from tests.support.starters import Shared, Start
 
 CALLEES = ("catalog", "inventory", "payments", "shipping")
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collect_spans() as started:
+        yield started
 
 
 @contextmanager
@@ -83,11 +91,11 @@ async def test_without_prices_nothing_is_stored_and_the_call_can_be_repeated(
 
 @pytest.mark.parametrize("missing", ["inventory", "payments"])
 async def test_an_order_is_undone_when_its_missing_callee_starts(
-    start: Start, callees: dict[str, Process], tmp_path: Path, missing: str
+    start: Start, callees: dict[str, Process], collector: Collector, tmp_path: Path, missing: str
 ) -> None:
     """Start a callee only after the order: until then its effect is unknown, and the order stays PENDING."""
     env = {**targets(*callees.values()), f"{missing.upper()}_TARGET": sockets.address(tmp_path / missing)}
-    orders = start("fast_recovery_orders", env)
+    orders = start("fast_recovery_orders", env | collector.environment)
     async with opened(orders, callees) as shop:
         before = await shop.stock("p-0141")
         order = await shop.place(cart(p_0141=1))
@@ -103,6 +111,20 @@ async def test_an_order_is_undone_when_its_missing_callee_starts(
             assert (await whole.stock("p-0141"))[1] == untouched == 0
             assert set(whole.payment_states(order.name)) <= {"VOIDED"}
         assert await shop.stock("p-0141") == before
+    await wait_for_traces_of_recovery(collector)
+
+
+async def wait_for_traces_of_recovery(collector: Collector) -> None:
+    """Wait until some are exported: the recovery of an order, with the calls that it makes below it."""
+    async for attempt in eventually():
+        with attempt:
+            recoveries = [span for span in collector.spans if span.name == "recover order"]
+            assert recoveries
+            assert all((span.kind, span.parent_span_id) == (Span.SPAN_KIND_INTERNAL, b"") for span in recoveries)
+            for recovery in recoveries:
+                calls = [span for span in collector.trace(recovery.trace_id.hex()) if span != recovery]
+                assert calls
+                assert {span.parent_span_id for span in calls} == {recovery.span_id}
 
 
 async def test_an_order_is_undone_when_shipping_restarts_after_it_died_midway(

@@ -35,7 +35,7 @@ from services.runtime.events.dead_letters import DeadLetters, replay_topic
 from services.runtime.events.event import Event, headers_of, read_event, read_headers, topic_of
 from services.runtime.storage.connection import Connection
 from services.runtime.storage.database import Database
-from services.runtime.telemetry import Tracing, processed_event, record_attributes
+from services.runtime.telemetry import Tracing, log_fields, processed_event, record_attributes
 
 MAX_RECORDS = 100
 # How long a thread waits for records before it checks whether the process is stopping.
@@ -142,7 +142,12 @@ class Consumer:
                 except Exception as error:
                     logger.exception(
                         "a record goes to the dead letters",
-                        extra={"topic": record.topic(), "partition": record.partition(), "offset": record.offset()},
+                        extra={
+                            "topic": record.topic(),
+                            "partition": record.partition(),
+                            "offset": record.offset(),
+                            **log_fields(read_headers(headers_of(record))),
+                        },
                     )
                     failed.append((record, error))
         count_processed(records, outcomes)
@@ -160,7 +165,7 @@ class Consumer:
             return OTHER, Outcome.IGNORED
         span = self._tracing.start_event(headers.get("traceparent"))
         operation = processed_event(str(record.topic()), self._group)
-        attributes = record_attributes(event.id, event.type, record.partition(), record.offset())
+        attributes = record_attributes(headers, record.partition(), record.offset())
         # A savepoint: the effects of a failed event are undone, those of the others stay.
         with self._tracing.span(span, operation, attributes):
             async with connection.begin_nested():

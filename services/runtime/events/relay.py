@@ -153,7 +153,7 @@ class _SentRecord:
     def end_span(self) -> None:
         """Finish the span, whether the record is delivered or not: a consumer may continue it."""
         operation = sent_event(self._record.topic)
-        attributes = record_attributes(self._record.headers["ce_id"], self._record.headers["ce_type"], *self._place)
+        attributes = record_attributes(self._record.headers, *self._place)
         self._tracing.end(self._span, operation, self._outcome, perf_counter() - self._start, attributes)
 
     def _delivered(self, error: KafkaError | None, message: Message | None) -> None:

@@ -9,7 +9,7 @@ from services.runtime.telemetry.operations import (
     sent_event,
     served_call,
 )
-from services.runtime.telemetry.spans import Span, current_span
+from services.runtime.telemetry.spans import Span, current_span, log_fields
 from services.runtime.telemetry.tracing import Tracing
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Span",
     "Tracing",
     "current_span",
+    "log_fields",
     "processed_event",
     "record_attributes",
     "sent_call",

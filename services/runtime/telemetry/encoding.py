@@ -47,7 +47,7 @@ def _encode(ended: EndedSpan) -> bytes:
     own = IDS_AND_TIMES.pack(TRACE_ID, ids[0], SPAN_ID, ids[1], START, ended.start, END, ended.end)
     if span.parent_id:
         own += PARENT_ID + bytes.fromhex(span.parent_id)
-    if span.state or ended.attributes or ended.link:
+    if span.state or ended.attributes:
         own += _encode_rare(ended)
     return own + shared
 
@@ -65,8 +65,6 @@ def _encode_rare(ended: EndedSpan) -> bytes:
     span = pb.Span(attributes=_key_values(ended.attributes or {}))
     if ended.span.state:
         span.trace_state = ended.span.state.to_header()
-    if ended.link:
-        span.links.add(trace_id=bytes.fromhex(ended.link.trace_id), span_id=bytes.fromhex(ended.link.span_id))
     return span.SerializeToString()
 
 

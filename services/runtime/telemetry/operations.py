@@ -12,7 +12,7 @@ from typing import NamedTuple
 from opentelemetry.trace import SpanKind
 from typing_extensions import override
 
-from services.runtime.telemetry.spans import Parent, Span
+from services.runtime.telemetry.spans import Span
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the conventions."""
@@ -48,8 +48,6 @@ class EndedSpan(NamedTuple):
     end: int
     attributes: Attributes | None = None
     """Those that the span does not share with others."""
-    link: Parent | None = None
-    """A span of another trace that led to this one."""
 
 
 class CallOperation(Operation):
@@ -98,9 +96,13 @@ def processed_event(topic: str, group: str) -> Operation:
     return _messaging(SpanKind.CONSUMER, "process", topic, {"messaging.consumer.group.name": group})
 
 
-def record_attributes(event_id: str, event_type: str, partition: int | None, offset: int | None) -> Attributes:
-    """Describe one event and its Kafka record. Its place is left out if it is not known."""
-    event: Attributes = {"messaging.message.id": event_id, "cloudevents.event_type": event_type}
+def record_attributes(headers: Mapping[str, str], partition: int | None, offset: int | None) -> Attributes:
+    """Describe an event by the headers of its Kafka record. The record's place is left out if it is not known."""
+    event: Attributes = {
+        "messaging.message.id": headers["ce_id"],
+        "cloudevents.event_type": headers["ce_type"],
+        "cloudevents.event_subject": headers.get("ce_subject", ""),
+    }
     if partition is None or offset is None:
         return event
     return {**event, "messaging.destination.partition.id": str(partition), "messaging.kafka.offset": offset}

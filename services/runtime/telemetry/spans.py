@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from opentelemetry import context, trace
@@ -81,6 +81,12 @@ def new_trace(trace_id: str = "", flags: str = SAMPLED) -> Span:
 def new_trace_id() -> str:
     """Return a random id."""
     return f"{random.getrandbits(128) or 1:032x}"
+
+
+def log_fields(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a log line about an event that has these headers."""
+    parent = read_parent(headers.items())
+    return {"trace_id": parent.trace_id, "span_id": parent.span_id} if parent else {}
 
 
 def read_parent(metadata: Iterable[tuple[str, str | bytes]]) -> Parent | None:
