@@ -2,7 +2,6 @@
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mesh.local.console import error_console
 from mesh.local.errors import MeshError, explain
+from mesh.local.lifecycle.parts import Part
 from mesh.local.pages import Page
 
 if TYPE_CHECKING:
@@ -39,12 +39,6 @@ Context = Annotated[str | None, typer.Option(help="The context of that kubeconfi
 Role = Annotated[str, typer.Option(help="The role that the user has besides customer.")]
 
 
-class Optional(StrEnum):
-    """A part without which the shop works, too."""
-
-    OBSERVABILITY = "observability"
-
-
 @app.command()
 def up(
     name: Name = "default",
@@ -57,15 +51,16 @@ def up(
     *,
     order: Annotated[bool, typer.Option(help="Place an order at the end.")] = True,
     without: Annotated[
-        list[Optional] | None, typer.Option(help="Do not start this part, and remove it if it runs.")
+        list[Part] | None,
+        typer.Option(
+            envvar="MESH_WITHOUT", help="Do not start this part, and remove it if it runs. Repeat it for more."
+        ),
     ] = None,
 ) -> None:
     """Start the mesh, or update one that runs, and place an order through it."""
     from mesh.local.commands import up as command
 
-    raise typer.Exit(
-        command.run(name, gateway_port, order=order, observability=Optional.OBSERVABILITY not in (without or []))
-    )
+    raise typer.Exit(command.run(name, gateway_port, order=order, without=without or []))
 
 
 @app.command()

@@ -71,6 +71,11 @@ def _zipkin(_container: Container, sandbox: Sandbox, env: dict[str, str]) -> Lau
     return Launch(argv, zipkin.environment())
 
 
+def _module(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
+    """Run a module of this repository in this Python."""
+    return Launch([sys.executable, *(container.command or [])[1:], *(container.args or [])], {})
+
+
 def _program(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> Launch:
     """Run one of this machine's programs, by default the shell, as `kubectl debug --image=busybox` expects."""
     return Launch([*(container.command or []), *(container.args or [])] or ["sh"], {})
@@ -180,6 +185,7 @@ def _kafka(_container: Container, _sandbox: Sandbox, env: dict[str, str]) -> Lau
 
 IMAGES: dict[str, Callable[[Container, Sandbox, dict[str, str]], Launch]] = {
     "grpc-mesh/services": _service,
+    "grpc-mesh/prober": _module,
     "pilot": _istiod,
     "proxyv2": _proxy,
     "apache/kafka": _kafka,

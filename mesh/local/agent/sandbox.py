@@ -16,7 +16,7 @@ POD_LABEL = "mesh.local/pod"
 """A label that only one Pod has, so that a Sidecar can select this Pod only."""
 
 DEFAULT_GRACE_SECONDS = 30.0
-SMALLEST_REQUEST = Decimal("0.001")
+SMALL_REQUEST = Decimal("0.001")
 """Cores."""
 
 SOCKET = Path("run/app.sock")
@@ -84,10 +84,10 @@ class Sandbox:
 
     @property
     def gives_way(self) -> bool:
-        """Whether it requests so little processor time (1m) that a kubelet would give it the smallest share."""
+        """Whether it requests so little processor time (1m) that a kubelet would give it a small share."""
         resources = [c.resources for c in [*self.spec.containers, *self.sidecars]]
         requests = [r.requests["cpu"] for r in resources if r and r.requests and "cpu" in r.requests]
-        return bool(requests) and sum(parse_quantity(request) or 0 for request in requests) <= SMALLEST_REQUEST
+        return bool(requests) and sum(parse_quantity(request) or 0 for request in requests) <= SMALL_REQUEST
 
     @property
     def proxied(self) -> bool:

@@ -1,12 +1,14 @@
 """`mesh up`: start the mesh, place an order, and print what to try next."""
 
 import time
+from collections.abc import Collection
 
 from mesh.local import instance, interrupts
 from mesh.local.clients import demo_order
 from mesh.local.console import console, error_console
 from mesh.local.instance import Instance
 from mesh.local.lifecycle.limits import raise_limits
+from mesh.local.lifecycle.parts import Part
 from mesh.local.lifecycle.start import start
 from mesh.local.lifecycle.stop import stop
 from mesh.local.pages import Page, url
@@ -15,14 +17,14 @@ from mesh.local.processes import agent_of
 INTERRUPTED = 130
 
 
-def run(name: str, gateway_port: int | None, *, order: bool, observability: bool) -> int:
+def run(name: str, gateway_port: int | None, *, order: bool, without: Collection[Part] = ()) -> int:
     """Start the mesh. Raises MeshError."""
     interrupts.handle_once()
     raise_limits()
     mesh = instance.create(name, gateway_port)
     ran_before = agent_of(mesh) is not None
     try:
-        start(mesh, console, observability=observability)
+        start(mesh, console, without=without)
         if order:
             _place_order(mesh)
     except KeyboardInterrupt:
@@ -32,7 +34,7 @@ def run(name: str, gateway_port: int | None, *, order: bool, observability: bool
             error_console.print("\ninterrupted: stopping what was started")
             stop(mesh)
         return INTERRUPTED
-    console.print(_next_steps(mesh, observability=observability), highlight=False, soft_wrap=True)
+    console.print(_next_steps(mesh, pages=Part.OBSERVABILITY not in without), highlight=False, soft_wrap=True)
     return 0
 
 
@@ -45,9 +47,9 @@ def _place_order(mesh: Instance) -> None:
     )
 
 
-def _next_steps(mesh: Instance, *, observability: bool) -> str:
+def _next_steps(mesh: Instance, *, pages: bool) -> str:
     option = "" if mesh.name == "default" else f" -i {mesh.name}"
-    pages = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if observability else ""
+    addresses = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if pages else ""
     return f"""
 the mesh is up. Next:
   eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
@@ -57,4 +59,4 @@ the mesh is up. Next:
   curl --cacert "$MESH_CA" https://{mesh.tls_gateway}/v1/products/p-0001
   .venv/bin/mesh token{option}                an access token: grpcurl -H "authorization: Bearer <token>"
   .venv/bin/mesh status{option}               memory of every Pod
-  .venv/bin/mesh down{option}                 stop it; the data stays{pages}"""
+  .venv/bin/mesh down{option}                 stop it; the data stays{addresses}"""

@@ -11,6 +11,7 @@ from mesh.local import files, tools
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.keys import gateway
+from mesh.local.keys import prober as account
 
 ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
 ISTIO_FILES = ("mesh/kubernetes/platform/istio.yaml", "mesh/local/platform/istio.yaml")
@@ -18,7 +19,8 @@ ISTIO_FILES = ("mesh/kubernetes/platform/istio.yaml", "mesh/local/platform/istio
 PLATFORM = REPOSITORY / "mesh/local/platform"
 """What belongs to the cluster's owner, and not to the shop."""
 OBSERVABILITY = PLATFORM / "observability"
-"""What collects, stores and shows traces, metrics, logs and alerts."""
+"""What collects, stores and shows traces, metrics, logs and alerts, and the prober."""
+PROBER = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: prober, namespace: observability}\n"
 
 
 def istio(mesh: Instance) -> str:
@@ -41,6 +43,20 @@ def istio(mesh: Instance) -> str:
     return f"{ISTIO_NAMESPACE}\n---\n{sidecars}\n---\n{metrics}\n---\n{saved.read_text()}"
 
 
+def observability(mesh: Instance, *, prober: bool) -> Path:
+    """Write the kustomization of this instance's observability, and return its folder."""
+    folder = mesh.home / "observability"
+    folder.mkdir(exist_ok=True)
+    resources, patches = [os.path.relpath(OBSERVABILITY, folder)], []
+    if prober:
+        resources.append(_secret(folder / "prober.yaml", account.secret(mesh)))
+    else:
+        patches.append({"patch": f"{PROBER}$patch: delete\n"})
+    kustomization = {"resources": resources, "patches": patches}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return folder
+
+
 def overlay(mesh: Instance) -> Path:
     """Write the kustomization of this instance, and return its folder.
 
@@ -54,10 +70,14 @@ def overlay(mesh: Instance) -> Path:
         patch.append({"op": "add", "path": f"/spec/servers/{index}/bind", "value": host})
         patch.append({"op": "replace", "path": f"/spec/servers/{index}/port/number", "value": int(port)})
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
-    secret = folder / "certificate.yaml"
-    secret.touch(mode=0o600)
-    secret.write_text(yaml.safe_dump(gateway.secret(mesh)))
-    resources = [base, secret.name]
+    resources = [base, _secret(folder / "certificate.yaml", gateway.secret(mesh))]
     kustomization = {"resources": resources, "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder
+
+
+def _secret(path: Path, secret: dict[str, object]) -> str:
+    """Write a Secret that only its owner can read, and return the name of the file."""
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(secret))
+    return path.name

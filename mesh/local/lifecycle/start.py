@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -19,6 +19,7 @@ from mesh.local.instance import Instance
 from mesh.local.kafka.fetch import fetch as fetch_kafka
 from mesh.local.keys import cluster
 from mesh.local.lifecycle import limits, ports
+from mesh.local.lifecycle.parts import Part
 from mesh.local.lifecycle.rollout import Rollout, agent_log_tail
 from mesh.local.processes import agent_of
 from mesh.local.zipkin.fetch import fetch as fetch_zipkin
@@ -27,10 +28,10 @@ AGENT_TIMEOUT_SECONDS = 20
 FORMER_NAMESPACE = "istio-ingress"
 
 
-def start(mesh: Instance, console: Console, *, observability: bool = True) -> None:
+def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -> None:
     """Start everything, and return when every Deployment and StatefulSet of the shop is ready.
 
-    Nothing waits for the parts of `observability`. Without it, they are removed if they run.
+    Nothing waits for the parts of observability. What is in `without` is removed if it runs.
 
     Raises:
         MeshError: a step failed.
@@ -43,7 +44,7 @@ def start(mesh: Instance, console: Console, *, observability: bool = True) -> No
         )
     tools.build(console)
     fetch_kafka(console)
-    if observability:
+    if Part.OBSERVABILITY not in without:
         fetch_zipkin(console)
     with _up_lock(mesh):
         start_node(mesh)
@@ -56,12 +57,20 @@ def start(mesh: Instance, console: Console, *, observability: bool = True) -> No
         rollout.apply("platform", "-k", str(manifests.PLATFORM))
         _delete_former_gateway(mesh)
         rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
-        if observability:
-            rollout.apply("observability", "-k", str(manifests.OBSERVABILITY))
-        else:
-            Kubectl.of(mesh).run("delete", "-k", str(manifests.OBSERVABILITY), "--ignore-not-found", "--wait=false")
+        _start_observability(rollout, without)
         for namespace in ("kafka", "shop-ingress", "shop"):
             rollout.wait_for_namespace(namespace, namespace)
+
+
+def _start_observability(rollout: Rollout, without: Collection[Part]) -> None:
+    mesh, delete = rollout.mesh, ("delete", "--ignore-not-found", "--wait=false")
+    if Part.OBSERVABILITY in without:
+        Kubectl.of(mesh).run(*delete, "-k", str(manifests.OBSERVABILITY))
+        return
+    folder = manifests.observability(mesh, prober=Part.PROBER not in without)
+    rollout.apply("observability", "-k", str(folder))
+    if Part.PROBER in without:
+        Kubectl.of(mesh).run(*delete, "deployment", "prober", "--namespace=observability")
 
 
 def _delete_former_gateway(mesh: Instance) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.mesh.node.pods import Node, container, pod
 
 
-@pytest.mark.parametrize(("request_", "priority"), [("1m", 19), ("2m", 0), (None, 0)])
+@pytest.mark.parametrize(("request_", "priority"), [("1m", 10), ("2m", 0), (None, 0)])
 async def test_the_priority_follows_from_the_request(node: Node, request_: str | None, priority: int) -> None:
     resources = {"requests": {"cpu": request_}} if request_ else {}
     name = f"requests-{request_ or 'nothing'}"
