@@ -1,6 +1,6 @@
 """Measures the time to validate a request with the rules of its contract.
 
-    .venv/bin/python bench/validation.py
+    .venv/bin/python -m bench.validation
 
 The output is the median of the rounds. Times depend on the machine.
 """
