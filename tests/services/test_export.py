@@ -107,7 +107,9 @@ async def test_spans_are_lost_if_a_collector_does_not_respond() -> None:
         make_calls(tracing, 6)
         await wait_until(tracing, queue_full=2, DEADLINE_EXCEEDED=4)
         await tracing.close()
-        tracing = Tracing("probe", "1", {**environ, "OTEL_EXPORTER_OTLP_TIMEOUT": "60000"})
+        # One is being sent at the end, and the others wait.
+        slow = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1"}
+        tracing = Tracing("probe", "1", environ | slow)
         make_calls(tracing, 3)
         await tracing.close(flush_seconds=0.1)
         await wait_until(tracing, shutdown=3)

@@ -177,6 +177,7 @@ async def test_a_collector_that_is_away_fails_no_call(start: Start, collector: s
             for _ in range(20):
                 assert (await ask(channel)(StringValue(value="x"))).value == "x"
             (lost,) = await records(process, logger="services.runtime.telemetry.exporter")
+            assert "trace_id" not in lost
             assert lost["reason"].startswith("DEADLINE_EXCEEDED" if collector == "hangs" else "UNAVAILABLE")
             assert (await ask(channel)(StringValue(value="x"))).value == "x"
         assert process.stop() == 0

@@ -4,6 +4,7 @@ No call waits for it. The queue is bounded, and what a collector does not accept
 """
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class Exporter:
             EXPORT, None, ExportTraceServiceResponse.FromString
         )
         self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
         self._ended: list[EndedSpan] = []
         self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +89,7 @@ class Exporter:
             return
         self._ended.append(span)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._delay, self._start)
+            self._timer = self._start_later()
 
     async def close(self, flush_seconds: float) -> None:
         """Send the spans that are left, for up to `flush_seconds`, and close the channel."""
@@ -97,10 +99,16 @@ class Exporter:
         await asyncio.wait({flush}, timeout=flush_seconds)
         if not flush.done():
             logger.warning("the last spans were not sent: the OTLP endpoint does not respond")
+        unsent, self._ended = self._ended, []
+        self.counts.lose("shutdown", len(unsent))
         for task in (flush, self._sending):
             if task is not None:
                 task.cancel()
         await self._channel.close()
+
+    def _start_later(self) -> asyncio.TimerHandle:
+        # Not in the context of the call whose span is added: the export would log with its trace.
+        return self._loop.call_later(self._delay, self._start, context=self._context)
 
     def _start(self) -> None:
         self._sending = asyncio.create_task(self._send())
@@ -112,10 +120,15 @@ class Exporter:
 
     async def _send(self) -> None:
         """Send the spans that are waiting now. Those that end in the meantime wait for the next time."""
-        ended, self._ended = self._ended, []
-        for start in range(0, len(ended), self._batch):
-            await self._send_batch(ended[start:][: self._batch])
-        self._timer = self._loop.call_later(self._delay, self._start) if self._ended else None
+        waiting = len(self._ended)
+        try:
+            while waiting > 0:
+                size = min(waiting, self._batch)
+                batch, self._ended = self._ended[:size], self._ended[size:]
+                waiting -= size
+                await self._send_batch(batch)
+        finally:
+            self._timer = self._start_later() if self._ended else None
 
     async def _send_batch(self, batch: list[EndedSpan]) -> None:
         code, text, rejected = grpc.StatusCode.OK, "", 0
