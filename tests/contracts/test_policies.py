@@ -66,7 +66,8 @@ def test_a_limited_method_has_a_bucket_for_each_user_or_address(checkout: Checko
 
 def test_contracts_of_other_projects_get_policies(foreign: Output) -> None:
     assert foreign.error == ""
-    assert set(foreign.files) == {"billing.yaml", "ledger.yaml", "web.yaml", "kustomization.yaml", "README.md"}
+    services = {"billing.yaml", "ledger.yaml", "web.yaml"}
+    assert set(foreign.files) == services | {"metrics.yaml", "kustomization.yaml", "README.md"}
     billing = routes(foreign, "billing")
     assert billing[f"{BILLING}/GetInvoice"]["retries"]["attempts"] == 2
     assert billing[f"{BILLING}/GetInvoice"]["timeout"] == "2s"

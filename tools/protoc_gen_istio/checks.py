@@ -12,7 +12,9 @@ from tools.protoc_gen_istio.routes import TRAFFIC
 from tools.protoc_gen_istio.settings import Settings
 
 CORRECT = "correct the name, or add it to a contract"
-GENERATED = ("gateway", "kustomization", "method-limits", "openapi", "public-methods", "rate-limits", "transcoding")
+GENERATED = frozenset(
+    ("gateway", "kustomization", "method-limits", "metrics", "openapi", "public-methods", "rate-limits", "transcoding")
+)
 """Names of generated files and manifests that belong to no service."""
 SUFFIXES = ("-public", f"-{TRAFFIC}")
 """Of the names of a service's further routes."""

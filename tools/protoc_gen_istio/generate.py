@@ -14,6 +14,7 @@ from tools.protoc_gen_istio.destinations import destination_rule, tier
 from tools.protoc_gen_istio.elements import Elements
 from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_istio.manifests import Manifest, Page, page, plain
+from tools.protoc_gen_istio.metrics import metrics
 from tools.protoc_gen_istio.network import gateway_network, service_network
 from tools.protoc_gen_istio.openapi import FILE, PATH, document
 from tools.protoc_gen_istio.openapi_route import served
@@ -84,6 +85,10 @@ def _pages(request: CodeGeneratorRequest, root: Path) -> tuple[dict[str, Page], 
             ],
             [gateway_policy(public, settings), gateway_network(_servers(graph), settings)],
         )
+    pages["metrics.yaml"] = page(
+        ["Metrics: every proxy counts the calls of these methods by method, and no others."],
+        metrics([*graph.methods.values()], settings),
+    )
     if limited := [method for method in public if method.calls_per_minute]:
         pages["rate-limits.yaml"] = page(
             [

@@ -65,6 +65,8 @@ class Settings(Parameters):
     """the issuer of access tokens (the claim `iss`); if empty, any issuer that a RequestAuthentication trusts"""
     user_header: str = ""
     """the header in which the gateway sends the logged-in user; services reject calls from the gateway without it"""
+    collector: str = ""
+    """<namespace>/<host>:<port> of the collector of spans, which every workload may reach; if empty, there is none"""
     server: str = ""
     """the first server in the OpenAPI document, such as http://localhost:8080"""
     license: str = ""
@@ -94,6 +96,16 @@ class Settings(Parameters):
         """The identity of the gateway."""
         return f"{self.trust_domain}/ns/{self.gateway_namespace}/sa/{self.gateway_account}"
 
+    @property
+    def collector_host(self) -> str:
+        """The collector as an entry of a Sidecar: "<namespace>/<host>"."""
+        return self.collector.rpartition(":")[0]
+
+    @property
+    def collector_port(self) -> int:
+        """The port of the collector."""
+        return int(self.collector.rpartition(":")[2])
+
     def host(self, service: str) -> str:
         """Return the host name of a service."""
         return f"{service}.{self.namespace}.svc.cluster.local"
@@ -106,5 +118,7 @@ class Settings(Parameters):
         namespace, slash, gateway = self.gateway.partition("/")
         if not (namespace and slash and gateway):
             raise ParameterError(f"gateway={self.gateway}: expected <namespace>/<name>")
+        if self.collector and not re.fullmatch(r"[^/:\s]+/[^/:\s]+:[1-9]\d*", self.collector, re.ASCII):
+            raise ParameterError(f"collector={self.collector}: expected <namespace>/<host>:<port>")
         if not re.fullmatch(r"[^=\s]+=[^=\s]+", self.gateway_label):
             raise ParameterError(f"gateway_label={self.gateway_label}: expected <name>=<value>")

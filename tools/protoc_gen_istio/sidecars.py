@@ -22,7 +22,8 @@ def sidecar(graph: Graph, declared: Declaration, settings: Settings) -> Manifest
     spec["outboundTrafficPolicy"] = Noted(
         "Unknown hosts are refused, even if the mesh allows them by default.", OneLine({"mode": "REGISTRY_ONLY"})
     )
-    spec["egress"] = [{"hosts": [Noted(declared.file, hosts[0]), *hosts[1:]] if callees else hosts}]
+    egress = {"hosts": [Noted(declared.file, hosts[0]), *hosts[1:]] if callees else hosts}
+    spec["egress"] = [*([_collector(settings)] if settings.collector else []), egress]
     head = manifest(
         "networking.istio.io/v1",
         "Sidecar",
@@ -41,6 +42,16 @@ def labels(declared: Declaration) -> dict[str, str]:
         "uses-services": declared.calls,
     }
     return {label: "true" for label, names in uses.items() if names}
+
+
+def _collector(settings: Settings) -> Noted:
+    port = {"number": settings.collector_port, "protocol": "TCP", "name": "tcp-spans"}
+    return Noted(
+        """\
+The collector of spans, of the proxy and of the app. As TCP, because an export is no call of the mesh: it gets
+no span, no metric and no line in the log.""",
+        {"port": OneLine(port), "hosts": [settings.collector_host]},
+    )
 
 
 def _inbound(served: list[Contract]) -> Noted:

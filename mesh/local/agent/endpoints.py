@@ -37,12 +37,10 @@ async def publish(client: AsyncClient, sandbox: Sandbox) -> None:
     """Add the Pod as an endpoint of the Services that select its labels."""
     labels = sandbox.meta.labels or {}
     ports = {p.name: p.containerPort for c in sandbox.spec.containers for p in c.ports or [] if p.name}
-    spec = {
-        "address": sandbox.ip,
-        "ports": ports,
-        "labels": labels,
-        "serviceAccount": sandbox.spec.serviceAccountName or "default",
-    }
+    spec = {"address": sandbox.ip, "ports": ports, "labels": labels}
+    if sandbox.meshed:
+        # Callers then expect mutual TLS with this identity.
+        spec["serviceAccount"] = sandbox.spec.serviceAccountName or "default"
     meta = _meta(sandbox, labels)
     meta.ownerReferences = [OwnerReference(apiVersion="v1", kind="Pod", name=sandbox.name, uid=sandbox.uid)]
     await client.apply(WorkloadEntry(metadata=meta, spec=spec), field_manager=FIELD_MANAGER, force=True)
@@ -111,14 +109,19 @@ async def apply_sidecar(client: AsyncClient, sandbox: Sandbox) -> None:
 
 
 def _spec(sandbox: Sandbox, declared: dict[str, Any]) -> dict[str, Any]:
-    """Return the specification of a Pod's Sidecar, with what the cluster's `declared` one says."""
+    """Return the specification of a Pod's Sidecar, with what the cluster's `declared` one says.
+
+    Hosts that it declares with a port have a separate listener, as on a cluster. All others are gRPC services.
+    """
     port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
     loopback = {"captureMode": "NONE", "port": port}
-    hosts = [host for egress in declared.get("egress", []) for host in egress["hosts"]] if declared else ["./*"]
+    egress = declared.get("egress", [{"hosts": ["./*"]}])
+    hosts = [host for each in egress if "port" not in each for host in each["hosts"]] or ["~/*"]
+    others = [{"captureMode": "NONE", "bind": sandbox.egress, **each} for each in egress if "port" in each]
     return {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
         "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
-        "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}],
+        "egress": [*others, loopback | {"bind": sandbox.egress, "hosts": hosts}],
         **{name: declared[name] for name in COPIED if name in declared},
     }
 

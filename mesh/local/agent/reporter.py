@@ -69,7 +69,7 @@ class Reporter:
         """Remove the Pod from its Services for good."""
         self._withdrawn = True
         self._changed.set()
-        if not self._sandbox.meshed:
+        if not self._sandbox.published:
             return
         try:
             await endpoints.withdraw(self._client, self._sandbox)
@@ -92,7 +92,7 @@ class Reporter:
 
     async def _send(self) -> None:
         self._reported_ready = status.is_ready(self._status())
-        if self._sandbox.meshed:
+        if self._sandbox.published:
             serving = self._reported_ready and not self._withdrawn
             await (endpoints.publish if serving else endpoints.withdraw)(self._client, self._sandbox)
         await self._patch()

@@ -15,6 +15,9 @@ from mesh.local.instance import MAX_PODS, Instance
 POD_LABEL = "mesh.local/pod"
 """A label that only one Pod has, so that a Sidecar can select this Pod only."""
 
+PUBLISHED_LABEL = "mesh.local/published"
+"""A label with which a Pod without a sidecar becomes an endpoint of the Services that select it."""
+
 DEFAULT_GRACE_SECONDS = 30.0
 SMALL_REQUEST = Decimal("0.001")
 """Cores."""
@@ -98,6 +101,11 @@ class Sandbox:
     def meshed(self) -> bool:
         """Whether Istio injected a sidecar."""
         return self._proxy is not None and "sidecar" in (self._proxy.args or [])
+
+    @property
+    def published(self) -> bool:
+        """Whether Services lead to it. A Pod without a sidecar asks for it: a WorkloadEntry needs istiod's webhook."""
+        return self.meshed or PUBLISHED_LABEL in (self.meta.labels or {})
 
     @property
     def _proxy(self) -> Container | None:
