@@ -25,17 +25,24 @@ CAUSED = {
 """The causes, the one that explains all others first, each with a service that has it."""
 
 
-def all_profiles(world: World) -> Iterator[Case]:
-    """Yield the cases that are the same in both profiles. Each copies the world."""
-    for build in (valid, errors, slow, orders_fail, orders_slow, causes, quiet_causes, first_causes):
+def local(world: World) -> Iterator[Case]:
+    """Yield the cases of the local profile. Each copies the world."""
+    for build in (quiet, errors, slow, orders_fail, orders_slow, causes, first_causes, few):
         yield build(World([*world.series]))
 
 
-def valid(world: World) -> Case:
-    """Return a case in which nothing fires: valid responses, however many, and events that are processed."""
-    for method in methods_of():
-        world.calls(method, failed=VALID)
+def cluster(world: World) -> Iterator[Case]:
+    """Yield the cases of the profile for clusters: the same rules with other windows, and tickets."""
+    for build in (quiet, errors, slow, causes):
+        yield build(World([*world.series]))
+    for signal in ("failed", "slow"):
+        yield leak(World([*world.series]), signal)
+
+
+def quiet(world: World) -> Case:
+    """Return a case in which no call fails. Valid responses fire nothing, and causes that harm no call are tickets."""
     for service in SERVICES:
+        world.calls(first_method(service), failed=VALID)
         world.gauge("event_outbox_oldest_age_seconds", 0, 5, 0, app=service)
         world.gauge("event_consumer_lag_records", 0, 50, 0, app=service, topic="t")
         world.counter("event_processed_total", 10, 10, 10, app=service, topic="t")
@@ -43,7 +50,9 @@ def valid(world: World) -> Case:
     world.gauge("shop_orders_in_state", 0, 1, 0, app=ORDERS, state="PENDING")
     world.gauge("shop_orders_value_cents", 5000, 5000, 5000, app=ORDERS, state="CONFIRMED", currency="EUR")
     world.gauge("shop_payments_cents", 5000, 6000, 5000, app="payments", state="CAPTURED", currency="EUR")
-    return Case("valid responses", world, timeline([]))
+    for name, service in CAUSED.items():
+        cause(world, name, service)
+    return Case("quiet", world, timeline([(name, service, "ticket") for name, service in CAUSED.items()]))
 
 
 def errors(world: World) -> Case:
@@ -51,6 +60,7 @@ def errors(world: World) -> Case:
     for method in methods_of():
         world.calls(method, failed={"14": RATE})
     what_no_method_shows(world)
+    world.gauge("up", 1, 1, 1, namespace="shop", app=ORDERS, pod="orders-1", job="apps")
     return Case("errors", world, timeline([*each("ServiceErrors", LEAVES), *EVENTS]), [_all_burn("errors")])
 
 
@@ -85,15 +95,6 @@ def causes(world: World) -> Case:
     return Case("causes", world, timeline([(name, service, "page") for name, service in CAUSED.items()]))
 
 
-def quiet_causes(world: World) -> Case:
-    """Return a case in which causes harm no call, so they are tickets."""
-    one_method_each(world, set())
-    for name, service in CAUSED.items():
-        cause(world, name, service)
-    expected = [(name, service, "ticket") for name, service in CAUSED.items()]
-    return Case("causes that harm no call", world, timeline(expected))
-
-
 def first_causes(world: World) -> Case:
     """Return a case with several causes in one service: the first one explains the others."""
     names, services = [*CAUSED], ("inventory", "identity", "analytics", "notifications")
@@ -105,18 +106,16 @@ def first_causes(world: World) -> Case:
     return Case("several causes at once", world, timeline(expected))
 
 
-def leaks(world: World) -> Iterator[Case]:
-    """Yield cases in which a few of many calls fail or are slow: a ticket, and no page."""
-    for services in (LEAVES, (ORDERS,)):
-        for signal, name in (("failed", "ServiceErrors"), ("slow", "ServiceSlow")):
-            copy = World([*world.series])
-            for service in SERVICES:
-                bad = {True: {"failed": 20, "slow": 100}, False: {"failed": 2, "slow": 20}}[service in BACKGROUND]
-                count = bad[signal] if service in services else 0
-                failed = {"13": count} if signal == "failed" and count else None
-                copy.calls(first_method(service), failed=failed, slow=count if signal == "slow" else 0, rate=1000)
-            expected = [(name, service, "ticket") for service in services]
-            yield Case(f"a few {signal} calls", copy, timeline(expected))
+def leak(world: World, signal: str) -> Case:
+    """Return a case in which a few of many calls fail or are slow: tickets, and no page."""
+    for service in SERVICES:
+        bad = {"failed": 20, "slow": 100} if service in BACKGROUND else {"failed": 2, "slow": 20}
+        if signal == "failed":
+            world.calls(first_method(service), failed={"13": bad["failed"]}, rate=1000)
+        else:
+            world.calls(first_method(service), slow=bad["slow"], rate=1000)
+    name = "ServiceErrors" if signal == "failed" else "ServiceSlow"
+    return Case(f"a few {signal} calls", world, timeline([(name, service, "ticket") for service in LEAVES]))
 
 
 def few(world: World) -> Case:

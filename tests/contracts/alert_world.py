@@ -16,7 +16,7 @@ from tests.support.checkout import ROOT
 from tests.support.contracts import methods, service_of
 
 FOLDER = ROOT / "mesh/observability/contracts"
-HEALTHY, FAULT, RECOVERED = 3, 10, 15
+HEALTHY, FAULT, RECOVERED = 2, 10, 13
 """The phases of a test, in steps."""
 STEPS = HEALTHY + FAULT + RECOVERED
 RATE = 20
@@ -93,12 +93,18 @@ class Case:
     """(step, expression, value by series)."""
 
 
-def run(folder: Path, profile: str, cases: Iterable[Case], step_seconds: int) -> str:
+def run(
+    folder: Path,
+    profile: str,
+    cases: Iterable[Case],
+    step_seconds: int,
+    files: Iterable[str] = ("indicators", "alerts"),
+) -> str:
     """Evaluate the rules of a profile in all cases. Return what differs from what is expected; empty if nothing."""
     file = folder / f"{profile}.yaml"
     tests = [_test(case, step_seconds) for case in cases]
     content = {
-        "rule_files": [str(FOLDER / profile / name) for name in ("indicators.yaml", "alerts.yaml")],
+        "rule_files": [str(FOLDER / profile / f"{name}.yaml") for name in files],
         "evaluation_interval": f"{step_seconds}s",
         "group_eval_order": ORDER,
         "tests": tests,
