@@ -108,7 +108,7 @@ def _header(name: str, match: dict[str, Any]) -> dict[str, Any]:
 def _counter(reporter: str) -> dict[str, Any]:
     ends = {
         # Not %GRPC_STATUS_NUMBER%, which guesses a status from the HTTP code if there is none.
-        "grpc_status": "%RESP(GRPC-STATUS)%%TRAILER(GRPC-STATUS)%",
+        "grpc_response_status": "%RESP(GRPC-STATUS)%%TRAILER(GRPC-STATUS)%",
         "response_code": "%RESPONSE_CODE%",
         "response_flags": "%RESPONSE_FLAGS%",
     }
