@@ -121,7 +121,7 @@ def _spec(sandbox: Sandbox, declared: dict[str, Any]) -> dict[str, Any]:
     return {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
         "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
-        "egress": [*others, loopback | {"bind": sandbox.egress, "hosts": hosts}],
+        "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}, *others],
         **{name: declared[name] for name in COPIED if name in declared},
     }
 
