@@ -20,6 +20,8 @@ PLATFORM = REPOSITORY / "mesh/local/platform"
 """What belongs to the cluster's owner, and not to the shop."""
 OBSERVABILITY = PLATFORM / "observability"
 """What collects, stores and shows traces, metrics, logs and alerts, and the prober."""
+COMPONENT = REPOSITORY / "mesh/kubernetes/components/observability"
+"""What apps and proxies need to send spans."""
 PROBER = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: prober, namespace: observability}\n"
 
 
@@ -57,8 +59,8 @@ def observability(mesh: Instance, *, prober: bool) -> Path:
     return folder
 
 
-def overlay(mesh: Instance) -> Path:
-    """Write the kustomization of this instance, and return its folder.
+def overlay(mesh: Instance, *, traces: bool) -> Path:
+    """Write the kustomization of this instance, and return its folder. With `traces`, apps and proxies send spans.
 
     It is the local overlay, with the gateway on this instance's address and with its certificate.
     """
@@ -71,7 +73,11 @@ def overlay(mesh: Instance) -> Path:
         patch.append({"op": "replace", "path": f"/spec/servers/{index}/port/number", "value": int(port)})
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
     resources = [base, _secret(folder / "certificate.yaml", gateway.secret(mesh))]
-    kustomization = {"resources": resources, "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}]}
+    kustomization = {
+        "resources": resources,
+        "components": [os.path.relpath(COMPONENT, folder)] if traces else [],
+        "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}],
+    }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder
 

@@ -56,7 +56,8 @@ def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -
         rollout.wait_for_namespace("istiod", "istio-system")
         rollout.apply("platform", "-k", str(manifests.PLATFORM))
         _delete_former_gateway(mesh)
-        rollout.apply("services and policies", "-k", str(manifests.overlay(mesh)))
+        overlay = manifests.overlay(mesh, traces=Part.OBSERVABILITY not in without)
+        rollout.apply("services and policies", "-k", str(overlay))
         _start_observability(rollout, without)
         for namespace in ("kafka", "shop-ingress", "shop"):
             rollout.wait_for_namespace(namespace, namespace)
