@@ -48,6 +48,16 @@ class Span:
     """Seconds."""
     tags: dict[str, str]
 
+    @property
+    def is_proxy(self) -> bool:
+        """Whether a proxy has recorded it."""
+        return self.tags.get("component") == "proxy"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return "error" in self.tags
+
     @classmethod
     def read(cls, span: dict[str, Any]) -> Self:
         """Read a span of Zipkin's API."""

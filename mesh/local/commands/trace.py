@@ -42,12 +42,23 @@ def _draw(trace: str, spans: list[Span]) -> None:
     for column, justify in (("SERVICE", "left"), ("SPAN", "left"), ("MS", "right"), ("", "left")):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's own literals
     for depth, span in walk(spans):
-        color = "red" if "error" in span.tags else COLORS.get(span.kind, "")
+        color = "red" if span.failed else COLORS.get(span.kind, "")
         before = round((span.start - start) / length * BAR_WIDTH)
         bar = Text(" " * before + "█" * max(round(span.duration / length * BAR_WIDTH), 1), color)
-        name = f"{'  ' * depth}{span.name.rpartition('.')[2]}"
-        table.add_row(Text(span.service), Text(name), f"{span.duration * 1000:.1f}", bar)
+        service = span.service + (" (proxy)" if span.is_proxy else "")
+        table.add_row(Text(service), Text("  " * depth + describe(span)), f"{span.duration * 1000:.1f}", bar)
     console.print(table)
+
+
+def describe(span: Span) -> str:
+    """Return what a span did in a few words: `→ Service/Method` for a call. Zipkin has the names in lower case."""
+    if method := span.tags.get("rpc.method") or span.tags.get("grpc.path", "").lstrip("/"):
+        text = method.rpartition(".")[2]
+    elif span.tags.get("upstream_cluster", "").startswith("outbound"):
+        text = span.tags["upstream_cluster"].rpartition("|")[2].partition(".")[0]
+    else:
+        text = span.name
+    return f"→ {text}" if span.kind == "CLIENT" else text
 
 
 def walk(spans: list[Span]) -> Iterator[tuple[int, Span]]:
