@@ -35,8 +35,8 @@ class HttpPort:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen on `host:port`. Raises OSError if that is not possible."""
+    async def start(self, host: str | None, port: int) -> None:
+        """Listen on `host:port`, on all addresses if `host` is None. Raises OSError if that is not possible."""
         self._server = await asyncio.start_server(self._serve, host, port)
 
     async def stop(self) -> None:

@@ -9,6 +9,9 @@ from services.runtime.http_port import HttpPort, Response
 from services.runtime.metrics import Metrics
 from services.runtime.metrics.registry import CONTENT_TYPE
 
+# All addresses, of IPv6 too, as for gRPC.
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # this is what the manifests say
+
 Report = Callable[[], Awaitable[Mapping[str, object]]]
 
 
@@ -25,7 +28,7 @@ class Management:
     async def start(self, host: str, port: int) -> None:
         """Listen on `host:port`. Raises ConfigError if that is not possible."""
         try:
-            await self._port.start(host, port)
+            await self._port.start(None if host == ANY_ADDRESS else host, port)
         except OSError as error:
             raise ConfigError(f"MANAGEMENT_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
 
