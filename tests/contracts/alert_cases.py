@@ -61,6 +61,7 @@ def errors(world: World) -> Case:
         world.calls(method, failed={"14": RATE})
     what_no_method_shows(world)
     world.gauge("up", 1, 1, 1, namespace="shop", app=ORDERS, pod="orders-1", job="apps")
+    probes(world)  # they fail because calls do
     return Case("errors", world, timeline([*each("ServiceErrors", LEAVES), *EVENTS]), [_all_burn("errors")])
 
 
@@ -115,7 +116,8 @@ def leak(world: World, signal: str) -> Case:
         else:
             world.calls(first_method(service), slow=bad["slow"], rate=1000)
     name = "ServiceErrors" if signal == "failed" else "ServiceSlow"
-    return Case(f"a few {signal} calls", world, timeline([(name, service, "ticket") for service in LEAVES]))
+    probes(world)
+    return Case(f"a few {signal} calls", world, timeline([PROBE, *((name, service, "ticket") for service in LEAVES)]))
 
 
 def few(world: World) -> Case:
@@ -126,7 +128,8 @@ def few(world: World) -> Case:
         else:
             world.counter("mesh_rpc_requests_total", 0, 0, 0, **_labels(service), grpc_status="0")
             world.gauge("mesh_rpc_requests_total", 0, 2, 2, **_labels(service), grpc_status="14")
-    return Case("few calls", world, timeline([]))
+    probes(world)
+    return Case("few calls", world, timeline([PROBE]))
 
 
 def one_method_each(world: World, services: set[str], *, failed: dict[str, int] | None = None, slow: int = 0) -> None:
@@ -180,12 +183,19 @@ def what_no_method_shows(world: World) -> None:
     world.counter("otelcol_exporter_send_failed_spans", 0, 7, 0, exporter="zipkin")
 
 
+def probes(world: World) -> None:
+    """Add a prober whose probes fail during the fault."""
+    world.counter("probe_runs_total", 1, 0, 1, outcome="success")
+    world.counter("probe_runs_total", 0, 1, 0, outcome="failure")
+
+
 def lagging(world: World) -> None:
     """Add a consumer that processes nothing."""
     world.gauge("event_consumer_lag_records", 0, 5, 0, app="analytics", topic="t")
     world.counter("event_processed_total", 10, 0, 10, app="analytics", topic="t")
 
 
+PROBE = ("ProbeFailing", "", "page")
 EVENTS: list[Expected] = [
     ("EventsDelayed", ORDERS, "ticket"),
     ("DeadLetters", "notifications", "ticket"),

@@ -28,6 +28,7 @@ RUNBOOKS = (
     "docs/runbooks/instance-ejected.md",
     "docs/runbooks/ledger-mismatch.md",
     "docs/runbooks/orders-parked.md",
+    "docs/runbooks/probe-failing.md",
     "docs/runbooks/process-restarted.md",
     "docs/runbooks/service-errors.md",
     "docs/runbooks/service-slow.md",

@@ -106,7 +106,13 @@ def _business() -> Board:
         _panel("Dead letters", NUMBER, ("max by (app) (event_dead_letters_waiting)", "{{app}}")),
         _panel("Events published", CALLS_PER_SECOND, (_rate("event_published_total", "type"), "{{type}}")),
     ]
-    return Board("mesh-business", "Business", [Row("Orders", orders), Row("Events", events)])
+    probe, failures = "probe_step_duration_seconds", "probe_failures_total"
+    probes = [
+        _panel("Probes by outcome", CALLS_PER_SECOND, (_rate("probe_runs_total", "outcome"), "{{outcome}}")),
+        _panel("Steps that fail", CALLS_PER_SECOND, (_rate(failures, "step, status"), "{{step}} {{status}}")),
+        _panel("Steps: duration, p99", SECONDS, (_quantile("0.99", probe, "step"), "{{step}}")),
+    ]
+    return Board("mesh-business", "Business", [Row("A customer", probes), Row("Orders", orders), Row("Events", events)])
 
 
 def _service(graph: Graph, declared: Declaration) -> Board:

@@ -137,9 +137,9 @@ def cause_alerts(found: Sequence[Cause], profile: Profile) -> Iterator[Alert]:
             yield Alert(cause.alert, expr, severity, cause.summary, cause.description, SERVICE, cause.pending)
 
 
-def explained(names: Sequence[str], profile: Profile) -> str:
-    """Return the services with one of these causes, now or recently."""
-    pattern = "|".join(names)
-    now = f'max_over_time({CAUSE}{{cause=~"{pattern}"}}[{profile.pending}]) > 0'
-    fired = f'max_over_time(ALERTS{{alertname=~"{pattern}", alertstate="firing"}}[{profile.hold}])'
+def explained(names: Sequence[str], profile: Profile, services: str = "") -> str:
+    """Return the services, or some of them, with one of these causes or alerts, now or recently."""
+    pattern, only = "|".join(names), f', service=~"{services}"' if services else ""
+    now = f'max_over_time({CAUSE}{{cause=~"{pattern}"{only}}}[{profile.pending}]) > 0'
+    fired = f'max_over_time(ALERTS{{alertname=~"{pattern}", alertstate="firing"{only}}}[{profile.hold}])'
     return f"{now}\nor\n{fired}"

@@ -13,7 +13,7 @@ from tools.protoc_gen_signals.indicators import indicators, objectives
 from tools.protoc_gen_signals.pages import grafana, vmui
 from tools.protoc_gen_signals.profiles import CLUSTER, LOCAL, PROFILES, Profile
 from tools.protoc_gen_signals.rules import Group
-from tools.protoc_gen_signals.services import explained_rules, service_alerts
+from tools.protoc_gen_signals.services import service_alerts
 from tools.protoc_gen_signals.settings import Settings
 from tools.protoc_gen_signals.system import ledger, system_alerts
 from tools.protoc_gen_signals.tables import readme
@@ -59,14 +59,14 @@ COMMENTS = {
 def rules(graph: Graph, profile: Profile, settings: Settings) -> dict[str, list[Group]]:
     """Return the groups of rules by the name of their file."""
     found = causes(profile, f"{settings.namespace}|{settings.gateway_namespace}|{settings.observability_namespace}")
-    conditions = [*cause_rules(found), *explained_rules(graph, profile, found), ledger()]
-    alerts = [*service_alerts(graph, profile), *cause_alerts(found, profile)]
+    conditions = [*cause_rules(found), ledger()]
+    alerts = [*service_alerts(graph, profile, found), *cause_alerts(found, profile)]
     return {
         "objectives": [objectives(graph, profile), owners(graph, profile)],
         "indicators": [*indicators(graph, profile), Group("causes", profile.interval, conditions)],
         "alerts": [
             Group("services", profile.interval, alerts),
-            Group("system", profile.interval, list(system_alerts(profile))),
+            Group("system", profile.interval, list(system_alerts(profile, found))),
         ],
     }
 

@@ -35,6 +35,8 @@ class Profile:
     """How long an instance sends no metrics before it is down."""
     recent: str
     """What happened within this time is recent: a restart, a rejected call, a record in a dead-letter topic."""
+    probes: str
+    """The time of several probes, one each 15 s."""
     settle: str
     """How long the books of two services differ before it is no difference of when they were measured."""
     delay: str
@@ -63,6 +65,7 @@ CLUSTER = Profile(
     hold="30m",
     down="2m",
     recent="10m",
+    probes="5m",
     settle="15m",
     delay="5m",
     delay_seconds=300,
@@ -80,6 +83,7 @@ LOCAL = Profile(
     hold="1m",
     down="15s",
     recent="1m",
+    probes="30s",
     settle="30s",
     delay="20s",
     delay_seconds=20,

@@ -12,9 +12,8 @@ from tools.protoc_gen_istio.graph import Graph
 from tools.protoc_gen_signals.causes import CAUSE, Cause
 from tools.protoc_gen_signals.indicators import BURNING, BURNING_METHOD, SIGNALS, labels_of, ratio
 from tools.protoc_gen_signals.profiles import Profile
-from tools.protoc_gen_signals.rules import Alert, Recording
+from tools.protoc_gen_signals.rules import Alert
 
-EXPLAINED = "service:mesh_explained:bool"
 NAMES = {"errors": "ServiceErrors", "slow": "ServiceSlow"}
 TEXTS = {
     "errors": "Calls to {} fail",
@@ -46,40 +45,41 @@ def reachable(graph: Graph, service: str) -> list[str]:
     return sorted(found)
 
 
-def explained_rules(graph: Graph, profile: Profile, causes: list[Cause]) -> Iterator[Recording]:
-    """Yield for each service whether a cause, or a service that it calls, explains why its calls fail."""
+def _explanations(graph: Graph, service: str, severity: str, profile: Profile, causes: list[Cause]) -> str:
+    """Return what explains the bad calls of a service: a cause, or a service that it calls.
+
+    It is part of each alert, and no recording rule: that would be a step later than what it inhibits.
+    """
     names = "|".join(cause.alert for cause in causes)
-    for declared, _ in served(graph):
-        callees = reachable(graph, declared.service)
-        everyone = "|".join([declared.service, *callees])
-        for severity in severities(profile):
-            terms = [
-                f'max(max_over_time({CAUSE}{{service=~"{everyone}"}}[{profile.pending}])) > 0',
-                f"max(max_over_time({_firing(names, everyone)}[{profile.hold}]))",
-            ]
-            if callees:
-                burning = f'{BURNING}{{service=~"{"|".join(callees)}", severity="{severity}"}}'
-                alerts = _firing("|".join(NAMES.values()), "|".join(callees))
-                terms += [f"max(max_over_time({burning}[{profile.pending}])) > 0"]
-                terms += [f"max(max_over_time({alerts}[{profile.hold}]))"]
-            expr = "\nor\n".join([*terms, "vector(0)"])
-            yield Recording(EXPLAINED, f"max(\n{expr}\n) > bool 0", {"service": declared.service, "severity": severity})
+    callees = reachable(graph, service)
+    everyone = "|".join([service, *callees])
+    terms = [
+        f'max_over_time({CAUSE}{{service=~"{everyone}"}}[{profile.pending}]) > 0',
+        f"max_over_time({_firing(names, everyone)}[{profile.hold}])",
+    ]
+    if callees:
+        burning = f'{BURNING}{{service=~"{"|".join(callees)}", severity="{severity}"}}'
+        alerts = _firing("|".join(NAMES.values()), "|".join(callees))
+        terms += [f"max_over_time({burning}[{profile.pending}]) > 0", f"max_over_time({alerts}[{profile.hold}])"]
+    return "\n  or\n  ".join(terms)
 
 
 def _firing(names: str, services: str) -> str:
     return f'ALERTS{{alertname=~"{names}", alertstate="firing", service=~"{services}"}}'
 
 
-def service_alerts(graph: Graph, profile: Profile) -> Iterator[Alert]:
+def service_alerts(graph: Graph, profile: Profile, causes: list[Cause]) -> Iterator[Alert]:
     """Yield the alerts of each service."""
     for declared, contract in served(graph):
         name = declared.service
         for severity in severities(profile):
             window = (profile.page if severity == "page" else profile.ticket)[0].short
+            explained = _explanations(graph, name, severity, profile, causes)
             for signal in SIGNALS:
+                condition = _condition(name, signal, severity, window, profile)
                 yield Alert(
                     NAMES[signal],
-                    _condition(name, signal, severity, window, profile),
+                    f"{condition}\nunless on () (\n  {explained}\n)",
                     severity,
                     TEXTS[signal].format(name),
                     f"{_methods(name, signal, severity, window)} in {window}, more than the objectives allow. "
@@ -96,7 +96,6 @@ def _condition(service: str, signal: str, severity: str, window: str, profile: P
     parts = [
         f'max by (service) (\n  {ratio(signal, window)}{{service="{service}"}}',
         f'  and on (service, method) ({BURNING_METHOD}{{{selector}, signal="{signal}"}} == 1)\n)',
-        f"unless on (service) ({EXPLAINED}{{{selector}}} == 1)",
     ]
     if severity == "ticket":
         # A ticket is about a slow leak, and not about what is left of an outage that has paged.

@@ -1,23 +1,52 @@
 """Alerts about what no method shows: events, orders, the ledger, the database, the control plane, the signals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tools.protoc_gen_signals.causes import SERVICE, by_app, owned
+from tools.protoc_gen_signals.causes import SERVICE, Cause, by_app, explained, owned
+from tools.protoc_gen_signals.indicators import BURNING
 from tools.protoc_gen_signals.profiles import Profile
 from tools.protoc_gen_signals.rules import Alert, Recording
+from tools.protoc_gen_signals.services import NAMES
 
 LEDGER = "shop:mesh_ledger:difference"
 OVERVIEW, BUSINESS = "mesh-overview", "mesh-business"
 RENEWAL_SECONDS = 6 * 3600
 """Istio's certificates are valid for 24 h, and renewed after half of it."""
 MAX_LAG = 10_000
+OR = "\nor\n"
+COLLECTING = "otel-collector|zipkin"
+"""The workloads that spans go to."""
 
 
-def system_alerts(profile: Profile) -> Iterator[Alert]:
+def system_alerts(profile: Profile, causes: Sequence[Cause]) -> Iterator[Alert]:
     """Yield the alerts."""
+    names = [cause.alert for cause in causes]
+    yield _probe(profile, names)
     yield from _events(profile)
     yield from _business(profile)
-    yield from _platform(profile)
+    yield from _platform(profile, names)
+
+
+def _probe(profile: Profile, names: Sequence[str]) -> Alert:
+    """Return the alert about a customer's view. It is about what no other alert sees, such as the gateway."""
+    failed, succeeded = (
+        f'increase(probe_runs_total{{outcome="{outcome}"}}[{profile.probes}])' for outcome in ("failure", "success")
+    )
+    paged = f'ALERTS{{alertname=~"{"|".join(NAMES.values())}", alertstate="firing", severity="page"}}'
+    others = [
+        explained(names, profile),
+        f'max_over_time({BURNING}{{severity="page"}}[{profile.pending}]) > 0',
+        f"max_over_time({paged}[{profile.hold}])",
+    ]
+    return Alert(
+        "ProbeFailing",
+        f"sum({failed}) >= 2 and sum({succeeded}) == 0\nunless on () (\n{OR.join(others)}\n)",
+        "page",
+        "A customer cannot buy",
+        "{{ $value }} probes in a row could not buy through the gateway, and no other alert explains it.",
+        BUSINESS,
+        profile.pending,
+    )
 
 
 def _events(profile: Profile) -> Iterator[Alert]:
@@ -114,7 +143,7 @@ def ledger() -> Recording:
     )
 
 
-def _platform(profile: Profile) -> Iterator[Alert]:
+def _platform(profile: Profile, names: Sequence[str]) -> Iterator[Alert]:
     yield Alert(
         "DatabaseSaturated",
         owned(by_app("sum by (app, pod) (min_over_time(storage_waiting_transactions[" + profile.delay + "])) > 0")),
@@ -145,16 +174,17 @@ def _platform(profile: Profile) -> Iterator[Alert]:
         SERVICE,
         profile.pending,
     )
-    lost = " + ".join(
-        f"(sum(increase(otelcol_{name}_spans[{profile.recent}])) or vector(0))"
-        for name in ("exporter_send_failed", "exporter_enqueue_failed", "receiver_refused")
-    )
+    counters = [
+        f"otelcol_{name}_spans" for name in ("exporter_send_failed", "exporter_enqueue_failed", "receiver_refused")
+    ]
+    counters.append("otel_sdk_span_lost_total")
+    lost = " + ".join(f"(sum(increase({name}[{profile.recent}])) or vector(0))" for name in counters)
     yield Alert(
         "SpansLost",
-        f"{lost} > 0",
+        f"{lost} > 0\nunless on () (\n{explained(names, profile, COLLECTING)}\n)",
         "info",
         "Spans are lost",
-        "The Collector dropped {{ $value }} spans. Traces have gaps; calls are not affected.",
+        "Services and the Collector dropped {{ $value }} spans. Traces have gaps; calls are not affected.",
         OVERVIEW,
         profile.pending,
     )
