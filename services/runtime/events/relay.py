@@ -131,7 +131,7 @@ class _SentRecord:
         self.error: KafkaError | None = None
         self._record = record
         self._tracing = tracing
-        self._span = tracing.start_event(record.headers.get("traceparent"))
+        self._span = tracing.start_event(record.headers.get("traceparent")) if tracing.is_exporting else None
         self._start = perf_counter()
         # A record that the end of the process cuts off may have reached Kafka all the same.
         self._outcome = "cancelled"
@@ -140,7 +140,7 @@ class _SentRecord:
     def produce(self, producer: Producer) -> None:
         """Pass the record to the client."""
         headers = self._record.headers
-        if self._tracing.is_exporting:
+        if self._span is not None:
             headers = {**headers, "traceparent": self._span.traceparent}
         producer.produce(
             self._record.topic,
@@ -152,9 +152,10 @@ class _SentRecord:
 
     def end_span(self) -> None:
         """Finish the span, whether the record is delivered or not: a consumer may continue it."""
-        operation = sent_event(self._record.topic)
-        attributes = record_attributes(self._record.headers, *self._place)
-        self._tracing.end(self._span, operation, self._outcome, perf_counter() - self._start, attributes)
+        if self._span is not None:
+            operation = sent_event(self._record.topic)
+            attributes = record_attributes(self._record.headers, *self._place)
+            self._tracing.end(self._span, operation, self._outcome, perf_counter() - self._start, attributes)
 
     def _delivered(self, error: KafkaError | None, message: Message | None) -> None:
         self.error = error
