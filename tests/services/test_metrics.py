@@ -8,7 +8,7 @@ from tests.support.clock import eventually
 from tests.support.databases import query
 from tests.support.metrics import scrape, scrape_text, value
 from tests.support.processes import Process, targets
-from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart
+from tests.support.shop import CANCELLED, CONFIRMED, REJECTED, Shop, cart, new_id
 from tests.support.starters import Shared, Start
 
 SERVICE = "shop.catalog.v1.CatalogService"
@@ -100,7 +100,8 @@ async def test_orders_are_counted_by_outcome_and_the_ledger_agrees(start: Start,
     captured = captured_cents(callees["payments"])
     sold = value(callees["inventory"], "shop_stock_pieces", state="sold") or 0
     rejected = value(callees["inventory"], "shop_reservations_rejected_total") or 0
-    placed = [await shop.place(cart(p_0001=2)) for _ in range(3)]
+    customer = new_id()
+    placed = [await shop.place(cart(customer=f"customers/{customer}", p_0001=2)) for _ in range(3)]
     assert {order.state for order in placed} == {CONFIRMED}
     assert (await shop.cancel(placed.pop().name)).state == CANCELLED
     assert (await shop.place(cart(p_0199=1))).state == REJECTED, "p-0199 is sold out"
@@ -119,6 +120,8 @@ async def test_orders_are_counted_by_outcome_and_the_ledger_agrees(start: Start,
     assert value(callees["inventory"], "shop_reservations_rejected_total") == rejected + 1
     pieces = {dict(key)["state"]: number for key, number in scrape(callees["inventory"], "shop_stock_pieces").items()}
     assert pieces.pop("received") == sum(pieces.values())
+    text = "".join(map(scrape_text, (orders, *callees.values())))
+    assert not [name for name in (customer, *(order.name.partition("/")[2] for order in placed)) if name in text]
 
 
 async def test_a_measurement_that_fails_is_missing_and_counted(start: Start) -> None:
