@@ -15,6 +15,7 @@ OBJECTIVES = dict(
     re.findall(r"^\| `(\S+)` \| \S+ \| (\S+) % ", (FOLDER / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 )
 """The objective of each method, as the table shows it."""
+LEDGER = "shop:mesh_ledger:difference"
 CASES = {"local": alert_cases.local, "cluster": alert_cases.cluster}
 
 
@@ -23,10 +24,22 @@ def cases(profile: str) -> list[Case]:
     world.constants(profile)
     found = [*CASES[profile](world)]
     # A rule whose labels or selectors match nothing has no value, and its alerts would never fire.
-    recorded = {rule["record"] for name in ("objectives", "indicators") for rule in loaded(profile, name)}
+    recorded = {rule["record"] for name in ("objectives", "indicators") for rule in loaded(profile, name)} - {LEDGER}
     values = {f'{{__name__="{name}"}}': 1.0 for name in recorded}
     every = (alert_cases.DURING, 'group by (__name__) ({__name__=~"(method|service|shop):.+"})', values)
     return [replace(case, samples=[*case.samples, every]) if case.name == "errors" else case for case in found]
+
+
+def ledgers() -> list[Case]:
+    return [alert_cases.ledger(World(), in_progress=orders) for orders in (0, 1)]
+
+
+@pytest.mark.parametrize(("profile", "step_seconds"), [("local", 15), ("cluster", 150)])
+def test_a_mismatch_in_the_ledger_fires_if_no_order_is_in_progress(
+    profile: str, step_seconds: int, tmp_path: Path
+) -> None:
+    if differences := run(tmp_path, profile, ledgers(), step_seconds):
+        pytest.fail(differences)
 
 
 @pytest.mark.parametrize("profile", CASES)
@@ -36,7 +49,7 @@ def test_each_fault_fires_its_alert_and_no_other(profile: str, tmp_path: Path) -
 
 
 def test_each_alert_of_each_service_fires_in_a_case() -> None:
-    fired = {each for case in cases("local") for expected in case.firing.values() for each in expected}
+    fired = {each for case in (*cases("local"), *ledgers()) for expected in case.firing.values() for each in expected}
     alerts = [rule for rule in loaded("local", "alerts") if "alert" in rule]
     for rule in alerts:
         name, labels = rule["alert"], rule["labels"]
@@ -45,7 +58,7 @@ def test_each_alert_of_each_service_fires_in_a_case() -> None:
 
 
 def test_each_alert_for_clusters_fires_in_a_case() -> None:
-    fired = {each for case in cases("cluster") for expected in case.firing.values() for each in expected}
+    fired = {each for case in (*cases("cluster"), *ledgers()) for expected in case.firing.values() for each in expected}
     alerts = {(rule["alert"], rule["labels"]["severity"]) for rule in loaded("cluster", "alerts")}
     assert {(name, severity) for name, _, severity in fired} == alerts
 

@@ -37,7 +37,8 @@ def causes(profile: Profile, namespaces: str) -> list[Cause]:
     return [
         Cause(
             "InstanceDown",
-            by_app(f"up{{{scope}}} == bool 0"),
+            # One that has never responded is not down. It starts, and Kubernetes sends it no calls yet.
+            by_app(f"(up{{{scope}}} == bool 0)\n* (max_over_time(up{{{scope}}}[{profile.known}]) == bool 1)"),
             profile.down,
             "An instance of {{ $labels.service }} does not respond",
             """An app or a proxy of {{ $labels.service }} sends no metrics: it hangs, is overloaded or cannot be
@@ -47,7 +48,7 @@ def causes(profile: Profile, namespaces: str) -> list[Cause]:
             "ProcessRestarted",
             by_app(
                 f"(max_over_time({started}[{profile.recent}]) - min_over_time({started}[{profile.recent}]) > bool 0)"
-                f"\nor\n(resets({uptime}[{profile.recent}]) > bool 0)"
+                f"\nor\n(max_over_time({uptime}[{profile.recent}]) > bool {uptime})"
             ),
             profile.pending,
             "A process of {{ $labels.service }} has crashed and was restarted",

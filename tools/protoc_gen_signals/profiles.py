@@ -33,6 +33,8 @@ class Profile:
     """How long after its end a fault still explains the failures of its callers."""
     down: str
     """How long an instance sends no metrics before it is down."""
+    known: str
+    """How long it is known that an instance, or a part of the control plane, has responded."""
     recent: str
     """What happened within this time is recent: a restart, a rejected call, a record in a dead-letter topic."""
     probes: str
@@ -64,6 +66,7 @@ CLUSTER = Profile(
     pending="2m",
     hold="30m",
     down="2m",
+    known="1h",
     recent="10m",
     probes="5m",
     settle="15m",
@@ -82,9 +85,10 @@ LOCAL = Profile(
     pending="10s",
     hold="1m",
     down="15s",
+    known="10m",
     recent="1m",
     probes="30s",
-    settle="30s",
+    settle="2m",
     delay="20s",
     delay_seconds=20,
 )

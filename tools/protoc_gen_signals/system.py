@@ -156,7 +156,7 @@ def _platform(profile: Profile, names: Sequence[str]) -> Iterator[Alert]:
     up = 'max by (app) (up{job="control-plane"})'
     yield Alert(
         "ControlPlaneDown",
-        f'max by (app) (max_over_time(up{{job="control-plane"}}[1h])) == 1\nunless on (app) ({up} == 1)',
+        f'max by (app) (max_over_time(up{{job="control-plane"}}[{profile.known}])) == 1\nunless on (app) ({up} == 1)',
         "ticket",
         "{{ $labels.app }} does not respond",
         """No call needs it, but proxies get no new addresses, policies or certificates, and Kubernetes replaces no
