@@ -94,6 +94,8 @@ async def test_headers_and_requests_above_the_limits_are_refused(mesh: Mesh) -> 
     assert (await http_request(mesh.gateway, "/v1/users", method="POST", body=b'"' + large)).status in (400, 413, 0)
     response = await http_request(mesh.gateway, GET_PRODUCT, GRPC, method="POST", body=large)
     assert response.headers.get("grpc-message", "Payload Too Large") == "Payload Too Large"
+    # RESOURCE_EXHAUSTED: the caller's mistake, not a failure of the service.
+    assert response.headers.get("grpc-status", "8") == "8"
     assert not response.from_service
 
 
@@ -158,6 +160,7 @@ async def test_a_slow_sender_is_cut_off(mesh: Mesh) -> None:
     assert (headers.status, headers.from_service, body.from_service) == (408, False, False)
     # The second response is 408, or the same as a gRPC error.
     assert body.status == 408 or body.headers["grpc-message"] == "request timeout"
+    assert body.headers["grpc-status"] == "1"
     assert HEADERS_SECONDS - 1 < first < second
     assert second > REQUEST_SECONDS - 1
 

@@ -2,18 +2,17 @@
 
 import json
 import re
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from mesh.local import loopback
+from mesh.local.clients import signals
 from mesh.local.instance import existing
 from mesh.local.matrix.declared import methods
-from mesh.local.pages import Page, base_url
 from tests.mesh.calls import Shop, call_as, method, outcome_of, status_of
 from tests.mesh.harness import SERVICES, Mesh, dial
 from tests.mesh.raw_http import http_request
@@ -38,8 +37,6 @@ STRANGER = {
 }
 Calls = Counter[tuple[str, str, str]]
 """The number of calls by reporter, method and gRPC status."""
-Span = dict[str, Any]
-"""As Zipkin returns it."""
 
 
 async def scrape(mesh: Mesh, app: str) -> str:
@@ -57,14 +54,14 @@ async def calls(mesh: Mesh, app: str) -> Calls:
     return found
 
 
-async def traces(mesh: Mesh) -> dict[str, list[Span]]:
-    """Return the spans of the traces that began with GetProduct at the gateway, in order, by trace."""
-    instance = existing(mesh.name)
-    assert instance
-    query = {"serviceName": GATEWAY, "spanName": f"{HOST}:50051/{GET_PRODUCT}".lower(), "limit": 1000}
-    with loopback.open_url(f"{base_url(instance, Page.TRACES)}/api/v2/traces?{urlencode(query)}", 10) as reply:
-        found: list[list[Span]] = json.load(reply)
-    return {spans[0]["traceId"]: sorted(spans, key=lambda span: int(span["timestamp"])) for spans in found}
+async def trace_of(mesh: Mesh, user_agent: str) -> str:
+    """Wait until the gateway has logged a call of a program, and return the trace of the call."""
+    async for attempt in eventually(10):
+        with attempt:
+            log = await mesh.kubectl("logs", "-n", "shop-ingress", f"deployment/{GATEWAY}", "--tail=1000")
+            lines = [json.loads(line) for line in log.splitlines() if user_agent in line]
+            assert len(lines) == 1
+    return str(lines[0]["trace_id"])
 
 
 @asynccontextmanager
@@ -117,24 +114,22 @@ async def test_only_methods_of_the_contracts_are_counted(mesh: Mesh) -> None:
 @pytest.mark.parametrize("sampled", ["00", "01"])
 async def test_a_trace_begins_at_the_gateway_not_at_a_stranger(mesh: Mesh, sampled: str) -> None:
     await mesh.wait_for_rollout("observability")
-    before = await traces(mesh)
-    headers = {name: value.replace("{sampled}", sampled) for name, value in STRANGER.items()} | {"user-agent": "marked"}
-    assert (await http_request(mesh.gateway, "/v1/products/marked?view=marked", headers)).status == 400
+    instance = existing(mesh.name)
+    assert instance
+    marked = f"marked-{uuid.uuid4()}"
+    headers = {name: value.replace("{sampled}", sampled) for name, value in STRANGER.items()} | {"user-agent": marked}
     assert (await http_request(mesh.gateway, "/v1/products/p-0001", headers)).status == 200
+    trace = await trace_of(mesh, marked)
+    assert trace != STRANGE_TRACE
     async for attempt in eventually(30):
         with attempt:
-            new = {trace: spans for trace, spans in (await traces(mesh)).items() if trace not in before}
-            assert len(new) == 1
-            [(trace, spans)] = new.items()
-            assert [(span["localEndpoint"]["serviceName"], span["kind"]) for span in spans] == [
-                (GATEWAY, "SERVER"),
-                (GATEWAY, "CLIENT"),
-                (CATALOG, "SERVER"),  # its proxy
-                (CATALOG, "SERVER"),  # its app
-            ]
-    assert [span.get("parentId") for span in spans] == [None, *(span["id"] for span in spans[:-1])]
-    assert trace != STRANGE_TRACE
-    assert "marked" not in json.dumps(spans)
+            spans = signals.find_trace(instance, trace)
+            # Those of the gateway, then of catalog's proxy and of its app.
+            expected = [(GATEWAY, "SERVER"), (GATEWAY, "CLIENT"), (CATALOG, "SERVER"), (CATALOG, "SERVER")]
+            assert [(span.service, span.kind) for span in spans] == expected
+    assert [span.parent for span in spans] == ["", *(span.id for span in spans[:-1])]
+    assert marked not in str(spans)
+    assert "p-0001" not in str(spans)
 
 
 async def test_a_collector_that_is_away_costs_no_call(mesh: Mesh, shop: Shop) -> None:
