@@ -56,6 +56,7 @@ def quiet(world: World) -> Case:
         world.gauge("event_consumer_lag_records", 0, 50, 0, app=service, topic="t")
         world.counter("event_processed_total", 10, 10, 10, app=service, topic="t")
     world.gauge("up", 0, 0, 1, namespace="shop", app=ORDERS, pod="orders-2", job="apps")  # it starts
+    world.gauge("up", 1, 0, 0, namespace="shop", app="operator", pod="operator-1", job="apps")  # a Job that has ended
     for name, service in CAUSED.items():
         cause(world, name, service)
     return Case("quiet", world, timeline([(name, service, "ticket") for name, service in CAUSED.items()]))

@@ -30,9 +30,8 @@ class Cause:
     description: str
 
 
-def causes(profile: Profile, namespaces: str) -> list[Cause]:
-    """Return the causes, the one that explains all others first."""
-    scope = f'namespace=~"{namespaces}", app!=""'
+def causes(profile: Profile, scope: str) -> list[Cause]:
+    """Return the causes, the one that explains all others first. `scope` selects the workloads of the mesh."""
     started, uptime = f"process_start_time_seconds{{{scope}}}", f"envoy_server_uptime{{{scope}}}"
     return [
         Cause(

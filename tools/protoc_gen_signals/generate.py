@@ -58,7 +58,7 @@ COMMENTS = {
 
 def rules(graph: Graph, profile: Profile, settings: Settings) -> dict[str, list[Group]]:
     """Return the groups of rules by the name of their file."""
-    found = causes(profile, f"{settings.namespace}|{settings.gateway_namespace}|{settings.observability_namespace}")
+    found = causes(profile, settings.workloads)
     conditions = [*cause_rules(found), ledger()]
     alerts = [*service_alerts(graph, profile, found), *cause_alerts(found, profile)]
     return {

@@ -18,5 +18,14 @@ class Settings(istio.Parameters):
     """the namespace of the gateway"""
     observability_namespace: str = "observability"
     """the namespace of what collects and stores the signals"""
+    jobs: str = ""
+    """the workloads that end by themselves, separated by spaces: they are never down"""
     runbooks: str = "docs/runbooks"
     """a folder or a URL; an alert has the runbook <runbooks>/<name>.md"""
+
+    @property
+    def workloads(self) -> str:
+        """The selector of the workloads of the mesh."""
+        namespaces = f"{self.namespace}|{self.gateway_namespace}|{self.observability_namespace}"
+        jobs = f', app!~"{"|".join(self.jobs.split())}"' if self.jobs else ""
+        return f'namespace=~"{namespaces}", app!=""{jobs}'
