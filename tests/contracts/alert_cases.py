@@ -126,7 +126,9 @@ def leak(world: World, signal: str) -> Case:
             world.calls(first_method(service), slow=bad["slow"], rate=1000)
     name = "ServiceErrors" if signal == "failed" else "ServiceSlow"
     probes(world)
-    return Case(f"a few {signal} calls", world, timeline([PROBE, *((name, service, "ticket") for service in LEAVES)]))
+    return Case(
+        f"a few {signal} calls", world, timeline([PROBE, STOCK_OUT, *((name, service, "ticket") for service in LEAVES)])
+    )
 
 
 def few(world: World) -> Case:
@@ -138,7 +140,7 @@ def few(world: World) -> Case:
             world.counter("mesh_rpc_requests_total", 0, 0, 0, **_labels(service), grpc_status="0")
             world.gauge("mesh_rpc_requests_total", 0, 2, 2, **_labels(service), grpc_status="14")
     probes(world)
-    return Case("few calls", world, timeline([PROBE]))
+    return Case("few calls", world, timeline([PROBE, STOCK_OUT]))
 
 
 def one_method_each(world: World, services: set[str], *, failed: dict[str, int] | None = None, slow: int = 0) -> None:
@@ -182,7 +184,6 @@ def what_no_method_shows(world: World) -> None:
     lagging(world)  # it gets nothing while nothing is published, so it is not lagging
     world.gauge("event_dead_letters_waiting", 0, 2, 0, app="notifications")
     world.gauge("shop_orders_parked", 0, 1, 0, app=ORDERS, pod="orders-1", reason="REFUSED")
-    world.counter("shop_reservations_rejected_total", 0, 2, 0, app="inventory")
     world.gauge("storage_waiting_transactions", 0, 4, 0, app="catalog", pod="catalog-1", resource="connection")
     world.gauge("up", 1, 0, 1, job="control-plane", app="istiod")
     world.gauge("istio_agent_cert_expiry_seconds", 40000, 600, 40000, app="identity")
@@ -190,7 +191,8 @@ def what_no_method_shows(world: World) -> None:
 
 
 def probes(world: World) -> None:
-    """Add a prober whose probes fail during the fault."""
+    """Add a prober whose probes fail during the fault, and orders that are rejected for lack of stock."""
+    world.counter("shop_reservations_rejected_total", 0, 2, 0, app="inventory")
     world.counter("probe_runs_total", 1, 0, 1, outcome="success")
     world.counter("probe_runs_total", 0, 1, 0, outcome="failure")
 
@@ -201,13 +203,13 @@ def lagging(world: World) -> None:
     world.counter("event_processed_total", 10, 0, 10, app="analytics", topic="t")
 
 
+STOCK_OUT = ("StockOut", "inventory", "info")
 MISMATCH = ("LedgerMismatch", "", "page")
 PROBE = ("ProbeFailing", "", "page")
 EVENTS: list[Expected] = [
     ("EventsDelayed", ORDERS, "ticket"),
     ("DeadLetters", "notifications", "ticket"),
     ("OrdersParked", ORDERS, "ticket"),
-    ("StockOut", "inventory", "info"),
     ("DatabaseSaturated", "catalog", "ticket"),
     ("ControlPlaneDown", "", "ticket"),
     ("CertificateExpiring", "identity", "ticket"),

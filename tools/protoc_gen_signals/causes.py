@@ -26,6 +26,7 @@ class Cause:
     alert: str
     expr: str
     pending: str
+    """How long it holds before the alert fires."""
     summary: str
     description: str
 
@@ -129,12 +130,13 @@ def cause_alerts(found: Sequence[Cause], profile: Profile) -> Iterator[Alert]:
     """Yield the alerts of each cause."""
     burning = f'max by (service) ({BURNING}{{severity="page"}}) == 1'
     for number, cause in enumerate(found):
-        active = f'max by (service) ({CAUSE}{{cause="{cause.alert}"}}) == 1'
+        # Not `for`: it would start again when calls begin to fail, and the ticket becomes a page.
+        active = f'max by (service) (min_over_time({CAUSE}{{cause="{cause.alert}"}}[{cause.pending}])) == 1'
         if number:
             active += f"\nunless on (service)\n({explained([each.alert for each in found[:number]], profile)})"
         for severity, word in (("page", "and"), ("ticket", "unless")):
             expr = owned(f"{active}\n{word} on (service) ({burning})")
-            yield Alert(cause.alert, expr, severity, cause.summary, cause.description, SERVICE, cause.pending)
+            yield Alert(cause.alert, expr, severity, cause.summary, cause.description, SERVICE)
 
 
 def explained(names: Sequence[str], profile: Profile, services: str = "") -> str:

@@ -77,8 +77,8 @@ def _window(window: str, bounds: list[int]) -> Iterator[Recording]:
         / clamp_min({calls}, 1)
         """,
     )
-    # Only the bound of the method's objective counts. Without calls nothing is slow, so the divisor is at least one. The
-    # two metrics may be recorded at different moments, so their difference may be below zero.
+    # Only the bound of the method's objective counts. Without calls nothing is slow, so the divisor is at least one.
+    # The two metrics may be recorded at different moments, so their difference may be below zero.
     fast = "|".join(map(str, bounds))
     measured = f"sum by (service, method) (increase({DURATION}_count[{window}]))"
     yield Recording(

@@ -23,7 +23,7 @@ def system_alerts(profile: Profile, causes: Sequence[Cause]) -> Iterator[Alert]:
     names = [cause.alert for cause in causes]
     yield _probe(profile, names)
     yield from _events(profile)
-    yield from _business(profile)
+    yield from _business(profile, names)
     yield from _platform(profile, names)
 
 
@@ -32,20 +32,26 @@ def _probe(profile: Profile, names: Sequence[str]) -> Alert:
     failed, succeeded = (
         f'increase(probe_runs_total{{outcome="{outcome}"}}[{profile.probes}])' for outcome in ("failure", "success")
     )
-    paged = f'ALERTS{{alertname=~"{"|".join(NAMES.values())}", alertstate="firing", severity="page"}}'
-    others = [
-        explained(names, profile),
-        f'max_over_time({BURNING}{{severity="page"}}[{profile.pending}]) > 0',
-        f"max_over_time({paged}[{profile.hold}])",
-    ]
     return Alert(
         "ProbeFailing",
-        f"sum({failed}) >= 2 and sum({succeeded}) == 0\nunless on () (\n{OR.join(others)}\n)",
+        f"sum({failed}) >= 2 and sum({succeeded}) == 0\nunless on () (\n{_faults(profile, names)}\n)",
         "page",
         "A customer cannot buy",
         "{{ $value }} probes in a row could not buy through the gateway, and no other alert explains it.",
         BUSINESS,
         profile.pending,
+    )
+
+
+def _faults(profile: Profile, names: Sequence[str]) -> str:
+    """Return the services with a fault, now or recently."""
+    paged = f'ALERTS{{alertname=~"{"|".join(NAMES.values())}", alertstate="firing", severity="page"}}'
+    return OR.join(
+        [
+            explained(names, profile),
+            f'max_over_time({BURNING}{{severity="page"}}[{profile.pending}]) > 0',
+            f"max_over_time({paged}[{profile.hold}])",
+        ]
     )
 
 
@@ -87,7 +93,8 @@ def _events(profile: Profile) -> Iterator[Alert]:
     )
 
 
-def _business(profile: Profile) -> Iterator[Alert]:
+def _business(profile: Profile, names: Sequence[str]) -> Iterator[Alert]:
+    rejected = by_app(f"sum by (app) (increase(shop_reservations_rejected_total[{profile.recent}])) > 0")
     yield Alert(
         "OrdersParked",
         owned(by_app("sum by (app, pod) (shop_orders_parked) > 0")),
@@ -113,7 +120,8 @@ def _business(profile: Profile) -> Iterator[Alert]:
     )
     yield Alert(
         "StockOut",
-        owned(by_app(f"sum by (app) (increase(shop_reservations_rejected_total[{profile.recent}])) > 0")),
+        # Orders that a fault holds up have reserved what they will sell or return.
+        owned(f"{rejected}\nunless on () (\n{_faults(profile, names)}\n)"),
         "info",
         "Orders are rejected because products are sold out",
         "{{ $value }} orders were rejected in a short time because too few pieces are in stock.",
