@@ -55,6 +55,9 @@ def quiet(world: World) -> Case:
         world.gauge("event_outbox_oldest_age_seconds", 0, 5, 0, app=service)
         world.gauge("event_consumer_lag_records", 0, 50, 0, app=service, topic="t")
         world.counter("event_processed_total", 10, 10, 10, app=service, topic="t")
+    world.gauge(
+        "process_start_time_seconds", 1795867381.3500001, 1795867381.35, 1795867381.35, namespace="shop", app=ORDERS
+    )
     world.gauge("up", 0, 0, 1, namespace="shop", app=ORDERS, pod="orders-2", job="apps")  # it starts
     world.gauge("up", 1, 0, 0, namespace="shop", app="operator", pod="operator-1", job="apps")  # a Job that has ended
     for name, service in CAUSED.items():
@@ -68,7 +71,7 @@ def errors(world: World) -> Case:
         world.calls(method, failed={"14": RATE})
     what_no_method_shows(world)
     world.gauge("up", 1, 1, 1, namespace="shop", app=ORDERS, pod="orders-1", job="apps")
-    probes(world)  # they fail because calls do
+    unexplained(world)  # the calls that fail explain it
     return Case("errors", world, timeline([*each("ServiceErrors", LEAVES), *EVENTS]), [_all_burn("errors")])
 
 
@@ -125,9 +128,9 @@ def leak(world: World, signal: str) -> Case:
         else:
             world.calls(first_method(service), slow=bad["slow"], rate=1000)
     name = "ServiceErrors" if signal == "failed" else "ServiceSlow"
-    probes(world)
+    unexplained(world)
     return Case(
-        f"a few {signal} calls", world, timeline([PROBE, STOCK_OUT, *((name, service, "ticket") for service in LEAVES)])
+        f"a few {signal} calls", world, timeline([*UNEXPLAINED, *((name, service, "ticket") for service in LEAVES)])
     )
 
 
@@ -139,8 +142,8 @@ def few(world: World) -> Case:
         else:
             world.counter("mesh_rpc_requests_total", 0, 0, 0, **_labels(service), grpc_status="0")
             world.gauge("mesh_rpc_requests_total", 0, 2, 2, **_labels(service), grpc_status="14")
-    probes(world)
-    return Case("few calls", world, timeline([PROBE, STOCK_OUT]))
+    unexplained(world)
+    return Case("few calls", world, timeline(UNEXPLAINED))
 
 
 def one_method_each(world: World, services: set[str], *, failed: dict[str, int] | None = None, slow: int = 0) -> None:
@@ -187,11 +190,11 @@ def what_no_method_shows(world: World) -> None:
     world.gauge("storage_waiting_transactions", 0, 4, 0, app="catalog", pod="catalog-1", resource="connection")
     world.gauge("up", 1, 0, 1, job="control-plane", app="istiod")
     world.gauge("istio_agent_cert_expiry_seconds", 40000, 600, 40000, app="identity")
+
+
+def unexplained(world: World) -> None:
+    """Add what fires only if no service has a fault: probes that fail, orders without stock, spans that are lost."""
     world.counter("otelcol_exporter_send_failed_spans", 0, 7, 0, exporter="zipkin")
-
-
-def probes(world: World) -> None:
-    """Add a prober whose probes fail during the fault, and orders that are rejected for lack of stock."""
     world.counter("shop_reservations_rejected_total", 0, 2, 0, app="inventory")
     world.counter("probe_runs_total", 1, 0, 1, outcome="success")
     world.counter("probe_runs_total", 0, 1, 0, outcome="failure")
@@ -203,9 +206,8 @@ def lagging(world: World) -> None:
     world.counter("event_processed_total", 10, 0, 10, app="analytics", topic="t")
 
 
-STOCK_OUT = ("StockOut", "inventory", "info")
 MISMATCH = ("LedgerMismatch", "", "page")
-PROBE = ("ProbeFailing", "", "page")
+UNEXPLAINED = [("ProbeFailing", "", "page"), ("StockOut", "inventory", "info"), ("SpansLost", "", "info")]
 EVENTS: list[Expected] = [
     ("EventsDelayed", ORDERS, "ticket"),
     ("DeadLetters", "notifications", "ticket"),
@@ -213,7 +215,6 @@ EVENTS: list[Expected] = [
     ("DatabaseSaturated", "catalog", "ticket"),
     ("ControlPlaneDown", "", "ticket"),
     ("CertificateExpiring", "identity", "ticket"),
-    ("SpansLost", "", "info"),
 ]
 
 

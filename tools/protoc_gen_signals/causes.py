@@ -46,8 +46,9 @@ def causes(profile: Profile, scope: str) -> list[Cause]:
         ),
         Cause(
             "ProcessRestarted",
+            # A store may round the time of a start in two ways, so a second is no difference.
             by_app(
-                f"(max_over_time({started}[{profile.recent}]) - min_over_time({started}[{profile.recent}]) > bool 0)"
+                f"(max_over_time({started}[{profile.recent}]) - min_over_time({started}[{profile.recent}]) > bool 1)"
                 f"\nor\n(max_over_time({uptime}[{profile.recent}]) > bool {uptime})"
             ),
             profile.pending,
@@ -139,9 +140,9 @@ def cause_alerts(found: Sequence[Cause], profile: Profile) -> Iterator[Alert]:
             yield Alert(cause.alert, expr, severity, cause.summary, cause.description, SERVICE)
 
 
-def explained(names: Sequence[str], profile: Profile, services: str = "") -> str:
-    """Return the services, or some of them, with one of these causes or alerts, now or recently."""
-    pattern, only = "|".join(names), f', service=~"{services}"' if services else ""
-    now = f'max_over_time({CAUSE}{{cause=~"{pattern}"{only}}}[{profile.pending}]) > 0'
-    fired = f'max_over_time(ALERTS{{alertname=~"{pattern}", alertstate="firing"{only}}}[{profile.hold}])'
+def explained(names: Sequence[str], profile: Profile) -> str:
+    """Return the services with one of these causes or alerts, now or recently."""
+    pattern = "|".join(names)
+    now = f'max_over_time({CAUSE}{{cause=~"{pattern}"}}[{profile.pending}]) > 0'
+    fired = f'max_over_time(ALERTS{{alertname=~"{pattern}", alertstate="firing"}}[{profile.hold}])'
     return f"{now}\nor\n{fired}"

@@ -30,7 +30,7 @@ class Profile:
     pending: str
     """How long a condition holds before the alert fires: longer than the causes need to show in the metrics."""
     hold: str
-    """How long after its end a fault still explains the failures of its callers."""
+    """How long after its end a fault still explains bad calls: longer than the short windows contain it."""
     down: str
     """How long an instance sends no metrics before it is down."""
     known: str
@@ -64,7 +64,7 @@ CLUSTER = Profile(
     ticket=(Burn(1, "3d", "6h"),),
     min_bad=10,
     pending="2m",
-    hold="30m",
+    hold="35m",
     down="2m",
     known="1h",
     recent="10m",
@@ -83,7 +83,7 @@ LOCAL = Profile(
     ticket=(),
     min_bad=3,
     pending="10s",
-    hold="1m",
+    hold="2m",
     down="15s",
     known="10m",
     recent="1m",

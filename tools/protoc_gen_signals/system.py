@@ -14,8 +14,6 @@ RENEWAL_SECONDS = 6 * 3600
 """Istio's certificates are valid for 24 h, and renewed after half of it."""
 MAX_LAG = 10_000
 OR = "\nor\n"
-COLLECTING = "otel-collector|zipkin"
-"""The workloads that spans go to."""
 
 
 def system_alerts(profile: Profile, causes: Sequence[Cause]) -> Iterator[Alert]:
@@ -186,10 +184,11 @@ def _platform(profile: Profile, names: Sequence[str]) -> Iterator[Alert]:
         f"otelcol_{name}_spans" for name in ("exporter_send_failed", "exporter_enqueue_failed", "receiver_refused")
     ]
     counters.append("otel_sdk_span_lost_total")
+    # A Pod that cannot be reached sends no spans either.
     lost = " + ".join(f"(sum(increase({name}[{profile.recent}])) or vector(0))" for name in counters)
     yield Alert(
         "SpansLost",
-        f"{lost} > 0\nunless on () (\n{explained(names, profile, COLLECTING)}\n)",
+        f"{lost} > 0\nunless on () (\n{_faults(profile, names)}\n)",
         "info",
         "Spans are lost",
         "Services and the Collector dropped {{ $value }} spans. Traces have gaps; calls are not affected.",
