@@ -69,7 +69,7 @@ CLUSTER = Profile(
     known="1h",
     recent="10m",
     probes="5m",
-    settle="15m",
+    settle="1h",
     delay="5m",
     delay_seconds=300,
 )
@@ -88,7 +88,7 @@ LOCAL = Profile(
     known="10m",
     recent="1m",
     probes="30s",
-    settle="2m",
+    settle="10m",
     delay="20s",
     delay_seconds=20,
 )
