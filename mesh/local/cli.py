@@ -205,7 +205,7 @@ def matrix(name: Name = "default") -> None:
 
 
 @app.command()
-def chaos(
+def chaos(  # noqa: PLR0913  # the options of a command
     experiment: Annotated[str, typer.Argument(help="An experiment, or all. Without it, list them.")] = "",
     service: Annotated[str, typer.Option(help="The service to hit, in experiments that have one.")] = "",
     seconds: Annotated[float, typer.Option(help="How long the fault lasts.", min=1, max=300)] = 8,
@@ -214,6 +214,10 @@ def chaos(
         typer.Option(help="Percent of the orders that must succeed, instead of the promise.", min=0, max=100),
     ] = None,
     name: Name = "default",
+    *,
+    alerts: Annotated[
+        bool, typer.Option(help="Also hold the fault until its alert fires, and wait until the alert ends.")
+    ] = True,
 ) -> None:
     """Inject a fault under a small load, and check a hypothesis. The exit code is 1 if it does not hold.
 
@@ -221,7 +225,7 @@ def chaos(
     """
     from mesh.local.commands import chaos as command
 
-    raise typer.Exit(command.run(name, experiment, service, seconds, success))
+    raise typer.Exit(command.run(name, experiment, service, seconds, success, alerts=alerts))
 
 
 @app.command()

@@ -105,6 +105,8 @@ class Experiment:
     hypothesis: str
     promise: Promise
     fault: Fault
+    alert: str
+    """The alert that must fire, and no other; empty if none may."""
     service: str = ""
     """The service to hit by default; empty if the fault is not in a service."""
     recovers_alone: bool = False

@@ -112,6 +112,7 @@ EXPERIMENTS = {
             "orders fail only until the app has restarted",
             Promise(success=0),
             killed(APP),
+            alert="ProcessRestarted",
             service="orders",
             recovers_alone=True,
         ),
@@ -120,6 +121,7 @@ EXPERIMENTS = {
             "orders fail only until the Envoy has restarted",
             Promise(success=0),
             killed(ENVOY),
+            alert="ProcessRestarted",
             service="payments",
             recovers_alone=True,
         ),
@@ -128,6 +130,7 @@ EXPERIMENTS = {
             "no order waits longer than its contract allows, and all succeed again afterwards",
             Promise(success=0),
             paused(APP),
+            alert="InstanceDown",
             service="payments",
         ),
         Experiment(
@@ -135,6 +138,7 @@ EXPERIMENTS = {
             "a service that takes 0.2 s longer makes orders slower, and none fails",
             Promise(success=100, p99=5.0),
             faulty_calls(delay=_percent(100, fixedDelay="0.2s")),
+            alert="ServiceSlow",
             service="payments",
         ),
         Experiment(
@@ -142,6 +146,7 @@ EXPERIMENTS = {
             "while a service fails every call, orders fail, and none of them stays half done",
             Promise(success=0),
             faulty_calls(abort=_percent(100, grpcStatus="UNAVAILABLE")),
+            alert="ServiceErrors",
             service="payments",
         ),
         Experiment(
@@ -149,6 +154,7 @@ EXPERIMENTS = {
             "callers wait for an unreachable Pod no longer than the contract allows, and it works again afterwards",
             Promise(success=0),
             paused(ENVOY),
+            alert="InstanceDown",
             service="inventory",
         ),
         Experiment(
@@ -156,16 +162,28 @@ EXPERIMENTS = {
             "no order waits for Kafka, and all events are published later",
             NO_EFFECT,
             scaled_to_zero("kafka", "statefulset/kafka"),
+            alert="EventsDelayed",
         ),
         Experiment(
-            "istiod-gone", "no call needs istiod", NO_EFFECT, scaled_to_zero("istio-system", "deployment/istiod")
+            "istiod-gone",
+            "no call needs istiod",
+            NO_EFFECT,
+            scaled_to_zero("istio-system", "deployment/istiod"),
+            alert="ControlPlaneDown",
         ),
-        Experiment("api-server-gone", "no call needs the Kubernetes API", NO_EFFECT, api_server_stopped),
+        Experiment(
+            "api-server-gone",
+            "no call needs the Kubernetes API",
+            NO_EFFECT,
+            api_server_stopped,
+            alert="ControlPlaneDown",
+        ),
         Experiment(
             "certificate-expiry",
             "a service's certificate expires and is renewed in time: no call fails",
             NO_EFFECT,
             short_lived_certificates,
+            alert="CertificateExpiring",
             service="inventory",
         ),
         Experiment(
@@ -173,6 +191,7 @@ EXPERIMENTS = {
             "every certificate is replaced by one of another root, and no call fails",
             NO_EFFECT,
             rotated_root,
+            alert="",
         ),
     )
 }

@@ -6,6 +6,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from mesh.local.chaos.alerts import END_TIMEOUT_SECONDS, FIRE_TIMEOUT_SECONDS, AlertWatch
 from mesh.local.chaos.experiment import Experiment, Promise, Target
 from mesh.local.chaos.load import Load, LoadSummary
 from mesh.local.chaos.watch import Watch
@@ -38,6 +39,9 @@ class Result:
     detected: tuple[float, str] | None = None
     """Seconds from the start of the fault to its first sign, and the sign; None if there was none."""
     recovered: float = 0.0
+    alerts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Alert with its service → seconds from the start of the fault until it fired, and from the end of the fault until
+    it ended (NEVER if it did not)."""
     books: str = ""
     violations: list[str] = field(default_factory=list)
 
@@ -59,8 +63,8 @@ class Times:
     last_failure: float
 
 
-async def run_experiment(experiment: Experiment, target: Target, seconds: float) -> Result:
-    """Run the experiment, with the fault injected for a number of seconds.
+async def run_experiment(experiment: Experiment, target: Target, seconds: float, *, alerts: bool) -> Result:
+    """Run the experiment, with the fault injected for a number of seconds; with `alerts` until its alert fires.
 
     Raises:
         MeshError: it could not start.
@@ -71,6 +75,7 @@ async def run_experiment(experiment: Experiment, target: Target, seconds: float)
     async with AsyncExitStack() as stack:
         watch = await stack.enter_async_context(Watch(target.mesh))
         load = await stack.enter_async_context(Load(target.mesh.gateway, token))
+        alert_watch = await stack.enter_async_context(AlertWatch(target.mesh)) if alerts else None
         await load.wait_for_calls(time.monotonic() + SECONDS_BEFORE)
         result = Result(experiment, LoadSummary.of(load.calls))
         result.check("before the fault", result.before, STEADY)
@@ -80,11 +85,17 @@ async def run_experiment(experiment: Experiment, target: Target, seconds: float)
         try:
             async with experiment.fault(target):
                 await asyncio.sleep(seconds)
+                if alert_watch and experiment.alert:
+                    await alert_watch.wait_until_fired(experiment.alert, injected + FIRE_TIMEOUT_SECONDS)
         except MeshError as error:
             result.violations.append(str(error))
         undone = time.monotonic()
         last_failure = await _wait_until_steady(load, watch, undone)
-    _evaluate(result, load, watch, Times(injected, undone, last_failure))
+        times = Times(injected, undone, last_failure)
+        if alert_watch:
+            await alert_watch.wait_until_quiet(undone + END_TIMEOUT_SECONDS)
+            _evaluate_alerts(result, alert_watch, times)
+    _evaluate(result, load, watch, times)
     await _check_books(result, target)
     return result
 
@@ -130,6 +141,20 @@ def _evaluate(result: Result, load: Load, watch: Watch, times: Times) -> None:
     if result.recovered > promise.recovery:
         took = "not at all" if result.recovered == NEVER else f"after {result.recovered:.1f} s"
         result.violations.append(f"the shop was steady again {took}; the promise is {promise.recovery:g} s")
+
+
+def _evaluate_alerts(result: Result, watch: AlertWatch, times: Times) -> None:
+    """Fill in which alerts fired, and compare them with the one that must."""
+    for name, period in watch.periods.items():
+        ended = NEVER if period.end is None else max(0.0, period.end - times.undone)
+        result.alerts[name] = period.start - times.injected, ended
+        if name.split(" ")[0] != result.experiment.alert:
+            result.violations.append(f"the alert {name} fired, too")
+        if ended == NEVER:
+            result.violations.append(f"the alert {name} still fires {END_TIMEOUT_SECONDS:.0f} s after the fault")
+    expected = result.experiment.alert
+    if expected and not watch.find(expected):
+        result.violations.append(f"the alert {expected} did not fire within {FIRE_TIMEOUT_SECONDS:.0f} s")
 
 
 async def _check_books(result: Result, target: Target) -> None:

@@ -17,7 +17,9 @@ from mesh.local.processes import load_running
 ALL = "all"
 
 
-def run(name: str, experiment: str, service: str, seconds: float, success: float | None) -> int:
+def run(  # noqa: PLR0913  # the options of the command
+    name: str, experiment: str, service: str, seconds: float, success: float | None, *, alerts: bool
+) -> int:
     """Run an experiment or all of them; without a name list them. Return 1 if a hypothesis does not hold.
 
     Raises:
@@ -30,10 +32,14 @@ def run(name: str, experiment: str, service: str, seconds: float, success: float
     selected = select(experiment, service, success)
     mesh = load_running(name)
     try:
-        results = asyncio.run(_run_all(mesh, selected, seconds))
+        results = asyncio.run(_run_all(mesh, selected, seconds, alerts=alerts))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     console.print(tables.results(results))
+    if alerts:
+        console.print("\nalerts: seconds until it fired / until it ended after the fault")
+        console.print(tables.alerts(results))
+        console.print(tables.means(results), highlight=False)
     for result in results:
         for violation in result.violations:
             console.print(f"{result.experiment.name}: {violation}", markup=False, highlight=False, soft_wrap=True)
@@ -56,7 +62,7 @@ def select(name: str, service: str, success: float | None) -> list[Experiment]:
     return [replace(each, service=service or each.service) for each in selected]
 
 
-async def _run_all(mesh: Instance, selected: Sequence[Experiment], seconds: float) -> list[Result]:
+async def _run_all(mesh: Instance, selected: Sequence[Experiment], seconds: float, *, alerts: bool) -> list[Result]:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
     def cancel() -> None:
@@ -68,5 +74,5 @@ async def _run_all(mesh: Instance, selected: Sequence[Experiment], seconds: floa
     results = []
     for experiment in selected:
         console.print(f"{experiment.name}: {experiment.hypothesis}", highlight=False, soft_wrap=True)
-        results.append(await run_experiment(experiment, Target(mesh, experiment.service), seconds))
+        results.append(await run_experiment(experiment, Target(mesh, experiment.service), seconds, alerts=alerts))
     return results
