@@ -42,9 +42,9 @@ class AlertWatch:
     _polled: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __aenter__(self) -> Self:
-        """Wait until no alert fires, and start to watch. Raises MeshError if one does not end."""
+        """Wait until no alert fires or is about to, and start to watch. Raises MeshError if one does not end."""
         deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
-        while firing := await asyncio.to_thread(firing_alerts, self.mesh):
+        while firing := await asyncio.to_thread(active_alerts, self.mesh, "firing", "pending"):
             if time.monotonic() > deadline:
                 raise MeshError(
                     "alerts fire before the fault", why=", ".join(sorted(firing)), fix="`mesh dashboard alerts`"
@@ -75,7 +75,7 @@ class AlertWatch:
     async def _watch(self) -> None:
         while True:
             try:
-                firing = await asyncio.to_thread(firing_alerts, self.mesh)
+                firing = await asyncio.to_thread(active_alerts, self.mesh, "firing")
             except MeshError:
                 # The fault may be in what stores the alerts, or the machine is busy.
                 await asyncio.sleep(POLL_INTERVAL_SECONDS)
@@ -96,8 +96,8 @@ class AlertWatch:
                 await self._polled.wait_for(condition)
 
 
-def firing_alerts(mesh: Instance) -> set[str]:
-    """Return the alerts that fire now, each with its service if it has one. Raises MeshError."""
+def active_alerts(mesh: Instance, *states: str) -> set[str]:
+    """Return the alerts in these states, each with its service if it has one. Raises MeshError."""
     try:
         with loopback.open_url(f"{base_url(mesh, Page.ALERTS)}/api/v1/alerts", TIMEOUT_SECONDS) as reply:
             alerts = json.load(reply)["data"]["alerts"]
@@ -106,7 +106,5 @@ def firing_alerts(mesh: Instance) -> set[str]:
             "the alerts of the mesh cannot be read", why=str(error), fix="`mesh up` starts them; or add --no-alerts"
         ) from None
     return {
-        f"{alert['name']} {alert['labels'].get('service', '')}".rstrip()
-        for alert in alerts
-        if alert["state"] == "firing"
+        f"{alert['name']} {alert['labels'].get('service', '')}".rstrip() for alert in alerts if alert["state"] in states
     }

@@ -73,25 +73,24 @@ async def run_experiment(experiment: Experiment, target: Target, seconds: float,
         await target.get("deployment", "-n", "shop", target.service)
     token = await asyncio.to_thread(users.token, target.mesh)
     async with AsyncExitStack() as stack:
-        watch = await stack.enter_async_context(Watch(target.mesh))
-        load = await stack.enter_async_context(Load(target.mesh.gateway, token))
         alert_watch = await stack.enter_async_context(AlertWatch(target.mesh)) if alerts else None
-        await load.wait_for_calls(time.monotonic() + SECONDS_BEFORE)
-        result = Result(experiment, LoadSummary.of(load.calls))
-        result.check("before the fault", result.before, STEADY)
-        if result.violations:
-            return result
-        injected = time.monotonic()
-        try:
-            async with experiment.fault(target):
-                await asyncio.sleep(seconds)
-                if alert_watch and experiment.alert:
-                    await alert_watch.wait_until_fired(experiment.alert, injected + FIRE_TIMEOUT_SECONDS)
-        except MeshError as error:
-            result.violations.append(str(error))
-        undone = time.monotonic()
-        last_failure = await _wait_until_steady(load, watch, undone)
-        times = Times(injected, undone, last_failure)
+        async with Watch(target.mesh) as watch, Load(target.mesh.gateway, token) as load:
+            await load.wait_for_calls(time.monotonic() + SECONDS_BEFORE)
+            result = Result(experiment, LoadSummary.of(load.calls))
+            result.check("before the fault", result.before, STEADY)
+            if result.violations:
+                return result
+            injected = time.monotonic()
+            try:
+                async with experiment.fault(target):
+                    await asyncio.sleep(seconds)
+                    if alert_watch and experiment.alert:
+                        await alert_watch.wait_until_fired(experiment.alert, injected + FIRE_TIMEOUT_SECONDS)
+            except MeshError as error:
+                result.violations.append(str(error))
+            undone = time.monotonic()
+            times = Times(injected, undone, await _wait_until_steady(load, watch, undone))
+        # Without the load, which would sell out the shop meanwhile.
         if alert_watch:
             await alert_watch.wait_until_quiet(undone + END_TIMEOUT_SECONDS)
             _evaluate_alerts(result, alert_watch, times)

@@ -35,7 +35,7 @@ def results(finished: Iterable[Result]) -> Table:
 
 
 def alerts(finished: Iterable[Result]) -> Table:
-    """Build the matrix of faults and alerts: seconds until it fired / seconds from the end of the fault until it ended."""
+    """Build the matrix of faults and alerts: seconds until it fired, and from the end of the fault until it ended."""
     rows = list(finished)
     names = {name.split(" ")[0] for each in rows for name in each.alerts} | {each.experiment.alert for each in rows}
     columns = sorted(names - {""})
