@@ -1,6 +1,7 @@
 """Orders at a small, steady rate through the gateway, placed by the demo user, and how each of them ended."""
 
 import asyncio
+import csv
 import itertools
 import math
 import time
@@ -14,12 +15,14 @@ from typing import Self
 import grpc
 import grpc.aio
 
+from mesh.local.instance import REPOSITORY
 from shop.orders.v1 import orders_pb2, orders_pb2_grpc
 
 ORDERS_PER_SECOND = 2
 CALL_TIMEOUT_SECONDS = 20.0
 """More than the contract gives PlaceOrder, so that the mesh ends a call that takes too long, not the client."""
-PRODUCTS = 100
+OPENING_STOCK, MIN_PIECES = REPOSITORY / "services/inventory/opening_stock.csv", 100
+"""The products that are ordered: those of which a new shop has at least so many pieces."""
 SOLD = "sold"
 MAX_REPORTED_ERRORS = 5
 SOLD_OUT = orders_pb2.Order.REJECTION_REASON_INSUFFICIENT_STOCK
@@ -77,7 +80,7 @@ class Load:
         self._channel = grpc.aio.insecure_channel(gateway, options=[("grpc.enable_http_proxy", 0)])
         self._stub = orders_pb2_grpc.OrdersServiceStub(self._channel)
         self._metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
-        self._products = itertools.cycle(range(1, PRODUCTS + 1))
+        self._products = itertools.cycle(_well_stocked())
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pace: asyncio.Task[None] | None = None
 
@@ -118,7 +121,7 @@ class Load:
         request = orders_pb2.PlaceOrderRequest(
             request_id=str(uuid.uuid4()),
             customer="customers/me",
-            items=[orders_pb2.PlaceOrderItem(product=f"products/p-{next(self._products):04}", quantity=1)],
+            items=[orders_pb2.PlaceOrderItem(product=next(self._products), quantity=1)],
             payment_token="tok_visa",  # noqa: S106  # no real card
             shipping_address=orders_pb2.ShippingAddress(
                 recipient="Chaos", lines=["Unter den Linden 1"], locality="Berlin", region_code="DE"
@@ -134,3 +137,8 @@ class Load:
             good = order.state == orders_pb2.Order.STATE_CONFIRMED or order.rejection_reason == SOLD_OUT
             result = SOLD if good else f"{orders_pb2.Order.State.Name(order.state)} {order.rejection_message}".strip()
         self.calls.append(Call(started, time.monotonic(), result))
+
+
+def _well_stocked() -> list[str]:
+    with OPENING_STOCK.open(newline="") as file:
+        return [f"products/{row['product_id']}" for row in csv.DictReader(file) if int(row["pieces"]) >= MIN_PIECES]
