@@ -1,9 +1,11 @@
 """Reads logs from VictoriaLogs and traces from Zipkin, through their HTTP APIs."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
@@ -14,7 +16,10 @@ from mesh.local.pages import Page, base_url
 
 TIMEOUT_SECONDS = 15
 MAX_LINES = 10_000
+POLL_INTERVAL_SECONDS, MAX_WAIT_SECONDS = 1.0, 6.0
 MICROSECONDS_PER_SECOND = 1e6
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,20 @@ def traces_of_order(mesh: Instance, order: str) -> list[str]:
     """Return the ids of the traces whose log lines name an order, the oldest first. Raises MeshError."""
     lines = find_lines(mesh, f"order:={quote(order.removeprefix('orders/'))} trace_id:*")
     return list(dict.fromkeys(line.fields["trace_id"] for line in lines))
+
+
+def settled(read: Callable[[], Result]) -> Result:
+    """Read until two results in a row are equal and not empty: what belongs to a new order arrives bit by bit.
+
+    Returns the last result after MAX_WAIT_SECONDS.
+    """
+    deadline, last = time.monotonic() + MAX_WAIT_SECONDS, None
+    while not (found := read()) or found != last:
+        if time.monotonic() > deadline:
+            break
+        last = found
+        time.sleep(POLL_INTERVAL_SECONDS)
+    return found
 
 
 def quote(text: str) -> str:

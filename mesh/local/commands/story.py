@@ -6,6 +6,7 @@ from mesh.local.clients import signals
 from mesh.local.clients.signals import Line
 from mesh.local.console import console
 from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
 from mesh.local.processes import load_running
 
 COLORS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -17,16 +18,18 @@ HIDDEN = {"trace_id", "span_id", "service", "version", "logger", "method", "code
 def run(name: str, *, trace: str | None, order: str | None) -> int:
     """Print the lines of a trace, or those of all traces of an order. Raises MeshError."""
     mesh = load_running(name)
-    traces = [trace] if trace else signals.traces_of_order(mesh, order or "")
-    if not traces:
-        raise MeshError(f"no log line names the order {order}", fix="a line arrives within two seconds: try again")
-    # The id is searched as a word in all fields, so lines of any format that contain it are found.
-    lines = signals.find_lines(mesh, " or ".join(f"trace_id:={signals.quote(each)}" for each in traces))
+    lines = signals.settled(lambda: _find(mesh, trace, order))
     if not lines:
-        raise MeshError(f"no log line belongs to the trace {trace}", fix="a line arrives within two seconds: try again")
+        raise MeshError(f"no log line belongs to {trace or order}", why="it does not exist, or is older than 7 days")
     for line in lines:
         console.print(_format(line), soft_wrap=True)
     return 0
+
+
+def _find(mesh: Instance, trace: str | None, order: str | None) -> list[Line]:
+    traces = [trace] if trace else signals.traces_of_order(mesh, order or "")
+    query = " or ".join(f"trace_id:={signals.quote(each)}" for each in traces)
+    return signals.find_lines(mesh, query) if traces else []
 
 
 def _format(line: Line) -> Text:

@@ -11,6 +11,7 @@ from mesh.local.clients import signals
 from mesh.local.clients.signals import Span
 from mesh.local.console import console
 from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
 from mesh.local.processes import load_running
 
 TRACE_ID = re.compile("[0-9a-f]{32}")
@@ -22,16 +23,19 @@ COLORS = {"SERVER": "green", "CLIENT": "cyan", "PRODUCER": "magenta", "CONSUMER"
 def run(name: str, what: str) -> int:
     """Draw a trace, or each trace of an order. Raises MeshError."""
     mesh = load_running(name)
-    traces = [what] if TRACE_ID.fullmatch(what) else signals.traces_of_order(mesh, what)
-    drawn = 0
-    for trace in traces:
-        if spans := signals.find_trace(mesh, trace):
+    traces = signals.settled(lambda: _find(mesh, what))
+    if not any(traces.values()):
+        why = "its spans are no longer in memory" if traces else "no log line names it"
+        raise MeshError(f"no trace of {what}", why=why)
+    for trace, spans in traces.items():
+        if spans:
             _draw(trace, spans)
-            drawn += 1
-    if not drawn:
-        why = "Zipkin has no span of it" if traces else "no log line names it"
-        raise MeshError(f"no trace of {what}", why=why, fix="spans arrive within three seconds: try again")
     return 0
+
+
+def _find(mesh: Instance, what: str) -> dict[str, list[Span]]:
+    traces = [what] if TRACE_ID.fullmatch(what) else signals.traces_of_order(mesh, what)
+    return {trace: signals.find_trace(mesh, trace) for trace in traces}
 
 
 def _draw(trace: str, spans: list[Span]) -> None:
