@@ -188,7 +188,7 @@ def what_no_method_shows(world: World) -> None:
     world.gauge("shop_orders_parked", 0, 1, 0, app=ORDERS, pod="orders-1", reason="REFUSED")
     world.gauge("storage_waiting_transactions", 0, 4, 0, app="catalog", pod="catalog-1", resource="connection")
     world.gauge("up", 1, 0, 1, job="control-plane", app="istiod")
-    world.gauge("istio_agent_cert_expiry_seconds", 40000, 600, 40000, app="identity")
+    world.gauge("mesh_certificate_expiry_seconds", 40000, 600, 40000, app="identity")
 
 
 def unexplained(world: World) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import yaml
 
 from mesh.local.tools import bin_dir
@@ -111,22 +112,36 @@ def run(folder: Path, rules: str, sample: str, expected: Mapping[Row, int], time
             for part in ("sum", "count")
         ),
     ]
-    content = {
-        "rule_files": [str(RULES / rules)],
-        "evaluation_interval": "5s",
-        "tests": [
-            {
-                "interval": "5s",
-                "input_series": [
-                    {"series": f"{name}{{{TARGET},{tags}}}", "values": f"{value}x4"}
-                    for name, tags, value in SERIES.findall(text)
-                ],
-                "metricsql_expr_test": checks,
-            }
-        ],
-    }
+    series = [
+        {"series": f"{name}{{{TARGET},{tags}}}", "values": f"{value}x4"} for name, tags, value in SERIES.findall(text)
+    ]
+    return unittest(folder, rules, {"interval": "5s", "input_series": series, "metricsql_expr_test": checks})
+
+
+def unittest(folder: Path, rules: str, test: Mapping[str, object]) -> str:
+    """Run vmalert-tool with one test, and return what it finds wrong."""
+    content = {"rule_files": [str(RULES / rules)], "evaluation_interval": "5s", "tests": [dict(test)]}
     file = folder / "unittest.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     command = [str(bin_dir() / "vmalert-tool"), "unittest", f"--files={file}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rules", "series", "value"),
+    [
+        # The clock of vmalert-tool starts with the year 2000.
+        ("envoy.yaml", "envoy_listener_ssl_certificate_default_expiration_unix_time_seconds", 946_684_800 + 610),
+        ("istio.yaml", "istio_agent_cert_expiry_seconds", 600),
+    ],
+)
+def test_the_certificates_of_both_proxies(tmp_path: Path, rules: str, series: str, value: int) -> None:
+    test = {
+        "interval": "5s",
+        "input_series": [{"series": f"{series}{{{TARGET}}}", "values": f"{value}x4"}],
+        "metricsql_expr_test": [
+            check("sum by (app) (mesh_certificate_expiry_seconds)", {labels(app="shop-gateway"): 600})
+        ],
+    }
+    assert unittest(tmp_path, rules, test) == ""

@@ -169,7 +169,7 @@ def _platform(profile: Profile, names: Sequence[str]) -> Iterator[Alert]:
     )
     yield Alert(
         "CertificateExpiring",
-        owned(by_app(f"istio_agent_cert_expiry_seconds < {RENEWAL_SECONDS}")),
+        owned(by_app(f"mesh_certificate_expiry_seconds < {RENEWAL_SECONDS}")),
         "ticket",
         "The certificate of {{ $labels.service }} expires soon",
         """The certificate of a proxy of {{ $labels.service }} expires in {{ $value | humanizeDuration }}, and was not
