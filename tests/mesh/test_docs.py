@@ -12,7 +12,7 @@ from tests.support.documents import blocks, copy_checkout, run_block, run_docume
 
 FIRST_READ = ("README.md", "docs/tour.md")
 """The documents that every newcomer reads: `make test` runs them."""
-DOCUMENTS = ("docs/operations.md", "docs/policies.md")
+DOCUMENTS = ("docs/operations.md", "docs/policies.md", "docs/signals.md")
 # tests/mesh/scenarios runs the READMEs of the scenarios.
 READMES = ("mesh/local/README.md", "mesh/istio/README.md")
 RUNBOOKS = (
