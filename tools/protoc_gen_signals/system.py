@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tools.protoc_gen_signals.causes import SERVICE, Cause, by_app, explained, owned
-from tools.protoc_gen_signals.indicators import BURNING
+from tools.protoc_gen_signals.indicators import BURNING, ERRORS
 from tools.protoc_gen_signals.profiles import Profile
 from tools.protoc_gen_signals.rules import Alert, Recording
 from tools.protoc_gen_signals.services import NAMES
@@ -14,6 +14,8 @@ RENEWAL_SECONDS = 6 * 3600
 """Istio's certificates are valid for 24 h, and renewed after half of it."""
 MAX_LAG = 10_000
 OR = "\nor\n"
+CALLS = "mesh_rpc_requests_total"
+BAD = f'{CALLS}{{grpc_status=~"{ERRORS}"}}'
 
 
 def system_alerts(profile: Profile, causes: Sequence[Cause]) -> Iterator[Alert]:
@@ -44,11 +46,14 @@ def _probe(profile: Profile, names: Sequence[str]) -> Alert:
 def _faults(profile: Profile, names: Sequence[str]) -> str:
     """Return the services with a fault, now or recently."""
     paged = f'ALERTS{{alertname=~"{"|".join(NAMES.values())}", alertstate="firing", severity="page"}}'
+    bad, calls = (f"sum(increase({metric}[{profile.probes}]))" for metric in (BAD, CALLS))
     return OR.join(
         [
             explained(names, profile),
             f'max_over_time({BURNING}{{severity="page"}}[{profile.pending}]) > 0',
             f"max_over_time({paged}[{profile.hold}])",
+            # A twentieth of the calls fails: the alert of a service comes a little later.
+            f"{bad} > {profile.min_bad} + 0.05 * {calls}",
         ]
     )
 
