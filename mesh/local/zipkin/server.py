@@ -7,7 +7,14 @@ from mesh.local.java import Program
 
 ZIPKIN = Program("Zipkin", Path(__file__).parent / "jars.lock.toml")
 PORT = 9411
-JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true"]
+JVM = [
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Djava.net.preferIPv4Stack=true",
+    # Return memory that the start needed.
+    "-XX:MinHeapFreeRatio=10",
+    "-XX:MaxHeapFreeRatio=30",
+]
 HEAP = "-Xmx64m"
 MAIN = "zipkin.server.ZipkinServer"
 
