@@ -60,16 +60,18 @@ class Probe:
     def run(self) -> str:
         """Run the probe once, and return the name of the order. Raises ProbeFailedError.
 
-        It continues where the last run has failed, so that no order of the prober stays.
+        First it ends the order of a run that has failed, so that no order of the prober stays.
         """
         if time.monotonic() - self._login_time > LOGIN_INTERVAL_SECONDS:
             with _step("login"):
                 self._log_in()
-        if not self._order:
-            with _step("place"):
-                self._place()
-            with _step("watch"):
-                self._watch(orders_pb2.Order.STATE_CONFIRMED)
+        if self._order:
+            with _step("cancel"):
+                self._end()
+        with _step("place"):
+            self._place()
+        with _step("watch"):
+            self._watch(orders_pb2.Order.STATE_CONFIRMED)
         with _step("cancel"):
             self._cancel()
         cancelled, self._order = self._order, ""
@@ -120,6 +122,16 @@ class Probe:
                 self._order = ""
                 raise _WrongStateError(response.order)
         raise _WrongStateError(None)
+
+    def _end(self) -> None:
+        """Cancel the order of an earlier run, unless the shop has rejected it or has not finished with it yet."""
+        request = orders_pb2.GetOrderRequest(name=self._order)
+        order = self._orders.GetOrder(request, metadata=self._metadata, timeout=TIMEOUT_SECONDS).order
+        if order.state == orders_pb2.Order.STATE_PENDING:
+            raise _WrongStateError(order)
+        if order.state in {orders_pb2.Order.STATE_CONFIRMED, orders_pb2.Order.STATE_CANCELLING}:
+            self._cancel()
+        self._order = ""
 
     def _cancel(self) -> None:
         # The same id however often it is sent: it is derived from the order.

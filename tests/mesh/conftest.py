@@ -6,6 +6,7 @@ With MESH_KEEP=1 in the environment it keeps running, and the next run uses it a
 
 import hashlib
 import os
+import resource
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
@@ -20,6 +21,9 @@ NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not disturb each other."""
 # It would place orders while tests count theirs. The tests of the prober start their own.
 os.environ["MESH_WITHOUT"] = "prober"
+# Some tests open a thousand connections. By default a process may have hardly more.
+_, MAX_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
 LOG_LINES = 30
 NAMESPACES = ("istio-system", "shop-ingress", "kafka", "shop")
 

@@ -11,14 +11,18 @@ from tests.support.clock import eventually
 
 
 async def test_every_container_of_every_pod_is_ready(mesh: Mesh) -> None:
-    # Without the Pods of the operator's Jobs, which have ended.
-    pods = (await mesh.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name"))["items"]
+    # `mesh up` does not wait for the Pods of observability.
+    async for attempt in eventually(90):
+        with attempt:
+            # Without the Pods of the operator's Jobs, which have ended.
+            pods = (await mesh.get("pods", "-A", "-l", "!batch.kubernetes.io/job-name"))["items"]
+            for pod in pods:
+                status = pod["status"]
+                containers = [*status["containerStatuses"], *status.get("initContainerStatuses", [])]
+                assert all(each["ready"] for each in containers), pod["metadata"]["name"]
     names = {pod["metadata"]["name"] for pod in pods}
     for component in ("etcd", "kube-apiserver", "istiod", "kafka", "shop-gateway", *SERVICES):
         assert any(name.startswith(component) for name in names), component
-    for pod in pods:
-        statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
-        assert all(status["ready"] for status in statuses), pod["metadata"]["name"]
 
 
 async def test_every_service_runs_beside_a_sidecar(mesh: Mesh) -> None:
