@@ -21,7 +21,7 @@ SUMMARY = "breaking change"
             "The timeout of a call inside the mesh is 1 s instead of 2 s.",
             id="default timeout",
         ),
-        pytest.param("contracts.py", "CRITICAL = 256", "CRITICAL = 200", "At most 200 calls in flight", id="tier"),
+        pytest.param("objectives.py", "CRITICAL = 256", "CRITICAL = 200", "At most 200 calls in flight", id="tier"),
         pytest.param("routes.py", "RETRIES = 2", "RETRIES = 1", "is retried 1 times instead of 2", id="retries"),
         pytest.param(
             "routes.py",

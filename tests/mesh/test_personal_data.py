@@ -100,10 +100,11 @@ def stored(instance: Instance, trace_ids: Iterable[str]) -> dict[str, str]:
         traces = reply.read().decode()
     with loopback.open_url(f"{base_url(instance, Page.METRICS)}/api/v1/series?match[]={{job!=''}}", 30) as reply:
         series = reply.read().decode()
-    lines = signals.find_lines(instance, "_time:15m")
+    with loopback.open_url(f"{base_url(instance, Page.LOGS)}/select/logsql/query?query=_time:15m", 60) as reply:
+        lines = reply.read().decode()
     assert spans
-    assert lines
-    return {"logs": "\n".join(map(repr, lines)), "traces": traces + repr(spans), "metrics": series}
+    assert "order CONFIRMED" in lines
+    return {"logs": lines, "traces": traces + repr(spans), "metrics": series}
 
 
 async def test_marked_values_are_in_no_log_no_trace_and_no_metric(mesh: Mesh, token: str) -> None:

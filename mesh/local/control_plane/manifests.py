@@ -20,8 +20,10 @@ PLATFORM = REPOSITORY / "mesh/local/platform"
 """What belongs to the cluster's owner, and not to the shop."""
 OBSERVABILITY = PLATFORM / "observability"
 """What collects, stores and shows traces, metrics, logs and alerts, and the prober."""
+TRACING = PLATFORM / "tracing"
+"""What makes the proxies send spans."""
 COMPONENT = REPOSITORY / "mesh/kubernetes/components/observability"
-"""What apps and proxies need to send spans."""
+"""What apps need to send spans."""
 PROBER = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: prober, namespace: observability}\n"
 
 
@@ -49,7 +51,7 @@ def observability(mesh: Instance, *, prober: bool) -> Path:
     """Write the kustomization of this instance's observability, and return its folder."""
     folder = mesh.home / "observability"
     folder.mkdir(exist_ok=True)
-    resources, patches = [os.path.relpath(OBSERVABILITY, folder)], []
+    resources, patches = [os.path.relpath(each, folder) for each in (OBSERVABILITY, TRACING)], []
     if prober:
         resources.append(_secret(folder / "prober.yaml", account.secret(mesh)))
     else:

@@ -66,7 +66,7 @@ def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -
 def _start_observability(rollout: Rollout, without: Collection[Part]) -> None:
     mesh, delete = rollout.mesh, ("delete", "--ignore-not-found", "--wait=false")
     if Part.OBSERVABILITY in without:
-        Kubectl.of(mesh).run(*delete, "-k", str(manifests.OBSERVABILITY))
+        Kubectl.of(mesh).run(*delete, "-k", str(manifests.observability(mesh, prober=False)))
         return
     folder = manifests.observability(mesh, prober=Part.PROBER not in without)
     rollout.apply("observability", "-k", str(folder))

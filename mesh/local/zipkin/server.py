@@ -11,6 +11,8 @@ JVM = [
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-Djava.net.preferIPv4Stack=true",
+    # Armeria's own resolver listens for responses of DNS servers on all addresses.
+    "-Dcom.linecorp.armeria.useJdkDnsResolver=true",
     # Return memory that the start needed.
     "-XX:MinHeapFreeRatio=10",
     "-XX:MaxHeapFreeRatio=30",
