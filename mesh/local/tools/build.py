@@ -86,7 +86,7 @@ def _build_all(folder: Path, console: Console) -> None:
     free = shutil.disk_usage(folder).free / 2**30
     console.print(
         f"building the mesh's tools once for this machine into {folder}\n"
-        f"about 6 minutes on 2 cores from an empty cache; {needed} GiB of disk during the build ({free:.0f} GiB free)"
+        f"about 8 minutes on 2 cores from an empty cache; {needed} GiB of disk during the build ({free:.0f} GiB free)"
     )
     if free < needed:
         raise MeshError(
