@@ -1,7 +1,7 @@
 """The form of dashboards, as strict schemas: no other key is accepted, so a misspelled one is found.
 
-vmui reads https://github.com/VictoriaMetrics/VictoriaMetrics/tree/master/app/vmui/packages/vmui/public/dashboards, and
-Grafana https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+vmui's form is documented beside its source in the repository of VictoriaMetrics, app/vmui; that of Grafana in its
+documentation, "JSON model of a dashboard".
 """
 
 from typing import Any

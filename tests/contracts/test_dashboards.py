@@ -52,3 +52,11 @@ def test_a_cluster_can_apply_the_folder() -> None:
     dashboards = manifests["ConfigMap"]["data"]
     assert set(dashboards) == {path.name for path in (FOLDER / "grafana").iterdir()}
     assert sum(map(len, dashboards.values())) < MAX_CONFIG_MAP_BYTES
+
+
+def test_the_local_mesh_has_every_dashboard_and_every_rule() -> None:
+    kustomization = yaml.safe_load((FOLDER.parent / "kustomization.yaml").read_text(encoding="utf-8"))
+    listed = {path.rpartition("=")[2] for each in kustomization["configMapGenerator"] for path in each["files"]}
+    patterns = ("contracts/vmui/*.json", "contracts/local/*.yaml", "rules/*.yaml")
+    files = {str(path.relative_to(FOLDER.parent)) for pattern in patterns for path in FOLDER.parent.glob(pattern)}
+    assert listed == files

@@ -1,7 +1,7 @@
 """Dashboards as files: for the page of VictoriaMetrics, and for Grafana.
 
-vmui: https://github.com/VictoriaMetrics/VictoriaMetrics/tree/master/app/vmui/packages/vmui/public/dashboards
-Grafana: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+vmui's form is documented beside its source in the repository of VictoriaMetrics, app/vmui; that of Grafana in its
+documentation, "JSON model of a dashboard".
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The metrics of inbound calls, with the names and buckets of OpenTelemetry's conventions for RPC (stable, v1.45)."""
+"""The metrics of inbound calls, with the names and buckets of OpenTelemetry's conventions for RPC (1.44)."""
 
 from collections.abc import Iterable, Iterator
 
