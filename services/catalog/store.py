@@ -124,7 +124,7 @@ class Store:
 
     async def add_products(self, new: Iterable[Product]) -> None:
         """Add new products."""
-        await self._connection.defer(INSERT, [_row(product) for product in new])
+        await self._connection.defer(INSERT, [{"id": product.id, **_row(product)} for product in new])
 
     async def update_product(self, product: Product) -> None:
         """Update the row of a product."""
@@ -178,4 +178,4 @@ def _escape(word: str) -> str:
 
 
 def _row(product: Product) -> dict[str, Any]:
-    return {column.name: getattr(product, column.name) for column in products.columns}
+    return {column.name: getattr(product, column.name) for column in products.columns if not column.primary_key}

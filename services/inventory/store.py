@@ -147,11 +147,11 @@ class Store:
 
     async def add_stocks(self, new: Iterable[Stock]) -> None:
         """Insert stocks."""
-        await self._connection.defer(INSERT_STOCK, [_stock_row(stock) for stock in new])
+        await self._connection.defer(INSERT_STOCK, [{"product_id": stock.product, **_pieces(stock)} for stock in new])
 
     async def update_stocks(self, changed: Sequence[Stock]) -> None:
         """Update the numbers of stocks whose rows are locked."""
-        await self._connection.defer(UPDATE_STOCK, [{"key": stock.product, **_stock_row(stock)} for stock in changed])
+        await self._connection.defer(UPDATE_STOCK, [{"key": stock.product, **_pieces(stock)} for stock in changed])
 
     async def reservation(self, reservation_id: str, *, lock: bool = False) -> Reservation:
         """Return a reservation; `lock` its row if it will be changed. Raises ReservationNotFoundError."""
@@ -257,9 +257,8 @@ def _stock(row: Row) -> Stock:
     return Stock(row.product_id, row.available, row.reserved, row.sold, row.received)
 
 
-def _stock_row(stock: Stock) -> dict[str, str | int]:
+def _pieces(stock: Stock) -> dict[str, int]:
     return {
-        "product_id": stock.product,
         "available": stock.available,
         "reserved": stock.reserved,
         "sold": stock.sold,

@@ -140,7 +140,7 @@ class Store:
     async def add(self, order: Order, publish_event: PublishEvent) -> Order:
         """Store a new order, publish its event, and return it."""
         await publish_event(self._connection, order)
-        await self._connection.defer(INSERT, {"id": order.id, **_to_row(order)})
+        await self._connection.defer(INSERT, {"id": order.id, **_terms(order), **_progress(order)})
         await self._connection.defer(
             INSERT_ITEM,
             [
@@ -165,7 +165,7 @@ class Store:
         progress = order.progress
         stored = order.with_progress(replace(progress, revision=progress.revision + 1))
         key = {"key": order.id, "revision_before": progress.revision}
-        result = await self._connection.execute(UPDATE, {**key, **_to_row(stored)})
+        result = await self._connection.execute(UPDATE, {**key, **_progress(stored)})
         if result.rowcount != 1:
             raise TakenOverError(order.id)
         return stored
@@ -206,14 +206,22 @@ def _newest_first(*, of_customer: bool, parked_only: bool) -> NewestFirst:
     return NewestFirst(orders, orders.c.create_time, *conditions)
 
 
-def _to_row(order: Order) -> Mapping[str, object]:
-    progress = order.progress
-    rejection, parking = progress.rejection, progress.parking
+def _terms(order: Order) -> Mapping[str, object]:
+    """Return the columns that never change."""
     return {
         "customer": order.customer,
         "currency": order.currency,
-        "payment_token": order.payment_token,
         "create_time": order.create_time,
+        "shipping_cents": order.shipping_cents,
+    }
+
+
+def _progress(order: Order) -> Mapping[str, object]:
+    progress = order.progress
+    rejection, parking = progress.rejection, progress.parking
+    return {
+        "payment_token": order.payment_token,
+        "destination": order.destination and asdict(order.destination),
         "update_time": order.update_time,
         "state": order.state.value,
         "rejection_reason": rejection and rejection.reason.value,
@@ -222,8 +230,6 @@ def _to_row(order: Order) -> Mapping[str, object]:
         "revision": progress.revision,
         "reservation": progress.reservation,
         "payment": progress.payment,
-        "destination": order.destination and asdict(order.destination),
-        "shipping_cents": order.shipping_cents,
         "shipment": progress.shipment,
         "failures": progress.failures,
         "park_time": parking and parking.time,

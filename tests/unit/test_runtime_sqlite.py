@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import InvalidRequestError
 
 from services.runtime.config import ConfigError
@@ -101,6 +101,19 @@ async def test_an_insert_sets_the_columns_that_it_has_values_for(database: Datab
         await connection.execute(insert_number, {"a": 2, "b": 2})
         await connection.execute(insert_number, {"b": 3, "a": 3})
         assert await connection.execute(select(numbers).order_by(numbers.c.a)) == [(1, 7), (2, 2), (3, 3)]
+
+
+async def test_an_update_does_not_set_its_key(database: Database) -> None:
+    """With a key in it, even an unchanged one, SQLite would read every table that refers to the row."""
+    numbers = Table("numbers", MetaData(), Column("a", Integer, primary_key=True), Column("b", Integer))
+    change = update(numbers).where(numbers.c.a == bindparam("key"))
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE numbers ADD b INTEGER"))
+        await connection.execute(insert(numbers), {"a": 1, "b": 1})
+        with pytest.raises(ValueError, match="an UPDATE of numbers sets its key: a"):
+            await connection.execute(change, {"key": 1, "a": 1, "b": 2})
+        await connection.execute(change, {"key": 1, "b": 3})
+        assert await connection.execute(select(numbers)) == [(1, 3)]
 
 
 async def test_a_statement_without_one_of_its_parameters_fails(database: Database) -> None:

@@ -60,7 +60,8 @@ class Statement:
     """A compiled statement."""
 
     def __init__(self, dialect: Dialect, statement: Any, *names: str) -> None:  # noqa: ANN401  # an Executable that can be compiled
-        """Compile a statement for parameters of these names."""
+        """Compile a statement for parameters of these names. Raises ValueError if an UPDATE would set a key."""
+        _check_keys(statement, names)
         # for_executemany: INSERT does not return the key that the database has generated.
         self._dialect = dialect
         self._compiled = statement.compile(dialect=dialect, column_keys=[*names] or None, for_executemany=True)
@@ -96,6 +97,14 @@ class Statement:
                 values[index] = convert(values[index])
             rows.append(self._row(values))
         return rows
+
+
+def _check_keys(statement: Any, names: Iterable[str]) -> None:  # noqa: ANN401  # as above
+    # A key that is set to its old value looks harmless. SQLite then reads every table that refers to it, to the end.
+    if getattr(statement, "is_update", False):
+        keys = {column.name for column in statement.table.primary_key}.intersection(names)
+        if keys:
+            raise ValueError(f"an UPDATE of {statement.table.name} sets its key: {', '.join(sorted(keys))}")
 
 
 def _fill_up(values: Sequence[Value]) -> Sequence[Value]:
