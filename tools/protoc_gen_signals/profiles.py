@@ -32,7 +32,7 @@ class Profile:
     hold: str
     """How long after its end a fault still explains bad calls: longer than the short windows contain it."""
     down: str
-    """How long an instance sends no metrics before it is down."""
+    """How long an instance sends no metrics before it is down. A Pod that a rollout ends remains a target for less."""
     known: str
     """How long it is known that an instance, or a part of the control plane, has responded."""
     recent: str
@@ -84,7 +84,7 @@ LOCAL = Profile(
     min_bad=3,
     pending="10s",
     hold="2m",
-    down="15s",
+    down="25s",
     known="10m",
     recent="1m",
     probes="30s",

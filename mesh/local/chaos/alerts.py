@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlencode
 
 from mesh.local import loopback
 from mesh.local.errors import MeshError
@@ -19,8 +20,11 @@ FIRE_TIMEOUT_SECONDS = 60.0
 """How long after the start of a fault its alert must fire, at the latest."""
 END_TIMEOUT_SECONDS = 180.0
 """How long after the end of a fault its alert must have ended, at the latest."""
-QUIET_TIMEOUT_SECONDS = 180.0
-"""How long an experiment waits for the alerts of an earlier fault to end."""
+QUIET_TIMEOUT_SECONDS = 300.0
+"""How long an experiment waits until an earlier fault is over."""
+HOLD = "2m"
+"""How long a fault that is over still explains others, whose alerts then do not fire."""
+RECENT_FAULTS = f'sum(max_over_time({{__name__=~"service:mesh_(cause|burning):bool"}}[{HOLD}])) by (service) > 0'
 
 
 @dataclass
@@ -42,12 +46,12 @@ class AlertWatch:
     _polled: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __aenter__(self) -> Self:
-        """Wait until no alert fires or is about to, and start to watch. Raises MeshError if one does not end."""
+        """Wait until every earlier fault is over, and start to watch. Raises MeshError if one does not end."""
         deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
-        while firing := await asyncio.to_thread(active_alerts, self.mesh, "firing", "pending"):
+        while earlier := await asyncio.to_thread(self._earlier_faults):
             if time.monotonic() > deadline:
                 raise MeshError(
-                    "alerts fire before the fault", why=", ".join(sorted(firing)), fix="`mesh dashboard alerts`"
+                    "there is a fault before the experiment", why=", ".join(earlier), fix="`mesh dashboard alerts`"
                 )
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
         self._task = asyncio.create_task(self._watch())
@@ -71,6 +75,12 @@ class AlertWatch:
     def find(self, alert: str) -> Period | None:
         """Return when an alert fired, of whichever service; None if it did not."""
         return next((period for name, period in self.periods.items() if name.split(" ")[0] == alert), None)
+
+    def _earlier_faults(self) -> list[str]:
+        """Return the alerts that fire or are about to, and the services with a fault that explains others."""
+        alerts = active_alerts(self.mesh, "firing", "pending")
+        series = _read(self.mesh, Page.METRICS, f"api/v1/query?{urlencode({'query': RECENT_FAULTS})}")["result"]
+        return sorted(alerts | {f"a recent fault of {each['metric'].get('service', 'the mesh')}" for each in series})
 
     async def _watch(self) -> None:
         while True:
@@ -98,13 +108,18 @@ class AlertWatch:
 
 def active_alerts(mesh: Instance, *states: str) -> set[str]:
     """Return the alerts in these states, each with its service if it has one. Raises MeshError."""
+    return {
+        f"{alert['name']} {alert['labels'].get('service', '')}".rstrip()
+        for alert in _read(mesh, Page.ALERTS, "api/v1/alerts")["alerts"]
+        if alert["state"] in states
+    }
+
+
+def _read(mesh: Instance, page: Page, path: str) -> Any:  # noqa: ANN401  # JSON
     try:
-        with loopback.open_url(f"{base_url(mesh, Page.ALERTS)}/api/v1/alerts", TIMEOUT_SECONDS) as reply:
-            alerts = json.load(reply)["data"]["alerts"]
+        with loopback.open_url(f"{base_url(mesh, page)}/{path}", TIMEOUT_SECONDS) as reply:
+            return json.load(reply)["data"]
     except OSError as error:
         raise MeshError(
             "the alerts of the mesh cannot be read", why=str(error), fix="`mesh up` starts them; or add --no-alerts"
         ) from None
-    return {
-        f"{alert['name']} {alert['labels'].get('service', '')}".rstrip() for alert in alerts if alert["state"] in states
-    }

@@ -1,20 +1,18 @@
 """outlier-ejection: one of three Pods fails its calls, and gets none until its ejection is over."""
 
 import asyncio
-import json
 
 import pytest
 
 from tests.mesh.calls import Shop, outcome_of
 from tests.mesh.harness import dial
 from tests.mesh.scenarios.scenario import Scenario
+from tests.mesh.scenarios.sick_replica import HOST, make_one_pod_fail
 from tests.support.clock import Stopwatch, eventually
 
-HOST = "ejection.example"
 CALLS, CONCURRENCY = 200, 10
 CALLS_IN_A_ROW = 50
 EJECTION_SECONDS = 5
-NAME_PATH = "/spec/configPatches/0/match/proxy/metadata/NAME"
 
 
 async def count_failures(shop: Shop) -> int:
@@ -57,9 +55,7 @@ async def test_a_pod_is_ejected_within_ten_seconds_for_at_least_five(scenario: S
         async for attempt in eventually(10):
             with attempt:
                 assert await count_failures(shop) == 0, "all three Pods are healthy"
-        sick = (await mesh.pods("catalog"))[0]["metadata"]["name"]
-        patch = json.dumps([{"op": "replace", "path": NAME_PATH, "value": sick}])
-        await mesh.kubectl("patch", "envoyfilter", "-n", "shop", "sick-replica", "--type=json", "-p", patch)
+        await make_one_pod_fail(mesh)
         await wait_for_failure(shop, within=15)
         stopwatch = Stopwatch()
         async for attempt in eventually(10):
