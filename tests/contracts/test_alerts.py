@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mesh.local.chaos.alerts import HOLD
 from tests.contracts import alert_cases
 from tests.contracts.alert_world import FOLDER, Case, World, loaded, methods_of, run
+from tools.protoc_gen_signals.profiles import LOCAL
 
 STEP_SECONDS = {"local": 5, "cluster": 150}
 """The shortest window has two steps at least. Locally the fault lasts for 50 s, so its alert fires within a minute."""
@@ -44,6 +46,10 @@ def test_a_mismatch_in_the_ledger_fires_if_it_lasts(profile: str, step_seconds: 
 def test_each_fault_fires_its_alert_and_no_other(profile: str, tmp_path: Path) -> None:
     if differences := run(tmp_path, profile, cases(profile), STEP_SECONDS[profile]):
         pytest.fail(differences)
+
+
+def test_an_experiment_waits_until_earlier_faults_explain_no_others() -> None:
+    assert LOCAL.hold == HOLD
 
 
 def test_each_alert_of_each_service_fires_in_a_case() -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tools.protoc_gen_signals.boards import WINDOW, Board, Panel
+from tools.protoc_gen_signals.boards import BYTES, CALLS_PER_SECOND, NUMBER, RATIO, WINDOW, Board, Panel
 
 SCHEMA_VERSION = 41
 """Of Grafana 12. It migrates older dashboards, and reads this version as it is."""
@@ -17,6 +17,8 @@ PANELS = 3
 VMUI_COLUMNS, COLUMNS, HEIGHT = 12, 24, 8
 WIDTH = COLUMNS // PANELS
 VMUI_WINDOW, GRAFANA_WINDOW = "1m", "$__rate_interval"
+VMUI_UNITS = {CALLS_PER_SECOND: "calls/s", RATIO: "%", BYTES: "B", NUMBER: ""}
+"""Grafana knows units by name. vmui shows after each number what is written here."""
 SOURCE = {"type": "prometheus", "uid": "${source}"}
 """The data source that the reader chooses at the top of the page."""
 
@@ -30,8 +32,8 @@ def vmui(board: Board) -> str:
                 {
                     "title": panel.title,
                     **({"description": panel.description} if panel.description else {}),
-                    "unit": panel.unit,
-                    "expr": [query.expr.replace(WINDOW, VMUI_WINDOW) for query in panel.queries],
+                    "unit": VMUI_UNITS.get(panel.unit, panel.unit),
+                    "expr": [_vmui_query(query.expr, panel.unit) for query in panel.queries],
                     "alias": [query.name for query in panel.queries],
                     "width": VMUI_COLUMNS // PANELS,
                 }
@@ -41,6 +43,11 @@ def vmui(board: Board) -> str:
         for row in board.rows
     ]
     return _text({"title": board.title, "rows": rows})
+
+
+def _vmui_query(query: str, unit: str) -> str:
+    query = query.replace(WINDOW, VMUI_WINDOW)
+    return f"100 * ({query})" if unit == RATIO else query
 
 
 def grafana(board: Board) -> str:
