@@ -1,8 +1,8 @@
-"""Processor time and memory of processes, from /proc."""
+"""Processor time and memory of processes."""
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
@@ -14,13 +14,14 @@ MIB = 2**20
 
 
 def cpu_nanoseconds(process: psutil.Process) -> int:
-    """Return the processor time of all threads of a process. The clock ticks of psutil (10 ms) are too coarse."""
-    total = 0
-    with suppress(FileNotFoundError):  # the process has just ended
-        for task in Path(f"/proc/{process.pid}/task").iterdir():
-            with suppress(OSError):  # the thread has just ended
-                total += int((task / "schedstat").read_text().split()[0])
-    return total
+    """Return the processor time of all threads of a process, also of those that have ended.
+
+    The clock ticks of psutil (10 ms) are too coarse.
+    """
+    with suppress(OSError):  # the process has just ended
+        # The clock of another process: clock_getcpuclockid(3), which Python does not have.
+        return time.clock_gettime_ns((~process.pid << 3) | 2)
+    return 0
 
 
 def server_cpu_nanoseconds(server: psutil.Process) -> int:
