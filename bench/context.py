@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.mesh import BenchMesh
+from bench.mesh import BenchMesh, running_mesh
 from bench.rounds import Settings, show_progress
 from tests.support.checkout import ROOT
 from tests.support.databases import Databases, SQLiteFiles
@@ -53,10 +53,9 @@ class Bench:
 
     @cached_property
     def mesh(self) -> BenchMesh:
-        """The mesh. The first use starts it."""
+        """The mesh, without what collects and stores signals. The first use starts it."""
         show_progress("starting the mesh")
-        self.stack.callback(BenchMesh.remove)
-        return BenchMesh.start()
+        return self.stack.enter_context(running_mesh())
 
     def start(
         self, name: str, env: dict[str, str] | None = None, *, folder: str = "", databases: Databases | None = None

@@ -1,9 +1,11 @@
-"""The mesh that the benchmark measures: a separate instance, which is removed at the end."""
+"""The meshes that the benchmark measures: separate instances, which are removed at the end."""
 
 import hashlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from mesh.local import instance
 from mesh.local.clients import users
 from mesh.local.clients.kubectl import Kubectl, namespace_of
 from mesh.local.instance import Instance
+from mesh.local.lifecycle.parts import Part
 from mesh.local.processes import containers_of, in_folder
 from tests.support.checkout import ROOT
 
@@ -32,24 +35,19 @@ PROXY, APP = "istio-proxy", "app"
 
 @dataclass(frozen=True)
 class BenchMesh:
-    """The running mesh, by its Pods and processes."""
+    """A running mesh, by its Pods and processes."""
 
     instance: Instance
     kubectl: Kubectl
+    without: Part
 
-    @classmethod
-    def start(cls) -> "BenchMesh":
-        """Remove what an interrupted run has left, and start the mesh."""
-        run_mesh("down", "--purge")
-        # What collects and stores signals would take time from what is measured.
-        run_mesh("up", "--without", "observability")
-        mesh = instance.load(NAME)
-        return cls(mesh, Kubectl.of(mesh))
+    def up(self) -> str:
+        """Start the mesh again and return the output of `mesh up`."""
+        return _run("up", self.instance.name, "--without", self.without)
 
-    @staticmethod
-    def remove() -> None:
-        """Stop the mesh and delete its data."""
-        run_mesh("down", "--purge")
+    def down(self) -> None:
+        """Stop the mesh. Its data stays."""
+        _run("down", self.instance.name)
 
     def token(self) -> str:
         """Return an access token of the demo user. It is valid for 15 minutes."""
@@ -98,11 +96,25 @@ class BenchMesh:
         return {name: process.pid for name, process in containers_of(folder).items()}
 
 
-def run_mesh(*words: str) -> str:
-    """Run a `mesh` command on this instance and return its output. Raises BenchError if it fails."""
-    command, *options = words
+@contextmanager
+def running_mesh(name: str = NAME, without: Part = Part.OBSERVABILITY) -> Iterator[BenchMesh]:
+    """Start a mesh without one of its parts, and yield it. Stop it at the end and delete its data.
+
+    By default, what collects and stores signals is left out: it would take time from what is measured.
+    """
+    _run("down", name, "--purge")  # what an interrupted run has left
+    try:
+        _run("up", name, "--without", without)
+        mesh = instance.load(name)
+        yield BenchMesh(mesh, Kubectl.of(mesh), without)
+    finally:
+        _run("down", name, "--purge")
+
+
+def _run(command: str, name: str, *options: str) -> str:
+    """Run a `mesh` command on an instance and return its output. Raises BenchError if it fails."""
     done = subprocess.run(
-        [MESH, command, "-i", NAME, *options],
+        [MESH, command, "-i", name, *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -111,7 +123,7 @@ def run_mesh(*words: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise BenchError(f"mesh {' '.join(words)} failed:\n{done.stdout}")
+        raise BenchError(f"mesh {command} {' '.join(options)} failed:\n{done.stdout}")
     return done.stdout
 
 

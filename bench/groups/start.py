@@ -11,7 +11,7 @@ from typing import Any
 from bench.context import Bench
 from bench.errors import BenchError
 from bench.figures import Figure
-from bench.mesh import BenchMesh, run_mesh, stages
+from bench.mesh import BenchMesh, stages
 from bench.rounds import Case, Sample, measure
 from mesh.local.clients.kubectl import NAMESPACE
 from tests.support.checkout import ROOT
@@ -33,7 +33,7 @@ async def measure_starts(bench: Bench) -> list[Figure]:
     cases = [Case(name, "", partial(_import, code)) for name, code in IMPORTS.items()]
     if bench.with_mesh:
         cases.append(Case("a Pod of catalog", "", partial(_start_pod, bench.mesh)))
-        cases.append(Case("mesh up, warm", "", _start_mesh, warms_up=False))
+        cases.append(Case("mesh up, warm", "", partial(_start_mesh, bench.mesh), warms_up=False))
     return await measure(cases, bench.settings)
 
 
@@ -52,11 +52,11 @@ def _run_python(code: str) -> Sample:
     return {"start ms": 1000 * elapsed, "start CPU ms": 1000 * (used.ru_utime + used.ru_stime)}
 
 
-async def _start_mesh(_seconds: float) -> Sample:
+async def _start_mesh(mesh: BenchMesh, _seconds: float) -> Sample:
     """Stop the mesh, start it again, and return the seconds of each stage up to the first order."""
-    await asyncio.to_thread(run_mesh, "down")
+    await asyncio.to_thread(mesh.down)
     started = time.monotonic()
-    output = await asyncio.to_thread(run_mesh, "up")
+    output = await asyncio.to_thread(mesh.up)
     return {"total s": time.monotonic() - started, **{f"{stage} s": each for stage, each in stages(output).items()}}
 
 
