@@ -23,6 +23,7 @@ from tests.support.checkout import ROOT
 
 NAME = f"bench-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that two runs do not disturb each other more than two programs must."""
+NAME_WITH_SIGNALS = f"{NAME}-signals"
 MESH = str(Path(sys.executable).with_name("mesh"))
 COMMAND_TIMEOUT_SECONDS = 540
 """The first start on a machine also builds the tools; `make tools` does that without a limit."""
@@ -83,13 +84,23 @@ class BenchMesh:
     def control_plane(self) -> dict[str, list[psutil.Process]]:
         """Return the processes of Kubernetes, istiod and Kafka, by the name of their program."""
         found = {}
-        for pod in self.kubectl.get("pods", "-A")["items"]:
-            meta = pod["metadata"]
-            if meta["namespace"] in CONTROL_PLANE:
-                uid = (meta.get("annotations") or {}).get("kubernetes.io/config.mirror") or meta["uid"]
-                name = meta["labels"].get("component") or meta["labels"].get("app") or meta["name"]
-                found[name] = [psutil.Process(each.pid) for each in in_folder(self.instance.pods / uid)]
+        for pod in self._pods(*CONTROL_PLANE):
+            labels = pod["metadata"]["labels"]
+            name = labels.get("component") or labels.get("app") or pod["metadata"]["name"]
+            found[name] = self._processes_of(pod)
         return found
+
+    def processes(self, *namespaces: str) -> list[psutil.Process]:
+        """Return the processes of all Pods in some namespaces."""
+        return [process for pod in self._pods(*namespaces) for process in self._processes_of(pod)]
+
+    def _pods(self, *namespaces: str) -> list[Any]:
+        return [pod for pod in self.kubectl.get("pods", "-A")["items"] if pod["metadata"]["namespace"] in namespaces]
+
+    def _processes_of(self, pod: Any) -> list[psutil.Process]:  # noqa: ANN401  # JSON
+        meta = pod["metadata"]
+        uid = (meta.get("annotations") or {}).get("kubernetes.io/config.mirror") or meta["uid"]
+        return [psutil.Process(each.pid) for each in in_folder(self.instance.pods / uid)]
 
     def _containers(self, pod: Any) -> dict[str, int]:  # noqa: ANN401  # JSON
         folder = self.instance.pods / str(pod["metadata"]["uid"])

@@ -10,6 +10,7 @@ from bench.groups.memory import measure_memory
 from bench.groups.orders import measure_orders
 from bench.groups.read import measure_reads
 from bench.groups.scale import measure_scale
+from bench.groups.signals import measure_signals
 from bench.groups.start import measure_starts
 
 
@@ -28,6 +29,8 @@ GROUPS = {
     "start": Group("start times of the mesh, a Pod and an app", measure_starts),
     "memory": Group("memory of an app, a sidecar and the control plane", measure_memory, needs_mesh=True),
     "read": Group("a unary read on each way to the service", measure_reads),
+    # It compares the mesh with another one, so it comes before the groups that change it.
+    "signals": Group("what traces, metrics, logs and alerts cost the shop", measure_signals, needs_mesh=True),
     "features": Group("what features of the runtime and of the mesh cost", measure_features),
     "orders": Group("orders on each database, without and with the mesh", measure_orders),
     "scale": Group("what more workloads cost", measure_scale, needs_mesh=True),

@@ -9,7 +9,7 @@ import pytest
 
 from bench import results
 from bench.groups import GROUPS
-from bench.mesh import NAME
+from bench.mesh import NAME, NAME_WITH_SIGNALS
 from mesh.local import instance
 from tests.support.checkout import ROOT
 
@@ -18,7 +18,7 @@ MAY_BE_ZERO = ("each further workload", "none, by the fit", "mesh up, warm", "a 
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(900)  # it starts a mesh twice, and 37 Pods
+@pytest.mark.timeout(900)  # it starts two meshes, one of them twice, and 37 Pods
 def test_every_group_is_measured(tmp_path: Path) -> None:
     output, committed = tmp_path / "bench.json", results.COMMITTED.read_bytes()
     # The other checkout is this one.
@@ -40,4 +40,5 @@ def test_every_group_is_measured(tmp_path: Path) -> None:
     with_server = {figure.condition for figure in measured["orders"].figures if figure.metric == "CPU µs: database"}
     assert {condition.partition(",")[0] for condition in with_server} == {"PostgreSQL"}
     assert results.COMMITTED.read_bytes() == committed
-    assert instance.existing(NAME) is None, "the mesh is removed"
+    for name in (NAME, NAME_WITH_SIGNALS):
+        assert instance.existing(name) is None, "the mesh is removed"
