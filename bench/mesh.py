@@ -65,7 +65,8 @@ class BenchMesh:
     def egress(self, pod: Any) -> str:  # noqa: ANN401  # JSON
         """Return the address of a Pod's sidecar for the outgoing calls of its app."""
         meta = pod["metadata"]
-        [listener] = self.kubectl.get("sidecar", "-n", meta["namespace"], meta["name"])["spec"]["egress"]
+        # The first one is that of gRPC services. Spans have another.
+        listener = self.kubectl.get("sidecar", "-n", meta["namespace"], meta["name"])["spec"]["egress"][0]
         return f"{listener['bind']}:{listener['port']['number']}"
 
     def app_of(self, pod: Any) -> list[psutil.Process]:  # noqa: ANN401  # JSON
