@@ -38,11 +38,14 @@ ORDER, GATEWAY, EIGHT = (
     "an order through the gateway",
     ("SQLite, 8 callers", "PostgreSQL, 8 callers"),
 )
+SIGNALS = ("orders with signals", "orders without signals", "8 callers")
 GOALS = (
     Goal("read", SERVICE, "bare grpc.aio server", SIXTEEN, "calls/s", 0.5, at_least=True),
     Goal("read", SIDECARS, SERVICE, SIXTEEN, "calls/s", 0.85, at_least=True),
     Goal("read", SIDECARS, SERVICE, SIXTEEN, "p50 ms", 1.8, at_least=False),
     *(Goal("orders", GATEWAY, ORDER, condition, "p50 ms", 1.5, at_least=False) for condition in EIGHT),
+    Goal("signals", *SIGNALS, "per second", 0.9, at_least=True),
+    Goal("signals", *SIGNALS, "CPU µs: services and proxies", 1.11, at_least=False),
 )
 
 
