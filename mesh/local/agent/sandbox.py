@@ -113,7 +113,9 @@ class Sandbox:
 
 
 def place(mesh: Instance, pod: Pod) -> Sandbox:
-    """Return the Pod's sandbox. If the Pod has a folder already, it keeps its slot; else it gets the lowest free one.
+    """Return the Pod's sandbox. If the Pod has a folder already, it keeps its slot; else it gets the next free one.
+
+    The slots are given in turn: who still knows the address of a Pod that has ended finds no other Pod there.
 
     Raises:
         NodeFullError: no slot is free.
@@ -121,22 +123,25 @@ def place(mesh: Instance, pod: Pod) -> Sandbox:
     if not pod.metadata or not pod.spec:
         raise ValueError("a Pod without metadata or spec has no sandbox")
     folder = mesh.pods / str(pod.metadata.uid)
-    slot = _slot_of(folder)
+    slot, last = _read_slot(folder / "slot"), mesh.home / "last-slot"
     if slot is None:
-        used = {_slot_of(other) for other in mesh.pods.glob("*")}
+        used = {_read_slot(other / "slot") for other in mesh.pods.glob("*")}
         # A crash may have cut the file short: the running Pod keeps the address that it has reported.
         free = [mesh.slot_of(str(pod.status.podIP))] if pod.status else []
-        free += [number for number in range(MAX_PODS) if number not in used]
+        before = _read_slot(last)
+        first = 0 if before is None else before + 1
+        free += [number % MAX_PODS for number in range(first, first + MAX_PODS) if number % MAX_PODS not in used]
         slot = next((number for number in free if number is not None), None)
         if slot is None:
             raise NodeFullError(f"all {MAX_PODS} Pod addresses of this node are in use")
         folder.mkdir(parents=True, exist_ok=True)
         files.replace(folder / "slot", str(slot))
+        files.replace(last, str(slot))
     return Sandbox(mesh, pod.metadata, pod.spec, folder, slot)
 
 
-def _slot_of(folder: Path) -> int | None:
+def _read_slot(file: Path) -> int | None:
     try:
-        return int((folder / "slot").read_text())
+        return int(file.read_text())
     except (OSError, ValueError):
         return None

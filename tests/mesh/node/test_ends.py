@@ -132,6 +132,16 @@ async def test_a_pod_whose_init_container_failed_never_runs_its_containers(node:
     assert status["containerStatuses"][0]["restartCount"] == 0
 
 
+async def test_the_address_of_a_pod_that_has_ended_is_not_the_next_pods(node: Node) -> None:
+    addresses = set()
+    for number in range(3):
+        await node.apply(pod(f"address-{number}", container(SLEEP)))
+        await node.wait(f"address-{number}", "Running")
+        addresses.add((await node.get(f"address-{number}"))["status"]["podIP"])
+        await node.kubectl("delete", "pod", f"address-{number}", "--now")
+    assert len(addresses) == 3
+
+
 async def test_a_process_that_ignores_sigterm_is_killed(node: Node) -> None:
     await node.apply(pod("stubborn", container(STUBBORN)))
     await node.wait_for_log("stubborn", "up")
