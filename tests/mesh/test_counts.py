@@ -20,7 +20,7 @@ from tests.support.report import notes
 pytestmark = pytest.mark.prove
 
 ORDERS, BATCH, IN_FLIGHT, PERCENT = 1000, 200, 8, 5
-# Zipkin keeps the traces of 500 orders, so those of a batch are read before the next one.
+# Zipkin keeps the traces of 300 orders, so those of a batch are read before the next one.
 PLACE = "shop.orders.v1.OrdersService/PlaceOrder"
 AUTHORIZE = "shop.payments.v1.PaymentsService/AuthorizePayment"
 FAULT = {

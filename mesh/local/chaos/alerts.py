@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from mesh.local import loopback
+from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.pages import Page, base_url
@@ -47,8 +48,11 @@ class AlertWatch:
 
     async def __aenter__(self) -> Self:
         """Wait until every earlier fault is over, and start to watch. Raises MeshError if one does not end."""
-        deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
+        deadline, shown = time.monotonic() + QUIET_TIMEOUT_SECONDS, False
         while earlier := await asyncio.to_thread(self._earlier_faults):
+            if not shown:
+                console.print(f"waiting until this is over: {', '.join(earlier)}", highlight=False, soft_wrap=True)
+                shown = True
             if time.monotonic() > deadline:
                 raise MeshError(
                     "there is a fault before the experiment", why=", ".join(earlier), fix="`mesh dashboard alerts`"
