@@ -24,9 +24,11 @@ ANY_TEXT: Schema = {"type": "string"}
 EMPTY: Schema = {"type": "array", "maxItems": 0}
 NUMBER: Schema = {"type": "integer", "minimum": 0}
 YES: Schema = {"type": "boolean"}
+# Grafana knows units by name; vmui shows after each number what is written there.
 UNITS: Schema = {"enum": ["reqps", "s", "ms", "percentunit", "bytes", "short"]}
+VMUI_UNITS: Schema = {"enum": ["calls/s", "s", "ms", "%", "B", ""]}
 
-VMUI_PANEL = exactly(title=TEXT, unit=UNITS, expr=listed(TEXT), alias=listed(TEXT), width={"enum": [4]})
+VMUI_PANEL = exactly(title=TEXT, unit=VMUI_UNITS, expr=listed(TEXT), alias=listed(TEXT), width={"enum": [4]})
 VMUI_PANEL["properties"]["description"] = TEXT
 VMUI = exactly(title=TEXT, rows=listed(exactly(title=TEXT, panels=listed(VMUI_PANEL))))
 
