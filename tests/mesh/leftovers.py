@@ -37,8 +37,13 @@ def _ports(instance: Instance) -> Iterator[str]:
 
 
 def _sockets(home: Path) -> Iterator[str]:
+    yield from (f"socket {path}" for path in _paths(home) if path.is_socket())
+
+
+def _paths(home: Path) -> Iterator[Path]:
+    """Yield all files and sockets. Folders that a running mesh deletes meanwhile are skipped."""
     for folder, _, names in os.walk(home):
-        yield from (f"socket {folder}/{name}" for name in names if Path(folder, name).is_socket())
+        yield from (Path(folder, name) for name in names)
 
 
 def readable_secrets(home: Path) -> list[str]:
@@ -48,11 +53,19 @@ def readable_secrets(home: Path) -> list[str]:
     """
     volumes = [folder for folder in home.glob("pods/*/volumes") if not folder.stat().st_mode & 0o077]
     secrets = [b"PRIVATE KEY-----", b"eyJhbGciOi"]  # PEM, and the start of every signed JWT
-    secrets += [line.split(b",")[0] for line in next(home.rglob("tokens.csv")).read_bytes().splitlines()]
+    tokens = next(path for path in _paths(home) if path.name == "tokens.csv")
+    secrets += [line.split(b",")[0] for line in tokens.read_bytes().splitlines()]
     secrets += [json.loads(user.read_bytes())["password"].encode() for user in home.glob("user-*.json")]
     return [
         f"{path} {path.stat().st_mode & 0o777:o}"
-        for path in home.rglob("*")
+        for path in _paths(home)
         if not any(path.is_relative_to(folder) for folder in volumes)
-        if path.is_file() and path.stat().st_mode & 0o077 and any(secret in path.read_bytes() for secret in secrets)
+        if path.is_file() and _is_exposed(path, secrets)
     ]
+
+
+def _is_exposed(path: Path, secrets: list[bytes]) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077) and any(secret in path.read_bytes() for secret in secrets)
+    except FileNotFoundError:
+        return False  # the running mesh has just deleted it
