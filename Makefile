@@ -56,10 +56,10 @@ matrix: $(VENV) ## Call every method as every caller, and compare each result wi
 scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; show the figure that each reached
 	@PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -m "" tests/mesh/scenarios tests/mesh/test_chaos_experiments.py
 
-test: $(VENV) tools ## Run the tests that guard every change, in about 8 minutes; ARGS="-k word" picks some
+test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS="-k word" picks some
 	@PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2
 
-prove: $(VENV) tools ## Prove every claim, in about 70 minutes; writes proof/report.md and proof/junit.xml
+prove: $(VENV) tools ## Prove every claim, in about two hours; writes proof/report.md and proof/junit.xml
 	@FUZZ_MESSAGES="$${FUZZ_MESSAGES:-10000}" PYTEST_ADDOPTS="$$ARGS" $(BIN)/pytest -n 2 \
 	  -m "prove or scenarios or postgresql or fuzz" --proof proof --junitxml proof/junit.xml
 
