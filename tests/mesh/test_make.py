@@ -1,12 +1,13 @@
 """Targets of the Makefile run only their own commands, with any text in variables and in the environment.
 
 The Makefile runs in a separate folder. A program of the test stands for each program of `.venv/bin`: it records its
-arguments and its environment.
+arguments and its environment. `python -c` is the real one.
 """
 
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -42,6 +43,8 @@ PROGRAMS = ["python", "mesh", "pytest", "buf", "ruff", "mypy"]
 # The path of the virtual environment may have spaces, and be longer than the kernel allows here.
 RECORDER = f"""#!{Path(sys.executable).resolve()} -IS
 import json, os, pathlib, shutil, sys
+if sys.argv[1:2] == ["-c"]:
+    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 with open({{record!r}}, "a") as record:
     record.write(json.dumps([sys.argv, dict(os.environ)]) + "\\n")
 if sys.argv[1:3] == ["-m", "venv"]:
@@ -115,10 +118,32 @@ def test_an_option_in_a_variable_is_text(run: Run) -> None:
     assert run("resume", "ORDER=--help")[0][0][1:] == ["resume", "--", "--help"]
 
 
-def test_the_words_of_args_reach_pytest(run: Run) -> None:
-    argv, env = run("test", "ARGS=-k 'watch or page' tests/mesh")[-1]
-    assert argv[1:] == ["-n", "2"]
-    assert env["PYTEST_ADDOPTS"] == "-k 'watch or page' tests/mesh"
+@pytest.mark.parametrize("target", ["scenarios", "test", "prove"])
+def test_the_words_of_args_reach_pytest(target: str, run: Run) -> None:
+    argv, _ = run(target, "ARGS=-k 'watch or page' -m \"\" tests/mesh")[-1]
+    assert argv[-5:] == ["-k", "watch or page", "-m", "", "tests/mesh"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_words_of_args_are_not_run(text: str, run: Run) -> None:
+    words = shlex.split(text)
+    assert run("test", f"ARGS={text}")[-1][0][1:] == ["-n", "2", *words]
+
+
+@pytest.mark.parametrize("target", ["scenarios", "test"])
+def test_a_path_in_args_selects_just_that_file(target: str, run: Run, tmp_path: Path) -> None:
+    """Start pytest with the arguments of the recipe, where a default path has tests as well."""
+    selected, default = "tests/unit/test_it.py", "tests/mesh/scenarios/test_it.py"
+    for file in (selected, default):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("def test_it() -> None: pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+    argv, _ = run(target, f"ARGS=-v {selected}")[-1]
+    pytest_run = subprocess.run(
+        [sys.executable, "-m", "pytest", *argv[1:]], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert f"{selected}::test_it" in pytest_run.stdout
+    assert default not in pytest_run.stdout
 
 
 FOREIGN = {
@@ -153,8 +178,7 @@ KEPT = {"PIP_INDEX_URL": "https://mirror.example/simple", "HTTPS_PROXY": "http:/
 @pytest.mark.parametrize("target", ["status", "test", "breaking", "lint"])
 def test_a_program_gets_only_the_inherited_variables(target: str, run: Run) -> None:
     for _, env in run(target, env=FOREIGN | KEPT):
-        expected = {"PYTEST_ADDOPTS": ""} if target == "test" and "PYTEST_ADDOPTS" in env else {}
-        assert {name: env[name] for name in FOREIGN if name in env} == expected
+        assert {name: env[name] for name in FOREIGN if name in env} == {}
         assert {name: env[name] for name in KEPT} == KEPT
 
 
