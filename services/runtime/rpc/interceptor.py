@@ -17,7 +17,7 @@ from services.runtime.metrics import CallMetrics, MethodMetrics
 from services.runtime.rpc.deadlines import set_deadline
 from services.runtime.rpc.errors import ErrorTable
 from services.runtime.rpc.metadata import get_metadata
-from services.runtime.rpc.streams import until_stopping
+from services.runtime.rpc.streams import until_ended, until_stopping
 from services.runtime.rpc.validation import MALFORMED, validate
 from services.runtime.telemetry import Operation, Tracing, served_call
 
@@ -73,7 +73,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler.stream_unary is not None:
             return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.stream_unary), decode, encode)
         if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), decode, encode)
+            serve: Callable[..., Any] = handler.stream_stream
+            both = self._stream(method, lambda requests, context: serve(until_ended(requests, context), context))
+            return grpc.stream_stream_rpc_method_handler(both, decode, encode)
         return handler
 
     def _method(self, name: str) -> "_Method":

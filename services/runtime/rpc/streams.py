@@ -1,9 +1,12 @@
-"""Long-lived streams: they end when the process stops, so that it need not wait for their clients."""
+"""Streams: long-lived ones end when the process stops, and a cancelled one does not end like a complete one."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import grpc.aio
+
+RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 
 
@@ -36,3 +39,14 @@ async def until_stopping(stream: AsyncIterator[ResponseT], stopping: asyncio.Eve
             await asyncio.gather(pending, return_exceptions=True)
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
+
+
+async def until_ended(
+    requests: AsyncIterator[RequestT], context: grpc.aio.ServicerContext[Any, Any]
+) -> AsyncGenerator[RequestT, None]:
+    """Yield the requests of a call. Raises CancelledError after them if the caller has cancelled the call."""
+    async for request in requests:
+        yield request
+    # When a call is cancelled, gRPC may report the end of its requests first. It handles the events of a call in turn,
+    # so it reports the cancellation before the end of another read.
+    await context.read()
