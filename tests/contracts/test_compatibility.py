@@ -115,7 +115,7 @@ def test_a_consumer_that_stops_calling_in_the_same_change_still_counts(contracts
     contracts.edit(SHIPPING, "rpc QuoteShipping(", "rpc Quote(")
     call = "  - to: shop.shipping.v1.ShippingService\n    methods: [QuoteShipping]\n    during: [PlaceOrder]\n"
     contracts.edit("services/orders/service.yaml", call, "")
-    assert report(contracts, older)[-1] == "1 breaking change: 1 wire; consumers: orders"
+    assert report(contracts, older)[-1] == "1 breaking change: 1 wire; consumers: orders, outside"
 
 
 def test_a_removed_file_is_reported_once(contracts: Checkout, older: State) -> None:
@@ -132,7 +132,7 @@ def test_a_new_required_oneof_breaks_callers(contracts: Checkout, older: State) 
     )
     lines = report(contracts, older)
     assert lines[0].endswith(": shop.shipping.v1.QuoteShippingRequest.speed")
-    assert lines[-1] == "1 breaking change: 1 behaviour; consumers: orders"
+    assert lines[-1] == "1 breaking change: 1 behaviour; consumers: orders, outside"
 
 
 NUL = '      pattern: "^[^\\\\x00]*$"\n    }\n  ];\n'

@@ -39,6 +39,7 @@ HTTP: Mapping[str, tuple[str, str]] = {
     PRODUCTS: ("GET", "/v1/products"),
     PRODUCT: ("GET", "/v1/products/p-1"),
     ORDERS: ("GET", "/v1/orders"),
+    QUOTE: ("GET", "/v1/shipping:quote?regionCode=DE&pieces=2&currencyCode=EUR"),
     JWKS: ("GET", "/.well-known/jwks.json"),
     PLACE: ("POST", "/v1/orders"),
 }
@@ -247,7 +248,12 @@ CLAIMS = [
     same("types: go_package added", SHIPMENT, S, shipment(pieces=5)),
     same("http: new method with a custom verb", PLACE, ORDER_BODY, ITEM, body=ORDER_BODY),
 ]
-QUICK = {"fields: JSON name changed", "fields: two fields with swapped numbers", "structure: field"}
+QUICK = {
+    "fields: JSON name changed",
+    "fields: two fields with swapped numbers",
+    "structure: field",
+    "types: alias of an enum value behind it",
+}
 
 
 @pytest.fixture(scope="module")

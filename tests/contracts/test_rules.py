@@ -212,6 +212,7 @@ def test_only_public_methods_have_an_http_path(checkout: Checkout) -> None:
         "shop.orders.v2.OrdersService/ListOrders",
         "shop.orders.v2.OrdersService/PlaceOrder",
         "shop.orders.v2.OrdersService/WatchOrder",
+        "shop.shipping.v1.ShippingService/QuoteShipping",
     }
 
 

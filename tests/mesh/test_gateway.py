@@ -15,6 +15,7 @@ PUBLIC = {
     "shop.inventory.v1.InventoryService",
     "shop.orders.v1.OrdersService",
     "shop.orders.v2.OrdersService",
+    "shop.shipping.v1.ShippingService",
 }
 NOT_PUBLIC = [
     "/shop.inventory.v1.InventoryService/ReserveStock",
@@ -25,6 +26,7 @@ NOT_PUBLIC = [
     "/shop.orders.v1.OrdersService/ResumeOrder",
     "/shop.payments.v1.PaymentsService/AuthorizePayment",
     "/shop.payments.v1.PaymentsService/GetPayment",
+    "/shop.shipping.v1.ShippingService/BookShipment",
     "/grpc.health.v1.Health/Check",
     "/shop.catalog.v1.CatalogService/NoSuchMethod",
 ]
@@ -66,13 +68,14 @@ async def test_grpcurl_places_an_order_and_reads_it(mesh: Mesh) -> None:
 @pytest.mark.parametrize(
     ("call", "fields", "detail"),
     [
-        ("CatalogService/GetProduct", {"name": "kettle"}, '"field": "name"'),
-        ("CatalogService/GetProduct", {"name": "products/no-such"}, '"products": "products/no-such"'),
-        ("CatalogService/ListProducts", {"page_size": -1}, '"field": "page_size"'),
+        ("catalog.v1.CatalogService/GetProduct", {"name": "kettle"}, '"field": "name"'),
+        ("catalog.v1.CatalogService/GetProduct", {"name": "products/no-such"}, '"products": "products/no-such"'),
+        ("catalog.v1.CatalogService/ListProducts", {"page_size": -1}, '"field": "page_size"'),
+        ("shipping.v1.ShippingService/QuoteShipping", {"region_code": "DE", "pieces": 1}, '"field": "currency_code"'),
     ],
 )
 async def test_grpcurl_names_what_is_wrong(mesh: Mesh, call: str, fields: dict[str, object], detail: str) -> None:
-    words = ("-plaintext", "-max-time", "30", "-d", json.dumps(fields), mesh.gateway, f"shop.catalog.v1.{call}")
+    words = ("-plaintext", "-max-time", "30", "-d", json.dumps(fields), mesh.gateway, f"shop.{call}")
     refused = await mesh.run("grpcurl", *words)
     assert refused.returncode
     assert detail in refused.stderr

@@ -73,6 +73,7 @@ async def test_other_methods_and_paths_are_denied(mesh: Mesh, method: str, path:
     [
         ("GetProduct", {"product": "p-0001"}),
         ("GetStock", {"product": "p-0001"}),
+        ("QuoteShipping", {"regionCode": "DE", "pieces": "2", "currencyCode": "EUR"}),
         ("BatchGetProducts", {"names": ["products/p-0001", "products/p-0002"]}),
         ("ListProducts", {"pageSize": "2", "minPrice.currencyCode": "EUR", "minPrice.units": "5"}),
     ],

@@ -40,6 +40,7 @@ async def test_the_public_services_are_listed(process: Process, version: str) ->
         "shop.inventory.v1.InventoryService",
         "shop.orders.v1.OrdersService",
         "shop.orders.v2.OrdersService",
+        "shop.shipping.v1.ShippingService",
     ]
 
 

@@ -131,7 +131,11 @@ def _strip(message: DescriptorProto) -> None:
 
 
 def _strip_enum(enum: EnumDescriptorProto) -> None:
+    has_aliases = enum.options.allow_alias
     enum.ClearField("options")
+    # Without it, Envoy rejects the whole filter.
+    if has_aliases:
+        enum.options.allow_alias = True
     for value in enum.value:
         value.ClearField("options")
 

@@ -50,7 +50,7 @@ EDITS = {
         SHIPPING,
         "  int32 delivery_days = 2 [",
         "  int32 delivery_days = 2 [(google.api.field_behavior) = INPUT_ONLY, ",
-    ).breaks("shop.shipping.v1.Quote.delivery_days", "behaviour", "orders"),
+    ).breaks("shop.shipping.v1.Quote.delivery_days", "behaviour", "orders, outside"),
     "order of a list no longer promised": edit(
         IDENTITY,
         "  repeated JsonWebKey keys = 1;",

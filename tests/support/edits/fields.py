@@ -58,7 +58,7 @@ EDITS = {
     .passes(),
     # Types.
     "int32 to int64": edit(SHIPPING, "  int32 delivery_days = 2 ", "  int64 delivery_days = 2 ").breaks(
-        "shop.shipping.v1.Quote.delivery_days", "JSON", "orders"
+        "shop.shipping.v1.Quote.delivery_days", "JSON", "orders, outside"
     ),
     "int64 to int32": edit(INVENTORY, "  int64 available = 3 ", "  int32 available = 3 ").breaks(
         "shop.inventory.v1.Stock.available", "wire", PUBLIC_STOCK
@@ -100,10 +100,10 @@ EDITS = {
         "message Price {\n  string currency_code = 1;\n  int64 units = 2;\n  int32 nanos = 3;\n}\n\n"
         "// Quote is the price",
     )
-    .breaks("shop.shipping.v1.Quote.price", "source", "orders"),
+    .breaks("shop.shipping.v1.Quote.price", "source", "orders, outside"),
     "message to one with fewer fields": edit(SHIPPING, "  google.type.Money price = 1 ", "  Price price = 1 ")
     .also(SHIPPING, "// Quote is the price", "message Price {\n  string currency_code = 1;\n}\n\n// Quote is the price")
-    .breaks("shop.shipping.v1.Quote.price", "wire", "orders"),
+    .breaks("shop.shipping.v1.Quote.price", "wire", "orders, outside"),
     "list of messages to a map": edit(
         INVENTORY, "  repeated Stock stocks = 1;", "  map<string, Stock> stocks = 1;"
     ).breaks("shop.inventory.v1.ListStocksResponse.stocks", "wire", "operator"),
@@ -115,7 +115,7 @@ EDITS = {
         SHIPPING, "  Address destination = 3 ", "  repeated Address destination = 3 "
     ).breaks("shop.shipping.v1.Shipment.destination", "wire", SHIPMENT_USERS),
     "presence added": edit(SHIPPING, "  int32 delivery_days = 2 ", "  optional int32 delivery_days = 2 ").breaks(
-        "shop.shipping.v1.Quote.delivery_days", "source", "orders"
+        "shop.shipping.v1.Quote.delivery_days", "source", "orders, outside"
     ),
     "presence of a message written out": edit(
         SHIPPING, "  Address destination = 3 ", "  optional Address destination = 3 "
@@ -132,12 +132,12 @@ EDITS = {
     ).passes("added: field shop.orders.v2.PlaceOrderRequest.locker"),
     "single field moved into a new oneof": edit(
         SHIPPING, "  int32 delivery_days = 2…", "  oneof when {\n    int32 delivery_days = 2;\n  }\n"
-    ).breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders"),
+    ).breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders, outside"),
     "single field and a new one in a new oneof": edit(
         SHIPPING,
         "  int32 delivery_days = 2…",
         "  oneof when {\n    int32 delivery_days = 2;\n    int32 hours = 3;\n  }\n",
-    ).breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders"),
+    ).breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders, outside"),
     "two fields moved into a new oneof": edit(SHIPPING, "  int32 delivery_days = 2…", "")
     .also(
         SHIPPING,
@@ -145,7 +145,7 @@ EDITS = {
         "  oneof either {\n    google.type.Money price = 1;\n    int32 delivery_days = 2;\n  }\n",
     )
     .breaks("shop.shipping.v1.Quote.delivery_days", "wire")
-    .breaks("shop.shipping.v1.Quote.price", "wire", "orders"),
+    .breaks("shop.shipping.v1.Quote.price", "wire", "orders, outside"),
     # Options that change nothing.
     "comment of a field": edit(
         SHIPPING, "  int32 delivery_days = 2…", "  int32 delivery_days = 2; // whole days\n"

@@ -26,7 +26,7 @@ EDITS = {
         "shop.orders.v1.ListOrdersRequest.parked_only", "JSON", "operator, outside"
     ),
     "type of a field changed": edit(SHIPPING, "  int32 delivery_days = 2 ", "  string delivery_days = 2 ").breaks(
-        "shop.shipping.v1.Quote.delivery_days", "wire", "orders"
+        "shop.shipping.v1.Quote.delivery_days", "wire", "orders, outside"
     ),
     "field made a list": edit(INVENTORY, "  string reference = 6 ", "  repeated string reference = 6 ").breaks(
         "shop.inventory.v1.Reservation.reference", "wire", "operator, orders"

@@ -25,7 +25,7 @@ EDITS = {
     "message of a response renamed": edit(SHIPPING, "message Quote {", "message Offer {")
     .also(SHIPPING, "  Quote quote = 1;", "  Offer quote = 1;")
     .breaks("shop.shipping.v1.Quote", "source")
-    .breaks("shop.shipping.v1.QuoteShippingResponse.quote", "source", "orders"),
+    .breaks("shop.shipping.v1.QuoteShippingResponse.quote", "source", "orders, outside"),
     "request message renamed": edit(SHIPPING, "message GetShipmentRequest {", "message FetchShipmentRequest {")
     .also(SHIPPING, "GetShipment(GetShipmentRequest)", "GetShipment(FetchShipmentRequest)")
     .breaks("shop.shipping.v1.GetShipmentRequest", "source")
@@ -58,7 +58,7 @@ EDITS = {
         'syntax = "proto3";\npackage shop.shipping.v1;\nimport "google/type/money.proto";\n'
         "message Quote {\n  google.type.Money price = 1;\n  int32 delivery_days = 2;\n}\n",
     )
-    .breaks("shop.shipping.v1.Quote", "source", "orders"),
+    .breaks("shop.shipping.v1.Quote", "source", "orders, outside"),
     "message moved within its file": edit(SHIPPING, QUOTE, "message Early {}\n\n// Quote is the price").passes(
         "added: message shop.shipping.v1.Early"
     ),
@@ -116,7 +116,7 @@ EDITS = {
     ).passes(),
     "generated without reflection": edit(
         SHIPPING, "package shop.shipping.v1;\n", "package shop.shipping.v1;\noption optimize_for = LITE_RUNTIME;\n"
-    ).breaks("shop/shipping/v1/shipping.proto", "source", "operator, orders"),
+    ).breaks("shop/shipping/v1/shipping.proto", "source", "operator, orders, outside"),
     "java_package and java_multiple_files added": edit(
         SHIPPING,
         "package shop.shipping.v1;\n",
@@ -128,7 +128,7 @@ EDITS = {
     "edition 2023 with the same features": edit(SHIPPING, PROTO3, EDITION).passes(),
     "edition 2023 with presence of a field": edit(SHIPPING, PROTO3, EDITION)
     .also(SHIPPING, "  int32 delivery_days = 2 [", "  int32 delivery_days = 2 [features.field_presence = EXPLICIT, ")
-    .breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders"),
+    .breaks("shop.shipping.v1.Quote.delivery_days", "source", "orders, outside"),
     "package renamed": edit(ANALYTICS, "package shop.analytics.v1;", "package shop.analysis.v1;").breaks(
         "shop.analytics.v1", "wire", "operator"
     ),

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
@@ -30,7 +31,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from mesh.options.v1 import options_pb2 as mesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xb4\x04\n\x08Shipment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12<\n\x05state\x18\x02 \x01(\x0e\x32 .shop.shipping.v1.Shipment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\x04\xe2\x41\x01\x03R\x0b\x64\x65stination\x12\x1c\n\x06pieces\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x06pieces\x12.\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12\"\n\treference\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\treference\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_BOOKED\x10\x01\x12\x13\n\x0fSTATE_CANCELLED\x10\x02:N\xea\x41K\n\x1eshipping.shop.example/Shipment\x12\x14shipments/{shipment}*\tshipments2\x08shipment\"\xab\x02\n\x07\x41\x64\x64ress\x12:\n\trecipient\x18\x01 \x01(\tB\x1c\x80\x01\x01\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\trecipient\x12;\n\x05lines\x18\x02 \x03(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1b\x92\x01\x18\x08\x01\x10\x03\"\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x05lines\x12\x35\n\x08locality\x18\x03 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x08locality\x12\x38\n\x0bpostal_code\x18\x04 \x01(\tB\x17\xe2\x41\x01\x01\xbaH\x10r\x0e\x18\x10\x32\n^[^\\x00]*$R\npostalCode\x12\x36\n\x0bregion_code\x18\x05 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\"b\n\x05Quote\x12.\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12)\n\rdelivery_days\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x0c\x64\x65liveryDays\"\xb6\x01\n\x14QuoteShippingRequest\x12\x36\n\x0bregion_code\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\x12\'\n\x06pieces\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12=\n\rcurrency_code\x18\x03 \x01(\tB\x18\xe2\x41\x01\x02\xbaH\x11r\x0fR\x03\x45URR\x03GBPR\x03USDR\x0c\x63urrencyCode\"F\n\x15QuoteShippingResponse\x12-\n\x05quote\x18\x01 \x01(\x0b\x32\x17.shop.shipping.v1.QuoteR\x05quote\"\xf5\x05\n\x13\x42ookShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12G\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x0b\x64\x65stination\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12\xf0\x03\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x05price\x12\x36\n\treference\x18\x05 \x01(\tB\x18\xe2\x41\x01\x01\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"N\n\x14\x42ookShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\xb9\x01\n\x15\x43\x61ncelShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12]\n\x04name\x18\x02 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"P\n\x16\x43\x61ncelShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"s\n\x12GetShipmentRequest\x12]\n\x04name\x18\x01 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"M\n\x13GetShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\x83\x01\n\x14ListShipmentsRequest\x12(\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"y\n\x15ListShipmentsResponse\x12\x38\n\tshipments\x18\x01 \x03(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\tshipments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa2\x04\n\x0fShippingService\x12\x65\n\rQuoteShipping\x12&.shop.shipping.v1.QuoteShippingRequest\x1a\'.shop.shipping.v1.QuoteShippingResponse\"\x03\x90\x02\x01\x12\x62\n\x0c\x42ookShipment\x12%.shop.shipping.v1.BookShipmentRequest\x1a&.shop.shipping.v1.BookShipmentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"\x03\x90\x02\x02\x12_\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"\x03\x90\x02\x01\x12\x65\n\rListShipments\x12&.shop.shipping.v1.ListShipmentsRequest\x1a\'.shop.shipping.v1.ListShipmentsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nfulfilment\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1dmesh/options/v1/options.proto\"\xb4\x04\n\x08Shipment\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12<\n\x05state\x18\x02 \x01(\x0e\x32 .shop.shipping.v1.Shipment.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x41\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\x04\xe2\x41\x01\x03R\x0b\x64\x65stination\x12\x1c\n\x06pieces\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x06pieces\x12.\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12\"\n\treference\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03R\treference\x12\x41\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_BOOKED\x10\x01\x12\x13\n\x0fSTATE_CANCELLED\x10\x02:N\xea\x41K\n\x1eshipping.shop.example/Shipment\x12\x14shipments/{shipment}*\tshipments2\x08shipment\"\xab\x02\n\x07\x41\x64\x64ress\x12:\n\trecipient\x18\x01 \x01(\tB\x1c\x80\x01\x01\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\trecipient\x12;\n\x05lines\x18\x02 \x03(\tB%\x80\x01\x01\xe2\x41\x01\x02\xbaH\x1b\x92\x01\x18\x08\x01\x10\x03\"\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x05lines\x12\x35\n\x08locality\x18\x03 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\x10\x10\x01\x18\x64\x32\n^[^\\x00]*$R\x08locality\x12\x38\n\x0bpostal_code\x18\x04 \x01(\tB\x17\xe2\x41\x01\x01\xbaH\x10r\x0e\x18\x10\x32\n^[^\\x00]*$R\npostalCode\x12\x36\n\x0bregion_code\x18\x05 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\"b\n\x05Quote\x12.\n\x05price\x18\x01 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03R\x05price\x12)\n\rdelivery_days\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03R\x0c\x64\x65liveryDays\"\xb6\x01\n\x14QuoteShippingRequest\x12\x36\n\x0bregion_code\x18\x01 \x01(\tB\x15\xe2\x41\x01\x02\xbaH\x0er\x0c\x32\n^[A-Z]{2}$R\nregionCode\x12\'\n\x06pieces\x18\x02 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12=\n\rcurrency_code\x18\x03 \x01(\tB\x18\xe2\x41\x01\x02\xbaH\x11r\x0fR\x03\x45URR\x03GBPR\x03USDR\x0c\x63urrencyCode\"F\n\x15QuoteShippingResponse\x12-\n\x05quote\x18\x01 \x01(\x0b\x32\x17.shop.shipping.v1.QuoteR\x05quote\"\xf5\x05\n\x13\x42ookShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12G\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x19.shop.shipping.v1.AddressB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x0b\x64\x65stination\x12\'\n\x06pieces\x18\x03 \x01(\x05\x42\x0f\xe2\x41\x01\x02\xbaH\x08\x1a\x06\x18\xd0\x86\x03(\x01R\x06pieces\x12\xf0\x03\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xc5\x03\xe2\x41\x01\x02\xbaH\xbd\x03\xba\x01_\n\x12this.currency_code\x12\x1cmust be one of EUR, GBP, USD\x1a+this.currency_code in [\'EUR\', \'GBP\', \'USD\']\xba\x01\x8a\x01\n\nthis.nanos\x12\x32must be a multiple of 10000000 from 0 to 990000000\x1aHthis.nanos % 10000000 == 0 && this.nanos >= 0 && this.nanos < 1000000000\xba\x01\xc6\x01\n\nthis.units\x12;must make an amount above zero and of at most 1000000 units\x1a{(this.units > 0 || this.units == 0 && this.nanos > 0) && (this.units < 1000000 || this.units == 1000000 && this.nanos <= 0)\xc8\x01\x01R\x05price\x12\x36\n\treference\x18\x05 \x01(\tB\x18\xe2\x41\x01\x01\xbaH\x11r\x0f\x18\x80\x01\x32\n^[^\\x00]*$R\treference\"N\n\x14\x42ookShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\xb9\x01\n\x15\x43\x61ncelShipmentRequest\x12\x41\n\nrequest_id\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.:-]{1,64}$R\trequestId\x12]\n\x04name\x18\x02 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"P\n\x16\x43\x61ncelShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"s\n\x12GetShipmentRequest\x12]\n\x04name\x18\x01 \x01(\tBI\xe2\x41\x01\x02\xfa\x41 \n\x1eshipping.shop.example/Shipment\xbaH\x1fr\x1d\x32\x1b^shipments/[a-z0-9-]{1,64}$R\x04name\"M\n\x13GetShipmentResponse\x12\x36\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\x08shipment\"\x83\x01\n\x14ListShipmentsRequest\x12(\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12\x41\n\npage_token\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{0,1000}$R\tpageToken\"y\n\x15ListShipmentsResponse\x12\x38\n\tshipments\x18\x01 \x03(\x0b\x32\x1a.shop.shipping.v1.ShipmentR\tshipments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc3\x04\n\x0fShippingService\x12\x85\x01\n\rQuoteShipping\x12&.shop.shipping.v1.QuoteShippingRequest\x1a\'.shop.shipping.v1.QuoteShippingResponse\"#\x90\x02\x01\xa2\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/shipping:quote\x12\x62\n\x0c\x42ookShipment\x12%.shop.shipping.v1.BookShipmentRequest\x1a&.shop.shipping.v1.BookShipmentResponse\"\x03\x90\x02\x02\x12h\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"\x03\x90\x02\x02\x12_\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"\x03\x90\x02\x01\x12\x65\n\rListShipments\x12&.shop.shipping.v1.ListShipmentsRequest\x1a\'.shop.shipping.v1.ListShipmentsResponse\"\x03\x90\x02\x01\x1a\x12\xa2\xbb\x18\x0e\n\nfulfilment\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -98,7 +99,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPPINGSERVICE']._loaded_options = None
   _globals['_SHIPPINGSERVICE']._serialized_options = b'\242\273\030\016\n\nfulfilment\020\001'
   _globals['_SHIPPINGSERVICE'].methods_by_name['QuoteShipping']._loaded_options = None
-  _globals['_SHIPPINGSERVICE'].methods_by_name['QuoteShipping']._serialized_options = b'\220\002\001'
+  _globals['_SHIPPINGSERVICE'].methods_by_name['QuoteShipping']._serialized_options = b'\220\002\001\242\273\030\002\020\001\202\323\344\223\002\024\022\022/v1/shipping:quote'
   _globals['_SHIPPINGSERVICE'].methods_by_name['BookShipment']._loaded_options = None
   _globals['_SHIPPINGSERVICE'].methods_by_name['BookShipment']._serialized_options = b'\220\002\002'
   _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._loaded_options = None
@@ -107,34 +108,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPPINGSERVICE'].methods_by_name['GetShipment']._serialized_options = b'\220\002\001'
   _globals['_SHIPPINGSERVICE'].methods_by_name['ListShipments']._loaded_options = None
   _globals['_SHIPPINGSERVICE'].methods_by_name['ListShipments']._serialized_options = b'\220\002\001'
-  _globals['_SHIPMENT']._serialized_start=232
-  _globals['_SHIPMENT']._serialized_end=796
-  _globals['_SHIPMENT_STATE']._serialized_start=647
-  _globals['_SHIPMENT_STATE']._serialized_end=716
-  _globals['_ADDRESS']._serialized_start=799
-  _globals['_ADDRESS']._serialized_end=1098
-  _globals['_QUOTE']._serialized_start=1100
-  _globals['_QUOTE']._serialized_end=1198
-  _globals['_QUOTESHIPPINGREQUEST']._serialized_start=1201
-  _globals['_QUOTESHIPPINGREQUEST']._serialized_end=1383
-  _globals['_QUOTESHIPPINGRESPONSE']._serialized_start=1385
-  _globals['_QUOTESHIPPINGRESPONSE']._serialized_end=1455
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=1458
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=2215
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=2217
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=2295
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=2298
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=2483
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=2485
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=2565
-  _globals['_GETSHIPMENTREQUEST']._serialized_start=2567
-  _globals['_GETSHIPMENTREQUEST']._serialized_end=2682
-  _globals['_GETSHIPMENTRESPONSE']._serialized_start=2684
-  _globals['_GETSHIPMENTRESPONSE']._serialized_end=2761
-  _globals['_LISTSHIPMENTSREQUEST']._serialized_start=2764
-  _globals['_LISTSHIPMENTSREQUEST']._serialized_end=2895
-  _globals['_LISTSHIPMENTSRESPONSE']._serialized_start=2897
-  _globals['_LISTSHIPMENTSRESPONSE']._serialized_end=3018
-  _globals['_SHIPPINGSERVICE']._serialized_start=3021
-  _globals['_SHIPPINGSERVICE']._serialized_end=3567
+  _globals['_SHIPMENT']._serialized_start=262
+  _globals['_SHIPMENT']._serialized_end=826
+  _globals['_SHIPMENT_STATE']._serialized_start=677
+  _globals['_SHIPMENT_STATE']._serialized_end=746
+  _globals['_ADDRESS']._serialized_start=829
+  _globals['_ADDRESS']._serialized_end=1128
+  _globals['_QUOTE']._serialized_start=1130
+  _globals['_QUOTE']._serialized_end=1228
+  _globals['_QUOTESHIPPINGREQUEST']._serialized_start=1231
+  _globals['_QUOTESHIPPINGREQUEST']._serialized_end=1413
+  _globals['_QUOTESHIPPINGRESPONSE']._serialized_start=1415
+  _globals['_QUOTESHIPPINGRESPONSE']._serialized_end=1485
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=1488
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=2245
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=2247
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=2325
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=2328
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=2513
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=2515
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=2595
+  _globals['_GETSHIPMENTREQUEST']._serialized_start=2597
+  _globals['_GETSHIPMENTREQUEST']._serialized_end=2712
+  _globals['_GETSHIPMENTRESPONSE']._serialized_start=2714
+  _globals['_GETSHIPMENTRESPONSE']._serialized_end=2791
+  _globals['_LISTSHIPMENTSREQUEST']._serialized_start=2794
+  _globals['_LISTSHIPMENTSREQUEST']._serialized_end=2925
+  _globals['_LISTSHIPMENTSRESPONSE']._serialized_start=2927
+  _globals['_LISTSHIPMENTSRESPONSE']._serialized_end=3048
+  _globals['_SHIPPINGSERVICE']._serialized_start=3051
+  _globals['_SHIPPINGSERVICE']._serialized_end=3630
 # @@protoc_insertion_point(module_scope)
