@@ -205,6 +205,38 @@ def matrix(name: Name = "default") -> None:
 
 
 @app.command()
+def why(  # noqa: PLR0913  # the options of a command
+    caller: Annotated[
+        str,
+        typer.Argument(
+            help="anonymous, user, a role, a service, stranger, pod/NAME, role/NAME, or a ServiceAccount.",
+        ),
+    ],
+    method: Annotated[
+        str, typer.Argument(help="<package>.<Service>/<Method>, or as much of its end as is unambiguous.")
+    ],
+    name: Name = "default",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    header: Annotated[
+        list[str] | None, typer.Option(help="NAME:VALUE of a header that the call also has. Repeat it for more.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="The IP address of the caller.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Explain whether a caller may call a method, which proxy decides, by which rule, and what would allow it.
+
+    It evaluates what the proxies have now, so policies that were applied by hand count as well. The exit code is 0 if
+    the call is allowed, and 1 if it is denied.
+    """
+    from mesh.local.commands import why as command
+
+    cluster = _cluster(name, kubeconfig, context)
+    raise typer.Exit(command.run(cluster, caller, method, header or [], address, as_data=as_json))
+
+
+@app.command()
 def chaos(  # noqa: PLR0913  # the options of a command
     experiment: Annotated[str, typer.Argument(help="An experiment, or all. Without it, list them.")] = "",
     service: Annotated[str, typer.Option(help="The service to hit, in experiments that have one.")] = "",

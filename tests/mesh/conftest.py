@@ -14,6 +14,8 @@ import pytest
 from tests.mesh.calls import Shop, status_of
 from tests.mesh.foreign import FOREIGN
 from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
+from tests.mesh.matrix import CALLERS, Explained, caller_access, explain_matrix
+from tests.mesh.policy_batches import explain_policies
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 
@@ -25,6 +27,10 @@ os.environ["MESH_WITHOUT"] = "prober"
 _, MAX_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
 LOG_LINES = 30
+POLICY_SEED, POLICY_COUNT = 1, 10
+"""How many random policies `make test` applies, and from which seed."""
+_explained: dict[str, tuple[list[Explained], list[Explained]]] = {}
+"""What the matrix has shown, by mesh. A run calls it once, when the first test needs it."""
 NAMESPACES = ("istio-system", "shop-ingress", "kafka", "shop")
 
 
@@ -60,6 +66,23 @@ async def shop(mesh: Mesh) -> AsyncIterator[Shop]:
     channel = dial(mesh.gateway, token=await mesh.token())
     yield Shop(channel)
     await channel.close()
+
+
+@pytest.fixture
+async def matrix(mesh: Mesh) -> list[Explained]:
+    """Return every call of the matrix, with what `mesh why` decides about it."""
+    if mesh.name not in _explained:
+        async with caller_access(mesh, CALLERS) as ways:
+            cells = await explain_matrix(mesh, ways)
+            _explained[mesh.name] = cells, await explain_policies(mesh, ways, POLICY_SEED, POLICY_COUNT)
+    return _explained[mesh.name][0]
+
+
+@pytest.fixture
+def under_policies(mesh: Mesh, matrix: list[Explained]) -> list[Explained]:
+    """Return calls under a few random policies, which the callers of the matrix have made as well."""
+    assert matrix
+    return _explained[mesh.name][1]
 
 
 @pytest.hookimpl(wrapper=True)

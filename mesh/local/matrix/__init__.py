@@ -1,5 +1,5 @@
 """The matrix of callers and methods: every combination is called in the mesh and compared with the declarations.
 
-`declared.py` reads contracts and declarations, and `callers.py` says which caller may call which method. `probes.py`
-starts a Pod for each service's identity, `calls.py` makes the calls, and `report.py` prints the results.
+`declared.py` reads contracts and declarations, and `callers.py` says which caller may call which method. `measure.py`
+calls: `probes.py` starts a Pod for each identity, `calls.py` makes the calls. `report.py` prints the results.
 """
