@@ -9,6 +9,7 @@ import { file_shop_identity_v1_identity } from "../gen/shop/identity/v1/identity
 import { file_shop_inventory_v1_inventory } from "../gen/shop/inventory/v1/inventory_pb.ts";
 import { file_shop_orders_v1_orders } from "../gen/shop/orders/v1/orders_pb.ts";
 import { file_shop_orders_v2_orders } from "../gen/shop/orders/v2/orders_pb.ts";
+import { file_shop_shipping_v1_shipping } from "../gen/shop/shipping/v1/shipping_pb.ts";
 import { connect, fieldViolations, type FieldViolation } from "./client.ts";
 
 const registry = createRegistry(
@@ -17,6 +18,7 @@ const registry = createRegistry(
   file_shop_inventory_v1_inventory,
   file_shop_orders_v1_orders,
   file_shop_orders_v2_orders,
+  file_shop_shipping_v1_shipping,
 );
 const [url = "", token = ""] = process.argv.slice(2);
 const requests = JSON.parse(readFileSync(0, "utf-8"));

@@ -14,8 +14,9 @@ READMES = ["clients/typescript/README.md", "clients/python/README.md"]
 SLOW_READMES = ["clients/go/README.md"]
 """What takes minutes if the packages were never compiled before."""
 CATALOG, IDENTITY = "shop.catalog.v1.CatalogService", "shop.identity.v1.IdentityService"
-INVENTORY, ORDERS_V1, ORDERS_V2 = (
-    f"shop.{name}Service" for name in ("inventory.v1.Inventory", "orders.v1.Orders", "orders.v2.Orders")
+INVENTORY, ORDERS_V1, ORDERS_V2, SHIPPING = (
+    f"shop.{name}Service"
+    for name in ("inventory.v1.Inventory", "orders.v1.Orders", "orders.v2.Orders", "shipping.v1.Shipping")
 )
 PRODUCT = "products/p-0031"
 INVALID = {
@@ -30,6 +31,7 @@ INVALID = {
     "e-mail": (IDENTITY, "CreateUser", {"request_id": "a b", "user": {"email": "ada"}, "password": "short"}),
     "login": (IDENTITY, "IssueToken", {"email": "ada"}),
     "stock": (INVENTORY, "GetStock", {"name": "stocks/"}),
+    "quote": (SHIPPING, "QuoteShipping", {"region_code": "de", "currency_code": "YEN"}),
 }
 VALID = (CATALOG, "ListProducts", {"page_size": 1})
 
