@@ -227,8 +227,8 @@ def why(  # noqa: PLR0913  # the options of a command
 ) -> None:
     """Explain whether a caller may call a method, which proxy decides, by which rule, and what would allow it.
 
-    It evaluates what the proxies have now, so policies that were applied by hand count as well. The exit code is 0 if
-    the call is allowed, and 1 if it is denied.
+    It evaluates what the proxies have now, so policies that were applied by hand count as well.
+    The exit code is 0 if the call is allowed, and 1 if it is denied.
     """
     from mesh.local.commands import why as command
 

@@ -22,6 +22,7 @@ from tests.support.checkout import ROOT
 
 METHODS, SERVICES = methods(ROOT), services(ROOT)
 CALLERS = callers(METHODS, SERVICES)
+SOURCES = Sources(ROOT)
 NO_ROUTE = ("UNIMPLEMENTED", "UNAVAILABLE")
 """The statuses, without a message, of a proxy that has no route for a method, or for a service."""
 NOT_LISTENING = "Connection refused"
@@ -77,7 +78,7 @@ def live_objects(mesh: Mesh) -> Live:
 
 def explainer(live: Live) -> Explainer:
     """Return the explainer of decisions about a mesh."""
-    return Explainer(live, Sources(ROOT), METHODS, SERVICES)
+    return Explainer(live, SOURCES, METHODS, SERVICES)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ def _random_policies(live: Live) -> dict[str, set[str]]:
 
 def _policies(proxy: Proxy) -> set[str]:
     texts = json.dumps(proxy.dump).split('"')
-    return {match["name"] for text in texts if (match := RULE.fullmatch(text)) and match["name"].startswith(NAME)}
+    return {match["name"] for text in texts if (match := RULE.search(text)) and match["name"].startswith(NAME)}
 
 
 async def _call(ways: Mapping[str, Access], chosen: Mapping[tuple[str, Method], None]) -> list[Cell]:

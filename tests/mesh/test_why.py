@@ -2,10 +2,14 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
+from random import Random
 
 import pytest
+import yaml
 
 from mesh.local.why.decision import Details
 from mesh.local.why.sources import Line
@@ -23,9 +27,13 @@ from tests.mesh.mutations import SEEN_IN_MATRIX, SEEN_IN_POLICIES, mutated
 from tests.mesh.policy_batches import NAME, SHARED, explain_policies
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
+from tests.support.generator import generated
 from tests.support.report import Measured
 
 CAPTURE = "shop.payments.v1.PaymentsService/CapturePayment"
+KIND = "AuthorizationPolicy"
+NO_CALL = re.compile("serves it|would be a cycle|that wait for each other")
+"""Words of the advice about calls that no declaration may allow."""
 POLICIES = 300
 SEED = 2
 
@@ -143,7 +151,7 @@ def freeze() -> Manifest:
 
 
 async def test_a_policy_applied_by_hand_is_named_and_its_advice_works(mesh: Mesh) -> None:
-    why = (MESH, "why", "-i", mesh.name, "orders", "CapturePayment")
+    why = (MESH, "why", "--kubeconfig", mesh.environment["KUBECONFIG"], "orders", "CapturePayment")
     async with mesh.applied(freeze()):
         async for attempt in eventually():
             with attempt:
@@ -162,3 +170,47 @@ async def test_a_policy_applied_by_hand_is_named_and_its_advice_works(mesh: Mesh
                 assert run.returncode == 0, run.stdout
     [line] = re.findall(r"services/orders/service.yaml:(\d+)", run.stdout)
     assert "CapturePayment" in (ROOT / "services/orders/service.yaml").read_text().splitlines()[int(line) - 1]
+
+
+def changed_as_advised(step: str, root: Path) -> None:
+    """Change a service.yaml in a copy of the checkout as an advice says."""
+    if found := re.match(r"add this to the list in (\S+):(\d+),.*\n  (- .*)", step):
+        file, number = root / found[1], int(found[2])
+        lines = file.read_text(encoding="utf-8").splitlines()
+        lines.insert(number - 1, f"  {found[3]}")
+    elif found := re.match(r"add (\w+) to the list in (\S+):(\d+),", step):
+        file, number = root / found[2], int(found[3])
+        lines = file.read_text(encoding="utf-8").splitlines()
+        lines[number - 1] = lines[number - 1].replace("[", f"[{found[1]}, ", 1)
+    else:
+        found = re.match(r"add this to (\S+), .*\n  (calls: .*)", step)
+        assert found, step
+        file = root / found[1]
+        lines = [*file.read_text(encoding="utf-8").splitlines(), found[2]]
+    file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+@pytest.mark.prove
+def test_the_advice_to_declare_a_call_is_right(matrix: list[Explained], tmp_path: Path) -> None:
+    """With the service.yaml changed as advised, the generated policies allow the call, and give it a route."""
+    denied = [each for each in matrix if each.cell.caller.inside and not each.cell.allowed]
+    services = [each for each in denied if (ROOT / "services" / each.cell.caller.name / "service.yaml").is_file()]
+    for number, each in enumerate(Random(SEED).sample(services, 30)):  # noqa: S311  # a seed repeats a run
+        caller, method = each.cell.caller.name, each.cell.method
+        root = tmp_path / str(number)
+        shutil.copytree(ROOT / "services", root / "services", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        [step] = explainer(each.live).advice(each.decision, Details())
+        if NO_CALL.search(step):
+            continue
+        changed_as_advised(step, root)
+        files = generated(root=root)
+        objects = [
+            (each["kind"], each["metadata"]["name"], each)
+            for name in {f"{method.service}.yaml", f"{caller}.yaml"}
+            for each in yaml.safe_load_all(files[name])
+        ]
+        [policy] = [each for kind, name, each in objects if (kind, name) == (KIND, method.service)]
+        allowing = [rule for rule in policy["spec"]["rules"] if f"/sa/{caller}'" in str(rule["from"])]
+        assert any(method.path in to["operation"]["paths"] for rule in allowing for to in rule["to"]), str(each)
+        [sidecar] = [each for kind, name, each in objects if (kind, name) == ("Sidecar", caller)]
+        assert f"./{method.service}.shop.svc.cluster.local" in str(sidecar["spec"]["egress"]), str(each)

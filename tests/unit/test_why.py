@@ -12,7 +12,7 @@ from mesh.local.why.matchers import match_header, match_template
 from mesh.local.why.names import find_method, find_subject
 from mesh.local.why.verdict import Decision, Reason
 from tests.support.checkout import ROOT
-from tests.unit.why_world import ANY_RULE, CLUSTER, HOST, METHOD, Json, dump, obj, rbac, route, typed, world
+from tests.unit.why_world import ANY_RULE, CLUSTER, HOST, METHOD, Json, dump, obj, rbac, route, rule, typed, world
 
 METHODS, SERVICES = methods(ROOT), services(ROOT)
 PASSES = dump("INBOUND", rbac("ALLOW", open=ANY_RULE), transport="tls")
@@ -55,11 +55,20 @@ def test_one_of_two_pods_that_refuses_the_call_decides() -> None:
 def test_a_custom_policy_is_named_instead_of_decided() -> None:
     asks = typed(
         "extensions.filters.http.rbac.v3.RBAC",
-        shadow_rules={"policies": {"istio-ext-authz-opa-ns[shop]-policy[ask]-rule[0]": ANY_RULE}},
+        shadow_rules={"policies": {f"istio-ext-authz-opa-{rule('ask')}": ANY_RULE}},
         shadow_rules_stat_prefix="istio_ext_authz_",
     )
     with pytest.raises(MeshError, match="the CUSTOM policy shop/ask decides"):
         why(world(catalog=(dump("INBOUND", asks, transport="tls"),)), "orders")
+
+
+def test_a_custom_policy_without_its_provider_denies_the_call() -> None:
+    rules = {
+        "action": "DENY",
+        "policies": {f"istio-ext-authz-opa-{rule('ask')}-deny-due-to-bad-CUSTOM-action": ANY_RULE},
+    }
+    denies = dump("INBOUND", typed("extensions.filters.http.rbac.v3.RBAC", rules=rules), transport="tls")
+    assert why(world(catalog=(denies,)), "orders").decisive.rules[0].policy == "shop/ask"
 
 
 @pytest.mark.parametrize(

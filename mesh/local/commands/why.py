@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import typer
 
@@ -22,7 +23,7 @@ def run(  # noqa: PLR0913  # the options of the command
     cluster: Cluster, caller: str, method: str, headers: Sequence[str], address: str | None, *, as_data: bool
 ) -> int:
     """Print the decision. Return 1 if the call is denied. Raises MeshError."""
-    details = Details(dict(map(_header, headers)), address)
+    details = Details(dict(map(_header, headers)), _address(address))
     declared, declarations = methods(REPOSITORY), services(REPOSITORY)
     called = find_method(method, declared)
     live = Live(Kubectl.for_cluster(cluster))
@@ -34,6 +35,13 @@ def run(  # noqa: PLR0913  # the options of the command
     else:
         show(decision, explainer, advice, console)
     return 0 if decision.allowed else 1
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        return str(ip_address(text)) if text else None
+    except ValueError as error:
+        raise MeshError(f"--address: {error}") from None
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -5,10 +5,10 @@ the call. Istio has then already chosen the policies of each workload (namespace
 has translated hand-written and generated ones alike into Envoy's RBAC rules, JWT providers and routes. These are few
 and exactly defined, so this package evaluates them. To evaluate AuthorizationPolicies instead would mean to write
 Istio's translation a second time, and to be wrong where the two differ. The name of an RBAC rule leads back to its
-policy, which is read from the Kubernetes API. Only a caller that has no Pod now has no proxy to read (`absent.py`).
+policy, which is read from the Kubernetes API. Only a caller that has no Pod now has no proxy to read (`egress.py`).
 
 In reading order: `request.py` is the call as a proxy sees it; `matchers.py`, `rbac.py`, `tokens.py` and `routes.py`
 evaluate parts of Envoy's configuration; `proxy.py` reads it, and `live.py` reads the cluster. `names.py` finds callers
 and methods. `verdict.py` and `decision.py` follow the call from proxy to proxy. `sources.py` finds the line behind a
-rule, `explain.py` the smallest change that would allow the call, and `report.py` prints the result.
+rule, `explain.py` and `chains.py` the smallest change that would allow the call, and `report.py` prints the result.
 """

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from mesh.local.clients.kubectl import NAMESPACE
 from mesh.local.errors import MeshError
 from mesh.local.matrix.declared import Method
-from mesh.local.why import absent
-from mesh.local.why.live import PORT, Live
+from mesh.local.why import egress
+from mesh.local.why.live import PORT, Live, full_name
 from mesh.local.why.matchers import Json
 from mesh.local.why.names import Subject
 from mesh.local.why.proxy import Chain, Proxy
@@ -53,9 +53,11 @@ def _from_inside(live: Live, subject: Subject, method: Method, details: Details)
         route = find_route(proxy.route_config(chain), request) if chain else None
         address = address or _source(proxy.pod["status"]["podIP"])
     else:
-        route = absent.find_route(live, subject.account, cluster, method.path)
-    yield _routed("sidecar of the caller", proxy.name if proxy else "", route)
+        route = egress.find_route(live, subject.account, cluster, method.path)
     namespace, _, account = subject.account.partition("/")
+    labels = proxy.pod["metadata"].get("labels", {}) if proxy else {"app": account}
+    withheld = "" if route else egress.withholds(live, namespace, labels, host)
+    yield _routed("sidecar of the caller", proxy.name if proxy else "", route, withheld)
     yield from _at_callee(
         live,
         proxy,
@@ -116,7 +118,9 @@ def _at_callee(live: Live, caller: Proxy | None, route: Route, request: Request)
                 here = replace(arrived, destination=proxy.pod["status"]["podIP"])
                 results.append(_filter(place, proxy, chain, here)[0])
             else:
-                results.append([Verdict(place, proxy.name, Reason.MTLS)])
+                policies = [full_name(each) for each in live.selecting("PeerAuthentication", proxy.pod)[:1]]
+                resource = f"PeerAuthentication {policies[0]}" if policies else ""
+                results.append([Verdict(place, proxy.name, Reason.MTLS, resource=resource)])
     yield from next((each for each in results if not all(verdict.allowed for verdict in each)), results[0])
 
 
@@ -161,9 +165,11 @@ def _rbac(place: str, proxy: Proxy, config: Json, request: Request) -> Verdict |
             return None
 
 
-def _routed(place: str, pod: str, route: Route | None) -> Verdict:
-    reason = Reason.ROUTE if route else Reason.NO_ROUTE
-    return Verdict(place, pod, reason, virtual_service=route.virtual_service if route else "")
+def _routed(place: str, pod: str, route: Route | None, withheld: str = "") -> Verdict:
+    if not route:
+        return Verdict(place, pod, Reason.NO_ROUTE, resource=withheld)
+    resource = f"VirtualService {route.virtual_service}" if route.virtual_service else ""
+    return Verdict(place, pod, Reason.ROUTE, resource=resource)
 
 
 def _accepted_headers(http: Json, headers: Mapping[str, str]) -> dict[str, str]:

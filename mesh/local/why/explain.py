@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from mesh.local.clients.kubectl import NAMESPACE
 from mesh.local.matrix.callers import Caller, callers
 from mesh.local.matrix.declared import Method, Service
+from mesh.local.why.chains import refusal
 from mesh.local.why.decision import Details, decide
-from mesh.local.why.live import Live
+from mesh.local.why.live import Live, full_name
 from mesh.local.why.matchers import Json
 from mesh.local.why.names import Subject, of_caller
 from mesh.local.why.sources import Line, Sources
@@ -50,7 +51,7 @@ class Explainer:
     def policy(self, rule: Rule) -> Json | None:
         """Return the AuthorizationPolicy of a rule; None if it is gone, and a proxy does not know that yet."""
         for policy in self.live.objects("AuthorizationPolicy"):
-            if f"{policy['metadata']['namespace']}/{policy['metadata']['name']}" == rule.policy:
+            if full_name(policy) == rule.policy:
                 return policy
         return None
 
@@ -103,8 +104,9 @@ class Explainer:
     def _steps(self, decision: Decision, verdict: Verdict) -> Iterator[str]:
         if verdict.reason is Reason.DENY_RULE:
             for rule in verdict.rules:
+                action = (self.policy(rule) or {}).get("spec", {}).get("action", "DENY")
                 yield (
-                    f"delete the DENY policy {rule.policy}, or change its rule {rule.index}:\n"
+                    f"delete the {action} policy {rule.policy}, or change its rule {rule.index}:\n"
                     f"  kubectl delete authorizationpolicy -n {rule.namespace} {rule.name}"
                 )
         elif verdict.reason in UNDECLARED:
@@ -115,31 +117,40 @@ class Explainer:
                 f"  kubectl get peerauthentications,destinationrules -A"
             )
         else:
-            yield (
-                f"let a RequestAuthentication accept the token's issuer {(decision.subject.claims or {}).get('iss')}:\n"
-                f"  kubectl get requestauthentications -A"
-            )
+            issuer = (decision.subject.claims or {}).get("iss")
+            yield f"let a RequestAuthentication accept {issuer}:\n  kubectl get requestauthentications -A"
 
     def _declare(self, decision: Decision) -> str:
         method, subject = decision.method, decision.subject
         if subject.declared.may_call(method):
             return "apply the generated policies again, which differ from those in effect: `mesh up`"
         if not subject.is_inside:
-            where = self.sources.contract(method)
-            if method.is_public:
-                return f"change its audience and roles in {where}, {REGENERATE}"
-            option = "option (mesh.options.v1.method) = {audience: AUDIENCE_SIGNED_IN};"
-            return f"the contract makes it internal. Add this in {where}, {REGENERATE}:\n  {option}"
-        service, contract = _service(subject), method.name.partition("/")[0]
+            return self._publish(method)
+        if not self.sources.declaration(_service(subject)):
+            has_route = all(verdict.reason is not Reason.NO_ROUTE for verdict in decision.denials)
+            objects = "an ALLOW policy" if has_route else "a Sidecar and an ALLOW policy"
+            return (
+                f"apply {objects} that let {subject.account} call {method.service},\n"
+                f"or declare a service (CONTRIBUTING.md, Add a service)"
+            )
+        return self._add_call(_service(subject), method)
+
+    def _publish(self, method: Method) -> str:
+        line = self.sources.contract(method)
+        if method.is_public:
+            return f"change its audience and roles in {line}, {REGENERATE}"
+        option = "option (mesh.options.v1.method) = {audience: AUDIENCE_SIGNED_IN};"
+        return f"the contract makes it internal. Add this in {line}, {REGENERATE}:\n  {option}"
+
+    def _add_call(self, service: str, method: Method) -> str:
+        if reason := refusal(self.services, self.methods, service, method.service):
+            return reason
         if line := self.sources.other_calls(service, method):
             return f"add {_short(method)} to the list in {line}, {REGENERATE}"
-        if declaration := self.sources.declaration(service):
-            calls = f"calls: [{{to: {contract}, methods: [{_short(method)}]}}]"
-            return f"add this to {declaration.file}, {REGENERATE}:\n  {calls}"
-        return (
-            f"apply an ALLOW policy for {method.service} with the principal of {subject.account},\n"
-            f"or declare a service (CONTRIBUTING.md, Add a service)"
-        )
+        call = f"{{to: {method.name.partition('/')[0]}, methods: [{_short(method)}]}}"
+        if line := self.sources.calls(service):
+            return f"add this to the list in {line}, {REGENERATE}:\n  - {call}"
+        return f"add this to {self.sources.file(service)}, {REGENERATE}:\n  calls: [{call}]"
 
 
 def _service(subject: Subject) -> str:

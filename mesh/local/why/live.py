@@ -11,13 +11,18 @@ from mesh.local.errors import MeshError
 from mesh.local.why.matchers import Json
 from mesh.local.why.proxy import DUMP, Proxy
 
-KINDS = "pods,services,serviceaccounts,authorizationpolicies,sidecars,virtualservices"
+KINDS = (
+    "pods,services,serviceaccounts,authorizationpolicies,requestauthentications,peerauthentications,"
+    "sidecars,virtualservices"
+)
 GATEWAY = "shop-gateway"
 PORT = 50051
 """The port of gRPC services (mesh/kubernetes/base)."""
 IDENTITY, ISSUER, AUDIENCE = "identity", "https://identity.shop.example", "https://shop.example"
 """The service that issues tokens, and what it writes into them unless its environment says otherwise."""
 MAX_CONCURRENT_READS = 4
+ROOT_NAMESPACE = "istio-system"
+"""Istio's root namespace: a policy in it applies to the whole mesh."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,17 @@ class Live:
     def objects(self, kind: str) -> list[Json]:
         """Return all objects of a kind."""
         return [each for each in self._objects if each["kind"] == kind]
+
+    def selecting(self, kind: str, pod: Json) -> list[Json]:
+        """Return the policies that apply to a Pod: those of its workload, of its namespace, then of the whole mesh."""
+        found: dict[tuple[bool, bool], list[Json]] = {}
+        for each in self.objects(kind):
+            selector = each["spec"].get("selector", {}).get("matchLabels", {})
+            is_own = each["metadata"]["namespace"] == pod["metadata"]["namespace"]
+            in_scope = is_own or each["metadata"]["namespace"] == ROOT_NAMESPACE
+            if in_scope and selector.items() <= pod["metadata"].get("labels", {}).items():
+                found.setdefault((bool(selector), is_own), []).append(each)
+        return [each for scope in sorted(found, reverse=True) for each in found[scope]]
 
     def pods(self, namespace: str, labels: Mapping[str, str]) -> list[Json]:
         """Return the ready Pods that have these labels."""
@@ -104,6 +120,11 @@ class Live:
         if not pods:
             raise MeshError(f"no Pod of {name} is ready, so no proxy decides", fix="`mesh status` shows its state")
         return pods
+
+
+def full_name(each: Json) -> str:
+    """Return "<namespace>/<name>" of an object."""
+    return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
 
 
 def _is_ready(pod: Json) -> bool:

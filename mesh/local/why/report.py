@@ -32,7 +32,7 @@ def _verdict(verdict: Verdict, decision: Decision, explainer: Explainer) -> dict
             {"kind": "AuthorizationPolicy", "namespace": rule.namespace, "name": rule.name, "rule": rule.index}
             for rule in verdict.rules
         ],
-        "virtual_service": verdict.virtual_service or None,
+        "resource": verdict.resource or None,
         "line": str(origin.line) if origin.line else None,
         "note": origin.note or None,
     }
@@ -70,7 +70,6 @@ def _because(verdict: Verdict) -> str:
             action = verdict.reason.name.partition("_")[0]
             rule = verdict.rules[0]
             return f"{action} by rule {rule.index} of the AuthorizationPolicy {rule.policy}"
-        case Reason.ROUTE if verdict.virtual_service:
-            return f"{verdict.reason.value}, by the VirtualService {verdict.virtual_service}"
         case _:
-            return str(verdict.reason.value)
+            by = f", by the {verdict.resource}" if verdict.resource else ""
+            return f"{verdict.reason.value}{by}"

@@ -91,37 +91,44 @@ class Sources:
         for methods in self._methods(service, contract):
             for node in methods.value:
                 if node.value == name:
-                    return Line(_declaration(service), node.start_mark.line + 1)
+                    return Line(self.file(service), node.start_mark.line + 1)
         return None
 
     def other_calls(self, service: str, method: Method) -> Line | None:
         """Return the line of the list of methods that a service calls in the same contract; None without one."""
         for methods in self._methods(service, method.name.partition("/")[0]):
-            return Line(_declaration(service), methods.start_mark.line + 1)
+            return Line(self.file(service), methods.start_mark.line + 1)
         return None
+
+    def file(self, service: str) -> str:
+        """Return the path of a service.yaml."""
+        return f"services/{service}/service.yaml"
+
+    def calls(self, service: str) -> Line | None:
+        """Return the line of the list of all calls of a service; None if it makes none."""
+        calls = _child(self._root(service), "calls")
+        return Line(self.file(service), calls.start_mark.line + 1) if calls else None
 
     def declaration(self, service: str) -> Line | None:
         """Return the line of `service:` in a service.yaml; None if there is no such file."""
-        path = self.root / _declaration(service)
+        path = self.root / self.file(service)
         if not path.is_file():
             return None
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if line.startswith("service:"):
-                return Line(_declaration(service), number)
-        return Line(_declaration(service), 1)
+                return Line(self.file(service), number)
+        return Line(self.file(service), 1)
+
+    def _root(self, service: str) -> yaml.Node | None:
+        path = self.root / self.file(service)
+        return yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER) if path.is_file() else None
 
     def _methods(self, service: str, contract: str) -> Iterator[yaml.SequenceNode]:
-        path = self.root / _declaration(service)
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER) if path.is_file() else None
-        calls = _child(root, "calls")
+        calls = _child(self._root(service), "calls")
         for call in calls.value if calls else []:
             to, methods = _child(call, "to"), _child(call, "methods")
             if to and isinstance(methods, yaml.SequenceNode) and to.value == contract:
                 yield methods
-
-
-def _declaration(service: str) -> str:
-    return f"services/{service}/service.yaml"
 
 
 def _policies(text: str, file: str) -> Iterator[tuple[str, Manifest]]:

@@ -8,7 +8,7 @@ from mesh.local.errors import MeshError
 from mesh.local.matrix.declared import Method
 from mesh.local.why.names import Subject
 
-RULE = re.compile(r"ns\[(?P<namespace>.*)\]-policy\[(?P<name>.*)\]-rule\[(?P<index>\d+)\]$")
+RULE = re.compile(r"ns\[(?P<namespace>.*)\]-policy\[(?P<name>.*)\]-rule\[(?P<index>\d+)\]")
 
 
 class Reason(Enum):
@@ -19,9 +19,9 @@ class Reason(Enum):
     ROUTE = "it has a route"
     DENY_RULE = "a rule of a DENY policy matches"
     NO_ALLOW_RULE = "no rule of its ALLOW policies matches"
-    NO_ROUTE = "it has no route to this method"
+    NO_ROUTE = "it has no route"
     TOKEN = "it does not accept the token"  # noqa: S105  # no password
-    MTLS = "it accepts no connection of this kind: mutual TLS or plaintext"
+    MTLS = "one of the two proxies uses mutual TLS, and the other one does not"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Verdict:
     reason: Reason
     rules: tuple[Rule, ...] = ()
     """The rules that match; for NO_ALLOW_RULE, one of each policy that has none."""
-    virtual_service: str = ""
-    """ "<namespace>/<name>" of the VirtualService that defines the route."""
+    resource: str = ""
+    """Kind and "<namespace>/<name>" of another object that decides, such as the VirtualService of a route."""
 
     @property
     def allowed(self) -> bool:
