@@ -1,10 +1,13 @@
 """Every method, called by every caller, is allowed or denied as contracts and declarations define."""
 
 import subprocess
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from mesh.local.matrix.report import show
 from mesh.options.v1.options_pb2 import AUDIENCE_ANYONE, MethodPolicy
 from tests.mesh.harness import MESH, Mesh
 from tests.mesh.matrix import CALLERS, METHODS, Explained
@@ -38,6 +41,10 @@ async def test_every_cell_is_as_declared(mesh: Mesh, matrix: list[Explained], me
     assert [cell for cell in cells if not cell.right] == []
     assert len(cells) == allowed + denied == len(METHODS) * len(CALLERS)
     assert len(cells) >= 600
+    output = StringIO()
+    show(METHODS, CALLERS, cells, Console(file=output, width=200))
+    printed = output.getvalue()
+    assert (printed.count("✓"), printed.count("·")) == (allowed + 1, denied + 1)  # and one of each in the legend
     await mesh.wait_for_pod_count("matrix", 0)
 
 

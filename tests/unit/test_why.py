@@ -12,7 +12,7 @@ from mesh.local.why.matchers import match_header, match_template
 from mesh.local.why.names import find_method, find_subject
 from mesh.local.why.verdict import Decision, Reason
 from tests.support.checkout import ROOT
-from tests.unit.why_world import ANY_RULE, CLUSTER, HOST, METHOD, Json, dump, obj, rbac, route, rule, typed, world
+from tests.unit.why_world import ANY_RULE, CLUSTER, HOST, METHOD, Json, dump, obj, pod, rbac, route, rule, typed, world
 
 METHODS, SERVICES = methods(ROOT), services(ROOT)
 PASSES = dump("INBOUND", rbac("ALLOW", open=ANY_RULE), transport="tls")
@@ -79,6 +79,15 @@ def test_both_proxies_must_agree_on_mutual_tls(transport: str, tls: bool, allowe
     decision = why(live, "orders")
     assert decision.allowed == allowed
     assert allowed or decision.decisive.reason is Reason.MTLS
+
+
+def test_a_caller_without_a_sidecar_cannot_use_mutual_tls() -> None:
+    plain = (pod("prober", "prober", "tools", container="app"), obj("ServiceAccount", "prober", "tools"))
+    policy = obj("PeerAuthentication", "default", mtls={"mode": "STRICT"})
+    decision = why(world(more=(*plain, policy)), "tools/prober")
+    assert reasons(decision) == [("sidecar of catalog", Reason.MTLS)]
+    assert decision.decisive.resource == "PeerAuthentication shop/default"
+    assert why(world(catalog=(dump("INBOUND"),), more=plain), "tools/prober").allowed
 
 
 def token_filter(issuer: str, otherwise: str) -> Json:

@@ -81,12 +81,12 @@ class World(Kubectl):
         return json.dumps(self.dumps[words[3]])
 
 
-def pod(name: str, app: str, namespace: str = "shop") -> Json:
+def pod(name: str, app: str, namespace: str = "shop", container: str = "istio-proxy") -> Json:
     """Return a Pod that is ready."""
     return {
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "uid": name, "labels": {"app": app}},
-        "spec": {"serviceAccountName": app, "containers": []},
+        "spec": {"serviceAccountName": app, "containers": [{"name": container}]},
         "status": {"podIP": "127.0.1.1", "conditions": [{"type": "Ready", "status": "True"}]},
     }
 

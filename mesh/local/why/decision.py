@@ -47,6 +47,9 @@ def _from_inside(live: Live, subject: Subject, method: Method, details: Details)
     cluster = f"outbound|{PORT}||{host}"
     request = Request(method.path, details.headers.get(":authority", host), PORT, extra_headers=details.headers)
     address = details.address
+    if live.is_without_proxy(subject.account, subject.pod):
+        yield from _at_callee(live, None, Route((cluster,), ""), request, is_meshed=False)
+        return
     proxy = live.caller(subject.account, subject.pod)
     if proxy:
         chain = proxy.outbound(PORT)
@@ -100,12 +103,14 @@ def _from_outside(live: Live, subject: Subject, method: Method, details: Details
     )
 
 
-def _at_callee(live: Live, caller: Proxy | None, route: Route, request: Request) -> Iterator[Verdict]:
+def _at_callee(
+    live: Live, caller: Proxy | None, route: Route, request: Request, *, is_meshed: bool = True
+) -> Iterator[Verdict]:
     """Yield what the callee's sidecars decide: of several, the first one that refuses the call."""
     results = []
     for cluster in route.clusters:
         port, host = int(cluster.split("|")[1]), cluster.rpartition("|")[2]
-        is_tls = caller is None or cluster not in caller.clusters or caller.uses_tls(cluster)
+        is_tls = is_meshed and (caller is None or cluster not in caller.clusters or caller.uses_tls(cluster))
         arrived = replace(
             request,
             port=port,

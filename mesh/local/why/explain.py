@@ -113,8 +113,8 @@ class Explainer:
             yield self._declare(decision)
         elif verdict.reason is Reason.MTLS:
             yield (
-                f"let PeerAuthentication and DestinationRule agree on mutual TLS for the {verdict.place}:\n"
-                f"  kubectl get peerauthentications,destinationrules -A"
+                "give both a sidecar, and let PeerAuthentication and DestinationRule agree on mutual TLS:\n"
+                "  kubectl get peerauthentications,destinationrules -A"
             )
         else:
             issuer = (decision.subject.claims or {}).get("iss")

@@ -21,6 +21,8 @@ PORT = 50051
 IDENTITY, ISSUER, AUDIENCE = "identity", "https://identity.shop.example", "https://shop.example"
 """The service that issues tokens, and what it writes into them unless its environment says otherwise."""
 MAX_CONCURRENT_READS = 4
+PROXY = "istio-proxy"
+"""The container of a proxy."""
 ROOT_NAMESPACE = "istio-system"
 """Istio's root namespace: a policy in it applies to the whole mesh."""
 
@@ -81,13 +83,21 @@ class Live:
         return self.proxies(self._some(GATEWAY, pods)[:1])[0]
 
     def caller(self, account: str, pod_name: str = "") -> Proxy | None:
-        """Return the proxy of a Pod of a ServiceAccount ("<namespace>/<name>"), or None if no such Pod runs."""
+        """Return the proxy of a Pod of a ServiceAccount ("<namespace>/<name>"), or None if no such Pod has one."""
+        pods = [pod for pod in self._pods_of(account, pod_name) if _has_proxy(pod)]
+        return next(iter(self.proxies(pods[:1])), None)
+
+    def is_without_proxy(self, account: str, pod_name: str = "") -> bool:
+        """Return whether Pods of a ServiceAccount run, and none of them has a proxy."""
+        pods = self._pods_of(account, pod_name)
+        return bool(pods) and not any(map(_has_proxy, pods))
+
+    def _pods_of(self, account: str, pod_name: str) -> list[Json]:
         namespace, _, name = account.partition("/")
         pods = [pod for pod in self.pods(namespace, {}) if pod["spec"].get("serviceAccountName") == name]
         # Other Pods with this identity, such as those of `mesh matrix`, have their own labels.
         pods.sort(key=lambda pod: pod["metadata"].get("labels", {}).get("app") != name)
-        pods = [pod for pod in pods if not pod_name or pod["metadata"]["name"] == pod_name]
-        return next(iter(self.proxies(pods[:1])), None)
+        return [pod for pod in pods if not pod_name or pod["metadata"]["name"] == pod_name]
 
     def proxies(self, pods: list[Json]) -> list[Proxy]:
         """Return the proxies of Pods. Raises MeshError if one does not respond."""
@@ -99,7 +109,7 @@ class Live:
 
     def _read(self, pod: Json) -> Proxy:
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-        command = ("-c", "istio-proxy", "--", "pilot-agent", "request", "GET", DUMP)
+        command = ("-c", PROXY, "--", "pilot-agent", "request", "GET", DUMP)
         return Proxy(pod, json.loads(self.kubectl.run("exec", "-n", namespace, name, *command)))
 
     def token_claims(self, role: str, customer: str) -> dict[str, Json]:
@@ -120,6 +130,11 @@ class Live:
         if not pods:
             raise MeshError(f"no Pod of {name} is ready, so no proxy decides", fix="`mesh status` shows its state")
         return pods
+
+
+def _has_proxy(pod: Json) -> bool:
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+    return any(container["name"] == PROXY for container in containers)
 
 
 def full_name(each: Json) -> str:

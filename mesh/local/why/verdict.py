@@ -21,7 +21,7 @@ class Reason(Enum):
     NO_ALLOW_RULE = "no rule of its ALLOW policies matches"
     NO_ROUTE = "it has no route"
     TOKEN = "it does not accept the token"  # noqa: S105  # no password
-    MTLS = "one of the two proxies uses mutual TLS, and the other one does not"
+    MTLS = "only one of the two sides uses mutual TLS"
 
 
 @dataclass(frozen=True)
