@@ -140,6 +140,23 @@ def test_a_rule_about_an_unknown_address_asks_for_it() -> None:
     assert not why(live, "anonymous", Details(address="192.0.2.1")).allowed
 
 
+def test_the_callee_sees_the_address_of_the_client() -> None:
+    ranges = [{"remote_ip": {"address_prefix": each, "prefix_len": 8}} for each in ("127.0.0.0", "10.0.0.0")]
+    near = {"permissions": [{"any": True}], "principals": ranges}
+    live = world(catalog=(dump("INBOUND", rbac("ALLOW", near=near), transport="tls"),))
+    assert why(live, "orders").allowed
+    assert why(live, "anonymous", Details(address="10.1.2.3")).allowed
+    assert not why(live, "anonymous", Details(address="192.0.2.1")).allowed
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("127.0.1.1", True), ("127.0.1.2", False)])
+def test_a_rule_may_name_the_address_of_the_callee(address: str, *, allowed: bool) -> None:
+    destination = {"destination_ip": {"address_prefix": address, "prefix_len": 32}}
+    rules = {"principals": [{"any": True}], "permissions": [destination]}
+    live = world(catalog=(dump("INBOUND", rbac("ALLOW", here=rules), transport="tls"),))
+    assert why(live, "orders").allowed == allowed
+
+
 def test_headers_that_the_user_names_count() -> None:
     live = world(catalog=(dump("INBOUND", rbac("ALLOW", users=HAS_USER), transport="tls"),))
     assert not why(live, "orders").allowed

@@ -1,8 +1,11 @@
 """Follows a call from proxy to proxy, and records what each of them decides."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+
+import psutil
 
 from mesh.local.clients.kubectl import NAMESPACE
 from mesh.local.errors import MeshError
@@ -98,6 +101,7 @@ def _from_outside(live: Live, subject: Subject, method: Method, details: Details
             request,
             principal=_spiffe(namespace, account),
             address=_source(proxy.pod["status"]["podIP"]),
+            remote_address=_forwarded(address) if address else None,
             claims=None,
         ),
     )
@@ -191,6 +195,18 @@ def _accepted_headers(http: Json, headers: Mapping[str, str]) -> dict[str, str]:
 def _source(address: str) -> str:
     """Return the address that a connection from a Pod comes from. Between loopback addresses, Linux takes the first."""
     return LOOPBACK if ip_address(address).is_loopback else address
+
+
+def _forwarded(address: str) -> str:
+    """Return the address of a client that the gateway forwards.
+
+    For a client on the same machine, Envoy forwards the machine's first address that is not a loopback address.
+    """
+    if not ip_address(address).is_loopback:
+        return address
+    all_addresses = (each for addresses in psutil.net_if_addrs().values() for each in addresses)
+    own = (each.address for each in all_addresses if each.family is socket.AF_INET)
+    return next((each for each in own if not ip_address(each).is_loopback), address)
 
 
 def _spiffe(namespace: str, account: str) -> str:
