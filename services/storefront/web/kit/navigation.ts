@@ -1,0 +1,48 @@
+// The address of the page. Every state worth sharing is in it.
+import { useEffect } from "preact/hooks";
+import { useSyncExternalStore } from "./store.ts";
+
+const SHOP = "Morning Lane";
+const listeners = new Set<() => void>();
+let address = location.pathname + location.search;
+
+/** Go to a page of the shop, for example "/products/p-0001". */
+export function navigate(to: string, { replace = false } = {}): void {
+  const url = new URL(to, location.href);
+  const samePage = url.pathname === location.pathname;
+  if (replace) {
+    history.replaceState(null, "", url);
+  } else {
+    history.pushState(null, "", url);
+  }
+  changed();
+  if (!samePage) {
+    scrollTo(0, 0);
+  }
+}
+
+/** Use the address, path and query, in a component, which is rendered again when it changes. */
+export function useAddress(): string {
+  return useSyncExternalStore(subscribe, () => address);
+}
+
+/** Set the title of the browser's window. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title ? `${title} · ${SHOP}` : SHOP;
+  }, [title]);
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function changed(): void {
+  address = location.pathname + location.search;
+  for (const listener of listeners) {
+    listener();
+  }
+}
+
+addEventListener("popstate", changed);

@@ -1,0 +1,83 @@
+// Who is logged in. The access token is in the browser's storage, so that a reload and a second tab keep it.
+import { useSyncExternalStore } from "./store.ts";
+
+const KEY = "shop.session";
+/** A token is not sent in its last seconds: the gateway would refuse a call that takes a little longer. */
+const MARGIN_MS = 10_000;
+
+/** A logged-in user. */
+export type Session = {
+  token: string;
+  email: string;
+  /** The resource name, "users/{id}". */
+  user: string;
+  roles: readonly string[];
+  /** When the token expires, in milliseconds since 1970. */
+  expires: number;
+};
+
+const listeners = new Set<() => void>();
+let current = read();
+
+/** Return the session; undefined if nobody is logged in or the token has expired. */
+export function session(): Session | undefined {
+  return current && current.expires - MARGIN_MS > Date.now() ? current : undefined;
+}
+
+/** Start the session of a user who has just received a token. */
+export function startSession(email: string, token: string): void {
+  const claims = JSON.parse(new TextDecoder().decode(decode(token.split(".")[1] ?? "")));
+  save({ token, email, user: claims.sub, roles: claims.roles ?? [], expires: claims.exp * 1000 });
+}
+
+/** End the session. */
+export function endSession(): void {
+  save(undefined);
+}
+
+/** Use the session in a component, which is rendered again when it changes. */
+export function useSession(): Session | undefined {
+  return useSyncExternalStore(subscribe, session);
+}
+
+function save(next: Session | undefined): void {
+  current = next;
+  if (next) {
+    localStorage.setItem(KEY, JSON.stringify(next));
+  } else {
+    localStorage.removeItem(KEY);
+  }
+  notify();
+}
+
+function read(): Session | undefined {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function notify(): void {
+  for (const listener of listeners) {
+    listener();
+  }
+}
+
+function decode(base64url: string): Uint8Array {
+  const binary = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+// Another tab has logged in or out.
+addEventListener("storage", (event) => {
+  if (event.key === KEY) {
+    current = read();
+    notify();
+  }
+});
