@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools generate lint api-lint breaking bench lock client-go client-python client-typescript clean
+.PHONY: help up down status ledger resume call matrix scenarios test prove fuzz tools web generate lint api-lint breaking bench lock client-go client-python client-typescript clean
 # With -j, `make clean up` would do both at once.
 .NOTPARALLEL:
 # Make would run `$(shell …)` in a variable of its command line. Each stays text, and recipes read it as "$$NAME".
@@ -73,6 +73,9 @@ fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<
 tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
 
+web: $(VENV) ## Build the storefront from services/*/web, check its types, and serve it if the mesh runs
+	@$(BIN)/mesh web
+
 generate: $(VENV) ## Generate code, policies, alerts and dashboards from proto/
 	@$(BIN)/python tools/generate.py
 
@@ -115,3 +118,4 @@ clean: down ## Remove the mesh's data, keys and logs, and what was installed int
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf clients/*/.venv clients/*/dist clients/*/gen clients/*/node_modules
 	rm -rf tools/api_linter/dist tools/openapi_lint/node_modules
+	rm -rf services/storefront/web/gen services/storefront/web/node_modules

@@ -3,43 +3,25 @@
 python -m tools.clients typescript|go|python
 """
 
-import os
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
 from mesh.local.errors import MeshError
-from mesh.local.tools import go_toolchain
 from mesh.local.tools.build import find_go
-from mesh.local.tools.downloads import find_failure
+from mesh.local.tools.steps import Step, npm_packages
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv/bin"
 TYPESCRIPT, GO, PYTHON = (ROOT / "clients" / name for name in ("typescript", "go", "python"))
-STEP_TIMEOUT_SECONDS = 900
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command and what it makes."""
-
-    makes: str
-    command: list[str | Path]
-    folder: Path = ROOT
 
 
 def typescript() -> Iterator[Step]:
     """Yield the steps of the TypeScript client: node_modules/, gen/, and a check of all types."""
-    # After the first time, the packages come from npm's cache.
-    npm = ["ci", "--prefer-offline", "--no-fund", "--no-audit", "--fetch-retries=1"]
-    npm += ["--fetch-retry-mintimeout=1000", "--loglevel=error"]
-    yield Step("packages", [BIN / "npm", *npm], TYPESCRIPT)
+    yield npm_packages(TYPESCRIPT)
     yield _generate(TYPESCRIPT)
     yield Step("types", [BIN / "node", "node_modules/typescript/bin/tsc"], TYPESCRIPT)
 
@@ -72,43 +54,13 @@ def _generate(client: Path) -> Step:
     return Step("code of the contracts", [BIN / "buf", "generate", "--template", client / "buf.gen.yaml"])
 
 
-def _environment() -> Mapping[str, str]:
-    # npm starts the `node` on PATH. Like pip and Go, it trusts the certificates of the system.
-    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return go_toolchain.environment() | {"PATH": path, "NODE_USE_SYSTEM_CA": "1"}
-
-
-def _run(step: Step) -> None:
-    """Run a step. Raise MeshError if it fails."""
-    started, program = time.monotonic(), Path(step.command[0]).name
-    try:
-        run = subprocess.run(
-            step.command,
-            cwd=step.folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=STEP_TIMEOUT_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise MeshError(f"{program} did not end within {STEP_TIMEOUT_SECONDS} s ({step.makes})") from None
-    if run.returncode:
-        if reason := find_failure(run.stdout):
-            raise MeshError(f"could not download the {step.makes}", why=reason, fix="check the network and its proxy")
-        raise MeshError(f"could not build the {step.makes}: {program} failed\n{run.stdout.strip()}")
-    print(f"✓ {step.makes} {time.monotonic() - started:.1f} s", flush=True)
-
-
 def main(arguments: list[str]) -> int:
     """Build the clients that are named. Return the exit code."""
     try:
         for name in arguments:
             for step in CLIENTS[name]():
-                _run(step)
+                seconds = step.run()
+                print(f"✓ {step.makes} {seconds:.1f} s", flush=True)
     except MeshError as error:
         print(": ".join(filter(None, (error.what, error.why, error.fix))), file=sys.stderr)
         return 1

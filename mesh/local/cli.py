@@ -285,6 +285,14 @@ def canary(  # noqa: PLR0913  # the options of a command
 
 
 @app.command()
+def web(name: Name = "default") -> None:
+    """Build the storefront from this checkout, check its types, and serve it if the mesh runs."""
+    from mesh.local.commands import web as command
+
+    raise typer.Exit(command.run(name))
+
+
+@app.command()
 def tools(
     *,
     drop_build_cache: Annotated[

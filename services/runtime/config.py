@@ -31,6 +31,8 @@ class Settings:
     service: str
     version: str = "dev"
     listen: tuple[str, ...] = ("127.0.0.1:50051",)
+    http_listen: str = "127.0.0.1:8080"
+    """Where a service that speaks HTTP listens."""
     management: tuple[str, int] = ("127.0.0.1", 8081)
     database_url: str = ""
     log_level: int = logging.INFO
@@ -50,7 +52,8 @@ class Settings:
         return cls(
             service=service,
             version=env.get("SERVICE_VERSION", "dev"),
-            listen=_listen(env.get("GRPC_LISTEN", "127.0.0.1:50051")),
+            listen=_listen("GRPC_LISTEN", env.get("GRPC_LISTEN", "127.0.0.1:50051")),
+            http_listen=_listen("HTTP_LISTEN", env.get("HTTP_LISTEN", "127.0.0.1:8080"))[0],
             management=host_port("MANAGEMENT_LISTEN", env.get("MANAGEMENT_LISTEN", "127.0.0.1:8081")),
             database_url=env.get("DATABASE_URL", f"sqlite:///data/{service}.db"),
             log_level=_log_level(env.get("LOG_LEVEL", "INFO")),
@@ -66,16 +69,16 @@ class Settings:
         )
 
 
-def _listen(value: str) -> tuple[str, ...]:
-    """Return the gRPC addresses in `value`: `unix:<path>` or `<host>:<port>`, separated by commas."""
+def _listen(variable: str, value: str) -> tuple[str, ...]:
+    """Return the addresses in `value`: `unix:<path>` or `<host>:<port>`, separated by commas."""
     addresses = tuple(part.strip() for part in value.split(",") if part.strip())
     if not addresses:
-        raise ConfigError(f"GRPC_LISTEN: {value!r} names no address")
+        raise ConfigError(f"{variable}: {value!r} names no address")
     for address in addresses:
         if address.startswith("unix:"):
-            _check_socket_path("GRPC_LISTEN", address)
+            _check_socket_path(variable, address)
         else:
-            host_port("GRPC_LISTEN", address)
+            host_port(variable, address)
     return addresses
 
 

@@ -169,7 +169,7 @@ def run_job(name: str, job: Callable[[Runtime], Awaitable[int]]) -> None:
 
 
 async def _run_job(settings: Settings, job: Callable[[Runtime], Awaitable[int]]) -> int:
-    _cancel_on_signal(asyncio.current_task())
+    cancel_on_signal(asyncio.current_task())
     async with AsyncExitStack() as closing:
         tracing = Tracing(settings.service, settings.version, os.environ)
         closing.push_async_callback(tracing.close)
@@ -194,7 +194,7 @@ async def _serve(
 ) -> None:
     settings = Settings.read(service, os.environ)
     log_call = configure_logs(service, settings.version, settings.log_level)
-    _cancel_on_signal(asyncio.current_task())
+    cancel_on_signal(asyncio.current_task())
     # Closed in reverse order: /ready returns 503, health reports NOT_SERVING, streams end, running calls finish, the
     # service's resources are closed, the last spans are sent. The management port responds until the very end.
     async with AsyncExitStack() as closing:
@@ -226,7 +226,7 @@ async def _serve(
         await asyncio.Event().wait()
 
 
-def _cancel_on_signal(task: asyncio.Task[Any] | None) -> None:
+def cancel_on_signal(task: asyncio.Task[Any] | None) -> None:
     """Cancel `task` once on SIGTERM or SIGINT, so that everything it opened is closed in order."""
     assert task is not None  # noqa: S101  # for mypy: a coroutine under uvloop.run has a task
 

@@ -113,15 +113,16 @@ def _spec(sandbox: Sandbox, declared: dict[str, Any]) -> dict[str, Any]:
 
     Hosts that it declares with a port have a separate listener, as on a cluster. All others are gRPC services.
     """
-    port = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
-    loopback = {"captureMode": "NONE", "port": port}
+    grpc = {"number": GRPC_PORT, "protocol": "GRPC", "name": "grpc"}
+    http = {"number": sandbox.http_port, "protocol": "HTTP", "name": "http"}
+    app = {"captureMode": "NONE", "port": http if sandbox.http_port else grpc}
     egress = declared.get("egress", [{"hosts": ["./*"]}])
     hosts = [host for each in egress if "port" not in each for host in each["hosts"]] or ["~/*"]
     others = [{"captureMode": "NONE", "bind": sandbox.egress, **each} for each in egress if "port" in each]
     return {
         "workloadSelector": {"labels": {POD_LABEL: sandbox.name}},
-        "ingress": [loopback | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
-        "egress": [loopback | {"bind": sandbox.egress, "hosts": hosts}, *others],
+        "ingress": [app | {"bind": sandbox.ip, "defaultEndpoint": f"unix://{WORKING_DIRECTORY}/{SOCKET}"}],
+        "egress": [{"captureMode": "NONE", "port": grpc, "bind": sandbox.egress, "hosts": hosts}, *others],
         **{name: declared[name] for name in COPIED if name in declared},
     }
 

@@ -87,9 +87,10 @@ def _program(container: Container, _sandbox: Sandbox, _env: dict[str, str]) -> L
 def _service(container: Container, sandbox: Sandbox, env: dict[str, str]) -> Launch:
     """Run a service in this Python. In the mesh it listens on a Unix socket to which only its sidecar connects."""
     words = [*(container.command or []), *(container.args or [])]
-    additions = {"GRPC_LISTEN": f"{sandbox.ip}:{GRPC_PORT}"}
+    listen = "HTTP_LISTEN" if sandbox.http_port else "GRPC_LISTEN"
+    additions = {listen: f"{sandbox.ip}:{sandbox.http_port or GRPC_PORT}"}
     if sandbox.meshed:
-        additions = {"GRPC_LISTEN": f"unix:{SOCKET}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
+        additions = {listen: f"unix:{SOCKET}", "GRPC_EGRESS": f"{sandbox.egress}:{GRPC_PORT}"}
         if endpoint := env.get(OTLP_ENDPOINT):
             additions[OTLP_ENDPOINT] = f"http://{sandbox.egress}:{urlsplit(endpoint).port}"
     return Launch([sys.executable, *words[1:]], additions)

@@ -70,6 +70,12 @@ class Sandbox:
         return self.mesh.egress_ip(self.slot)
 
     @property
+    def http_port(self) -> int | None:
+        """The port of an app that speaks HTTP, by its name in the manifest; None for a gRPC service."""
+        ports = (port for container in self.spec.containers for port in container.ports or [])
+        return next((port.containerPort for port in ports if port.name == "http"), None)
+
+    @property
     def admin_port(self) -> int:
         """The port of Envoy's admin API on 127.0.0.1."""
         return self.mesh.admin_port(self.slot)

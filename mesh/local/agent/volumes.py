@@ -10,10 +10,12 @@ from lightkube import AsyncClient
 from lightkube.models.core_v1 import Container, HostPathVolumeSource, Volume, VolumeMount
 from lightkube.utils.quantity import parse_quantity
 
+from mesh.local import web
 from mesh.local.agent import atomic_writer
 from mesh.local.agent.environment import Lookup, expand, resolve
 from mesh.local.agent.projections import Sources
 from mesh.local.agent.sandbox import Sandbox
+from mesh.local.errors import MeshError
 
 RESERVED = {"", "containers", "logs", "slot", "volumes"}
 """The names in a Pod's folder that the agent uses."""
@@ -84,6 +86,8 @@ def _create(sandbox: Sandbox, volume: Volume) -> Path:
     if volume.hostPath:
         return _host_path(sandbox, volume.hostPath)
     folder = sandbox.folder / "volumes" / volume.name
+    if volume.image:
+        return _image(folder, volume.image.reference or "")
     if not Sources.of(volume) and not volume.emptyDir:
         kinds = (key for key in msgspec.to_builtins(volume.to_dict()) if key != "name")
         raise MountError(f"{next(kinds, 'such')} volumes do not exist on this node")
@@ -91,6 +95,18 @@ def _create(sandbox: Sandbox, volume: Volume) -> Path:
     if not folder.exists():
         folder.mkdir()
         folder.chmod(0o777)  # its parent is private
+    return folder
+
+
+def _image(folder: Path, reference: str) -> Path:
+    """Return the files of an image: a part of the storefront. The Pod keeps them until it ends, as a kubelet does."""
+    if not folder.is_symlink():
+        try:
+            files = web.image(reference)
+        except MeshError as error:
+            raise MountError(f"{error.what}: {error.why or error.fix}") from error
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.symlink_to(files)
     return folder
 
 

@@ -1,6 +1,6 @@
-"""`mesh tools`: build the tools that are missing, and list them."""
+"""`mesh tools`: build the tools and the storefront that are missing, and list them."""
 
-from mesh.local import tools
+from mesh.local import tools, web
 from mesh.local.console import console
 from mesh.local.kafka.fetch import fetch as fetch_kafka
 from mesh.local.zipkin.fetch import fetch as fetch_zipkin
@@ -9,8 +9,9 @@ from mesh.local.zipkin.fetch import fetch as fetch_zipkin
 def run(*, drop_build_cache: bool) -> int:
     """Build the tools and list them with their versions. Raises MeshError."""
     folder = tools.build(console, drop_build_cache=drop_build_cache)
-    kafka, zipkin = fetch_kafka(console), fetch_zipkin(console)
+    kafka, zipkin, storefront = fetch_kafka(console), fetch_zipkin(console), web.build(console)
     for tool, version in sorted(tools.versions().items()):
         console.print(f"{tool:24} {version}", highlight=False)
-    console.print(f"in {folder}, Kafka in {kafka}, and Zipkin in {zipkin}", highlight=False, soft_wrap=True)
+    places = f"in {folder}, Kafka in {kafka}, Zipkin in {zipkin}, and the storefront in {storefront}"
+    console.print(places, highlight=False, soft_wrap=True)
     return 0

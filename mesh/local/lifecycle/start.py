@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from mesh.local import loopback, processes, tools
+from mesh.local import loopback, processes, tools, web
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.control_plane import manifests
 from mesh.local.errors import MeshError
@@ -43,6 +43,7 @@ def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -
             fix="use a Linux machine or VM, or a cluster (mesh/kubernetes/README.md)",
         )
     tools.build(console)
+    web.build(console)
     fetch_kafka(console)
     if Part.OBSERVABILITY not in without:
         fetch_zipkin(console)

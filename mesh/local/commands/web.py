@@ -1,0 +1,23 @@
+"""`mesh web`: build the storefront, check its types, and let the running mesh serve it."""
+
+from mesh.local import instance, web
+from mesh.local.clients.kubectl import NAMESPACE, Kubectl
+from mesh.local.console import console
+from mesh.local.processes import agent_of
+
+DEPLOYMENT = "deployment/storefront"
+
+
+def run(name: str) -> int:
+    """Build the storefront. Restart its Pods if the mesh is up. Raises MeshError."""
+    web.check(console)
+    folder = web.build(console)
+    console.print(f"the storefront is in {folder}", highlight=False, soft_wrap=True)
+    mesh = instance.existing(name)
+    if mesh and agent_of(mesh):
+        kubectl = Kubectl.of(mesh)
+        kubectl.run("rollout", "restart", DEPLOYMENT, "-n", NAMESPACE)
+        with console.status("the new version starts"):
+            kubectl.run("rollout", "status", DEPLOYMENT, "-n", NAMESPACE, "--timeout=90s")
+        console.print(f"[green]✓[/] served at http://{mesh.gateway}/", highlight=False)
+    return 0

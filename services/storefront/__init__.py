@@ -1,0 +1,1 @@
+"""The storefront: the shell of the shop's pages and the files of its parts, over HTTP."""

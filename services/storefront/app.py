@@ -1,0 +1,84 @@
+"""The HTTP application: files that never change, manifests of the parts, and one HTML page for every address.
+
+The files come from `build.ts`: `shell/` and `parts/<part>/`. They are listed once, at the start, so no request can name
+another file, and a Pod serves the same version until it ends.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from services.runtime import ConfigError
+
+HASHED = re.compile(r"-[A-Z0-9]{8}\.(js|css)(\.map)?$")
+"""The names of files that have a hash of their contents."""
+COMPRESSED = (".br", ".gz")
+"""aiohttp serves these in place of the file beside them, to clients that accept them."""
+FOREVER = "public, max-age=31536000, immutable"
+ALWAYS_ASK = "no-cache"
+INDEX, POLICY, MANIFEST = "shell/index.html", "shell/policy.txt", "part.json"
+
+
+def create_app(folder: Path) -> web.Application:
+    """Return the application for the built files in a folder. Raises ConfigError if the shell is missing."""
+    try:
+        policy = (folder / POLICY).read_text()
+    except OSError as error:
+        raise ConfigError(f"STOREFRONT_WEB: {folder / POLICY}: {error.strerror}; `make web` builds it") from error
+    files = dict(_files(folder))
+    parts = sorted(path.parent.name for path in folder.glob(f"parts/*/{MANIFEST}"))
+    app = web.Application(middlewares=[_add_headers(policy)])
+
+    async def index(_request: web.Request) -> web.Response:
+        return web.json_response(parts, headers={"Cache-Control": ALWAYS_ASK})
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        path = files.get(request.path)
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Cache-Control": FOREVER if HASHED.search(path.name) else ALWAYS_ASK})
+
+    async def page(_request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(folder / INDEX, headers={"Cache-Control": ALWAYS_ASK})
+
+    app.router.add_get("/parts/index.json", index)
+    app.router.add_get("/parts/{part}/{file}", file)
+    app.router.add_get("/assets/{file}", file)
+    # The shell finds the page of an address. It says so if there is none.
+    app.router.add_get("/{page:.*}", page)
+    return app
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the path of each file in a URL, and where it is."""
+    for pattern, prefix in (("shell/assets/*", "/assets"), ("parts/*/*", "/parts")):
+        for path in folder.glob(pattern):
+            if path.is_file() and path.suffix not in COMPRESSED:
+                name = path.name if prefix == "/assets" else f"{path.parent.name}/{path.name}"
+                yield f"{prefix}/{name}", path
+
+
+def _add_headers(policy: str) -> Middleware:
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+
+    @web.middleware
+    async def add(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(headers | {"Cache-Control": ALWAYS_ASK})
+            raise
+        response.headers.update(headers)
+        return response
+
+    return add
