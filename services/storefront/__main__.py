@@ -1,16 +1,16 @@
 """The composition root: `python -m services.storefront`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
 
-from services.runtime.config import Settings
-from services.runtime.http_server import serve_http
+from services.runtime.http import serve_http
 from services.storefront.app import create_app
 
 
-def _app(settings: Settings) -> web.Application:
-    return create_app(Path(settings.own.get("WEB", "srv/web")))
+def _app(own: Mapping[str, str]) -> web.Application:
+    return create_app(Path(own.get("WEB", "srv/web")))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ FORBIDDEN = {
 """File name → packages that it may not import, and what to use instead."""
 OTHER_CONTRACTS = ("peers.py", "events.py")
 """The files that may import contracts of other services: one calls their methods, one consumes their events."""
-RUNTIME_PACKAGES = ("rpc", "storage", "events", "metrics")
+RUNTIME_PACKAGES = ("rpc", "storage", "events", "http", "metrics")
 SEPARATE = "services call each other over gRPC only, in peers.py"
 OWN_FOLDER = f"a service opens files in its own folder only; {SEPARATE}"
 REFERENCE = re.compile(r"(?<![\w.-])(services[./](\w*))")

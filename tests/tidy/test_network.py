@@ -10,7 +10,7 @@ from tests.tidy.manifests import BASE, CONTRACTS, Manifest, manifests
 from tests.tidy.test_policies import GATEWAY_ACCOUNT, SERVICE_ACCOUNT, permissions
 from tests.tidy.tree import Tree
 
-GATEWAY, GRPC, JWKS, DATABASE, EVENTS = "shop-gateway", 50051, 8081, 5432, 9093
+GATEWAY, GRPC, HTTP, JWKS, DATABASE, EVENTS = "shop-gateway", 50051, 8080, 8081, 5432, 9093
 SIDECAR = {"security.istio.io/tlsMode": "istio"}
 
 
@@ -74,6 +74,18 @@ def test_a_service_sends_packets_to_its_callees_and_accepts_them_from_its_caller
         if port == GRPC
     }
     assert outbound == inbound == calls
+
+
+def test_only_the_gateway_reaches_the_pages(checkout: Tree, policies: list[Manifest]) -> None:
+    assert ("storefront", HTTP) in reached(policies, "shop-ingress", {"app": GATEWAY})
+    [ingress] = [
+        {*_peers(rule, "from")}
+        for spec in selected(policies, "shop", pod("storefront"))
+        for rule in spec.get("ingress", [])
+    ]
+    assert ingress == {(GATEWAY, HTTP)}
+    for service in checkout.services():
+        assert HTTP not in {port for _, port in reached(policies, "shop", pod(service))}
 
 
 def test_only_the_owners_of_data_and_the_users_of_events_reach_their_servers(

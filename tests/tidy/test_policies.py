@@ -13,9 +13,11 @@ from tests.tidy.tree import Tree
 GATEWAY = "shop-ingress/public"
 GATEWAY_ACCOUNT, SERVICE_ACCOUNT = "cluster.local/ns/shop-ingress/sa/shop-gateway", "cluster.local/ns/shop/sa/"
 MAX_RETRIES = 2
-HTTP_PATHS = {"/.well-known/jwks.json", "/openapi.json", "/"}
-"""Public paths that are no methods: the keys that verify tokens, the HTTP API as a document, and a page about it."""
-SERVICE_PORTS = {("grpc", "grpc"), ("http-jwks", "http"), ("https", "https")}
+HTTP_PATHS = {"/.well-known/jwks.json", "/openapi.json"}
+"""Public paths that are no methods: the keys that verify tokens, and the HTTP API as a document."""
+STOREFRONT = "storefront"
+"""The only workload that serves no method; test_pages.py tests its policies."""
+SERVICE_PORTS = {("grpc", "grpc"), ("http", "http"), ("http-jwks", "http"), ("https", "https")}
 GATEWAY_PORTS = {("grpc", "GRPC"), ("https", "HTTPS")}
 
 METHODS = methods()
@@ -29,6 +31,7 @@ def routes(checkout: Tree) -> list[tuple[str, Manifest, bool]]:
     return [
         (match.get("uri", {}).get("exact", ""), row, GATEWAY in manifest["spec"].get("gateways", []))
         for _, manifest in manifests(checkout, BASE, CONTRACTS, kind="VirtualService")
+        if manifest["metadata"]["name"] != STOREFRONT
         for row in manifest["spec"]["http"]
         for match in row.get("match") or [{}]
         if "directResponse" not in row or match["uri"]["exact"] not in HTTP_PATHS
@@ -40,7 +43,7 @@ def permissions(tree: Tree, namespace: str) -> set[tuple[str, str, str]]:
     found = set()
     for _, manifest in manifests(tree, BASE, CONTRACTS, kind="AuthorizationPolicy"):
         app = manifest["spec"].get("selector", {}).get("matchLabels", {}).get("app")
-        if manifest["metadata"]["namespace"] != namespace:
+        if manifest["metadata"]["namespace"] != namespace or manifest["metadata"]["name"] == STOREFRONT:
             continue
         for rule in manifest["spec"].get("rules", []) if app else []:
             callers = [name for source in rule.get("from", []) for name in source["source"].get("principals", [])]
