@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.mesh.harness import Mesh
-from tests.mesh.web.visitor import Visitor
+from tests.mesh.web.visitor import DESKTOP, Scheme, Visit, Visitor
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -36,13 +36,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visit(mesh: Mesh, browser: Browser) -> AsyncIterator["Visit"]:
+async def visit(mesh: Mesh, browser: Browser) -> AsyncIterator[Visit]:
     """Yield a function that opens the shop as another visitor each time. At the end, no page may have had an error."""
     async with AsyncExitStack() as closing:
         visitors: list[Visitor] = []
 
-        async def visit(path: str = "/", **options: object) -> Visitor:
-            visitor = await closing.enter_async_context(Visitor.enter(browser, f"http://{mesh.gateway}", **options))
+        async def visit(path: str = "/", size: tuple[int, int] = DESKTOP, scheme: Scheme = "light") -> Visitor:
+            entering = Visitor.enter(browser, f"http://{mesh.gateway}", size, scheme)
+            visitor = await closing.enter_async_context(entering)
             visitors.append(visitor)
             await visitor.open(path)
             return visitor

@@ -1,14 +1,10 @@
 """The shell and its parts: what one part does, or fails to do, stays its own."""
 
-from collections.abc import Awaitable, Callable
-
 from playwright.async_api import Route, expect
 
 from tests.mesh.harness import Mesh
-from tests.mesh.raw_http import request as http_request
-from tests.mesh.web.visitor import Visitor
-
-Visit = Callable[..., Awaitable[Visitor]]
+from tests.mesh.raw_http import http_request
+from tests.mesh.web.visitor import Visit
 
 
 async def test_a_part_that_cannot_be_loaded_says_so_and_the_others_work(visit: Visit) -> None:
@@ -76,7 +72,9 @@ async def test_files_with_a_hash_are_kept_and_all_others_are_asked_for(mesh: Mes
         path = url.removeprefix(visitor.origin)
         response = await http_request(mesh.gateway, path)
         is_fixed = path.endswith((".js", ".css"))
-        assert response.headers["cache-control"] == ("public, max-age=31536000, immutable" if is_fixed else "no-cache"), url
+        assert response.headers["cache-control"] == (
+            "public, max-age=31536000, immutable" if is_fixed else "no-cache"
+        ), url
         assert "unsafe-inline" not in response.headers["content-security-policy"]
 
 

@@ -5,14 +5,16 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, Protocol
 
-from playwright.async_api import Browser, ConsoleMessage, Page
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from tests.support.checkout import ROOT
 
+Scheme = Literal["light", "dark"]
 TIMEOUT_MS = 30_000
 AXE = ROOT / "services/storefront/web/node_modules/axe-core/axe.min.js"
+expect.set_options(timeout=TIMEOUT_MS)
 PHONE, DESKTOP = (360, 780), (1280, 900)
 
 
@@ -30,7 +32,7 @@ class Visitor:
     @classmethod
     @asynccontextmanager
     async def enter(
-        cls, browser: Browser, origin: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light"
+        cls, browser: Browser, origin: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light"
     ) -> AsyncIterator["Visitor"]:
         """Open a profile of its own, and close it at the end."""
         width, height = size
@@ -74,3 +76,10 @@ class Visitor:
 def new_email() -> str:
     """Return an e-mail address that nobody has."""
     return f"visitor-{secrets.token_hex(6)}@shop.example"
+
+
+class Visit(Protocol):
+    """Opens the shop as another visitor each time it is called."""
+
+    async def __call__(self, path: str = "/", size: tuple[int, int] = DESKTOP, scheme: Scheme = "light") -> Visitor:
+        """Open a page of the shop."""
