@@ -1,5 +1,6 @@
 // What the shell and the parts share. Parts import it as "@shop/kit"; the import map of the page has its address.
 export { type Call, client, explain, useCall } from "./calls.ts";
+export { metadata, reason } from "./errors.ts";
 export { check, Field, type Form, FormView, useForm } from "./form.tsx";
 export { cents, formatMoney, formatNumber, formatTime, moneyOfCents } from "./format.ts";
 export { Guard } from "./guard.tsx";
