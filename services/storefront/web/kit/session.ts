@@ -18,6 +18,7 @@ export type Session = {
 
 const listeners = new Set<() => void>();
 let current = read();
+let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Return the session; undefined if nobody is logged in or the token has expired. */
 export function session(): Session | undefined {
@@ -64,8 +65,18 @@ function subscribe(listener: () => void): () => void {
 }
 
 function notify(): void {
+  watch();
   for (const listener of listeners) {
     listener();
+  }
+}
+
+/** Notify again when the token expires. */
+function watch(): void {
+  clearTimeout(timer);
+  const valid = session();
+  if (valid) {
+    timer = setTimeout(notify, valid.expires - MARGIN_MS - Date.now());
   }
 }
 
@@ -73,6 +84,10 @@ function decode(base64url: string): Uint8Array {
   const binary = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
+
+// Timers stand still while a computer sleeps.
+document.addEventListener("visibilitychange", notify);
+watch();
 
 // Another tab has logged in or out.
 addEventListener("storage", (event) => {
