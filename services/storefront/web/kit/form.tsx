@@ -16,9 +16,12 @@ export type Form<Schema extends DescMessage> = {
   /** The fields that are invalid and were already left or sent. */
   violations: Violations;
   /** An error that belongs to no field. */
-  error: string | undefined;
+  error: ComponentChildren;
   sending: boolean;
-  /** Change the request: `edit((request) => { request.email = value; })`. */
+  /**
+   * Change the request: `edit((request) => { request.email = value; })`. It gets a new request_id, if it has one: the
+   * same contents sent again are the same request, and other contents are another.
+   */
   edit(change: (request: MessageShape<Schema>) => void): void;
   /** Check a field by the contract when the person leaves it. */
   leave(field: string): void;
@@ -32,14 +35,14 @@ export type FormOptions<Schema extends DescMessage> = {
   /** Send the valid request. What it throws is shown at the fields it names, or above the form. */
   send: (request: MessageShape<Schema>) => Promise<void>;
   /** What to say instead of the text of an error. */
-  describe?: (error: ConnectError) => string | undefined;
+  describe?: (error: ConnectError) => ComponentChildren;
 };
 
 /** Use a form for a request of a contract. */
 export function useForm<Schema extends DescMessage>(options: FormOptions<Schema>): Form<Schema> {
   const [values, setValues] = useState(() => create(options.schema, options.initial()));
   const [violations, setViolations] = useState<Violations>({});
-  const [error, setError] = useState<string>();
+  const [error, setError] = useState<ComponentChildren>();
   const [sending, setSending] = useState(false);
   const busy = useRef(false);
   const now = useRef(values);
@@ -88,6 +91,9 @@ export function useForm<Schema extends DescMessage>(options: FormOptions<Schema>
   function edit(change: (request: MessageShape<Schema>) => void): void {
     const next = clone(options.schema, now.current);
     change(next);
+    if ("requestId" in next) {
+      Object.assign(next, { requestId: crypto.randomUUID() });
+    }
     now.current = next;
     setValues(() => next);
   }
@@ -163,7 +169,7 @@ export function Field(props: FieldProps) {
   const { form, field, label, value, onValue, hint, type = "text", options, rows } = props;
   const id = `field-${field.replaceAll(/[^a-z0-9]+/gi, "-")}`;
   const violation = form.violations[field];
-  const text = violation && (hint && violation.includes("regex") ? hint : violation);
+  const text = violation && wording(violation, props);
   const common = {
     id,
     name: field,
@@ -171,7 +177,8 @@ export function Field(props: FieldProps) {
     disabled: props.disabled ?? false,
     "aria-invalid": violation ? ("true" as const) : ("false" as const),
     "aria-describedby": text ? `${id}-error` : hint ? `${id}-hint` : undefined,
-    onBlur: () => form.leave(field),
+    // A field that is still empty is reported when the form is sent: the person may only be passing through.
+    onBlur: () => (value || violation) && form.leave(field),
   };
   return (
     <div class="field">
@@ -209,4 +216,15 @@ export function Field(props: FieldProps) {
       )}
     </div>
   );
+}
+
+/** Most rules say what a field must be; a regular expression says nothing to a person, nor does the length of nothing. */
+function wording(violation: string, { value, hint, type }: FieldProps): string {
+  if (!value.trim()) {
+    return "Please fill this in.";
+  }
+  if (!violation.includes("regex")) {
+    return violation;
+  }
+  return hint ?? (type === "email" ? "must be an e-mail address, such as ada@shop.example" : "has a form that is not accepted");
 }
