@@ -1,7 +1,7 @@
 // The user's account: who is logged in, and the password.
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ChangePasswordRequestSchema } from "@shop/gen/shop/identity/v1/identity_pb.ts";
-import { Empty, endSession, Field, formatTime, FormView, navigate, type Session, useForm, useSession, useTitle } from "@shop/kit";
+import { Empty, endSession, Field, formatTime, FormView, navigate, reason, type Session, useForm, useSession, useTitle } from "@shop/kit";
 import { useState } from "preact/hooks";
 import { describe, identity } from "./credentials.ts";
 
@@ -62,7 +62,7 @@ function PasswordForm({ email }: { email: string }) {
   const form = useForm({
     schema: ChangePasswordRequestSchema,
     initial: () => ({ requestId: crypto.randomUUID(), email }),
-    describe,
+    describe: (error) => (reason(error) === "INVALID_CREDENTIALS" ? "The current password is wrong." : describe(error)),
     send: async (request) => {
       await identity.changePassword(request);
       form.edit((next) => {

@@ -42,8 +42,11 @@ export function Header() {
         </svg>
         <span class="identity-name">{session.email}</span>
       </a>
-      <button type="button" class="link-button" onClick={logOut}>
-        Log out
+      <button type="button" class="link-button" aria-label="Log out" title="Log out" onClick={logOut}>
+        <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+          <path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9.5" />
+        </svg>
+        <span class="identity-name">Log out</span>
       </button>
     </div>
   );

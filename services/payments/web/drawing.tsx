@@ -3,15 +3,11 @@ import type { JSX } from "preact";
 
 const MARKS: Record<string, JSX.Element> = {
   wave: <path class="card-line" d="M4 30c10-8 16 6 26-2s14-4 14-4" />,
-  rings: (
-    <>
-      <path class="card-line" d="M24 32l5-8 5 8zM32 32l5-8 5 8z" />
-    </>
-  ),
-  frame: <rect class="card-line" x="27" y="22" width="15" height="8" rx="4" />,
-  limit: <path class="card-line" d="M26 23h16M34 23v10m-4-4 4 4 4-4" />,
-  declined: <path class="card-line" d="m32 21 9 9m0-9-9 9" />,
-  expired: <path class="card-line" d="M37 20a6 6 0 1 0 .1 0M37 23v3l2.5 1.5" />,
+  dots: <path class="card-line card-dots" d="M27 26h.01M34 26h.01M41 26h.01" />,
+  frame: <rect class="card-line" x="27" y="21" width="15" height="8" rx="4" />,
+  limit: <path class="card-line" d="M27 20h14M34 20v9m-4-4 4 4 4-4" />,
+  declined: <path class="card-line" d="m33 20 8 8m0-8-8 8" />,
+  expired: <path class="card-line" d="M37 19a6 6 0 1 0 .1 0M37 22v3l2.5 1.5" />,
   empty: <path class="card-line" d="M28 26h14" />,
 };
 

@@ -1,7 +1,7 @@
 // The shipping's part of the storefront: what it costs to send an order, and how long it takes.
 import type { Money } from "@shop/gen/google/type/money_pb.ts";
 import { ShippingService } from "@shop/gen/shop/shipping/v1/shipping_pb.ts";
-import { type Call, client, explain, formatMoney, formatNumber, mount, type Part, reason, useCall } from "@shop/kit";
+import { type Call, client, formatMoney, formatNumber, mount, type Part, reason, useCall } from "@shop/kit";
 import { useEffect, useRef } from "preact/hooks";
 import "./shipping.css";
 
@@ -50,7 +50,7 @@ function Known({ call, regionCode }: { call: Call<Quote | undefined>; regionCode
   if (call.error) {
     return (
       <div class="notice warn">
-        <p>The price of shipping is not known at the moment. {explain(call.error)}</p>
+        <p>The price of shipping is not known at the moment.</p>
         <button type="button" class="button quiet" onClick={call.reload}>
           Try again
         </button>
