@@ -7,6 +7,8 @@ import { endSession, session } from "./session.ts";
 
 /** After this time a page says that it is slow. */
 const SLOW_MS = 1500;
+/** What browsers say if there is no connection. */
+const UNREACHABLE = /failed to fetch|networkerror|load failed|network error/i;
 
 const authorize: Interceptor = (next) => async (request) => {
   const token = session()?.token;
@@ -92,6 +94,9 @@ export function useCall<Result>(make: (signal: AbortSignal) => Promise<Result>, 
 
 /** Say what an error means to the person who looks at the page. */
 export function explain(error: ConnectError): string {
+  if (error.cause instanceof TypeError && UNREACHABLE.test(error.rawMessage)) {
+    return "The shop cannot be reached. Please check your connection.";
+  }
   switch (error.code) {
     case Code.Unavailable:
       return "This part of the shop is not available at the moment.";

@@ -85,10 +85,13 @@ function Page({ parts, address }: { parts: Parts; address: URL }) {
 function NotFound() {
   useTitle("Not found");
   return (
-    <Empty title="There is no such page.">
-      <p>
-        <a href="/">To the shop</a>
-      </p>
-    </Empty>
+    <>
+      <h1>Not found</h1>
+      <Empty title="There is no such page.">
+        <p>
+          <a href="/">To the shop</a>
+        </p>
+      </Empty>
+    </>
   );
 }
