@@ -1,5 +1,6 @@
 // The page of one product. Other parts show its stock and the button that buys it.
-import { Await, formatMoney, type PageProps, Slot, useCall, useSession, useTitle } from "@shop/kit";
+import { Code } from "@connectrpc/connect";
+import { Await, Empty, formatMoney, type PageProps, Slot, useCall, useSession, useTitle } from "@shop/kit";
 import type { Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
 import { Picture } from "./picture.tsx";
 import { catalog, idOf, labelOf } from "./products.ts";
@@ -9,7 +10,28 @@ export function ProductPage({ params }: PageProps) {
   const name = `products/${params.id}`;
   const call = useCall((signal) => catalog.getProduct({ name }, { signal }), [name]);
   useTitle(call.result?.product?.displayName ?? "");
-  return <Await call={call}>{({ product }) => product && <Details product={product} />}</Await>;
+  if (call.error?.code === Code.NotFound) {
+    return <Unknown />;
+  }
+  return (
+    <>
+      {!call.result && <h1 class="visually-hidden">Product</h1>}
+      <Await call={call}>{({ product }) => product && <Details product={product} />}</Await>
+    </>
+  );
+}
+
+function Unknown() {
+  return (
+    <>
+      <h1>Not found</h1>
+      <Empty title="There is no such product.">
+        <p>
+          <a href="/">To the shop</a>
+        </p>
+      </Empty>
+    </>
+  );
 }
 
 function Details({ product }: { product: Product }) {
