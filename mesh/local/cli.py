@@ -148,6 +148,17 @@ def token(name: Name = "default", role: Role = "customer") -> None:
 
 
 @app.command()
+def user(name: Name = "default", role: Role = "customer") -> None:
+    """Print the e-mail address and the password of the demo user, for the login page of the storefront.
+
+    For a role other than customer it is a separate demo user, to whom the operator has granted that role.
+    """
+    from mesh.local.commands import user as command
+
+    raise typer.Exit(command.run(name, role))
+
+
+@app.command()
 def ledger(
     name: Name = "default",
     within: Annotated[

@@ -25,7 +25,7 @@ def token(mesh: Instance, role: str = CUSTOMER) -> str:
     """
     if not re.fullmatch("[a-z0-9-]{1,32}", role):
         raise MeshError(f"'{role}' is no role", why="a role is 1 to 32 lower-case letters, digits and hyphens")
-    saved = mesh.home / f"user-{role}.json"
+    saved = _file(mesh, role)
     user = json.loads(saved.read_text()) if saved.exists() else _sign_up(mesh, role, saved)
     access_token = _log_in(mesh, user)
     claims = _claims(access_token)
@@ -33,6 +33,17 @@ def token(mesh: Instance, role: str = CUSTOMER) -> str:
         _grant(mesh, claims["sub"], role)
         access_token = _log_in(mesh, user)
     return access_token
+
+
+def credentials(mesh: Instance, role: str = CUSTOMER) -> tuple[str, str]:
+    """Return the e-mail address and the password of the demo user with a role. Raises MeshError like `token`."""
+    token(mesh, role)
+    user = json.loads(_file(mesh, role).read_text())
+    return user["email"], user["password"]
+
+
+def _file(mesh: Instance, role: str) -> Path:
+    return mesh.home / f"user-{role}.json"
 
 
 def _sign_up(mesh: Instance, role: str, file: Path) -> dict[str, object]:

@@ -51,7 +51,7 @@ def _next_steps(mesh: Instance, *, pages: bool) -> str:
     option = "" if mesh.name == "default" else f" -i {mesh.name}"
     addresses = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if pages else ""
     return f"""
-the mesh is up. Next:
+the mesh is up: http://{mesh.gateway}/ is the shop. Next:
   eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
   kubectl get pods -A
   grpcurl -plaintext {mesh.gateway} list

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from mesh.local import instance
+from mesh.local import instance, web
+from mesh.local.console import error_console
 from mesh.local.lifecycle.start import start_node
 from tests.mesh.harness import Mesh, run_mesh, shell_environment
 from tests.mesh.node.pods import NAMESPACE, Node
@@ -25,6 +26,7 @@ def kubernetes() -> Iterator[Mesh]:
     keep = bool(os.environ.get("MESH_KEEP"))
     if not keep:
         run_mesh("down", "--purge", "-i", NAME)
+    web.build(error_console)  # a Pod mounts a part of it
     start_node(instance.create(NAME))
     mesh = Mesh(NAME, shell_environment(NAME))
     for attempt in eventually_sync(START_TIMEOUT_SECONDS):

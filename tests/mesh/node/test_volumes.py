@@ -168,10 +168,16 @@ CASES = [
     ),
     mounted(
         "volume-of-an-image",
+        "ls v | sort | head -1; cut -c-18 v/policy.txt",
+        {"image": {"reference": "registry.example.com/grpc-mesh/web-shell:v1", "pullPolicy": "Never"}},
+        "assets\ndefault-src 'none'",
+    ),
+    mounted(
+        "volume-of-an-unknown-image",
         "true",
-        {"image": {"reference": "x", "pullPolicy": "Never"}},
+        {"image": {"reference": "nginx:1", "pullPolicy": "Never"}},
         phase="Pending",
-        event="image volumes do not exist on this node",
+        event="no part of the storefront stands for the image nginx:1",
     ),
     Case(
         "reserved-path",
