@@ -1,0 +1,163 @@
+// The checkout: delivery, payment, and the order itself.
+import { create } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Money } from "@shop/gen/google/type/money_pb.ts";
+import { Order_State as State, PickupSchema, PlaceOrderRequestSchema } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+import { Await, Empty, endSession, explain, type Form, navigate, reason, Slot, useForm, useTitle } from "@shop/kit";
+import { useCallback, useRef, useState } from "preact/hooks";
+import { forgetAttempt, requestIdOf } from "./attempt.ts";
+import { type CartLine, piecesOf, type Products, removeOrdered, subtotals } from "./cart.ts";
+import { useCart } from "./cart-page.tsx";
+import { ForCustomers } from "./customers.tsx";
+import { Delivery, type Quote } from "./delivery.tsx";
+import { type Draft, forgetDraft, readDraft, saveDraft } from "./draft.ts";
+import { ME, orders } from "./orders.ts";
+import { Summary } from "./summary.tsx";
+
+type PlaceForm = Form<typeof PlaceOrderRequestSchema>;
+
+/** The page that places an order. */
+export function Checkout() {
+  useTitle("Checkout");
+  return (
+    <>
+      <h1>Checkout</h1>
+      <ForCustomers title="Please log in to order. Your cart stays as it is.">
+        <Contents />
+      </ForCustomers>
+    </>
+  );
+}
+
+function Contents() {
+  const { lines, call } = useCart();
+  if (lines.length === 0) {
+    return (
+      <Empty title="Your cart is empty.">
+        <p>
+          <a href="/">To the shop</a>
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <Await call={call}>
+      {(products) => {
+        const [sum, ...others] = subtotals(lines, products);
+        return sum && others.length === 0 && lines.every(({ product }) => products.forSale.has(product)) ? (
+          <CheckoutForm key={JSON.stringify(lines)} lines={lines} products={products} sum={sum} />
+        ) : (
+          <Empty title="Your cart cannot be ordered as it is.">
+            <p>
+              <a href="/cart">Look at the cart</a>
+            </p>
+          </Empty>
+        );
+      }}
+    </Await>
+  );
+}
+
+type CheckoutProps = { lines: readonly CartLine[]; products: Products; sum: Money };
+
+function CheckoutForm({ lines, products, sum }: CheckoutProps) {
+  const draft = useRef<Draft>(undefined);
+  draft.current ??= readDraft();
+  const [quote, setQuote] = useState<Quote>();
+  const form = useForm({
+    schema: PlaceOrderRequestSchema,
+    // The id of the attempt replaces this one when the contents are known.
+    initial: () => ({ requestId: crypto.randomUUID(), customer: ME, items: [...lines], delivery: deliveryOf(readDraft()) }),
+    describe,
+    send: async (request) => {
+      const requestId = await requestIdOf(request);
+      const { order } = await orders.placeOrder({ ...request, requestId });
+      forgetAttempt();
+      navigate(`/${order?.name}`, { replace: true });
+      if (order?.state !== State.REJECTED) {
+        removeOrdered(lines);
+        forgetDraft();
+      }
+    },
+  });
+  const { setToken, choose, edit } = useChanges(form, draft.current);
+  const pickup = form.values.delivery.case === "pickup";
+  const ready = pickup || quote !== undefined;
+  return (
+    <form
+      class="columns wide-left"
+      aria-label="Checkout"
+      noValidate
+      onSubmit={(event) => (ready ? void form.submit(event) : event.preventDefault())}
+    >
+      <div class="checkout-main">
+        <Delivery
+          form={form}
+          pieces={piecesOf(lines)}
+          currency={sum.currencyCode}
+          choose={choose}
+          edit={edit}
+          onQuote={setQuote}
+        />
+        <fieldset class="checkout-block">
+          <legend>Payment</legend>
+          <Slot name="payment-method" props={{ onToken: setToken }} />
+          {form.violations.payment_token && (
+            <p class="field-error" role="alert">
+              {form.values.paymentToken ? form.violations.payment_token : "Please choose how you pay."}
+            </p>
+          )}
+        </fieldset>
+      </div>
+      <Summary form={form} lines={lines} products={products} sum={sum} quote={quote} />
+    </form>
+  );
+}
+
+// Stable functions: the parts in the slots get them as properties.
+function useChanges(form: PlaceForm, draft: Draft) {
+  const latest = useRef(form);
+  latest.current = form;
+  const setToken = useCallback((token: string) => latest.current.edit((request) => (request.paymentToken = token)), []);
+  const choose = (pickup: boolean) => {
+    draft.pickup = pickup;
+    saveDraft(draft);
+    form.edit((request) => (request.delivery = deliveryOf(draft)));
+  };
+  const edit: Parameters<typeof Delivery>[0]["edit"] = (change) =>
+    form.edit(({ delivery }) => {
+      if (delivery.case === "shippingAddress") {
+        change(delivery.value);
+        draft.address = delivery.value;
+        saveDraft(draft);
+      }
+    });
+  return { setToken, choose, edit };
+}
+
+function deliveryOf({ pickup, address }: Draft): PlaceForm["values"]["delivery"] {
+  return pickup ? { case: "pickup", value: create(PickupSchema) } : { case: "shippingAddress", value: address };
+}
+
+function describe(error: ConnectError): string {
+  switch (reason(error)) {
+    case "CATALOG_UNAVAILABLE":
+      return "The prices cannot be read at the moment. Nothing was ordered. Please try again in a minute.";
+    case "SHIPPING_UNAVAILABLE":
+      return "Shipping is not available at the moment. Nothing was ordered. Try again in a minute, or pick the order up.";
+    case "REQUEST_ID_REUSED":
+      forgetAttempt();
+      return "Nothing was ordered yet. Please place the order once more.";
+  }
+  switch (error.code) {
+    case Code.Unauthenticated:
+      endSession();
+      return explain(error);
+    case Code.InvalidArgument:
+    case Code.PermissionDenied:
+    case Code.ResourceExhausted:
+      return explain(error);
+    default:
+      return "We do not know whether your order has arrived. Please place it once more: it will be ordered only once.";
+  }
+}
