@@ -99,15 +99,14 @@ function CheckoutForm({ lines, products, sum }: CheckoutProps) {
           edit={edit}
           onQuote={setQuote}
         />
-        <fieldset class="checkout-block">
-          <legend>Payment</legend>
+        <div>
           <Slot name="payment-method" props={{ onToken: setToken }} />
           {form.violations.payment_token && (
             <p class="field-error" role="alert">
               {form.values.paymentToken ? form.violations.payment_token : "Please choose how you pay."}
             </p>
           )}
-        </fieldset>
+        </div>
       </div>
       <Summary form={form} lines={lines} products={products} sum={sum} quote={quote} />
     </form>
@@ -124,7 +123,7 @@ function useChanges(form: PlaceForm, draft: Draft) {
     saveDraft(draft);
     form.edit((request) => (request.delivery = deliveryOf(draft)));
   };
-  const edit: Parameters<typeof Delivery>[0]["edit"] = (change) =>
+  const edit: Parameters<typeof Delivery>[0]["edit"] = (change) => {
     form.edit(({ delivery }) => {
       if (delivery.case === "shippingAddress") {
         change(delivery.value);
@@ -132,6 +131,9 @@ function useChanges(form: PlaceForm, draft: Draft) {
         saveDraft(draft);
       }
     });
+    // What is marked as wrong is checked while the person types.
+    Object.keys(form.violations).forEach(form.leave);
+  };
   return { setToken, choose, edit };
 }
 

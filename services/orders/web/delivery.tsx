@@ -49,17 +49,12 @@ export function Delivery({ form, pieces, currency, choose, edit, onQuote }: Deli
   );
 }
 
-function AddressFields({
-  form,
-  address,
-  edit,
-}: Pick<DeliveryProps, "form" | "edit"> & { address: ShippingAddress }) {
-  const shown = { ...form, violations: inPlainWords(form.violations, address) };
+function AddressFields({ form, address, edit }: Pick<DeliveryProps, "form" | "edit"> & { address: ShippingAddress }) {
   const [first = "", second = ""] = address.lines;
   return (
     <>
       <Field
-        form={shown}
+        form={form}
         field={`${PREFIX}recipient`}
         label="Name"
         autocomplete="shipping name"
@@ -67,7 +62,7 @@ function AddressFields({
         onValue={(text) => edit((each) => (each.recipient = text))}
       />
       <Field
-        form={shown}
+        form={form}
         field={`${PREFIX}lines[0]`}
         label="Street and number"
         autocomplete="shipping address-line1"
@@ -75,7 +70,7 @@ function AddressFields({
         onValue={(text) => edit((each) => (each.lines = linesOf(text, second)))}
       />
       <Field
-        form={shown}
+        form={form}
         field={`${PREFIX}lines[1]`}
         label="Floor, company, care of (optional)"
         autocomplete="shipping address-line2"
@@ -84,7 +79,7 @@ function AddressFields({
       />
       <div class="checkout-town">
         <Field
-          form={shown}
+          form={form}
           field={`${PREFIX}postal_code`}
           label="Postal code"
           autocomplete="shipping postal-code"
@@ -92,7 +87,7 @@ function AddressFields({
           onValue={(text) => edit((each) => (each.postalCode = text))}
         />
         <Field
-          form={shown}
+          form={form}
           field={`${PREFIX}locality`}
           label="Town"
           autocomplete="shipping address-level2"
@@ -101,7 +96,7 @@ function AddressFields({
         />
       </div>
       <Field
-        form={shown}
+        form={form}
         field={`${PREFIX}region_code`}
         label="Country"
         autocomplete="shipping country"
@@ -115,16 +110,4 @@ function AddressFields({
 
 function linesOf(first: string, second: string): string[] {
   return second ? [first, second] : [first];
-}
-
-// The contract speaks of lengths. A person has left a field empty.
-function inPlainWords(violations: Readonly<Record<string, string>>, address: ShippingAddress): Record<string, string> {
-  const empty = new Set(
-    Object.entries({ recipient: address.recipient, "lines[0]": address.lines[0], locality: address.locality })
-      .filter(([, value]) => !value)
-      .map(([field]) => PREFIX + field),
-  );
-  return Object.fromEntries(
-    Object.entries(violations).map(([field, text]) => [field, empty.has(field) ? "Please fill this in." : text]),
-  );
 }

@@ -37,9 +37,9 @@ export function forgetDraft(): void {
   sessionStorage.removeItem(KEY);
 }
 
-/** Return the regions with their names in the visitor's language, sorted by name. */
+/** Return the regions with their names, sorted by name. */
 export function regionOptions(): { value: string; label: string }[] {
-  const names = new Intl.DisplayNames(navigator.languages as string[], { type: "region" });
+  const names = new Intl.DisplayNames(["en"], { type: "region" });
   const options = REGIONS.map((value) => ({ value, label: names.of(value) ?? value }));
   return options.sort((one, other) => one.label.localeCompare(other.label));
 }

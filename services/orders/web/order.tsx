@@ -1,6 +1,6 @@
 // The page of one order, live.
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { type Order, Order_State as State } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+import { type Order, type OrderItem, Order_State as State } from "@shop/gen/shop/orders/v2/orders_pb.ts";
 import {
   Empty,
   endSession,
@@ -73,7 +73,7 @@ function Details({ order, replace }: { order: Order; replace: (order: Order) => 
     <div class="columns wide-left">
       <div class="order-main">
         {order.rejection && <Rejected order={order} />}
-        <section aria-labelledby="order-items">
+        <section class="card" aria-labelledby="order-items">
           <h2 id="order-items">What you ordered</h2>
           <Items order={order} />
         </section>
@@ -100,13 +100,20 @@ function Rejected({ order }: { order: Order }) {
   return (
     <section class="card order-rejected" aria-labelledby="order-rejected">
       <h2 id="order-rejected">{what}</h2>
-      <p class="soft">{order.rejection.message}</p>
+      <p class="soft">{withNames(order.rejection.message, order.items)}</p>
       <p>{todo}</p>
       <button class="button" type="button" onClick={again}>
         Try again from the cart
       </button>
     </section>
   );
+}
+
+// The message names products by their id.
+function withNames(message: string, items: readonly OrderItem[]): string {
+  const id = (item: OrderItem) => item.product.replace("products/", "");
+  const named = items.reduce((text, item) => text.replaceAll(id(item), `“${item.displayName}”`), message);
+  return `${named.charAt(0).toUpperCase()}${named.slice(1)}.`;
 }
 
 const STATUS_WORDS: Record<Step["status"], string> = { done: "done", current: "now", open: "to come", failed: "failed" };
