@@ -10,7 +10,10 @@ export function CartLink() {
   const here = new URL(useAddress(), location.origin).pathname === "/cart";
   return (
     <a class="cart-link" href="/cart" aria-current={here ? "page" : undefined}>
-      Cart{" "}
+      <svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+        <path d="M5 8h14l-1 12H6zM9 8V7a3 3 0 0 1 6 0v1" />
+      </svg>
+      <span class="cart-word">Cart</span>{" "}
       {pieces > 0 && (
         <span class="cart-count">
           {formatNumber(pieces)}

@@ -1,6 +1,11 @@
 // The page of one order, live.
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { type Order, type OrderItem, Order_State as State } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+import {
+  type Order,
+  type OrderItem,
+  Order_Rejection_Reason as Reason,
+  Order_State as State,
+} from "@shop/gen/shop/orders/v2/orders_pb.ts";
 import {
   Empty,
   endSession,
@@ -78,8 +83,8 @@ function Details({ order, replace }: { order: Order; replace: (order: Order) => 
           <Items order={order} />
         </section>
       </div>
-      <section class="card" aria-labelledby="order-way">
-        <h2 id="order-way">Its way</h2>
+      <section class="card" aria-labelledby="order-progress">
+        <h2 id="order-progress">Progress</h2>
         <Steps steps={stepsOf(order)} />
         <Facts order={order} />
         {order.state === State.CONFIRMED && <CancelOrder order={order} onCancelled={replace} />}
@@ -100,7 +105,9 @@ function Rejected({ order }: { order: Order }) {
   return (
     <section class="card order-rejected" aria-labelledby="order-rejected">
       <h2 id="order-rejected">{what}</h2>
-      <p class="soft">{withNames(order.rejection.message, order.items)}</p>
+      {order.rejection.reason !== Reason.DEPENDENCY_FAILED && (
+        <p class="soft">{inWords(order.rejection.message, order.items)}</p>
+      )}
       <p>{todo}</p>
       <button class="button" type="button" onClick={again}>
         Try again from the cart
@@ -109,10 +116,12 @@ function Rejected({ order }: { order: Order }) {
   );
 }
 
-// The message names products by their id.
-function withNames(message: string, items: readonly OrderItem[]): string {
+// The message has the ids of products and the codes of banks.
+function inWords(message: string, items: readonly OrderItem[]): string {
   const id = (item: OrderItem) => item.product.replace("products/", "");
-  const named = items.reduce((text, item) => text.replaceAll(id(item), `“${item.displayName}”`), message);
+  const named = items
+    .reduce((text, item) => text.replaceAll(id(item), `“${item.displayName}”`), message)
+    .replaceAll(/\b[A-Z]+(_[A-Z]+)+\b/g, (code) => code.toLowerCase().replaceAll("_", " "));
   return `${named.charAt(0).toUpperCase()}${named.slice(1)}.`;
 }
 

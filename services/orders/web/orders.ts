@@ -41,7 +41,7 @@ export function badgeOf({ state }: Order): { text: string; colour: string } {
 export function sentenceOf(order: Order): string {
   switch (order.state) {
     case State.PENDING:
-      return "Your order has arrived. We are reserving the goods and the payment.";
+      return "We are working on your order. It continues without this page, and you find it under “My orders”.";
     case State.CONFIRMED:
       return isPickup(order) ? "Your order is confirmed. You can pick it up at the shop." : "Your order is confirmed and will be shipped.";
     case State.REJECTED:
@@ -79,22 +79,19 @@ export type Step = { label: string; status: "done" | "current" | "open" | "faile
 
 /** Return the steps of an order, as far as it has come. */
 export function stepsOf(order: Order): Step[] {
-  const paid = isPickup(order) ? "Reserved and paid" : "Reserved, paid and shipment booked";
-  const steps = (second: Step["status"], third: Step["status"], label: string): Step[] => [
-    { label: "Placed", status: "done" },
-    { label: paid, status: second },
-    { label, status: third },
-  ];
+  const placed: Step = { label: "Placed", status: "done" };
+  const reserved: Step = { label: isPickup(order) ? "Reserved and paid" : "Reserved, paid and shipment booked", status: "done" };
+  const confirmed: Step = { label: "Confirmed", status: "done" };
   switch (order.state) {
     case State.CONFIRMED:
-      return steps("done", "done", "Confirmed");
+      return [placed, reserved, confirmed];
     case State.REJECTED:
-      return steps("failed", "done", "Undone: nothing is reserved or charged");
+      return [placed, { label: "Not accepted: nothing is reserved or charged", status: "failed" }];
     case State.CANCELLING:
-      return [...steps("done", "done", "Confirmed"), { label: "Being cancelled", status: "current" }];
+      return [placed, reserved, confirmed, { label: "Being cancelled", status: "current" }];
     case State.CANCELLED:
-      return [...steps("done", "done", "Confirmed"), { label: "Cancelled and refunded", status: "done" }];
+      return [placed, reserved, confirmed, { label: "Cancelled and refunded", status: "done" }];
     default:
-      return steps("current", "open", "Confirmed");
+      return [placed, { ...reserved, status: "current" }, { ...confirmed, status: "open" }];
   }
 }
