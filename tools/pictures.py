@@ -1,0 +1,95 @@
+"""Takes the pictures of the pages in docs/pictures, in a real browser, from a mesh that runs. See docs/storefront.md.
+
+python -m tools.pictures [instance]
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from mesh.local.clients import users
+from mesh.local.errors import MeshError
+from mesh.local.instance import REPOSITORY, Instance
+from mesh.local.processes import load_running
+
+FOLDER = REPOSITORY / "docs/pictures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SIZE = {"width": 1200, "height": 760}
+PHONE = {"width": 390, "height": 760}
+PRODUCTS = ("p-0031", "p-0003", "p-0120")
+
+
+def take(mesh: Instance, folder: Path) -> list[Path]:
+    """Take all pictures, and return their files. Raises MeshError."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        raise MeshError("there is no Chromium", why="none is on PATH", fix="install it (Debian: chromium)")
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        taken = [
+            *_shop(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh)),
+            *_merchandiser(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh, "merchandiser")),
+        ]
+        browser.close()
+    return taken
+
+
+def _shop(browser: Browser, origin: str, folder: Path, credentials: tuple[str, str]) -> list[Path]:
+    page = browser.new_page(viewport=SIZE)
+    files = [_picture(page, f"{origin}/", folder / "shop.png")]
+    files.append(_picture(page, f"{origin}/products/{PRODUCTS[0]}", folder / "product.png"))
+    for product in PRODUCTS:
+        page.goto(f"{origin}/products/{product}")
+        page.get_by_role("button", name="Add to cart").click()
+    _log_in(page, origin, credentials)
+    page.goto(f"{origin}/checkout")
+    page.get_by_label("Country").select_option("DE")
+    files.append(_picture(page, "", folder / "checkout.png"))
+    page.get_by_label("I pick it up at the shop").check()
+    page.get_by_role("button", name="Place the order").click()
+    page.get_by_text("Your order is confirmed.").wait_for()
+    files.append(_picture(page, "", folder / "order.png"))
+    phone = browser.new_page(viewport=PHONE, color_scheme="dark")
+    files.append(_picture(phone, f"{origin}/?category=espresso", folder / "phone.png"))
+    return files
+
+
+def _merchandiser(browser: Browser, origin: str, folder: Path, credentials: tuple[str, str]) -> list[Path]:
+    page = browser.new_page(viewport=SIZE)
+    _log_in(page, origin, credentials)
+    return [_picture(page, f"{origin}/merchandising/{PRODUCTS[0]}", folder / "merchandising.png")]
+
+
+def _log_in(page: Page, origin: str, credentials: tuple[str, str]) -> None:
+    page.goto(f"{origin}/login?next=/account")
+    email, password = credentials
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Your account").wait_for()
+
+
+def _picture(page: Page, url: str, file: Path) -> Path:
+    if url:
+        page.goto(url)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=file)
+    return file
+
+
+def main(arguments: list[str]) -> int:
+    """Take the pictures. Return the exit code."""
+    try:
+        for file in take(load_running(arguments[0] if arguments else "default"), FOLDER):
+            print(f"✓ {file.relative_to(REPOSITORY)}")
+    except MeshError as error:
+        print(": ".join(filter(None, (error.what, error.why, error.fix))), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
