@@ -296,11 +296,15 @@ def canary(  # noqa: PLR0913  # the options of a command
 
 
 @app.command()
-def web(name: Name = "default") -> None:
+def web(
+    name: Name = "default",
+    *,
+    folder: Annotated[bool, typer.Option("--folder", help="Only build it, and print the folder.")] = False,
+) -> None:
     """Build the storefront from this checkout, check its types, and serve it if the mesh runs."""
     from mesh.local.commands import web as command
 
-    raise typer.Exit(command.run(name))
+    raise typer.Exit(command.run(name, folder=folder))
 
 
 @app.command()

@@ -22,7 +22,8 @@ READMES = [
 async def test_block_prints_what_it_promises(block: str, tmp_path: Path) -> None:
     # Each block keeps the ports of the README, but gets its own loopback address.
     address = f"127.77.{zlib.crc32(str(tmp_path).encode()) % 250}.1"
-    listen = {"GRPC_LISTEN": f"{address}:50051", "MANAGEMENT_LISTEN": f"{address}:8081"}
+    ports = {"GRPC_LISTEN": 50051, "HTTP_LISTEN": 8080, "MANAGEMENT_LISTEN": 8081}
+    listen = {name: f"{address}:{port}" for name, port in ports.items()}
     environment = os.environ | listen | {"PATH": f"{bin_dir()}:{os.environ['PATH']}"}
     checkout = copy_checkout(tmp_path / "checkout")
     await run_block(block, checkout, environment, {"127.0.0.1": address, "localhost": address})

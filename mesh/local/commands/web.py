@@ -1,18 +1,23 @@
 """`mesh web`: build the storefront, check its types, and let the running mesh serve it."""
 
+import typer
+
 from mesh.local import instance, web
 from mesh.local.clients.kubectl import NAMESPACE, Kubectl
-from mesh.local.console import console
+from mesh.local.console import console, error_console
 from mesh.local.processes import agent_of
 
 DEPLOYMENT = "deployment/storefront"
 
 
-def run(name: str) -> int:
-    """Build the storefront. Restart its Pods if the mesh is up. Raises MeshError."""
+def run(name: str, *, folder: bool) -> int:
+    """Build the storefront. Restart its Pods if the mesh is up, or only print the folder. Raises MeshError."""
+    if folder:
+        typer.echo(web.build(error_console))
+        return 0
+    built = web.build(console)
     web.check(console)
-    folder = web.build(console)
-    console.print(f"the storefront is in {folder}", highlight=False, soft_wrap=True)
+    console.print(f"the storefront is in {built}", highlight=False, soft_wrap=True)
     mesh = instance.existing(name)
     if mesh and agent_of(mesh):
         kubectl = Kubectl.of(mesh)
