@@ -62,7 +62,7 @@ export function Merchandising({ query }: PageProps) {
           Saved: <a href={`/products/${saved}`}>{saved}</a>
         </p>
       )}
-      <label>
+      <label class="find">
         Find
         <input class="input" type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
       </label>
