@@ -5,15 +5,13 @@ import { CARDS } from "./cards.ts";
 import { Drawing } from "./drawing.tsx";
 import "./payments.css";
 
-const KEY = "shop.payment-method";
-
 /** A card picker. It passes the token of the chosen card on, also of the one that is chosen at first. */
 function PaymentMethod({ onToken }: { onToken: (token: string) => void }) {
-  const [token, setToken] = useState(remembered);
+  // A reload starts with a card that pays: a payment token is not stored anywhere.
+  const [token, setToken] = useState<string>(CARDS[0].token);
   const tell = useRef(onToken);
   tell.current = onToken;
   useEffect(() => {
-    sessionStorage.setItem(KEY, token);
     tell.current(token);
   }, [token]);
   return (
@@ -45,12 +43,6 @@ function PaymentMethod({ onToken }: { onToken: (token: string) => void }) {
       </div>
     </fieldset>
   );
-}
-
-/** A reload keeps the choice; the next visit starts with a card that pays. */
-function remembered(): string {
-  const stored = sessionStorage.getItem(KEY);
-  return CARDS.find(({ token }) => token === stored)?.token ?? CARDS[0].token;
 }
 
 const part: Part = { pages: {}, slots: { "payment-method": mount(PaymentMethod) } };
