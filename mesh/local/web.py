@@ -18,6 +18,8 @@ from mesh.local.instance import REPOSITORY
 from mesh.local.tools.steps import BIN, Step, npm_packages
 
 WEB = REPOSITORY / "services/storefront/web"
+ANNOTATION = "mesh.local/build"
+"""The annotation of the storefront's Pods that names their build. Another name is another rollout."""
 SHELL = "shell"
 IMAGE_PREFIX = "web-"
 """The repository of a part's image is `…/web-<part>`, that of the shell `…/web-shell`."""

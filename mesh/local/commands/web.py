@@ -1,5 +1,7 @@
 """`mesh web`: build the storefront, check its types, and let the running mesh serve it."""
 
+import json
+
 import typer
 
 from mesh.local import instance, web
@@ -21,7 +23,8 @@ def run(name: str, *, folder: bool) -> int:
     mesh = instance.existing(name)
     if mesh and agent_of(mesh):
         kubectl = Kubectl.of(mesh)
-        kubectl.run("rollout", "restart", DEPLOYMENT, "-n", NAMESPACE)
+        annotation = {"spec": {"template": {"metadata": {"annotations": {web.ANNOTATION: built.name}}}}}
+        kubectl.run("patch", DEPLOYMENT, "-n", NAMESPACE, "--patch", json.dumps(annotation))
         with console.status("the new version starts"):
             kubectl.run("rollout", "status", DEPLOYMENT, "-n", NAMESPACE, "--timeout=90s")
         console.print(f"[green]✓[/] served at http://{mesh.gateway}/", highlight=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from mesh.local import files, tools
+from mesh.local import files, tools, web
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.keys import gateway
@@ -64,7 +64,8 @@ def observability(mesh: Instance, *, prober: bool) -> Path:
 def overlay(mesh: Instance, *, traces: bool) -> Path:
     """Write the kustomization of this instance, and return its folder. With `traces`, apps and proxies send spans.
 
-    It is the local overlay, with the gateway on this instance's address and with its certificate.
+    It is the local overlay, with the gateway on this instance's address and with its certificate. The storefront has the
+    name of its build, so that another build is rolled out.
     """
     folder = mesh.home / "overlay"
     folder.mkdir(exist_ok=True)
@@ -73,12 +74,22 @@ def overlay(mesh: Instance, *, traces: bool) -> Path:
         host, _, port = address.rpartition(":")
         patch.append({"op": "add", "path": f"/spec/servers/{index}/bind", "value": host})
         patch.append({"op": "replace", "path": f"/spec/servers/{index}/port/number", "value": int(port)})
+    build = [
+        {
+            "op": "add",
+            "path": f"/spec/template/metadata/annotations/{web.ANNOTATION.replace('/', '~1')}",
+            "value": web.folder().name,
+        }
+    ]
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
     resources = [base, _secret(folder / "certificate.yaml", gateway.secret(mesh))]
     kustomization = {
         "resources": resources,
         "components": [os.path.relpath(COMPONENT, folder)] if traces else [],
-        "patches": [{"target": {"kind": "Gateway"}, "patch": json.dumps(patch)}],
+        "patches": [
+            {"target": {"kind": "Gateway"}, "patch": json.dumps(patch)},
+            {"target": {"kind": "Deployment", "name": "storefront"}, "patch": json.dumps(build)},
+        ],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder
