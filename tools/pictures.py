@@ -1,4 +1,4 @@
-"""Takes the pictures of the pages in docs/pictures, in a real browser, from a mesh that runs. See services/storefront/README.md.
+"""Takes the pictures in docs/pictures, in a real browser, from a mesh that runs. See services/storefront/README.md.
 
 python -m tools.pictures [instance]
 """

@@ -64,8 +64,8 @@ def observability(mesh: Instance, *, prober: bool) -> Path:
 def overlay(mesh: Instance, *, traces: bool) -> Path:
     """Write the kustomization of this instance, and return its folder. With `traces`, apps and proxies send spans.
 
-    It is the local overlay, with the gateway on this instance's address and with its certificate. The storefront has the
-    name of its build, so that another build is rolled out.
+    It is the local overlay, with the gateway on this instance's address and with its certificate. The storefront's Pods
+    name their build, so that another build is rolled out.
     """
     folder = mesh.home / "overlay"
     folder.mkdir(exist_ok=True)
