@@ -31,7 +31,8 @@ export function nextOf(query: URLSearchParams): string {
   const next = query.get("next") ?? "/";
   // The browser's own reading decides: it takes "//host", "/\host" and "/<tab>/host" as other hosts.
   const url = URL.parse(next, location.origin);
-  return next.startsWith("/") && url?.origin === location.origin ? url.href : "/";
+  const own = next.startsWith("/") && url?.origin === location.origin && !url.pathname.startsWith("//");
+  return own ? url.href : "/";
 }
 
 /** Return the query that keeps `next`, with "?"; empty if there is none. */
