@@ -22,7 +22,7 @@ PRODUCTS = ("p-0031", "p-0003", "p-0120")
 
 
 def take(mesh: Instance, folder: Path) -> list[Path]:
-    """Take all pictures, and return their files. Raises MeshError."""
+    """Create all pictures, and return their files. Raises MeshError."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         raise MeshError("there is no Chromium", why="none is on PATH", fix="install it (Debian: chromium)")
@@ -81,7 +81,7 @@ def _picture(page: Page, url: str, file: Path) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Take the pictures. Return the exit code."""
+    """Create the pictures. Return the exit code."""
     try:
         for file in take(load_running(arguments[0] if arguments else "default"), FOLDER):
             print(f"✓ {file.relative_to(REPOSITORY)}")

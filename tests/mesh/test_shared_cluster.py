@@ -118,6 +118,17 @@ async def test_sidecars_refuse_plaintext_also_where_the_mesh_accepts_it(mesh: Me
 
 
 @pytest.mark.prove
+async def test_up_deletes_the_page_of_earlier_releases(mesh: Mesh) -> None:
+    former = gateway_route("*", match=[{"uri": {"exact": "/"}}], directResponse={"status": TEAPOT})
+    former["metadata"]["name"] = "welcome"
+    del former["spec"]["http"][0]["route"], former["spec"]["http"][0]["retries"]
+    async with mesh.applied(former):
+        up = run_mesh("up", "-i", mesh.name)
+        assert up.returncode == 0, up.stdout
+        assert "welcome" not in await mesh.kubectl("get", "virtualservices", "-n", "shop")
+
+
+@pytest.mark.prove
 @pytest.mark.parametrize("labels", [{"app.kubernetes.io/part-of": "grpc-mesh"}, {}], ids=["ours", "another tenant's"])
 async def test_up_deletes_the_gateway_of_earlier_releases(mesh: Mesh, labels: dict[str, str]) -> None:
     metadata = {"name": "istio-ingress", "labels": labels}

@@ -26,6 +26,16 @@ from mesh.local.zipkin.fetch import fetch as fetch_zipkin
 
 AGENT_TIMEOUT_SECONDS = 20
 FORMER_NAMESPACE = "istio-ingress"
+FORMER_PAGE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: welcome, namespace: shop}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: welcome, namespace: shop-ingress}
+"""
+"""Objects of earlier releases: a page at the address of the shop."""
 
 
 def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -> None:
@@ -57,6 +67,7 @@ def start(mesh: Instance, console: Console, *, without: Collection[Part] = ()) -
         rollout.wait_for_namespace("istiod", "istio-system")
         rollout.apply("platform", "-k", str(manifests.PLATFORM))
         _delete_former_gateway(mesh)
+        _delete_former_page(mesh)
         overlay = manifests.overlay(mesh, traces=Part.OBSERVABILITY not in without)
         rollout.apply("services and policies", "-k", str(overlay))
         _start_observability(rollout, without)
@@ -79,6 +90,11 @@ def _delete_former_gateway(mesh: Instance) -> None:
     """Delete the gateway of earlier releases, which had another namespace. It would take calls from the same port."""
     ours = ("-l", "app.kubernetes.io/part-of=grpc-mesh", "--field-selector", f"metadata.name={FORMER_NAMESPACE}")
     Kubectl.of(mesh).run("delete", "namespace", *ours)
+
+
+def _delete_former_page(mesh: Instance) -> None:
+    """Delete the page of earlier releases. It would take requests from the storefront."""
+    Kubectl.of(mesh).run("delete", "--ignore-not-found", "-f", "-", stdin=FORMER_PAGE)
 
 
 def start_node(mesh: Instance) -> None:

@@ -135,7 +135,7 @@ async def test_a_customer_cancels_an_order_and_finds_it_in_the_history(visit: Vi
     await expect(visitor.page.locator(f'a[href="{path}"]')).to_contain_text("Cancelled")
 
 
-async def test_nobody_sees_the_order_of_another_customer(visit: Visit, mesh: Mesh) -> None:
+async def test_a_customer_does_not_see_the_order_of_another(visit: Visit, mesh: Mesh) -> None:
     visitor = await visit()
     await visitor.log_in(await mesh.token())
     await put_into_cart(visitor)

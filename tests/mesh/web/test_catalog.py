@@ -56,13 +56,13 @@ async def test_a_merchandiser_changes_a_price_and_another_visitor_sees_it(visit:
     await merchandiser.open("/merchandising/p-0042")
     price = merchandiser.page.get_by_label("Price")
     before = await price.input_value()
-    for wanted in ("77.70", before):
+    for expected in ("77.70", before):
         await merchandiser.open("/merchandising/p-0042")
         await price.fill("free")
         await merchandiser.page.get_by_role("button", name="Save").click()
         await expect(price).to_have_attribute("aria-invalid", "true")
-        await price.fill(wanted)
+        await price.fill(expected)
         await merchandiser.page.get_by_role("button", name="Save").click()
         await expect(merchandiser.page.get_by_text("Saved:")).to_be_visible()
         await other.page.reload()
-        await expect(other.page.locator(".details-price")).to_have_text(f"€{wanted}")
+        await expect(other.page.locator(".details-price")).to_have_text(f"€{expected}")

@@ -69,7 +69,7 @@ async def test_a_script_that_is_no_file_of_the_shop_does_not_run(visit: Visit) -
     visitor.problems.clear()
 
 
-async def test_files_with_a_hash_are_kept_and_all_others_are_asked_for(mesh: Mesh, visit: Visit) -> None:
+async def test_files_with_a_hash_are_cached_and_all_others_are_requested_each_time(mesh: Mesh, visit: Visit) -> None:
     visitor = await visit()
     await expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
     for url in {url for url in visitor.requests if "/assets/" in url or "/parts/" in url}:

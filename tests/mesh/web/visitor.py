@@ -34,7 +34,7 @@ class Visitor:
     async def enter(
         cls, browser: Browser, origin: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light"
     ) -> AsyncIterator["Visitor"]:
-        """Open a profile of its own, and close it at the end."""
+        """Open a separate profile, and close it at the end."""
         width, height = size
         context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         context.set_default_timeout(TIMEOUT_MS)
@@ -74,7 +74,7 @@ class Visitor:
 
 
 def new_email() -> str:
-    """Return an e-mail address that nobody has."""
+    """Return an e-mail address that no user has."""
     return f"visitor-{secrets.token_hex(6)}@shop.example"
 
 
