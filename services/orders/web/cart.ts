@@ -57,7 +57,7 @@ export function setQuantity(product: string, quantity: number): void {
   }
 }
 
-/** Take what was ordered out of the cart. What another tab has added meanwhile stays. */
+/** Remove what was ordered from the cart. What another tab has added meanwhile stays. */
 export function removeOrdered(items: readonly CartLine[]): void {
   for (const { product, quantity } of items) {
     const before = cart.get().find((line) => line.product === product)?.quantity ?? 0;
@@ -76,19 +76,19 @@ export function restoreOrdered(items: readonly CartLine[]): void {
 /** Read products from the catalog. It refuses a batch with products that are not for sale, and says which those are. */
 export async function readProducts(names: readonly string[], signal: AbortSignal): Promise<Products> {
   const gone = new Map<string, string>();
-  let wanted = names;
-  while (wanted.length > 0) {
+  let remaining = names;
+  while (remaining.length > 0) {
     try {
-      const { products } = await catalog.batchGetProducts({ names: [...wanted] }, { signal });
+      const { products } = await catalog.batchGetProducts({ names: [...remaining] }, { signal });
       return { forSale: new Map(products.map((product) => [product.name, product])), gone };
     } catch (error) {
-      const refused = refusedProducts(error).filter((name) => wanted.includes(name));
+      const refused = refusedProducts(error).filter((name) => remaining.includes(name));
       if (refused.length === 0) {
         throw error;
       }
       const labels = await Promise.all(refused.map((name) => readName(name, signal)));
       refused.forEach((name, index) => gone.set(name, labels[index] ?? name));
-      wanted = wanted.filter((name) => !gone.has(name));
+      remaining = remaining.filter((name) => !gone.has(name));
     }
   }
   return { forSale: new Map(), gone };

@@ -1,11 +1,17 @@
 // The checkout: delivery, payment, and the order itself.
 import { create } from "@bufbuild/protobuf";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Money } from "@shop/gen/google/type/money_pb.ts";
-import { Order_State as State, PickupSchema, PlaceOrderRequestSchema } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+import {
+  type Order,
+  Order_State as State,
+  PickupSchema,
+  PlaceOrderRequestSchema,
+} from "@shop/gen/shop/orders/v2/orders_pb.ts";
 import { Await, Empty, endSession, explain, type Form, navigate, reason, Slot, useForm, useTitle } from "@shop/kit";
+import type { ComponentChildren } from "preact";
 import { useCallback, useRef, useState } from "preact/hooks";
-import { forgetAttempt, requestIdOf } from "./attempt.ts";
+import { endAttempt, requestIdOfAttempt } from "./attempt.ts";
 import { type CartLine, piecesOf, type Products, removeOrdered, subtotals } from "./cart.ts";
 import { useCart } from "./cart-page.tsx";
 import { ForCustomers } from "./customers.tsx";
@@ -66,13 +72,11 @@ function CheckoutForm({ lines, products, sum }: CheckoutProps) {
   const [quote, setQuote] = useState<Quote>();
   const form = useForm({
     schema: PlaceOrderRequestSchema,
-    // The id of the attempt replaces this one when the contents are known.
+    // The id of the attempt replaces this one: a changed form is still the same attempt.
     initial: () => ({ requestId: crypto.randomUUID(), customer: ME, items: [...lines], delivery: deliveryOf(readDraft()) }),
     describe,
     send: async (request) => {
-      const requestId = await requestIdOf(request);
-      const { order } = await orders.placeOrder({ ...request, requestId });
-      forgetAttempt();
+      const order = await place(request);
       navigate(`/${order?.name}`, { replace: true });
       if (order?.state !== State.REJECTED) {
         removeOrdered(lines);
@@ -141,17 +145,36 @@ function deliveryOf({ pickup, address }: Draft): PlaceForm["values"]["delivery"]
   return pickup ? { case: "pickup", value: create(PickupSchema) } : { case: "shippingAddress", value: address };
 }
 
-function describe(error: ConnectError): string {
+async function place(request: PlaceForm["values"]): Promise<Order | undefined> {
+  try {
+    const { order } = await orders.placeOrder({ ...request, requestId: requestIdOfAttempt() });
+    endAttempt();
+    return order;
+  } catch (error) {
+    // The response was lost, and the customer has changed the order since. No field of the form is wrong.
+    if (reason(error) === "REQUEST_ID_REUSED") {
+      endAttempt();
+      throw new ConnectError("the first attempt has arrived", Code.AlreadyExists);
+    }
+    throw error;
+  }
+}
+
+function describe(error: ConnectError): ComponentChildren {
   switch (reason(error)) {
     case "CATALOG_UNAVAILABLE":
       return "The prices cannot be read at the moment. Nothing was ordered. Please try again in a minute.";
     case "SHIPPING_UNAVAILABLE":
       return "Shipping is not available at the moment. Nothing was ordered. Try again in a minute, or pick the order up.";
-    case "REQUEST_ID_REUSED":
-      forgetAttempt();
-      return "Nothing was ordered yet. Please place the order once more.";
   }
   switch (error.code) {
+    case Code.AlreadyExists:
+      return (
+        <>
+          Your last attempt has arrived after all: see <a href="/orders">your orders</a>. Place the order again only if you
+          want another one.
+        </>
+      );
     case Code.Unauthenticated:
       endSession();
       return explain(error);
