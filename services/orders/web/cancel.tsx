@@ -21,6 +21,8 @@ export function CancelOrder({ order, onCancelled }: { order: Order; onCancelled:
       dialog.current?.close();
       if (response.order) {
         onCancelled(response.order);
+        // The button is gone; the keyboard continues at the top of the page.
+        document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true });
       }
     } catch (thrown) {
       const wrongState = reason(thrown) === "ORDER_WRONG_STATE";

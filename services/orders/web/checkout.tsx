@@ -73,7 +73,12 @@ function CheckoutForm({ lines, products, sum }: CheckoutProps) {
   const form = useForm({
     schema: PlaceOrderRequestSchema,
     // The id of the attempt replaces this one: a changed form is still the same attempt.
-    initial: () => ({ requestId: crypto.randomUUID(), customer: ME, items: [...lines], delivery: deliveryOf(readDraft()) }),
+    initial: () => ({
+      requestId: crypto.randomUUID(),
+      customer: ME,
+      items: [...lines],
+      delivery: deliveryOf(readDraft()),
+    }),
     describe,
     send: async (request) => {
       const order = await place(request);
@@ -165,14 +170,14 @@ function describe(error: ConnectError): ComponentChildren {
     case "CATALOG_UNAVAILABLE":
       return "The prices cannot be read at the moment. Nothing was ordered. Please try again in a minute.";
     case "SHIPPING_UNAVAILABLE":
-      return "Shipping is not available at the moment. Nothing was ordered. Try again in a minute, or pick the order up.";
+      return "Shipping is not available at the moment. Nothing was ordered. Try again soon, or pick the order up.";
   }
   switch (error.code) {
     case Code.AlreadyExists:
       return (
         <>
-          Your last attempt has arrived after all: see <a href="/orders">your orders</a>. Place the order again only if you
-          want another one.
+          Your last attempt has arrived after all: see <a href="/orders">your orders</a>. Place the order again only if
+          you want another one.
         </>
       );
     case Code.Unauthenticated:

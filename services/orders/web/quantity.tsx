@@ -37,8 +37,12 @@ export function Quantity({
           maxLength={4}
           required
           pattern="[1-9][0-9]{0,2}|1000"
-          title={`A number from 1 to ${MAX_QUANTITY}`}
           value={typed}
+          onInvalid={(event) => {
+            // The text below says more than the browser's own.
+            event.preventDefault();
+            event.currentTarget.focus();
+          }}
           onInput={(event) => change(event.currentTarget.value)}
         />
         <button type="button" aria-label="One more" aria-disabled={value >= MAX_QUANTITY} onClick={() => step(1)}>
