@@ -8,6 +8,7 @@ from bench.figures import Figure
 from bench.groups.features import measure_features
 from bench.groups.memory import measure_memory
 from bench.groups.orders import measure_orders
+from bench.groups.pages import measure_pages
 from bench.groups.read import measure_reads
 from bench.groups.scale import measure_scale
 from bench.groups.signals import measure_signals
@@ -28,6 +29,7 @@ GROUPS = {
     # It restarts the mesh, so it comes before the groups that change it.
     "start": Group("start times of the mesh, a Pod and an app", measure_starts),
     "memory": Group("memory of an app, a sidecar and the control plane", measure_memory, needs_mesh=True),
+    "pages": Group("the pages of the storefront in a browser", measure_pages, needs_mesh=True),
     "read": Group("a unary read on each way to the service", measure_reads),
     # It compares the mesh with another one, so it comes before the groups that change it.
     "signals": Group("what traces, metrics, logs and alerts cost the shop", measure_signals, needs_mesh=True),
