@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from mesh.local.clients import users
 from mesh.local.errors import MeshError
@@ -16,8 +16,8 @@ from mesh.local.processes import load_running
 
 FOLDER = REPOSITORY / "docs/pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1200, "height": 760}
-PHONE = {"width": 390, "height": 760}
+SIZE: ViewportSize = {"width": 1200, "height": 760}
+PHONE: ViewportSize = {"width": 390, "height": 760}
 PRODUCTS = ("p-0031", "p-0003", "p-0120")
 
 
