@@ -73,19 +73,20 @@ fuzz: $(VENV) ## Send 10,000 generated requests to every method; FUZZ_MESSAGES=<
 tools: $(VENV) ## Build the mesh's tools that are missing, and list all with their versions
 	@$(BIN)/mesh tools
 
-web: $(VENV) ## Build the storefront from services/*/web, check its types, and serve it if the mesh runs
+web: $(VENV) ## Check and build the storefront from services/*/web, and serve it if the mesh runs
 	@$(BIN)/mesh web
 
 generate: $(VENV) ## Generate code, policies, alerts and dashboards from proto/
 	@$(BIN)/python tools/generate.py
 
-lint: $(VENV) ## Check format, style and types of code and contracts
+lint: $(VENV) ## Check format, style and types of code, pages and contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/python -m tools.openapi_lint mesh/istio/contracts/openapi.json
+	$(BIN)/mesh web --check
 
 api-lint: $(VENV) ## Compare what Google's API linter finds in the contracts with the list of exceptions
 	@$(BIN)/python -m tools.api_linter

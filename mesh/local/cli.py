@@ -299,12 +299,13 @@ def canary(  # noqa: PLR0913  # the options of a command
 def web(
     name: Name = "default",
     *,
+    check: Annotated[bool, typer.Option("--check", help="Only check types, style and format.")] = False,
     folder: Annotated[bool, typer.Option("--folder", help="Only build it, and print the folder.")] = False,
 ) -> None:
-    """Build the storefront from this checkout, check its types, and serve it if the mesh runs."""
+    """Check the storefront of this checkout, build it, and serve it if the mesh runs."""
     from mesh.local.commands import web as command
 
-    raise typer.Exit(command.run(name, folder=folder))
+    raise typer.Exit(command.run(name, check=check, folder=folder))
 
 
 @app.command()

@@ -51,9 +51,27 @@ def build(console: Console) -> Path:
 
 
 def check(console: Console) -> None:
-    """Check the types of the shell and of all parts. Raises MeshError."""
+    """Check the types, the style and the format of the shell and of all parts. Raises MeshError."""
+    build(console)
+    modules = packages(console)
+    sources = [path for path in _sources() if path.suffix in {".ts", ".tsx"}]
+    style: list[str | Path] = [
+        BIN / "node",
+        modules / "@biomejs/biome/bin/biome",
+        "ci",
+        "--colors=off",
+        "--config-path=.",
+    ]
+    _run(Step("types", [BIN / "node", modules / "typescript/bin/tsc"], WEB), console)
+    _run(Step("style", [*style, *sorted(sources)], WEB), console)
+
+
+def packages(console: Console) -> Path:
+    """Install all packages, also those of the checks, and return their folder. Raises MeshError."""
     with tools.lock(folder().with_suffix(".lock"), console):
-        _run(Step("types", [BIN / "node", "node_modules/typescript/bin/tsc"], WEB), console)
+        for step in _packages(development=True):
+            _run(step, console)
+    return WEB / "node_modules"
 
 
 def image(reference: str) -> Path:
@@ -86,13 +104,20 @@ def _build(target: Path, console: Console) -> None:
 
 
 def _steps(target: Path) -> Iterator[Step]:
-    lock, installed = WEB / "package-lock.json", WEB / "node_modules/.installed"
-    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
-        yield npm_packages(WEB)
-        shutil.copyfile(lock, installed)
+    yield from _packages(development=False)
     template = WEB / "buf.gen.yaml"
     yield Step("code of the contracts", [BIN / "buf", "generate", "--template", template])
     yield Step("storefront", [BIN / "node", WEB / "build.ts", REPOSITORY, target])
+
+
+def _packages(*, development: bool) -> Iterator[Step]:
+    """Yield the step that installs the packages, unless these or more are installed."""
+    installed = WEB / "node_modules/.installed"
+    lock = (WEB / "package-lock.json").read_text()
+    enough = [f"{lock}all", *([] if development else [f"{lock}build"])]
+    if not installed.exists() or installed.read_text() not in enough:
+        yield npm_packages(WEB, development=development)
+        installed.write_text(enough[-1])
 
 
 def _run(step: Step, console: Console) -> None:

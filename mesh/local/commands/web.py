@@ -12,13 +12,18 @@ from mesh.local.processes import agent_of
 DEPLOYMENT = "deployment/storefront"
 
 
-def run(name: str, *, folder: bool) -> int:
-    """Build the storefront. Restart its Pods if the mesh is up, or only print the folder. Raises MeshError."""
+def run(name: str, *, check: bool, folder: bool) -> int:
+    """Check and build the storefront, and let the mesh serve it if it is up. Raises MeshError.
+
+    With `check`, only check it. With `folder`, only build it and print where it is.
+    """
     if folder:
         typer.echo(web.build(error_console))
         return 0
-    built = web.build(console)
     web.check(console)
+    if check:
+        return 0
+    built = web.build(console)
     console.print(f"the storefront is in {built}", highlight=False, soft_wrap=True)
     mesh = instance.existing(name)
     if mesh and agent_of(mesh):

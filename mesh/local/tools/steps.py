@@ -53,10 +53,18 @@ class Step:
         return time.monotonic() - started
 
 
-def npm_packages(folder: Path) -> Step:
-    """Return the step that installs the packages that a folder's lock file pins."""
+def npm_packages(folder: Path, *, development: bool = True) -> Step:
+    """Return the step that installs the packages that a folder's lock file pins, perhaps without devDependencies."""
     # After the first time, the packages come from npm's cache. None of them needs a script to be installed.
-    command = ["ci", "--ignore-scripts", "--prefer-offline", "--no-fund", "--no-audit", "--fetch-retries=1"]
+    command = [
+        "ci",
+        "--ignore-scripts",
+        *([] if development else ["--omit=dev"]),
+        "--prefer-offline",
+        "--no-fund",
+        "--no-audit",
+        "--fetch-retries=1",
+    ]
     command += ["--fetch-retry-mintimeout=1000", "--loglevel=error"]
     return Step("packages", [BIN / "npm", *command], folder)
 

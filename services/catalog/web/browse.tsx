@@ -1,7 +1,8 @@
 // The first page: all products, with search, filters and order. The address has all of it.
+
+import { ConnectError } from "@connectrpc/connect";
 import type { Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
 import { Await, Empty, explain, Failure, formatMoney, navigate, type PageProps, useCall, useTitle } from "@shop/kit";
-import { ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "preact/hooks";
 import { Picture } from "./picture.tsx";
 import { catalog, categories, type Filter, filterOf, idOf, labelOf, priceOf, queryOf, requestOf } from "./products.ts";
@@ -70,7 +71,13 @@ function Filters({ filter, change }: { filter: Filter; change: (changed: Partial
     <form class="filters" role="search" onSubmit={submit}>
       <label class="filters-search">
         Search
-        <input class="input" type="search" maxLength={100} placeholder="Blueberry, copper, 1 kg …" {...input("search")} />
+        <input
+          class="input"
+          type="search"
+          maxLength={100}
+          placeholder="Blueberry, copper, 1 kg …"
+          {...input("search")}
+        />
       </label>
       <label>
         From €
@@ -82,7 +89,11 @@ function Filters({ filter, change }: { filter: Filter; change: (changed: Partial
       </label>
       <label>
         Order
-        <select class="input" value={filter.order} onChange={(event) => change({ ...typed, order: event.currentTarget.value })}>
+        <select
+          class="input"
+          value={filter.order}
+          onChange={(event) => change({ ...typed, order: event.currentTarget.value })}
+        >
           {ORDERS.map(({ value, label }) => (
             <option key={value} value={value}>
               {label}
@@ -122,7 +133,10 @@ function List({ filter }: { filter: Filter }) {
 }
 
 function Pages({ filter, first, token }: { filter: Filter; first: readonly Product[]; token: string }) {
-  const [more, setMore] = useState<{ products: readonly Product[]; token: string; error?: string }>({ products: [], token });
+  const [more, setMore] = useState<{ products: readonly Product[]; token: string; error?: string }>({
+    products: [],
+    token,
+  });
   const [pending, setPending] = useState(false);
   useEffect(() => setMore({ products: [], token }), [first, token]);
   const load = async () => {

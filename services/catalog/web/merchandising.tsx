@@ -1,20 +1,20 @@
 // The merchandiser's pages: all products, and the form that adds or changes one.
 import { create } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { MoneySchema } from "@shop/gen/google/type/money_pb.ts";
 import {
   CreateProductRequestSchema,
   type Product,
   UpdateProductRequestSchema,
 } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
-import { MoneySchema } from "@shop/gen/google/type/money_pb.ts";
 import {
   Await,
   cents,
   Empty,
   explain,
   Field,
-  formatMoney,
   FormView,
+  formatMoney,
   navigate,
   type PageProps,
   useCall,
@@ -82,7 +82,9 @@ export function Merchandising({ query }: PageProps) {
               </thead>
               <tbody>
                 {products
-                  .filter(({ name, displayName }) => words.every((word) => `${name} ${displayName}`.toLowerCase().includes(word)))
+                  .filter(({ name, displayName }) =>
+                    words.every((word) => `${name} ${displayName}`.toLowerCase().includes(word)),
+                  )
                   .map((product) => (
                     <tr key={product.name}>
                       <td>
@@ -213,7 +215,9 @@ function ProductFields({ form, product, edit }: ProductFieldsProps) {
     edit((each) => (each.price = create(MoneySchema, priceOf(text, currencyCode) ?? { currencyCode })));
   };
   // The contract checks the parts of the price; the person sees one field.
-  const wrong = ["product.price.units", "product.price.nanos", "product.price"].map((field) => form.violations[field]).find(Boolean);
+  const wrong = ["product.price.units", "product.price.nanos", "product.price"]
+    .map((field) => form.violations[field])
+    .find(Boolean);
   const shown = wrong ? { ...form, violations: { ...form.violations, "product.price.units": wrong } } : form;
   return (
     <>

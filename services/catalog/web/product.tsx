@@ -1,7 +1,7 @@
 // The page of one product. Other parts show its stock and the button that buys it.
 import { Code } from "@connectrpc/connect";
-import { Await, Empty, formatMoney, type PageProps, Slot, useCall, useSession, useTitle } from "@shop/kit";
 import type { Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
+import { Await, Empty, formatMoney, type PageProps, Slot, useCall, useSession, useTitle } from "@shop/kit";
 import { Picture } from "./picture.tsx";
 import { catalog, idOf, labelOf } from "./products.ts";
 
@@ -50,7 +50,9 @@ function Details({ product }: { product: Product }) {
         <p>{product.description}</p>
         {product.discontinued && <p class="notice warn">This product is no longer for sale.</p>}
         <Slot name="stock" props={{ product: product.name }} />
-        {!product.discontinued && <Slot name="buy" props={{ product: product.name, displayName: product.displayName }} />}
+        {!product.discontinued && (
+          <Slot name="buy" props={{ product: product.name, displayName: product.displayName }} />
+        )}
         {merchandiser && (
           <p class="details-edit">
             <a href={`/merchandising/${idOf(product)}`}>Edit this product</a>

@@ -1,8 +1,9 @@
 // What the pages of the catalog know about products.
-import { client, moneyOfCents } from "@shop/kit";
-import { CatalogService, type ListProductsRequest, type Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
+
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListProductsRequestSchema } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
+import { CatalogService, type ListProductsRequest, type Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
+import { client, moneyOfCents } from "@shop/kit";
 
 /** The largest page that the contract allows. */
 const MAX_PAGE = 100;
@@ -18,7 +19,13 @@ export type Filter = { search: string; category: string; order: string; min: str
 /** Read the filter from the query of an address. */
 export function filterOf(query: URLSearchParams): Filter {
   const value = (name: string) => query.get(name) ?? "";
-  return { search: value("search"), category: value("category"), order: value("order"), min: value("min"), max: value("max") };
+  return {
+    search: value("search"),
+    category: value("category"),
+    order: value("order"),
+    min: value("min"),
+    max: value("max"),
+  };
 }
 
 /** Return the query of a filter, with "?"; empty for the filter that matches everything. */

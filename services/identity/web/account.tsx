@@ -1,7 +1,19 @@
 // The user's account: who is logged in, and the password.
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ChangePasswordRequestSchema } from "@shop/gen/shop/identity/v1/identity_pb.ts";
-import { Empty, endSession, Field, formatTime, FormView, navigate, reason, type Session, useForm, useSession, useTitle } from "@shop/kit";
+import {
+  Empty,
+  endSession,
+  Field,
+  FormView,
+  formatTime,
+  navigate,
+  reason,
+  type Session,
+  useForm,
+  useSession,
+  useTitle,
+} from "@shop/kit";
 import { useState } from "preact/hooks";
 import { describe, identity } from "./credentials.ts";
 

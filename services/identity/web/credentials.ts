@@ -18,7 +18,7 @@ export function describe(error: ConnectError): string {
     case "INVALID_CREDENTIALS":
       return "The e-mail address or the password is wrong.";
     case "TOO_MANY_ATTEMPTS":
-      return `Too many wrong passwords. You can try again after ${timeOf(metadata(error)["unlock_time"])}.`;
+      return `Too many wrong passwords. You can try again after ${timeOf(metadata(error).unlock_time)}.`;
     case "USER_DISABLED":
       return "This account has been closed. It can no longer be used.";
     default:

@@ -1,6 +1,16 @@
 // The page where a user logs in.
 import { IssueTokenRequestSchema } from "@shop/gen/shop/identity/v1/identity_pb.ts";
-import { endSession, Field, FormView, navigate, type PageProps, type Session, useForm, useSession, useTitle } from "@shop/kit";
+import {
+  endSession,
+  Field,
+  FormView,
+  navigate,
+  type PageProps,
+  type Session,
+  useForm,
+  useSession,
+  useTitle,
+} from "@shop/kit";
 import { describe, keepNext, logIn, nextOf } from "./credentials.ts";
 
 /** Log in, then go on to the page that asked for it. */

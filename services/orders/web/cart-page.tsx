@@ -1,7 +1,27 @@
 // The cart's page, and the link to it in the header.
-import { Await, type Call, Empty, formatMoney, formatNumber, useAddress, useCall, useStored, useTitle } from "@shop/kit";
+import {
+  Await,
+  type Call,
+  Empty,
+  formatMoney,
+  formatNumber,
+  useAddress,
+  useCall,
+  useStored,
+  useTitle,
+} from "@shop/kit";
 import { useEffect } from "preact/hooks";
-import { type CartLine, cart, pageOf, piecesOf, type Products, readProducts, setQuantity, subtotals, times } from "./cart.ts";
+import {
+  type CartLine,
+  cart,
+  type Products,
+  pageOf,
+  piecesOf,
+  readProducts,
+  setQuantity,
+  subtotals,
+  times,
+} from "./cart.ts";
 import { Quantity } from "./quantity.tsx";
 
 /** The link to the cart, with the number of pieces. */
@@ -78,7 +98,9 @@ function Filled({ lines, products }: { lines: readonly CartLine[]; products: Pro
         </p>
         <p class="soft small">Taxes included. Shipping is added at the checkout.</p>
         {gone.length > 0 && <p class="notice warn">Please remove what is no longer for sale.</p>}
-        {sums.length > 1 && <p class="notice warn">One order can only have one currency. Please order these separately.</p>}
+        {sums.length > 1 && (
+          <p class="notice warn">One order can only have one currency. Please order these separately.</p>
+        )}
         {gone.length === 0 && sums.length === 1 && (
           <a class="button wide" href="/checkout">
             Go to the checkout

@@ -87,7 +87,9 @@ export async function readProducts(names: readonly string[], signal: AbortSignal
         throw error;
       }
       const labels = await Promise.all(refused.map((name) => readName(name, signal)));
-      refused.forEach((name, index) => gone.set(name, labels[index] ?? name));
+      for (const [index, name] of refused.entries()) {
+        gone.set(name, labels[index] ?? name);
+      }
       remaining = remaining.filter((name) => !gone.has(name));
     }
   }

@@ -4,15 +4,15 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Money } from "@shop/gen/google/type/money_pb.ts";
 import {
   type Order,
-  Order_State as State,
   PickupSchema,
   PlaceOrderRequestSchema,
+  Order_State as State,
 } from "@shop/gen/shop/orders/v2/orders_pb.ts";
 import { Await, Empty, endSession, explain, type Form, navigate, reason, Slot, useForm, useTitle } from "@shop/kit";
 import type { ComponentChildren } from "preact";
 import { useCallback, useRef, useState } from "preact/hooks";
 import { endAttempt, requestIdOfAttempt } from "./attempt.ts";
-import { type CartLine, piecesOf, type Products, removeOrdered, subtotals } from "./cart.ts";
+import { type CartLine, type Products, piecesOf, removeOrdered, subtotals } from "./cart.ts";
 import { useCart } from "./cart-page.tsx";
 import { ForCustomers } from "./customers.tsx";
 import { Delivery, type Quote } from "./delivery.tsx";

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 
 /** Shows its children to a logged-in customer, and a link to the login to everyone else. */
 export function ForCustomers({ title, children }: { title: string; children: ComponentChildren }) {
-  return useSession() ? <>{children}</> : <LogIn title={title} />;
+  return useSession() ? children : <LogIn title={title} />;
 }
 
 function LogIn({ title }: { title: string }) {

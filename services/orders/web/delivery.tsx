@@ -32,8 +32,8 @@ export function Delivery({ form, pieces, currency, choose, edit, onQuote }: Deli
           Ship it to me
         </label>
         <label class="choice">
-          <input type="radio" name="delivery" checked={address === undefined} onChange={() => choose(true)} />
-          I pick it up at the shop
+          <input type="radio" name="delivery" checked={address === undefined} onChange={() => choose(true)} />I pick it
+          up at the shop
         </label>
       </div>
       {address && (

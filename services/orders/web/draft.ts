@@ -15,7 +15,9 @@ export type Draft = { pickup: boolean; address: ShippingAddress };
 /** Return the draft of this tab and user. Without one, it is empty, in the region of the visitor's language. */
 export function readDraft(): Draft {
   try {
-    const stored: { user: string; pickup: boolean; address: JsonValue } = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    const stored: { user: string; pickup: boolean; address: JsonValue } = JSON.parse(
+      sessionStorage.getItem(KEY) ?? "null",
+    );
     if (stored.user === session()?.user) {
       const address = fromJson(ShippingAddressSchema, stored.address, { ignoreUnknownFields: true });
       return { pickup: stored.pickup, address };

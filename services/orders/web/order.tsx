@@ -23,7 +23,7 @@ import { useEffect } from "preact/hooks";
 import { CancelOrder } from "./cancel.tsx";
 import { pageOf, restoreOrdered, times } from "./cart.ts";
 import { ForCustomers } from "./customers.tsx";
-import { badgeOf, explainRejection, isPickup, sentenceOf, type Step, stepsOf } from "./orders.ts";
+import { badgeOf, explainRejection, isPickup, type Step, sentenceOf, stepsOf } from "./orders.ts";
 import { useOrder } from "./watch.ts";
 
 /** The order that the address names. */
@@ -125,7 +125,12 @@ function inWords(message: string, items: readonly OrderItem[]): string {
   return `${named.charAt(0).toUpperCase()}${named.slice(1)}.`;
 }
 
-const STATUS_WORDS: Record<Step["status"], string> = { done: "done", current: "now", open: "to come", failed: "failed" };
+const STATUS_WORDS: Record<Step["status"], string> = {
+  done: "done",
+  current: "now",
+  open: "to come",
+  failed: "failed",
+};
 
 function Steps({ steps }: { steps: readonly Step[] }) {
   return (

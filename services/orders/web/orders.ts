@@ -1,6 +1,11 @@
 // What the pages of orders know about orders.
-import { Order_Rejection_Reason as Reason, Order_State as State, OrdersService } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+
 import type { Order, Order_Rejection } from "@shop/gen/shop/orders/v2/orders_pb.ts";
+import {
+  OrdersService,
+  Order_Rejection_Reason as Reason,
+  Order_State as State,
+} from "@shop/gen/shop/orders/v2/orders_pb.ts";
 import { cents, client } from "@shop/kit";
 
 /** Calls of orders. */
@@ -43,7 +48,9 @@ export function sentenceOf(order: Order): string {
     case State.PENDING:
       return "We are working on your order. It continues without this page, and you find it under “My orders”.";
     case State.CONFIRMED:
-      return isPickup(order) ? "Your order is confirmed. You can pick it up at the shop." : "Your order is confirmed and will be shipped.";
+      return isPickup(order)
+        ? "Your order is confirmed. You can pick it up at the shop."
+        : "Your order is confirmed and will be shipped.";
     case State.REJECTED:
       return "We could not accept this order. Nothing was charged.";
     case State.CANCELLING:
@@ -59,7 +66,10 @@ export function sentenceOf(order: Order): string {
 export function explainRejection({ reason }: Order_Rejection): { what: string; todo: string } {
   switch (reason) {
     case Reason.INSUFFICIENT_STOCK:
-      return { what: "There are not enough pieces left.", todo: "Order fewer pieces, or look at the stock of the product." };
+      return {
+        what: "There are not enough pieces left.",
+        todo: "Order fewer pieces, or look at the stock of the product.",
+      };
     case Reason.PAYMENT_DECLINED:
       return { what: "The bank declined the payment.", todo: "Try again with another card." };
     case Reason.SHIPPING_REFUSED:
@@ -80,7 +90,10 @@ export type Step = { label: string; status: "done" | "current" | "open" | "faile
 /** Return the steps of an order, as far as it has come. */
 export function stepsOf(order: Order): Step[] {
   const placed: Step = { label: "Placed", status: "done" };
-  const reserved: Step = { label: isPickup(order) ? "Reserved and paid" : "Reserved, paid and shipment booked", status: "done" };
+  const reserved: Step = {
+    label: isPickup(order) ? "Reserved and paid" : "Reserved, paid and shipment booked",
+    status: "done",
+  };
   const confirmed: Step = { label: "Confirmed", status: "done" };
   switch (order.state) {
     case State.CONFIRMED:

@@ -7,7 +7,11 @@ export function Quantity({
   label,
   value,
   onValue,
-}: { label: string; value: number; onValue: (quantity: number) => void }) {
+}: {
+  label: string;
+  value: number;
+  onValue: (quantity: number) => void;
+}) {
   const [typed, setTyped] = useState(String(value));
   useEffect(() => setTyped(String(value)), [value]);
   const hint = useId();

@@ -58,7 +58,11 @@ function SummaryLine({
   line: { product, quantity },
   products,
   violation,
-}: { line: CartLine; products: Products; violation: string | undefined }) {
+}: {
+  line: CartLine;
+  products: Products;
+  violation: string | undefined;
+}) {
   const found = products.forSale.get(product);
   return (
     <li>

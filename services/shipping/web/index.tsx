@@ -38,7 +38,11 @@ function ShippingQuote({ regionCode, pieces, currencyCode, onQuote }: QuoteProps
   useEffect(() => tell.current(quote), [quote]);
   return (
     <div class="shipping-quote" role="status">
-      {complete ? <Known call={call} regionCode={regionCode} /> : <p class="soft">Choose a country to see what shipping costs.</p>}
+      {complete ? (
+        <Known call={call} regionCode={regionCode} />
+      ) : (
+        <p class="soft">Choose a country to see what shipping costs.</p>
+      )}
     </div>
   );
 }
@@ -58,7 +62,9 @@ function Known({ call, regionCode }: { call: Call<Quote | undefined>; regionCode
     );
   }
   if (!call.result) {
-    return <p class="soft">{call.slow ? "The price of shipping takes longer than usual …" : "Asking for the price …"}</p>;
+    return (
+      <p class="soft">{call.slow ? "The price of shipping takes longer than usual …" : "Asking for the price …"}</p>
+    );
   }
   const { price, deliveryDays } = call.result;
   return (

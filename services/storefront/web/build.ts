@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 const WEB = import.meta.dirname;
 const GEN = join(WEB, "gen");
@@ -45,7 +45,8 @@ const common = {
 /** Generated code that no bounded context owns: rules, options, and common types. */
 async function sharedContracts(): Promise<string[]> {
   const files = await readdir(GEN, { recursive: true });
-  const shared = (file: string) => file.endsWith(".ts") && (!file.startsWith("shop/") || file.startsWith("shop/rules/"));
+  const shared = (file: string) =>
+    file.endsWith(".ts") && (!file.startsWith("shop/") || file.startsWith("shop/rules/"));
   return files.filter(shared).sort();
 }
 
@@ -67,7 +68,10 @@ function external(contracts: ReadonlySet<string>): Plugin {
         path === KIT || LIBRARIES.includes(path) ? { path, external: true } : undefined,
       );
       onResolve({ filter: /_pb\.ts$/ }, ({ path, resolveDir }) => {
-        const file = relative(GEN, path.startsWith(GENERATED) ? join(GEN, path.slice(GENERATED.length)) : resolve(resolveDir, path));
+        const file = relative(
+          GEN,
+          path.startsWith(GENERATED) ? join(GEN, path.slice(GENERATED.length)) : resolve(resolveDir, path),
+        );
         return contracts.has(file) ? { path: GENERATED + file, external: true } : { path: join(GEN, file) };
       });
     },
@@ -92,7 +96,12 @@ async function buildShell(folder: string, contracts: readonly string[]): Promise
     chunkNames: "c-[hash]",
     outdir: assets,
   });
-  const styles = await build({ ...common, entryPoints: [join(WEB, "shell/style.css")], entryNames: "style-[hash]", outdir: assets });
+  const styles = await build({
+    ...common,
+    entryPoints: [join(WEB, "shell/style.css")],
+    entryNames: "style-[hash]",
+    outdir: assets,
+  });
   await writeFile(join(assets, "favicon.svg"), await readFile(join(WEB, "shell/favicon.svg")));
 
   const output = (key: string) => `/assets/${entryOf(metafile, `m${keys.indexOf(key)}-`)}`;
@@ -125,7 +134,9 @@ function policy(importmap: string): string {
 
 /** The scripts that the first page needs before it can start. */
 function preloadsOf(metafile: Metafile, main: string): string[] {
-  const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [`/assets/${basename(path)}`, output]));
+  const outputs = new Map(
+    Object.entries(metafile.outputs).map(([path, output]) => [`/assets/${basename(path)}`, output]),
+  );
   const found = new Set<string>();
   const visit = (path: string) => {
     for (const each of outputs.get(path)?.imports ?? []) {
@@ -156,7 +167,9 @@ async function buildPart(part: string, source: string, folder: string, contracts
 }
 
 function entryOf(metafile: Metafile, prefix: string): string {
-  const found = Object.keys(metafile.outputs).find((path) => basename(path).startsWith(prefix) && /\.(js|css)$/.test(path));
+  const found = Object.keys(metafile.outputs).find(
+    (path) => basename(path).startsWith(prefix) && /\.(js|css)$/.test(path),
+  );
   if (!found) {
     throw new Error(`the build has no file ${prefix}*`);
   }
@@ -168,7 +181,10 @@ async function compress(folder: string): Promise<void> {
   for (const file of await readdir(folder, { recursive: true })) {
     if (COMPRESSED.test(file)) {
       const text = await readFile(join(folder, file));
-      await writeFile(join(folder, `${file}.br`), brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }));
+      await writeFile(
+        join(folder, `${file}.br`),
+        brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
+      );
       await writeFile(join(folder, `${file}.gz`), gzipSync(text));
     }
   }

@@ -9,11 +9,11 @@ from typing import Literal, Protocol
 
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from tests.support.checkout import ROOT
+from mesh.local import web
+from mesh.local.console import error_console
 
 Scheme = Literal["light", "dark"]
 TIMEOUT_MS = 30_000
-AXE = ROOT / "services/storefront/web/node_modules/axe-core/axe.min.js"
 expect.set_options(timeout=TIMEOUT_MS)
 PHONE, DESKTOP = (360, 780), (1280, 900)
 
@@ -68,7 +68,8 @@ class Visitor:
 
     async def violations(self) -> list[str]:
         """Return what axe finds on the page: each rule with the elements that violate it."""
-        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        axe = web.packages(error_console) / "axe-core/axe.min.js"
+        await self.page.evaluate(axe.read_text(encoding="utf-8"))
         found = await self.page.evaluate("async () => JSON.stringify((await axe.run(document)).violations)")
         return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in json.loads(found)]
 

@@ -51,7 +51,10 @@ export type Call<Result> = {
 };
 
 /** Make a call when the component is shown, and again when one of `inputs` changes. It is cancelled with the component. */
-export function useCall<Result>(make: (signal: AbortSignal) => Promise<Result>, inputs: readonly unknown[]): Call<Result> {
+export function useCall<Result>(
+  make: (signal: AbortSignal) => Promise<Result>,
+  inputs: readonly unknown[],
+): Call<Result> {
   const [state, setState] = useState<Omit<Call<Result>, "reload">>({
     result: undefined,
     error: undefined,
@@ -79,7 +82,12 @@ export function useCall<Result>(make: (signal: AbortSignal) => Promise<Result>, 
       (error: unknown) => {
         clearTimeout(timer);
         if (!abort.signal.aborted) {
-          setState((before) => ({ result: before.result, error: ConnectError.from(error), pending: false, slow: false }));
+          setState((before) => ({
+            result: before.result,
+            error: ConnectError.from(error),
+            pending: false,
+            slow: false,
+          }));
         }
       },
     );

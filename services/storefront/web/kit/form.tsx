@@ -130,7 +130,12 @@ export function FormView<Schema extends DescMessage>({
   label,
   submit,
   children,
-}: { form: Form<Schema>; label: string; submit: string; children: ComponentChildren }) {
+}: {
+  form: Form<Schema>;
+  label: string;
+  submit: string;
+  children: ComponentChildren;
+}) {
   return (
     <form class="form" aria-label={label} noValidate onSubmit={(event) => void form.submit(event)}>
       {form.error && (
@@ -226,5 +231,8 @@ function wording(violation: string, { value, hint, type }: FieldProps): string {
   if (!violation.includes("regex")) {
     return violation;
   }
-  return hint ?? (type === "email" ? "must be an e-mail address, such as ada@shop.example" : "has a form that is not accepted");
+  return (
+    hint ??
+    (type === "email" ? "must be an e-mail address, such as ada@shop.example" : "has a form that is not accepted")
+  );
 }

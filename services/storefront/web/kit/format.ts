@@ -24,7 +24,10 @@ export function cents(money: Pick<Money, "units" | "nanos">): bigint {
 }
 
 /** Return an amount of cents as the fields of a Money. */
-export function moneyOfCents(amount: bigint, currencyCode: string): { currencyCode: string; units: bigint; nanos: number } {
+export function moneyOfCents(
+  amount: bigint,
+  currencyCode: string,
+): { currencyCode: string; units: bigint; nanos: number } {
   return { currencyCode, units: amount / 100n, nanos: Number(amount % 100n) * CENT_NANOS };
 }
 

@@ -30,7 +30,11 @@ export function Mounting<Props extends object>({
   part,
   load,
   props,
-}: { part: string; load: () => Promise<Mount<Props>>; props: Props }) {
+}: {
+  part: string;
+  load: () => Promise<Mount<Props>>;
+  props: Props;
+}) {
   const element = useRef<HTMLDivElement>(null);
   const mounted = useRef<Mounted<Props>>(undefined);
   const latest = useRef(props);

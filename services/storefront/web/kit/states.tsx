@@ -7,7 +7,11 @@ export function Failure({
   title,
   text,
   onRetry,
-}: { title: string; text?: string | undefined; onRetry?: (() => void) | undefined }) {
+}: {
+  title: string;
+  text?: string | undefined;
+  onRetry?: (() => void) | undefined;
+}) {
   return (
     <div class="state failure" role="alert">
       <p class="state-title">{title}</p>
@@ -47,11 +51,17 @@ export function Await<Result>({
   call,
   skeleton,
   children,
-}: { call: Call<Result>; skeleton?: ComponentChildren; children: (result: Result) => ComponentChildren }) {
+}: {
+  call: Call<Result>;
+  skeleton?: ComponentChildren;
+  children: (result: Result) => ComponentChildren;
+}) {
   if (call.result !== undefined) {
     return (
       <>
-        {call.error && <Failure title={explain(call.error)} text="This is what was known before." onRetry={call.reload} />}
+        {call.error && (
+          <Failure title={explain(call.error)} text="This is what was known before." onRetry={call.reload} />
+        )}
         {children(call.result)}
       </>
     );

@@ -35,7 +35,10 @@ export class Parts {
     const names: string[] = await readJson(INDEX);
     const results = await Promise.allSettled(names.map((name) => readJson(`/parts/${name}/part.json`)));
     const manifests = results.flatMap((result) => (result.status === "fulfilled" ? [result.value as Manifest] : []));
-    return new Parts(manifests, names.filter((_, index) => results[index]?.status === "rejected"));
+    return new Parts(
+      manifests,
+      names.filter((_, index) => results[index]?.status === "rejected"),
+    );
   }
 
   /** Return the page at a path; undefined if no part has one. The most specific pattern wins. */
@@ -65,15 +68,21 @@ export class Parts {
       }));
 
   // The same function each time, so that what is on the screen is not mounted again.
-  #load<Props>(manifest: Manifest, what: string, pick: (part: Part) => Mount<Props> | undefined): () => Promise<Mount<Props>> {
+  #load<Props>(
+    manifest: Manifest,
+    what: string,
+    pick: (part: Part) => Mount<Props> | undefined,
+  ): () => Promise<Mount<Props>> {
     const key = `${manifest.name} ${what}`;
-    const load = this.#loads.get(key) ?? (async () => {
-      const mount = pick(await this.#script(manifest));
-      if (!mount) {
-        throw new Error(`the part ${manifest.name} has no ${what}`);
-      }
-      return mount as unknown as Mount<never>;
-    });
+    const load =
+      this.#loads.get(key) ??
+      (async () => {
+        const mount = pick(await this.#script(manifest));
+        if (!mount) {
+          throw new Error(`the part ${manifest.name} has no ${what}`);
+        }
+        return mount as unknown as Mount<never>;
+      });
     this.#loads.set(key, load);
     return load as unknown as () => Promise<Mount<Props>>;
   }
