@@ -167,7 +167,7 @@ def test_every_path_that_the_gateway_serves_by_hand_is_listed() -> None:
         if option.startswith("gateway_paths=")
     ]
     served = {
-        match["uri"]["exact"]
+        match["uri"].get("exact") or f"{match['uri']['prefix']}**"
         for file in (ROOT / "mesh/istio/base").glob("*.yaml")
         for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
         if manifest["kind"] == "VirtualService" and "gateways" in manifest["spec"]
