@@ -15,8 +15,15 @@ from services.runtime import ConfigError
 
 HASHED = re.compile(r"-[A-Z0-9]{8}\.(js|css)(\.map)?$")
 """The names of files that have a hash of their contents."""
-COMPRESSED = (".br", ".gz")
-"""aiohttp serves these in place of the file beside them, to clients that accept them."""
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".svg": "image/svg+xml",
+}
+"""Suffix → type. No other file is served, but to clients that accept them aiohttp sends the .br or .gz beside a file."""
 FOREVER = "public, max-age=31536000, immutable"
 ALWAYS_ASK = "no-cache"
 INDEX, POLICY, MANIFEST = "shell/index.html", "shell/policy.txt", "part.json"
@@ -39,10 +46,10 @@ def create_app(folder: Path) -> web.Application:
         path = files.get(request.path)
         if path is None:
             raise web.HTTPNotFound
-        return web.FileResponse(path, headers={"Cache-Control": FOREVER if HASHED.search(path.name) else ALWAYS_ASK})
+        return _response(path, FOREVER if HASHED.search(path.name) else ALWAYS_ASK)
 
     async def page(_request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(folder / INDEX, headers={"Cache-Control": ALWAYS_ASK})
+        return _response(folder / INDEX, ALWAYS_ASK)
 
     app.router.add_get("/parts/index.json", index)
     app.router.add_get("/parts/{part}/{file}", file)
@@ -52,11 +59,15 @@ def create_app(folder: Path) -> web.Application:
     return app
 
 
+def _response(path: Path, caching: str) -> web.FileResponse:
+    return web.FileResponse(path, headers={"Cache-Control": caching, "Content-Type": TYPES[path.suffix]})
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the path of each file in a URL, and where it is."""
     for pattern, prefix in (("shell/assets/*", "/assets"), ("parts/*/*", "/parts")):
         for path in folder.glob(pattern):
-            if path.is_file() and path.suffix not in COMPRESSED:
+            if path.is_file() and path.suffix in TYPES:
                 name = path.name if prefix == "/assets" else f"{path.parent.name}/{path.name}"
                 yield f"{prefix}/{name}", path
 

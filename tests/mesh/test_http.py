@@ -35,10 +35,10 @@ async def test_the_name_of_the_scheme_is_case_insensitive(mesh: Mesh, scheme: st
     assert await status("") == 403
 
 
-async def test_a_visitor_sees_what_this_address_is(mesh: Mesh) -> None:
+async def test_a_visitor_sees_the_shop(mesh: Mesh) -> None:
     page = await http_request(mesh.gateway, "/")
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert b"<title>Morning Lane</title>" in page.body
     for link in ("/v1/products", "/openapi.json"):
-        assert f'href="{link}"'.encode() in page.body
         assert (await http_request(mesh.gateway, link)).status == 200
     assert (await http_request(mesh.gateway, "/", method="POST")).status == 403

@@ -60,7 +60,7 @@ class Settings(Parameters):
     gateway_label: str = "istio=ingressgateway"
     """<name>=<value> of a label that only the Pods of the gateway have"""
     gateway_paths: str = ""
-    """the paths that the gateway serves itself, separated by spaces, or templates of paths: contracts may not take them"""
+    """paths, or templates of paths, that the gateway serves itself, separated by spaces: contracts may not take them"""
     issuer: str = ""
     """the issuer of access tokens (the claim `iss`); if empty, any issuer that a RequestAuthentication trusts"""
     user_header: str = ""
