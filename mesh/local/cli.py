@@ -301,11 +301,20 @@ def web(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only check types, style and format.")] = False,
     folder: Annotated[bool, typer.Option("--folder", help="Only build it, and print the folder.")] = False,
+    part: Annotated[
+        str, typer.Option(help="Build only this part, as an image with this tag: catalog:v2. Serve nothing.")
+    ] = "",
+    sources: Annotated[
+        Path | None, typer.Option("--from", help="The sources of the part, if not those of this checkout.")
+    ] = None,
 ) -> None:
-    """Check the storefront of this checkout, build it, and serve it if the mesh runs."""
+    """Check the storefront of this checkout, build it, and serve it if the mesh runs.
+
+    With --part, build another version of one part. Pods then mount it as grpc-mesh/web-<part>:<tag>.
+    """
     from mesh.local.commands import web as command
 
-    raise typer.Exit(command.run(name, check=check, folder=folder))
+    raise typer.Exit(command.run(name, check=check, folder=folder, part=part, sources=sources))
 
 
 @app.command()

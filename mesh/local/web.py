@@ -1,13 +1,16 @@
 """The built storefront: the shell and the parts that the contexts own, once per machine for each state of the sources.
 
 `build` makes it with Node and buf, which come with the Python packages. A Pod mounts it as image volumes
-(mesh/kubernetes/base/storefront.yaml): `grpc-mesh/web-<part>` is the folder of that part here.
+(mesh/kubernetes/base/storefront.yaml): `grpc-mesh/web-<part>:v1` is the folder of that part here. `build_part` makes
+another version of one part, with another tag.
 """
 
 import hashlib
+import os
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -21,8 +24,10 @@ WEB = REPOSITORY / "services/storefront/web"
 ANNOTATION = "mesh.local/build"
 """The annotation of the storefront's Pods that names their build. Another name is another rollout."""
 SHELL = "shell"
-IMAGE_PREFIX = "web-"
-"""The repository of a part's image is `…/web-<part>`, that of the shell `…/web-shell`."""
+IMAGE = re.compile(r"(?:.*/)?web-(?P<name>[a-z0-9-]+)(?::(?P<tag>\w[\w.-]*))?(?:@.+)?", re.ASCII)
+"""The image of a part is `…/web-<part>:<tag>`, that of the shell `…/web-shell:<tag>`."""
+CHECKOUT_TAG = "v1"
+"""The tag of the manifests. It is the build of the checkout."""
 SOURCES = ("proto", "third_party/protovalidate", "services/*/web")
 BUILT = {"node_modules", "gen"}
 """Folders in the sources that the build itself writes."""
@@ -32,22 +37,43 @@ COMPLETE = "complete"
 
 def folder() -> Path:
     """Return the folder of the storefront that is built from this checkout, complete or not."""
-    digest = hashlib.sha256((REPOSITORY / "requirements.lock").read_bytes())
-    for path in sorted(_sources()):
-        digest.update(f"{path.relative_to(REPOSITORY)}\0".encode() + path.read_bytes())
-    return tools.cache_folder() / "web" / digest.hexdigest()[:16]
+    return _folder_for((REPOSITORY / "requirements.lock").read_bytes(), REPOSITORY, _sources())
 
 
 def build(console: Console) -> Path:
     """Build the storefront if it is not built yet, and return its folder. Raises MeshError."""
     target = folder()
-    if not (target / COMPLETE).exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Builds of one checkout share its node_modules.
-        with tools.lock(target.with_suffix(".lock"), console):
-            if not (target / COMPLETE).exists():
-                _build(target, console)
+    _build(target, (), console)
     return target
+
+
+def build_part(part: str, tag: str, sources: Path | None, console: Console) -> Path:
+    """Build one part from a folder with its sources, or from this checkout. From now on, the tag stands for this build.
+
+    Returns:
+        The folder with the files of the part.
+
+    Raises:
+        MeshError: there is no such part, its sources are not complete, or they cannot be built.
+    """
+    parts = sorted(path.parent.parent.name for path in REPOSITORY.glob("services/*/web/part.json"))
+    if part not in parts:
+        raise MeshError(f"the storefront has no part {part!r}", why=f"there are: {', '.join(parts)}")
+    if tag == CHECKOUT_TAG or not IMAGE.fullmatch(f"web-{part}:{tag}"):
+        raise MeshError(f"the tag cannot be {tag!r}", why=f"{CHECKOUT_TAG} is the build of the checkout", fix="try v2")
+    source = (sources or REPOSITORY / "services" / part / "web").resolve()
+    for name in ("part.json", "index.tsx"):
+        if not (source / name).is_file():
+            raise MeshError(f"{source} has no {name}", fix=f"use a changed copy of services/{part}/web")
+    target = _folder_for(f"{folder().name}\0{part}".encode(), source, _files(source))
+    _build(target, (part, source), console)
+    link = _tag(part, tag)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    new = link.with_name(f"{tag}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(target / "parts" / part, link.parent))
+    new.replace(link)
+    return link.resolve()
 
 
 def check(console: Console) -> None:
@@ -80,34 +106,60 @@ def image(reference: str) -> Path:
     Raises:
         MeshError: there is no such part, or it is not built.
     """
-    name = reference.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].split(":", maxsplit=1)[0].removeprefix(IMAGE_PREFIX)
-    built = folder()
-    path = built / name if name == SHELL else built / "parts" / name
+    match, built = IMAGE.fullmatch(reference), folder()
     if not (built / COMPLETE).exists():
         raise MeshError(f"{reference} is not built", fix="run `make web`")
-    if not path.is_dir():
-        parts = ", ".join(sorted(each.name for each in (built / "parts").iterdir()))
-        raise MeshError(f"no part of the storefront stands for the image {reference}", why=f"there are: {parts}")
+    images = {SHELL: built / SHELL} | {path.name: path for path in sorted((built / "parts").iterdir())}
+    if match is None or match["name"] not in images:
+        names = ", ".join(images)
+        raise MeshError(f"no part of the storefront stands for the image {reference}", why=f"there are: {names}")
+    name, tag = match.group("name", "tag")
+    if tag in {None, CHECKOUT_TAG}:
+        return images[name]
+    # A tag may move to another build. Pods that have mounted this one keep it.
+    if not (path := _tag(name, tag).resolve()).is_dir():
+        raise MeshError(f"{reference} is not built", fix=f"run `mesh web --part {name}:{tag}`")
     return path
 
 
-def _build(target: Path, console: Console) -> None:
-    started = time.monotonic()
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for step in _steps(partial):
-        _run(step, console)
-    (partial / COMPLETE).touch()
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    console.print(f"[green]✓[/] storefront built [dim]{time.monotonic() - started:.1f} s[/]")
+def _tag(part: str, tag: str) -> Path:
+    return tools.cache_folder() / "web/tags" / part / tag
 
 
-def _steps(target: Path) -> Iterator[Step]:
+def _folder_for(seed: bytes, base: Path, files: Iterable[Path]) -> Path:
+    """Return the folder for what is built from these files."""
+    digest = hashlib.sha256(seed)
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(base)}\0".encode() + path.read_bytes())
+    return tools.cache_folder() / "web" / digest.hexdigest()[:16]
+
+
+def _build(target: Path, part: tuple[str | Path, ...], console: Console) -> None:
+    """Build the whole storefront, or the part with this name and these sources."""
+    if (target / COMPLETE).exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Builds of one checkout share its node_modules.
+    with tools.lock(folder().with_suffix(".lock"), console):
+        if (target / COMPLETE).exists():
+            return
+        started = time.monotonic()
+        partial = target.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        for step in _steps(partial, part):
+            _run(step, console)
+        (partial / COMPLETE).touch()
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    what = part[0] if part else "storefront"
+    console.print(f"[green]✓[/] {what} built [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def _steps(target: Path, part: tuple[str | Path, ...]) -> Iterator[Step]:
     yield from _packages(development=False)
     template = WEB / "buf.gen.yaml"
     yield Step("code of the contracts", [BIN / "buf", "generate", "--template", template])
-    yield Step("storefront", [BIN / "node", WEB / "build.ts", REPOSITORY, target])
+    yield Step("storefront", [BIN / "node", WEB / "build.ts", REPOSITORY, target, *part])
 
 
 def _packages(*, development: bool) -> Iterator[Step]:
@@ -128,6 +180,10 @@ def _run(step: Step, console: Console) -> None:
 def _sources() -> Iterator[Path]:
     for pattern in SOURCES:
         for source in REPOSITORY.glob(pattern):
-            for path in source.rglob("*"):
-                if path.is_file() and not BUILT & set(path.relative_to(source).parts):
-                    yield path
+            yield from _files(source)
+
+
+def _files(source: Path) -> Iterator[Path]:
+    for path in source.rglob("*"):
+        if path.is_file() and not BUILT & set(path.relative_to(source).parts):
+            yield path

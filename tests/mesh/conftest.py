@@ -2,20 +2,27 @@
 
 With MESH_KEEP=1 in the environment it keeps running, and the next run uses it again. To remove it, run
 `mesh down --purge -i NAME`.
+
+Some tests visit the storefront in a real Chromium, which must be on PATH (Debian: `chromium`). Without one, these tests
+are skipped, and the summary says so.
 """
 
 import hashlib
 import os
 import resource
+import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.mesh.calls import Shop, status_of
 from tests.mesh.foreign import FOREIGN
 from tests.mesh.harness import Mesh, dial, run_mesh, shell_environment
 from tests.mesh.matrix import CALLERS, Explained, caller_access, explain_matrix
 from tests.mesh.policy_batches import explain_policies
+from tests.mesh.web.visitor import DESKTOP, Scheme, Visit, Visitor
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 
@@ -31,7 +38,17 @@ POLICY_SEED, POLICY_COUNT = 1, 10
 """How many random policies `make test` applies, and from which seed."""
 _explained: dict[str, tuple[list[Explained], list[Explained]]] = {}
 """What the matrix has shown, by mesh. A run calls it once, when the first test needs it."""
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NAMESPACES = ("istio-system", "shop-ingress", "kafka", "shop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a browser if there is none."""
+    if CHROMIUM is None:
+        skip = pytest.mark.skip(reason="there is no Chromium on PATH: install it (Debian: apt-get install chromium)")
+        for item in items:
+            if "browser" in getattr(item, "fixturenames", ()):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +100,32 @@ def under_policies(mesh: Mesh, matrix: list[Explained]) -> list[Explained]:
     """Return calls under a few random policies, which the callers of the matrix have made as well."""
     assert matrix
     return _explained[mesh.name][1]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        # Its sandbox needs privileges that a user in a container does not have. The pages are our own.
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def visit(mesh: Mesh, browser: Browser) -> AsyncIterator[Visit]:
+    """Yield a function that opens the shop as another visitor each time. At the end, no page may have had an error."""
+    async with AsyncExitStack() as closing:
+        visitors: list[Visitor] = []
+
+        async def visit(path: str = "/", size: tuple[int, int] = DESKTOP, scheme: Scheme = "light") -> Visitor:
+            entering = Visitor.enter(browser, f"http://{mesh.gateway}", size, scheme)
+            visitor = await closing.enter_async_context(entering)
+            visitors.append(visitor)
+            await visitor.open(path)
+            return visitor
+
+        yield visit
+        assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,8 @@
 //   <folder>/shell          index.html, policy.txt (its Content-Security-Policy), assets/
 //   <folder>/parts/<part>   part.json and the files that it names
 //
+// Builds only one part, from a folder with its sources: node build.ts <checkout> <folder> <part> <sources>
+//
 // Shared modules (the kit, Preact, protobuf-es, Connect, the generated code that no context owns) are built with the
 // shell. Parts name them in their imports, and the import map in index.html says where they are. So a part can be built
 // and replaced without the shell, and all parts use one copy of Preact.
@@ -151,7 +153,9 @@ function preloadsOf(metafile: Metafile, main: string): string[] {
   return [...found].sort();
 }
 
-async function buildPart(part: string, source: string, folder: string, contracts: ReadonlySet<string>): Promise<void> {
+async function buildPart(part: string, source: string, built: string, contracts: ReadonlySet<string>): Promise<void> {
+  const folder = join(built, "parts", part);
+  await mkdir(folder, { recursive: true });
   const { metafile } = await build({
     ...common,
     plugins: [external(contracts), own],
@@ -204,18 +208,24 @@ async function partsOf(checkout: string): Promise<[string, string][]> {
   return found.sort();
 }
 
-const [checkout, folder] = process.argv.slice(2);
-if (!checkout || !folder) {
-  throw new Error("usage: node build.ts <checkout> <folder>");
+async function buildAll(checkout: string, folder: string, contracts: readonly string[]): Promise<void> {
+  const parts = await partsOf(checkout);
+  await mkdir(join(folder, "shell/assets"), { recursive: true });
+  await Promise.all([
+    buildShell(join(folder, "shell"), contracts),
+    ...parts.map(([part, source]) => buildPart(part, source, folder, new Set(contracts))),
+  ]);
+  console.log(`${relative(dirname(folder), folder)}: shell, ${parts.map(([part]) => part).join(", ")}`);
+}
+
+const [checkout, folder, part, source] = process.argv.slice(2);
+if (!checkout || !folder || (part && !source)) {
+  throw new Error("usage: node build.ts <checkout> <folder> [<part> <sources>]");
 }
 const contracts = await sharedContracts();
-const parts = await partsOf(checkout);
-for (const name of ["shell/assets", ...parts.map(([part]) => `parts/${part}`)]) {
-  await mkdir(join(folder, name), { recursive: true });
+if (part && source) {
+  await buildPart(part, source, folder, new Set(contracts));
+} else {
+  await buildAll(checkout, folder, contracts);
 }
-await Promise.all([
-  buildShell(join(folder, "shell"), contracts),
-  ...parts.map(([part, source]) => buildPart(part, source, join(folder, "parts", part), new Set(contracts))),
-]);
 await compress(folder);
-console.log(`${relative(dirname(folder), folder)}: shell, ${parts.map(([part]) => part).join(", ")}`);
