@@ -60,7 +60,8 @@ def build_part(part: str, tag: str, sources: Path | None, console: Console) -> P
     if part not in parts:
         raise MeshError(f"the storefront has no part {part!r}", why=f"there are: {', '.join(parts)}")
     if tag == CHECKOUT_TAG or not IMAGE.fullmatch(f"web-{part}:{tag}"):
-        raise MeshError(f"the tag cannot be {tag!r}", why=f"{CHECKOUT_TAG} is the build of the checkout", fix="try v2")
+        why = f"a tag has letters, digits, and _ . -; {CHECKOUT_TAG} is the build of the checkout"
+        raise MeshError(f"the tag of a part cannot be {tag!r}", why=why, fix=f"for example --part {part}:v2")
     source = (sources or REPOSITORY / "services" / part / "web").resolve()
     for name in ("part.json", "index.tsx"):
         if not (source / name).is_file():

@@ -3,7 +3,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Product } from "@shop/gen/shop/catalog/v1/catalog_pb.ts";
 import { Await, Empty, explain, Failure, formatMoney, navigate, type PageProps, useCall, useTitle } from "@shop/kit";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Picture } from "./picture.tsx";
 import { catalog, categories, type Filter, filterOf, idOf, labelOf, priceOf, queryOf, requestOf } from "./products.ts";
 
@@ -31,12 +31,14 @@ export function Browse({ query }: PageProps) {
 
 function Categories({ filter }: { filter: Filter }) {
   const call = useCall(categories, []);
+  const row = useRef<HTMLElement>(null);
+  useEffect(() => showCurrent(row.current), [call.result, filter.category]);
   // Without them, everything else still works.
   if (!call.result) {
     return null;
   }
   return (
-    <nav class="categories" aria-label="Categories">
+    <nav class="categories" aria-label="Categories" ref={row}>
       <a href={`/${queryOf({ ...filter, category: "" })}`} aria-current={filter.category ? undefined : "page"}>
         Everything
       </a>
@@ -51,6 +53,15 @@ function Categories({ filter }: { filter: Filter }) {
       ))}
     </nav>
   );
+}
+
+/** On a phone the categories are one row: scroll it to the current one. The page itself stays where it is. */
+function showCurrent(row: HTMLElement | null): void {
+  const current = row?.querySelector("[aria-current]");
+  if (row && current) {
+    const [outer, inner] = [row.getBoundingClientRect(), current.getBoundingClientRect()];
+    row.scrollLeft += inner.left + inner.width / 2 - (outer.left + outer.width / 2);
+  }
 }
 
 function Filters({ filter, change }: { filter: Filter; change: (changed: Partial<Filter>) => void }) {

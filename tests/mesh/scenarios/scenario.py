@@ -15,7 +15,7 @@ FOLDER = "mesh/istio/scenarios"
 OVERLAY = "mesh/kubernetes/overlays/local"
 GENERATED = "app.kubernetes.io/managed-by=protoc-gen-istio"
 # The files that the commands of a README use: tools, manifests, contracts.
-CHECKOUT = (".venv", "buf.yaml", "mesh", "proto", "third_party")
+CHECKOUT = (".venv", "buf.yaml", "mesh", "proto", "services", "third_party")
 
 
 @dataclass(frozen=True)

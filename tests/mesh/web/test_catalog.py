@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from tests.mesh.harness import Mesh
-from tests.mesh.web.visitor import Visit
+from tests.mesh.web.visitor import PHONE, Visit
 
 
 async def test_a_search_is_in_the_address_and_another_visitor_sees_the_same(visit: Visit) -> None:
@@ -22,6 +22,17 @@ async def test_a_search_is_in_the_address_and_another_visitor_sees_the_same(visi
     await expect(products).to_have_count(2)
     await visitor.page.go_back()
     await expect(products).to_have_count(24)
+
+
+async def test_on_a_phone_the_row_of_categories_starts_at_the_current_one(visit: Visit) -> None:
+    everything = await visit("/", PHONE)
+    categories = everything.page.get_by_role("navigation", name="Categories").get_by_role("link")
+    last = await categories.last.get_attribute("href")
+    await expect(categories.last).not_to_be_in_viewport()
+    visitor = await visit(last or "", PHONE)
+    current = visitor.page.get_by_role("navigation", name="Categories").locator("[aria-current]")
+    await expect(current).to_be_in_viewport(ratio=1)
+    assert await visitor.page.evaluate("[scrollX, scrollY]") == [0, 0]
 
 
 async def test_products_come_in_pages_and_in_order(visit: Visit) -> None:
