@@ -23,7 +23,7 @@ TYPES = {
     ".map": "application/json",
     ".svg": "image/svg+xml",
 }
-"""Suffix → type. No other file is served, but to clients that accept them aiohttp sends the .br or .gz beside a file."""
+"""Suffix → type. No other file is served. aiohttp sends the .br or .gz beside a file to clients that accept it."""
 FOREVER = "public, max-age=31536000, immutable"
 ALWAYS_ASK = "no-cache"
 INDEX, POLICY, MANIFEST = "shell/index.html", "shell/policy.txt", "part.json"

@@ -1,12 +1,18 @@
 """Volumes from the API: ConfigMaps, Secrets, tokens, the downward API; and emptyDir, hostPath, and what is refused."""
 
+import json
+import shutil
 import uuid
+from pathlib import Path
 
 import pytest
 
+from mesh.local import web
+from mesh.local.console import error_console
 from tests.mesh.harness import Manifest
 from tests.mesh.node.cases import Case, each
 from tests.mesh.node.pods import Node, config_map, container, pod, secret
+from tests.support.checkout import ROOT
 from tests.support.clock import eventually
 
 
@@ -179,6 +185,20 @@ CASES = [
         phase="Pending",
         event="no part of the storefront stands for the image nginx:1",
     ),
+    mounted(
+        "volume-of-an-image-that-is-not-built",
+        "true",
+        {"image": {"reference": "grpc-mesh/web-catalog:none", "pullPolicy": "Never"}},
+        phase="Pending",
+        event="web-catalog:none is not built: run `mesh web --part catalog:none`",
+    ),
+    mounted(
+        "volume-of-an-image-with-no-valid-tag",
+        "true",
+        {"image": {"reference": "grpc-mesh/web-catalog:..", "pullPolicy": "Never"}},
+        phase="Pending",
+        event="no part of the storefront stands for the image grpc-mesh/web-catalog:..",
+    ),
     Case(
         "reserved-path",
         [container("true", volumeMounts=[{"name": "v", "mountPath": "/logs/x"}])],
@@ -203,6 +223,20 @@ CASES = [
 @each(CASES)
 async def test_volumes(node: Node, case: Case) -> None:
     await case.check(node)
+
+
+async def test_the_tag_of_an_image_is_the_part_that_was_built_last_with_it(node: Node, tmp_path: Path) -> None:
+    volumes = [{"name": "v", "image": {"reference": "grpc-mesh/web-inventory:test"}}]
+    script = "cat v/part.json; sleep 300"
+    for version in ("one", "two"):
+        sources = tmp_path / version
+        shutil.copytree(ROOT / "services/inventory/web", sources)
+        manifest = json.loads((sources / "part.json").read_text())
+        (sources / "part.json").write_text(json.dumps(manifest | {"slots": [version]}))
+        web.build_part("inventory", "test", sources, error_console)
+        mounts = [{"name": "v", "mountPath": "/v"}]
+        await node.apply(pod(f"part-{version}", container(script, volumeMounts=mounts), volumes=volumes))
+        await node.wait_for_log(f"part-{version}", f'"slots":["{version}"]')
 
 
 WATCHED = "while :; do cat v/* 2>/dev/null | tr -d '\\n'; echo; sleep 0.1; done"

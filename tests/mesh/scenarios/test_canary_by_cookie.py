@@ -43,7 +43,7 @@ async def requests_by_subset(mesh: Mesh) -> Counter[str]:
 
 
 async def use_version(visitor: Visitor, version: str) -> None:
-    """Give a visitor the cookie of a version."""
+    """Set the cookie of a version in the browser of a visitor."""
     [name, value] = cookie(version)["cookie"].split("=")
     await visitor.page.context.add_cookies([{"name": name, "value": value, "url": visitor.origin + PART}])
 
