@@ -98,7 +98,9 @@ def stored(instance: Instance, trace_ids: Iterable[str]) -> dict[str, str]:
     spans = [span for trace in trace_ids for span in signals.find_trace(instance, trace)]
     with loopback.open_url(f"{base_url(instance, Page.TRACES)}/api/v2/traces?limit={MAX_SPANS}", 30) as reply:
         traces = reply.read().decode()
-    with loopback.open_url(f"{base_url(instance, Page.METRICS)}/api/v1/series?match[]={{job!=''}}", 30) as reply:
+    # /api/v1/series has a limit, which the series of all Pods of a long test run exceed.
+    recent = "/api/v1/export?match[]={job!=''}&start=-2m&reduce_mem_usage=1"
+    with loopback.open_url(f"{base_url(instance, Page.METRICS)}{recent}", 60) as reply:
         series = reply.read().decode()
     with loopback.open_url(f"{base_url(instance, Page.LOGS)}/select/logsql/query?query=_time:15m", 60) as reply:
         lines = reply.read().decode()
