@@ -60,7 +60,7 @@ matrix: $(VENV) ## Call every method as every caller, and compare each result wi
 scenarios: $(VENV) tools ## Run every scenario, and chaos, on a separate mesh; show the figure that each reached
 	@$(WITH_ARGS) $(BIN)/pytest -m "" -o testpaths="tests/mesh/scenarios tests/mesh/test_chaos_experiments.py"
 
-test: $(VENV) tools ## Run the tests that guard every change, in about 10 minutes; ARGS=<path> or ARGS="-k word" picks some
+test: $(VENV) tools ## Run the tests that guard every change, in about 12 minutes; ARGS=<path> or ARGS="-k word" picks some
 	@$(WITH_ARGS) $(BIN)/pytest -n 2
 
 prove: $(VENV) tools ## Prove every claim, in about two hours; writes proof/report.md and proof/junit.xml

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from mesh.local.matrix.calls import Access, Call, Cell, call_all
+from mesh.local.matrix.calls import Access, Call, call_all
 from mesh.local.matrix.declared import Method
 from mesh.local.why.live import Live
 from mesh.local.why.proxy import Proxy
@@ -30,8 +30,13 @@ async def explain_policies(mesh: Mesh, ways: Mapping[str, Access], seed: int, co
         batch = policies[start : start + BATCH]
         async with mesh.applied(*(policy.manifest for policy in batch)):
             live = await _wait_until_live(mesh, batch)
-            cells = await _call(ways, dict.fromkeys(call for policy in batch for call in policy.calls()))
+            calls = _calls(ways, dict.fromkeys(call for policy in batch for call in policy.calls()))
+            await call_all(calls)
+            # An open connection keeps the old rules for one more call.
+            cells = await call_all(calls)
             explained += await asyncio.to_thread(lambda: [Explained.of(cell, live) for cell in cells])  # noqa: B023
+        await _wait_until_live(mesh, [])
+        await _wait_until_as_declared(calls)
     return explained
 
 
@@ -56,9 +61,13 @@ def _policies(proxy: Proxy) -> set[str]:
     return {match["name"] for text in texts if (match := RULE.search(text)) and match["name"].startswith(NAME)}
 
 
-async def _call(ways: Mapping[str, Access], chosen: Mapping[tuple[str, Method], None]) -> list[Cell]:
-    """Call methods twice and return the second results: an open connection keeps the old rules for one more call."""
+async def _wait_until_as_declared(calls: Sequence[Call]) -> None:
+    """Wait until no open connection has the rules of a policy that is deleted. The next test would meet them."""
+    async for attempt in eventually(60, every=0.25):
+        with attempt:
+            assert [str(cell) for cell in await call_all(calls) if not cell.right] == []
+
+
+def _calls(ways: Mapping[str, Access], chosen: Mapping[tuple[str, Method], None]) -> list[Call]:
     by_name = {caller.name: caller for caller in SHARED}
-    calls = [Call(by_name[name], ways[name], method, by_name[name].may_call(method)) for name, method in chosen]
-    await call_all(calls)
-    return await call_all(calls)
+    return [Call(by_name[name], ways[name], method, by_name[name].may_call(method)) for name, method in chosen]
