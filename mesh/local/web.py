@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -79,23 +80,19 @@ def build_part(part: str, tag: str, sources: Path | None, console: Console) -> P
 
 def check(console: Console) -> None:
     """Check the types, the style and the format of the shell and of all parts. Raises MeshError."""
-    build(console)
+    sources = sorted(path for path in _sources() if path.suffix in {".ts", ".tsx"})
     modules = packages(console)
-    sources = [path for path in _sources() if path.suffix in {".ts", ".tsx"}]
-    style: list[str | Path] = [
-        BIN / "node",
-        modules / "@biomejs/biome/bin/biome",
-        "ci",
-        "--colors=off",
-        "--config-path=.",
-    ]
-    _run(Step("types", [BIN / "node", modules / "typescript/bin/tsc"], WEB), console)
-    _run(Step("style", [*style, *sorted(sources)], WEB), console)
+    biome: list[str | Path] = [BIN / "node", modules / "@biomejs/biome/bin/biome", "ci"]
+    with _locked(console):
+        # A finished build may be that of another checkout, so this one may have no generated code yet.
+        _run(_generate(), console)
+        _run(Step("types", [BIN / "node", modules / "typescript/bin/tsc"], WEB), console)
+        _run(Step("style", [*biome, "--colors=off", "--config-path=.", *sources], WEB), console)
 
 
 def packages(console: Console) -> Path:
     """Install all packages, also those of the checks, and return their folder. Raises MeshError."""
-    with tools.lock(folder().with_suffix(".lock"), console):
+    with _locked(console):
         for step in _packages(development=True):
             _run(step, console)
     return WEB / "node_modules"
@@ -139,9 +136,7 @@ def _build(target: Path, part: tuple[str | Path, ...], console: Console) -> None
     """Build the whole storefront, or the part with this name and these sources."""
     if (target / COMPLETE).exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Builds of one checkout share its node_modules.
-    with tools.lock(folder().with_suffix(".lock"), console):
+    with _locked(console):
         if (target / COMPLETE).exists():
             return
         started = time.monotonic()
@@ -158,9 +153,21 @@ def _build(target: Path, part: tuple[str | Path, ...], console: Console) -> None
 
 def _steps(target: Path, part: tuple[str | Path, ...]) -> Iterator[Step]:
     yield from _packages(development=False)
-    template = WEB / "buf.gen.yaml"
-    yield Step("code of the contracts", [BIN / "buf", "generate", "--template", template])
+    yield _generate()
     yield Step("storefront", [BIN / "node", WEB / "build.ts", REPOSITORY, target, *part])
+
+
+def _generate() -> Step:
+    return Step("code of the contracts", [BIN / "buf", "generate", "--template", WEB / "buf.gen.yaml"])
+
+
+@contextmanager
+def _locked(console: Console) -> Iterator[None]:
+    """Lock out others that change node_modules and gen, which all builds of a checkout share."""
+    path = folder().with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tools.lock(path, console):
+        yield
 
 
 def _packages(*, development: bool) -> Iterator[Step]:
