@@ -3,7 +3,6 @@
 python -m tools.pictures [instance]
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from mesh.local.clients import users
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.processes import load_running
+from tools.browser import ARGUMENTS, INSTALL, find_chromium
 
 FOLDER = REPOSITORY / "docs/pictures"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE: ViewportSize = {"width": 1200, "height": 760}
 PHONE: ViewportSize = {"width": 390, "height": 760}
 PRODUCTS = ("p-0031", "p-0003", "p-0120")
@@ -23,12 +22,12 @@ PRODUCTS = ("p-0031", "p-0003", "p-0120")
 
 def take(mesh: Instance, folder: Path) -> list[Path]:
     """Create all pictures, and return their files. Raises MeshError."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_chromium()
     if program is None:
-        raise MeshError("there is no Chromium", why="none is on PATH", fix="install it (Debian: chromium)")
+        raise MeshError("there is no Chromium", why="none is on PATH", fix=INSTALL)
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         taken = [
             *_shop(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh)),
             *_merchandiser(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh, "merchandiser")),

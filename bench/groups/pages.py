@@ -1,6 +1,5 @@
 """The pages of the storefront in a real browser: how soon they show something, how soon they can be used, how large."""
 
-import shutil
 from functools import partial
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
@@ -9,8 +8,8 @@ from bench.context import Bench
 from bench.errors import BenchError
 from bench.figures import Figure
 from bench.rounds import Case, Sample, measure
+from tools.browser import ARGUMENTS, INSTALL, find_chromium
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FIRST_PAGE, PRODUCT_PAGE = ("/", ".product"), ("/products/p-0031", ".details")
 """The path of a page, and what is on it when it can be used."""
 TIMES = """() => ({
@@ -26,11 +25,11 @@ SIZES = """() => {
 
 async def measure_pages(bench: Bench) -> list[Figure]:
     """Measure the first page and a product's page, for a new visitor and for one who has been there before."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = find_chromium()
     if program is None:
-        raise BenchError("there is no Chromium on PATH: install it (Debian: chromium)")
+        raise BenchError(f"there is no Chromium on PATH: {INSTALL}")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         origin = f"http://{bench.mesh.instance.gateway}"
         returning = await browser.new_context()
         cases: list[Case] = []

@@ -10,7 +10,6 @@ are skipped, and the summary says so.
 import hashlib
 import os
 import resource
-import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 
@@ -25,6 +24,7 @@ from tests.mesh.policy_batches import explain_policies
 from tests.mesh.web.visitor import DESKTOP, Scheme, Visit, Visitor
 from tests.support.checkout import ROOT
 from tests.support.clock import eventually
+from tools.browser import ARGUMENTS, INSTALL, find_chromium
 
 NAME = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """One instance per checkout, so that the runs of two checkouts do not disturb each other."""
@@ -38,14 +38,14 @@ POLICY_SEED, POLICY_COUNT = 1, 10
 """How many random policies `make test` applies, and from which seed."""
 _explained: dict[str, tuple[list[Explained], list[Explained]]] = {}
 """What the matrix has shown, by mesh. A run calls it once, when the first test needs it."""
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = find_chromium()
 NAMESPACES = ("istio-system", "shop-ingress", "kafka", "shop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests that need a browser if there is none."""
     if CHROMIUM is None:
-        skip = pytest.mark.skip(reason="there is no Chromium on PATH: install it (Debian: apt-get install chromium)")
+        skip = pytest.mark.skip(reason=f"there is no Chromium on PATH: {INSTALL}")
         for item in items:
             if "browser" in getattr(item, "fixturenames", ()):
                 item.add_marker(skip)
@@ -105,8 +105,7 @@ def under_policies(mesh: Mesh, matrix: list[Explained]) -> list[Explained]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        # Its sandbox needs privileges that a user in a container does not have. The pages are our own.
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
 

@@ -170,7 +170,7 @@ function EditForm({ product, reload }: { product: Product; reload: () => void })
       return describe(error);
     },
     send: async (request) => {
-      await catalog.updateProduct({ ...request, requestId: crypto.randomUUID() });
+      await catalog.updateProduct(request);
       navigate(`/merchandising?saved=${idOf(product)}`);
     },
   });

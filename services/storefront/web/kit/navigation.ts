@@ -23,7 +23,7 @@ export function navigate(to: string, { replace = false } = {}): void {
 
 /** Use the address, path and query, in a component, which is rendered again when it changes. */
 export function useAddress(): string {
-  return useSyncExternalStore(subscribe, () => address);
+  return useSyncExternalStore(subscribe, current);
 }
 
 /** Set the title of the browser's window. */
@@ -36,6 +36,10 @@ export function useTitle(title: string): void {
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+function current(): string {
+  return address;
 }
 
 function changed(): void {

@@ -1,7 +1,6 @@
 // Who is logged in. The access token is in the browser's storage, so that a reload and a second tab keep it.
-import { useSyncExternalStore } from "./store.ts";
+import { Stored, useSyncExternalStore } from "./store.ts";
 
-const KEY = "shop.session";
 /** A token is not sent in its last seconds: the gateway would refuse a call that takes a little longer. */
 const MARGIN_MS = 10_000;
 
@@ -16,59 +15,29 @@ export type Session = {
   expires: number;
 };
 
-const listeners = new Set<() => void>();
-let current = read();
+const stored = new Stored<Session | null>("shop.session", null);
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Return the session; undefined if nobody is logged in or the token has expired. */
 export function session(): Session | undefined {
+  const current = stored.get();
   return current && current.expires - MARGIN_MS > Date.now() ? current : undefined;
 }
 
 /** Start the session of a user who has just received a token. */
 export function startSession(email: string, token: string): void {
   const claims = JSON.parse(new TextDecoder().decode(decode(token.split(".")[1] ?? "")));
-  save({ token, email, user: claims.sub, roles: claims.roles ?? [], expires: claims.exp * 1000 });
+  stored.set({ token, email, user: claims.sub, roles: claims.roles ?? [], expires: claims.exp * 1000 });
 }
 
 /** End the session. */
 export function endSession(): void {
-  save(undefined);
+  stored.set(null);
 }
 
 /** Use the session in a component, which is rendered again when it changes. */
 export function useSession(): Session | undefined {
-  return useSyncExternalStore(subscribe, session);
-}
-
-function save(next: Session | undefined): void {
-  current = next;
-  if (next) {
-    localStorage.setItem(KEY, JSON.stringify(next));
-  } else {
-    localStorage.removeItem(KEY);
-  }
-  notify();
-}
-
-function read(): Session | undefined {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "null") ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-function notify(): void {
-  watch();
-  for (const listener of listeners) {
-    listener();
-  }
+  return useSyncExternalStore(stored.subscribe, session);
 }
 
 /** Notify again when the token expires. */
@@ -76,7 +45,7 @@ function watch(): void {
   clearTimeout(timer);
   const valid = session();
   if (valid) {
-    timer = setTimeout(notify, valid.expires - MARGIN_MS - Date.now());
+    timer = setTimeout(stored.notify, valid.expires - MARGIN_MS - Date.now());
   }
 }
 
@@ -85,14 +54,7 @@ function decode(base64url: string): Uint8Array {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
-// Timers stand still while a computer sleeps.
-document.addEventListener("visibilitychange", notify);
+stored.subscribe(watch);
 watch();
-
-// Another tab has logged in or out.
-addEventListener("storage", (event) => {
-  if (event.key === KEY) {
-    current = read();
-    notify();
-  }
-});
+// Timers stand still while a computer sleeps.
+document.addEventListener("visibilitychange", stored.notify);

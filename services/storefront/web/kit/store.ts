@@ -12,7 +12,7 @@ export function useSyncExternalStore<Value>(subscribe: (listener: () => void) =>
   return value;
 }
 
-/** A value in the browser's storage, which a reload keeps and all tabs share. */
+/** A value in the browser's storage, which a reload keeps and all tabs share. Null is not stored. */
 export class Stored<Value> {
   readonly #key: string;
   readonly #fallback: Value;
@@ -26,7 +26,7 @@ export class Stored<Value> {
     addEventListener("storage", (event) => {
       if (event.key === key) {
         this.#value = this.#read();
-        this.#notify();
+        this.notify();
       }
     });
   }
@@ -35,8 +35,19 @@ export class Stored<Value> {
 
   set = (value: Value): void => {
     this.#value = value;
-    localStorage.setItem(this.#key, JSON.stringify(value));
-    this.#notify();
+    if (value === null) {
+      localStorage.removeItem(this.#key);
+    } else {
+      localStorage.setItem(this.#key, JSON.stringify(value));
+    }
+    this.notify();
+  };
+
+  /** Call the listeners, also if what they make of the value depends on the time. */
+  notify = (): void => {
+    for (const listener of this.#listeners) {
+      listener();
+    }
   };
 
   subscribe = (listener: () => void): (() => void) => {
@@ -49,12 +60,6 @@ export class Stored<Value> {
       return JSON.parse(localStorage.getItem(this.#key) ?? "null") ?? this.#fallback;
     } catch {
       return this.#fallback;
-    }
-  }
-
-  #notify(): void {
-    for (const listener of this.#listeners) {
-      listener();
     }
   }
 }
