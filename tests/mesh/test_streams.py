@@ -104,7 +104,9 @@ async def test_exec_passes_the_input_and_its_end(mesh: Mesh) -> None:
 async def test_a_terminal_has_a_size_and_ctrl_c_interrupts_the_command(mesh: Mesh) -> None:
     controller, terminal = os.openpty()
     os.set_blocking(controller, False)
-    script = "stty size; trap 'echo interrupted; exit 7' INT; echo ready; while true; do sleep 0.1; done"
+    # kubectl sends the size after the command has started.
+    sized = 'until [ "$(stty size)" = "33 111" ]; do sleep 0.1; done; stty size'
+    script = f"{sized}; trap 'echo interrupted; exit 7' INT; echo ready; while true; do sleep 0.1; done"
     command = ["kubectl", "exec", "-it", *ORDERS, "--", "sh", "-c", script]
     termios.tcsetwinsize(terminal, (33, 111))
     process = await asyncio.create_subprocess_exec(
