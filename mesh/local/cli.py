@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesh.local.console import error_console
 from mesh.local.errors import MeshError, explain
 from mesh.local.lifecycle.parts import Part
 from mesh.local.pages import Page
+from mesh.local.terminal import error_console
 
 if TYPE_CHECKING:
     from mesh.local.clients.kubectl import Cluster

@@ -11,10 +11,10 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from mesh.local import loopback
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.pages import Page, base_url
+from mesh.local.terminal import console
 
 POLL_INTERVAL_SECONDS, TIMEOUT_SECONDS = 1.0, 5
 FIRE_TIMEOUT_SECONDS = 60.0

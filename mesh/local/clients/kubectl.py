@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mesh.local import environment, tools
-from mesh.local.console import error_console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.terminal import error_console
 
 NAMESPACE = "shop"
 NAMESPACES = {"istiod": "istio-system", "shop-gateway": "shop-ingress", "kafka": "kafka"}

@@ -2,8 +2,8 @@
 
 from mesh.local import interrupts
 from mesh.local.canary.rollout import Canary, Limits
-from mesh.local.console import console
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 
 def run(name: str, service: str, version: str, limits: Limits) -> int:

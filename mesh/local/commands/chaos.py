@@ -9,10 +9,10 @@ from mesh.local.chaos import tables
 from mesh.local.chaos.experiment import Experiment, Target
 from mesh.local.chaos.faults import EXPERIMENTS
 from mesh.local.chaos.run import Result, run_experiment
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 ALL = "all"
 

@@ -4,11 +4,11 @@ import os
 import sys
 import webbrowser
 
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance, port_in_use
 from mesh.local.pages import LOCATIONS, Page, url
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 
 def run(name: str, page: Page | None) -> int:

@@ -1,8 +1,8 @@
 """`mesh down`: stop every process of the mesh."""
 
 from mesh.local import instance
-from mesh.local.console import console
 from mesh.local.lifecycle.stop import stop
+from mesh.local.terminal import console
 
 
 def run(name: str, *, purge: bool) -> int:

@@ -2,13 +2,13 @@
 
 import time
 
-from mesh.local.console import console
 from mesh.local.instance import REPOSITORY
 from mesh.local.matrix.callers import callers
 from mesh.local.matrix.declared import methods, services
 from mesh.local.matrix.measure import access, call_every_method
 from mesh.local.matrix.report import show
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 
 def run(name: str) -> int:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from mesh.local import instance, processes
 from mesh.local.clients.kubectl import Kubectl
-from mesh.local.console import console
 from mesh.local.processes import agent_of
+from mesh.local.terminal import console
 
 MIB = 2**20
 COLUMNS = ("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS", "ADDRESS", "RSS MiB", "PSS MiB")

@@ -4,10 +4,10 @@ from rich.text import Text
 
 from mesh.local.clients import signals
 from mesh.local.clients.signals import Line
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 COLORS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 # What a reader needs of a proxy's line besides its text. An app's line has few fields, and all are shown.

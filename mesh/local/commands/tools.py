@@ -1,8 +1,8 @@
 """`mesh tools`: build the tools and the storefront that are missing, and list them."""
 
 from mesh.local import tools, web
-from mesh.local.console import console
 from mesh.local.kafka.fetch import fetch as fetch_kafka
+from mesh.local.terminal import console
 from mesh.local.zipkin.fetch import fetch as fetch_zipkin
 
 

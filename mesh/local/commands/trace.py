@@ -9,10 +9,10 @@ from rich.text import Text
 
 from mesh.local.clients import signals
 from mesh.local.clients.signals import Span
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.terminal import console
 
 TRACE_ID = re.compile("[0-9a-f]{32}")
 BAR_WIDTH = 40

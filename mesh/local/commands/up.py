@@ -5,7 +5,6 @@ from collections.abc import Collection
 
 from mesh.local import instance, interrupts
 from mesh.local.clients import demo_order
-from mesh.local.console import console, error_console
 from mesh.local.instance import Instance
 from mesh.local.lifecycle.limits import raise_limits
 from mesh.local.lifecycle.parts import Part
@@ -13,6 +12,7 @@ from mesh.local.lifecycle.start import start
 from mesh.local.lifecycle.stop import stop
 from mesh.local.pages import Page, url
 from mesh.local.processes import agent_of
+from mesh.local.terminal import console, error_console
 
 INTERRUPTED = 130
 

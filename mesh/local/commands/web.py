@@ -7,9 +7,9 @@ import typer
 
 from mesh.local import instance, web
 from mesh.local.clients.kubectl import NAMESPACE, Kubectl
-from mesh.local.console import console, error_console
 from mesh.local.errors import MeshError
 from mesh.local.processes import agent_of
+from mesh.local.terminal import console, error_console
 
 DEPLOYMENT = "deployment/storefront"
 

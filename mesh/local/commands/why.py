@@ -7,10 +7,10 @@ from ipaddress import ip_address
 import typer
 
 from mesh.local.clients.kubectl import Cluster, Kubectl
-from mesh.local.console import console
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY
 from mesh.local.matrix.declared import methods, services
+from mesh.local.terminal import console
 from mesh.local.why.decision import Details, decide
 from mesh.local.why.explain import Explainer
 from mesh.local.why.live import Live

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from mesh.local.clients import users
 from mesh.local.clients.kubectl import NAMESPACE, Kubectl
-from mesh.local.console import console
 from mesh.local.instance import Instance
 from mesh.local.matrix.callers import Caller
 from mesh.local.matrix.calls import Access, Call, Cell, call_all
 from mesh.local.matrix.declared import Method
 from mesh.local.matrix.probes import probes
+from mesh.local.terminal import console
 
 
 @contextmanager

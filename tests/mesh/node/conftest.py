@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from mesh.local import instance, web
-from mesh.local.console import error_console
 from mesh.local.lifecycle.start import start_node
+from mesh.local.terminal import error_console
 from tests.mesh.harness import Mesh, run_mesh, shell_environment
 from tests.mesh.node.pods import NAMESPACE, Node
 from tests.support.checkout import ROOT

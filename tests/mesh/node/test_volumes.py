@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.local import web
-from mesh.local.console import error_console
+from mesh.local.terminal import error_console
 from tests.mesh.harness import Manifest
 from tests.mesh.node.cases import Case, each
 from tests.mesh.node.pods import Node, config_map, container, pod, secret

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from mesh.local import web
-from mesh.local.console import error_console
+from mesh.local.terminal import error_console
 
 Scheme = Literal["light", "dark"]
 TIMEOUT_MS = 30_000
