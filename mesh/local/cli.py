@@ -129,6 +129,23 @@ def dashboard(
 
 
 @app.command()
+def console(
+    name: Name = "default",
+    *,
+    open_browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, if there is one.")
+    ] = True,
+) -> None:
+    """Serve a page that shows what the mesh does, and acts on it as kubectl does. It listens on loopback only.
+
+    It prints a link that logs a browser in. Run it again for another link. Ctrl-C stops it.
+    """
+    from mesh.local.commands import console as command
+
+    raise typer.Exit(command.run(name, open_browser=open_browser))
+
+
+@app.command()
 def env(name: Name = "default") -> None:
     """Print the variables that connect a shell to the mesh: eval "$(mesh env)"."""
     from mesh.local.commands import env as command

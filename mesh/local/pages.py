@@ -22,6 +22,13 @@ LOCATIONS = {
 }
 """The port and the path of each page: Zipkin, VictoriaMetrics, VictoriaLogs and vmalert."""
 
+CONSOLE_PORT = 8090
+
+
+def console_url(mesh: Instance) -> str:
+    """Return the origin of the console, which `mesh console` serves."""
+    return f"http://{mesh.node_ip}:{CONSOLE_PORT}"
+
 
 def url(mesh: Instance, page: Page) -> str:
     """Return the address of a page."""

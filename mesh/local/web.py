@@ -1,6 +1,7 @@
-"""The built storefront: the shell and the parts that the contexts own, once per machine for each state of the sources.
+"""The built pages, once per machine for each state of the sources: the storefront and the console.
 
-`build` makes it with Node and buf, which come with the Python packages. A Pod mounts it as image volumes
+The storefront is a shell with the parts that the contexts own. `build` makes it with Node and buf, which come with the
+Python packages. A Pod mounts it as image volumes
 (mesh/kubernetes/base/storefront.yaml): `grpc-mesh/web-<part>:v1` is the folder of that part here. `build_part` makes
 another version of one part, with another tag.
 """
@@ -29,7 +30,9 @@ IMAGE = re.compile(r"(?:.*/)?web-(?P<name>[a-z0-9-]+)(?::(?P<tag>\w[\w.-]*))?(?:
 """The image of a part is `…/web-<part>:<tag>`, that of the shell `…/web-shell:<tag>`."""
 CHECKOUT_TAG = "v1"
 """The tag of the manifests. It is the build of the checkout."""
-SOURCES = ("proto", "third_party/protovalidate", "services/*/web")
+CONSOLE = "console"
+"""The folder of the console in the build. It is no image: `mesh console` serves it."""
+SOURCES = ("proto", "third_party/protovalidate", "services/*/web", "mesh/local/console/web")
 BUILT = {"node_modules", "gen"}
 """Folders in the sources that the build itself writes."""
 COMPLETE = "complete"

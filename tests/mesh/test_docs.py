@@ -14,7 +14,7 @@ FIRST_READ = ("README.md", "docs/tour.md")
 """The documents that every newcomer reads: `make test` runs them."""
 DOCUMENTS = ("docs/operations.md", "docs/policies.md", "docs/signals.md")
 # tests/mesh/scenarios runs the READMEs of the scenarios.
-READMES = ("mesh/local/README.md", "mesh/istio/README.md")
+READMES = ("mesh/local/README.md", "mesh/local/console/README.md", "mesh/istio/README.md")
 RUNBOOKS = (
     "docs/runbooks/calls-rejected.md",
     "docs/runbooks/certificate-expiring.md",

@@ -1,9 +1,8 @@
 """`mesh dashboard`: the pages of traces, metrics, logs and alerts."""
 
-import os
-import sys
 import webbrowser
 
+from mesh.local.browser import has_window
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance, port_in_use
 from mesh.local.pages import LOCATIONS, Page, url
@@ -17,7 +16,7 @@ def run(name: str, page: Page | None) -> int:
     for each in [page] if page else Page:
         _check(mesh, each)
         console.print(f"{each.value:8} {url(mesh, each)}", highlight=False, soft_wrap=True)
-    if page and _has_browser():
+    if page and has_window():
         webbrowser.open(url(mesh, page))
     return 0
 
@@ -27,8 +26,3 @@ def _check(mesh: Instance, page: Page) -> None:
     if not port_in_use(mesh.node_ip, port):
         fix = "`kubectl get pods -n observability` shows its state; `mesh up` starts it"
         raise MeshError(f"nothing serves the page of {page.value}", why=f"{mesh.node_ip}:{port} is closed", fix=fix)
-
-
-def _has_browser() -> bool:
-    """Return whether a browser with a window can be opened. One in the terminal would not show these pages."""
-    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

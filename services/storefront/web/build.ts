@@ -1,7 +1,8 @@
-// Builds the shell and every part into a folder: node build.ts <checkout> <folder>
+// Builds the shell, every part and the console into a folder: node build.ts <checkout> <folder>
 //
 //   <folder>/shell          index.html, policy.txt (its Content-Security-Policy), assets/
 //   <folder>/parts/<part>   part.json and the files that it names
+//   <folder>/console        index.html, assets/
 //
 // Builds only one part, from a folder with its sources: node build.ts <checkout> <folder> <part> <sources>
 //
@@ -119,6 +120,28 @@ async function buildShell(folder: string, contracts: readonly string[]): Promise
   await writeFile(join(folder, "policy.txt"), policy(importmap));
 }
 
+/** The console is one bundle: it has no parts, and no other site uses its modules. */
+async function buildConsole(source: string, folder: string): Promise<void> {
+  const assets = join(folder, "assets");
+  await mkdir(assets, { recursive: true });
+  const { metafile } = await build({
+    ...common,
+    plugins: [own],
+    entryPoints: [join(source, "main.tsx")],
+    entryNames: "[name]-[hash]",
+    outdir: assets,
+  });
+  await writeFile(join(assets, "favicon.svg"), await readFile(join(source, "favicon.svg")));
+  const output = (type: string) => {
+    const paths = Object.keys(metafile.outputs);
+    return `/assets/${basename(paths.find((path) => path.endsWith(type)) ?? "")}`;
+  };
+  const page = (await readFile(join(source, "index.html"), "utf8"))
+    .replace("{{styles}}", output(".css"))
+    .replace("{{script}}", output(".js"));
+  await writeFile(join(folder, "index.html"), page);
+}
+
 /** Everything comes from this origin. The import map is the only inline script, and its hash allows it. */
 function policy(importmap: string): string {
   const hash = createHash("sha256").update(importmap).digest("base64");
@@ -213,9 +236,10 @@ async function buildAll(checkout: string, folder: string, contracts: readonly st
   await mkdir(join(folder, "shell/assets"), { recursive: true });
   await Promise.all([
     buildShell(join(folder, "shell"), contracts),
+    buildConsole(join(checkout, "mesh/local/console/web"), join(folder, "console")),
     ...parts.map(([part, source]) => buildPart(part, source, folder, new Set(contracts))),
   ]);
-  console.log(`${relative(dirname(folder), folder)}: shell, ${parts.map(([part]) => part).join(", ")}`);
+  console.log(`${relative(dirname(folder), folder)}: shell, console, ${parts.map(([part]) => part).join(", ")}`);
 }
 
 const [checkout, folder, part, source] = process.argv.slice(2);

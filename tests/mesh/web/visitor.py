@@ -1,4 +1,4 @@
-"""A visitor of the storefront: one browser profile with one page, and what went wrong on it."""
+"""A visitor of the storefront or the console: one browser profile with one page, and what went wrong on it."""
 
 import json
 import secrets
@@ -50,7 +50,7 @@ class Visitor:
             self.problems.append(message.text)
 
     async def open(self, path: str) -> None:
-        """Open a page of the shop by its address."""
+        """Open a page by its path."""
         await self.page.goto(self.origin + path)
 
     async def log_in(self, token: str) -> None:

@@ -2,11 +2,12 @@
 import { useEffect } from "preact/hooks";
 import { useSyncExternalStore } from "./store.ts";
 
-const SHOP = "Morning Lane";
+/** The name of the site: the title of its first document. */
+const SITE = document.title;
 const listeners = new Set<() => void>();
 let address = location.pathname + location.search;
 
-/** Go to a page of the shop, for example "/products/p-0001". */
+/** Go to a page of this site, for example "/products/p-0001". */
 export function navigate(to: string, { replace = false } = {}): void {
   const url = new URL(to, location.href);
   const samePage = url.pathname === location.pathname;
@@ -29,8 +30,24 @@ export function useAddress(): string {
 /** Set the title of the browser's window. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = title ? `${title} · ${SHOP}` : SHOP;
+    document.title = title ? `${title} · ${SITE}` : SITE;
   }, [title]);
+}
+
+/** Return the variables of a path such as "/orders/:id"; undefined if a path does not match it. */
+export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const expected = pattern.split("/");
+  const actual = path.split("/");
+  const params: Record<string, string> = {};
+  for (const [index, part] of expected.entries()) {
+    const value = actual[index];
+    if (part.startsWith(":") && value) {
+      params[part.slice(1)] = decodeURIComponent(value);
+    } else if (part !== value) {
+      return undefined;
+    }
+  }
+  return actual.length === expected.length ? params : undefined;
 }
 
 function subscribe(listener: () => void): () => void {

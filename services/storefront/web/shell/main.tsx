@@ -1,8 +1,7 @@
 // The shell: the frame of every page. It loads the parts of the bounded contexts and knows nothing of what they show.
-import { Failure, fillSlotsFrom, Guard } from "@shop/kit";
+import { Failure, fillSlotsFrom, followLinks, Guard } from "@shop/kit";
 import { render } from "preact";
 import { Frame } from "./frame.tsx";
-import { followLinks } from "./links.ts";
 import { Parts } from "./parts.ts";
 
 const root = document.querySelector("#shop") ?? document.body;

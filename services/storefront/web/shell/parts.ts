@@ -1,5 +1,5 @@
 // The parts of the page: which there are, which pages and slots each has, and how to load its script.
-import type { Mount, PageProps, Part } from "@shop/kit";
+import { type Mount, matchPath, type PageProps, type Part } from "@shop/kit";
 
 /** The `part.json` of a part, with the files that its build has added. */
 export type Manifest = {
@@ -45,7 +45,7 @@ export class Parts {
   page(path: string): Match | undefined {
     const found = this.manifests.flatMap((manifest) =>
       manifest.pages.flatMap((pattern) => {
-        const params = match(pattern, path);
+        const params = matchPath(pattern, path);
         return params ? [{ manifest, pattern, params }] : [];
       }),
     );
@@ -139,21 +139,6 @@ async function readJson<Value>(address: string): Promise<Value> {
     throw new Error(`${address}: ${response.status}`);
   }
   return response.json();
-}
-
-function match(pattern: string, path: string): Record<string, string> | undefined {
-  const expected = pattern.split("/");
-  const actual = path.split("/");
-  const params: Record<string, string> = {};
-  for (const [index, part] of expected.entries()) {
-    const value = actual[index];
-    if (part.startsWith(":") && value) {
-      params[part.slice(1)] = decodeURIComponent(value);
-    } else if (part !== value) {
-      return undefined;
-    }
-  }
-  return actual.length === expected.length ? params : undefined;
 }
 
 function variables(pattern: string): number {

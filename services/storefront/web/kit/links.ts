@@ -1,7 +1,7 @@
-// Links between pages of the shop, without loading the shell again.
-import { navigate } from "@shop/kit";
+// Links between pages, without loading the page again.
+import { navigate } from "./navigation.ts";
 
-/** Follow links within the shop by navigation. Downloads, new tabs and the API stay with the browser. */
+/** Follow links to the same site by navigation. Downloads, new tabs and the API stay with the browser. */
 export function followLinks(): void {
   document.addEventListener("click", (event) => {
     const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
