@@ -52,6 +52,7 @@ def _next_steps(mesh: Instance, *, pages: bool) -> str:
     addresses = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if pages else ""
     return f"""
 the mesh is up: http://{mesh.gateway}/ is the shop. Next:
+  .venv/bin/mesh console{option}              a page that shows what the mesh does, and acts on it
   eval "$(.venv/bin/mesh env{option})"        kubectl, istioctl and grpcurl of this mesh in your shell
   kubectl get pods -A
   grpcurl -plaintext {mesh.gateway} list

@@ -6,10 +6,10 @@ from http import HTTPStatus
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.mesh.console.conftest import Console
 from tests.mesh.harness import MESH, Mesh
 from tests.mesh.raw_http import RawResponse, http_request
 from tests.mesh.web.visitor import Visit, Visitor
+from tools.console import Console
 
 READ = "/api/mesh"
 JSON = {"content-type": "application/json"}
