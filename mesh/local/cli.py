@@ -278,6 +278,7 @@ def chaos(  # noqa: PLR0913  # the options of a command
     alerts: Annotated[
         bool, typer.Option(help="Also hold the fault until its alert fires, and wait until the alert ends.")
     ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results, or the list, as JSON.")] = False,
 ) -> None:
     """Inject a fault under a small load, and check a hypothesis. The exit code is 1 if it does not hold.
 
@@ -285,7 +286,7 @@ def chaos(  # noqa: PLR0913  # the options of a command
     """
     from mesh.local.commands import chaos as command
 
-    raise typer.Exit(command.run(name, experiment, service, seconds, success, alerts=alerts))
+    raise typer.Exit(command.run(name, experiment, service, seconds, success, alerts=alerts, as_data=as_json))
 
 
 @app.command()

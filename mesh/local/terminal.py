@@ -9,3 +9,8 @@ PIPE_WIDTH = 200
 
 console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 error_console = Console(stderr=True)
+
+
+def show_progress(text: str) -> None:
+    """Print what a long command does now, to standard error: standard output has its result."""
+    error_console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)

@@ -25,7 +25,7 @@ CHUNK_BYTES = 2**15
 async def run(request: web.Request, sandbox: Sandbox, container: Process) -> web.StreamResponse:
     """Run a command beside a container, until it ends or the client leaves."""
     query = request.query
-    words = translate(query.getall("command"), sandbox)
+    words = translate(query.getall("command"), sandbox, container)
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
     try:
@@ -73,15 +73,18 @@ async def _wait_for_close(socket: web.WebSocketResponse) -> None:
         pass
 
 
-def translate(words: list[str], sandbox: Sandbox) -> list[str]:
-    """Translate a command whose container has a separate root file system or network in a cluster.
+def translate(words: list[str], sandbox: Sandbox, container: Process) -> list[str]:
+    """Translate a command whose container has a separate root file system, network or list of processes in a cluster.
 
     `kubectl cp` runs tar and test: their absolute paths start at the Pod's folder. `pilot-agent request` asks Envoy's
-    admin API at its usual port.
+    admin API at its usual port. For `kill`, process 1 is the main process of the container.
     """
     if words[0] in {"tar", "test"}:
         (sandbox.folder / "tmp").mkdir(exist_ok=True)
         return [words[0], *(word.lstrip("/") or "." if word.startswith("/") else word for word in words[1:])]
+    if words[0] == "kill":
+        # Not every machine has the program, but every shell has the command.
+        return ["sh", "-c", 'kill "$@"', *(str(container.pid) if word == "1" else word for word in words)]
     if words[:2] == ["pilot-agent", "request"] and sandbox.proxied and len(words) >= 4:
         url = f"http://127.0.0.1:{sandbox.admin_port}/{words[3].lstrip('/')}"
         return ["curl", "--silent", "--show-error", "--globoff", "--noproxy", "*", "--request", words[2], url]

@@ -14,7 +14,7 @@ from mesh.local import loopback
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.pages import Page, base_url
-from mesh.local.terminal import console
+from mesh.local.terminal import show_progress
 
 POLL_INTERVAL_SECONDS, TIMEOUT_SECONDS = 1.0, 5
 FIRE_TIMEOUT_SECONDS = 60.0
@@ -51,7 +51,7 @@ class AlertWatch:
         deadline, shown = time.monotonic() + QUIET_TIMEOUT_SECONDS, False
         while earlier := await asyncio.to_thread(self._earlier_faults):
             if not shown:
-                console.print(f"waiting until this is over: {', '.join(earlier)}", highlight=False, soft_wrap=True)
+                show_progress(f"waiting until this is over: {', '.join(earlier)}")
                 shown = True
             if time.monotonic() > deadline:
                 raise MeshError(

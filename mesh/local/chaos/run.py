@@ -13,6 +13,7 @@ from mesh.local.chaos.watch import Watch
 from mesh.local.clients import operator_job, users
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.errors import MeshError
+from mesh.local.terminal import show_progress
 
 STEADY = Promise(success=100, p99=5.0)
 """What holds for a shop without a fault. On an idle machine an order takes 0.05 s."""
@@ -75,26 +76,33 @@ async def run_experiment(experiment: Experiment, target: Target, seconds: float,
     async with AsyncExitStack() as stack:
         alert_watch = await stack.enter_async_context(AlertWatch(target.mesh)) if alerts else None
         async with Watch(target.mesh) as watch, Load(target.mesh.gateway, token) as load:
+            show_progress(f"orders are placed for {SECONDS_BEFORE:g} s without the fault")
             await load.wait_for_calls(time.monotonic() + SECONDS_BEFORE)
             result = Result(experiment, LoadSummary.of(load.calls))
             result.check("before the fault", result.before, STEADY)
             if result.violations:
                 return result
+            show_progress(f"before the fault: {result.before}; now it is injected")
             injected = time.monotonic()
             try:
                 async with experiment.fault(target):
+                    show_progress(f"the fault is in place for {seconds:g} s")
                     await asyncio.sleep(seconds)
                     if alert_watch and experiment.alert:
+                        show_progress(f"waiting until {experiment.alert} fires")
                         await alert_watch.wait_until_fired(experiment.alert, injected + FIRE_TIMEOUT_SECONDS)
             except MeshError as error:
                 result.violations.append(str(error))
             undone = time.monotonic()
+            show_progress("the fault is undone; waiting until the shop is steady")
             times = Times(injected, undone, await _wait_until_steady(load, watch, undone))
         # Without the load, which would sell out the shop meanwhile.
         if alert_watch:
+            show_progress("waiting until no alert fires")
             await alert_watch.wait_until_quiet(undone + END_TIMEOUT_SECONDS)
             _evaluate_alerts(result, alert_watch, times)
     _evaluate(result, load, watch, times)
+    show_progress("checking the books")
     await _check_books(result, target)
     return result
 

@@ -1,24 +1,28 @@
 """`mesh chaos`: run experiments one after the other, and print their results."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+
+import typer
 
 from mesh.local import interrupts
 from mesh.local.chaos import tables
 from mesh.local.chaos.experiment import Experiment, Target
 from mesh.local.chaos.faults import EXPERIMENTS
+from mesh.local.chaos.report import experiment_as_json, result_as_json
 from mesh.local.chaos.run import Result, run_experiment
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
-from mesh.local.terminal import console
+from mesh.local.terminal import console, show_progress
 
 ALL = "all"
 
 
 def run(  # noqa: PLR0913  # the options of the command
-    name: str, experiment: str, service: str, seconds: float, success: float | None, *, alerts: bool
+    name: str, experiment: str, service: str, seconds: float, success: float | None, *, alerts: bool, as_data: bool
 ) -> int:
     """Run an experiment or all of them; without a name list them. Return 1 if a hypothesis does not hold.
 
@@ -27,7 +31,10 @@ def run(  # noqa: PLR0913  # the options of the command
         KeyboardInterrupt: Ctrl-C; every fault is undone.
     """
     if not experiment:
-        console.print(tables.experiments(EXPERIMENTS.values()))
+        if as_data:
+            _print_json([experiment_as_json(each) for each in EXPERIMENTS.values()])
+        else:
+            console.print(tables.experiments(EXPERIMENTS.values()))
         return 0
     selected = select(experiment, service, success)
     mesh = load_running(name)
@@ -35,6 +42,14 @@ def run(  # noqa: PLR0913  # the options of the command
         results = asyncio.run(_run_all(mesh, selected, seconds, alerts=alerts))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    if as_data:
+        _print_json([result_as_json(each) for each in results])
+    else:
+        _show(results, alerts=alerts)
+    return 1 if any(result.violations for result in results) else 0
+
+
+def _show(results: Sequence[Result], *, alerts: bool) -> None:
     console.print(tables.results(results))
     if alerts:
         console.print("\nalerts: seconds until it fired / until it ended after the fault")
@@ -43,7 +58,10 @@ def run(  # noqa: PLR0913  # the options of the command
     for result in results:
         for violation in result.violations:
             console.print(f"{result.experiment.name}: {violation}", markup=False, highlight=False, soft_wrap=True)
-    return 1 if any(result.violations for result in results) else 0
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
 
 
 def select(name: str, service: str, success: float | None) -> list[Experiment]:
@@ -73,6 +91,6 @@ async def _run_all(mesh: Instance, selected: Sequence[Experiment], seconds: floa
     interrupts.handle_once(cancel)
     results = []
     for experiment in selected:
-        console.print(f"{experiment.name}: {experiment.hypothesis}", highlight=False, soft_wrap=True)
+        show_progress(f"{experiment.name}: {experiment.hypothesis}")
         results.append(await run_experiment(experiment, Target(mesh, experiment.service), seconds, alerts=alerts))
     return results
