@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,16 +106,20 @@ def in_folder(folder: Path) -> list[Process]:
     return found
 
 
-def spawn(argv: list[str], env: dict[str, str], folder: Path, log: Path) -> Process:
+def spawn(
+    argv: list[str], env: Mapping[str, str], folder: Path, log: Path, standard_output: Path | None = None
+) -> Process:
     """Start a process in its own session, with the folder as working directory, and append its output to the log.
+
+    With `standard_output`, that stream goes to this file instead.
 
     Raises:
         OSError: the program cannot be run.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with log.open("ab") as errors, (standard_output or log).open("ab") as output:
         child = subprocess.Popen(
-            argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
         )
     _children[child.pid] = child
     return Process(child.pid, _start_tick(child.pid) or 0)

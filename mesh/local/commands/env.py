@@ -4,21 +4,13 @@ import shlex
 
 import typer
 
-from mesh.local import instance, loopback, tools
+from mesh.local import instance, tools
+from mesh.local.clients import shell
 
 
 def run(name: str) -> int:
     """Print the variables as shell commands. Raises MeshError."""
-    mesh = instance.load(name)
-    for key, value in (
-        ("KUBECONFIG", str(mesh.kubeconfig)),
-        ("MESH_INSTANCE", mesh.name),
-        ("MESH_GATEWAY", mesh.gateway),
-        ("MESH_TLS_GATEWAY", mesh.tls_gateway),
-        ("MESH_CA", str(mesh.gateway_ca)),
-        ("MESH_HOME", str(mesh.home)),
-        *loopback.no_proxy(mesh.gateway.rpartition(":")[0]),
-    ):
+    for key, value in shell.variables(instance.load(name)).items():
         typer.echo(f"export {key}={shlex.quote(value)}")
     typer.echo(f"export PATH={shlex.quote(str(tools.bin_dir()))}:$PATH")
     return 0

@@ -11,10 +11,11 @@ from aiohttp.typedefs import Handler
 
 from mesh.local.console import pages
 from mesh.local.console.access import Access, add_headers
+from mesh.local.console.act import routes as act
 from mesh.local.errors import MeshError, explain
 from mesh.local.instance import Instance
 
-FEATURES: tuple[Callable[[Instance], list[web.RouteDef]], ...] = (pages.routes,)
+FEATURES: tuple[Callable[[Instance], list[web.RouteDef]], ...] = (pages.routes, act.routes)
 """Each returns the routes of one feature for a mesh."""
 GRACE_SECONDS = 2.0
 """How long a request may take after Ctrl-C."""
@@ -26,6 +27,7 @@ def create_app(mesh: Instance, access: Access, folder: Path) -> web.Application:
     app.router.add_routes(access.routes())
     for feature in FEATURES:
         app.router.add_routes(feature(mesh))
+    act.setup(app, mesh)
     app.router.add_routes(pages.files(folder))
     return app
 
