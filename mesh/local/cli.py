@@ -118,6 +118,22 @@ def trace(
 
 
 @app.command()
+def order(
+    order: Annotated[str, typer.Argument(help="The order: orders/<id>, or its id.")],
+    name: Name = "default",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show an order: its saga and events by time, its records in all services, and whether they agree.
+
+    The exit code is 1 if the books of the order do not balance.
+    """
+    from mesh.local.commands import order as command
+
+    raise typer.Exit(command.run(name, order, as_data=as_json))
+
+
+@app.command()
 def dashboard(
     page: Annotated[Page | None, typer.Argument(help="Open this page. Without it: print the addresses of all.")] = None,
     name: Name = "default",

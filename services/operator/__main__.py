@@ -1,4 +1,4 @@
-"""The composition root: `python -m services.operator ledger`, `resume orders/ID`, `call SERVICE/METHOD JSON`."""
+"""The composition root: `python -m services.operator ledger`, `order orders/ID`, `resume …`, `call METHOD JSON`."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from services.operator.calls import BadCallError, call, find_method, format_erro
 from services.operator.events import Topics
 from services.operator.ledger import DEFAULT_TIMEOUT_SECONDS, Ledger, format_report
 from services.operator.peers import Services
+from services.operator.story import Verdict, read_story
 from services.runtime import Runtime, run_job
 from services.runtime.events import MalformedRecordError
 
@@ -31,6 +32,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long to wait until they balance (default: %(default)g)",
     )
+    order = commands.add_parser("order", help="print an order with all of its records as JSON; exit 1 if they disagree")
+    order.add_argument("order", metavar="orders/ID")
     resume = commands.add_parser("resume", help="resume a parked order")
     resume.add_argument("order", metavar="orders/ID")
     call_command = commands.add_parser("call", help="call a method")
@@ -48,6 +51,14 @@ async def run_ledger(runtime: Runtime, timeout_seconds: float) -> int:
     return FAILURE if any(result.mismatches for result in results) else SUCCESS
 
 
+async def run_order(runtime: Runtime, name: str) -> int:
+    """Print the order and its records, and return the exit code."""
+    topics = Topics(runtime.kafka) if runtime.kafka else None
+    story = await read_story(Services(cache(runtime.channel), topics), name)
+    sys.stdout.write(json.dumps(story, ensure_ascii=False) + "\n")
+    return FAILURE if story["verdict"] == Verdict.UNBALANCED else SUCCESS
+
+
 async def run_call(runtime: Runtime, name: str, request: str) -> int:
     """Call a method, print its responses and return the exit code."""
     method = find_method(name)
@@ -61,6 +72,8 @@ async def run_command(runtime: Runtime, arguments: argparse.Namespace) -> int:
     try:
         if arguments.command == "ledger":
             return await run_ledger(runtime, arguments.within)
+        if arguments.command == "order":
+            return await run_order(runtime, arguments.order)
         if arguments.command == "resume":
             return await run_call(runtime, RESUME_ORDER, json.dumps({"name": arguments.order}))
         return await run_call(runtime, arguments.method, arguments.request)

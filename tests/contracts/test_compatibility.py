@@ -92,7 +92,7 @@ def test_a_finding_has_its_location_its_consumers_and_an_alternative(contracts: 
 def test_fields_with_the_same_name_are_distinguished(contracts: Checkout, older: State) -> None:
     # The operator reads the field `state` of five messages.
     contracts.edit(PAYMENTS, "  State state = 2 ", "  State status = 2 ")
-    line = locate(ROOT, "services/operator/peers.py", "Payment(each.name, _value_name(states, each.state)")
+    line = locate(ROOT, "services/operator/peers.py", "_value_name(payments_pb2.Payment.State, payment.state)")
     assert f"  affects   operator ({line}): calls ListPayments; calls on demand GetPayment" in report(contracts, older)
 
 

@@ -1,13 +1,15 @@
 """The ledger command checks the events of orders in Kafka and the data of each consumer, and reports differences."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from tests.services.ledger import assert_balanced, ledger
+from tests.services.ledger import assert_balanced, ledger, operator
 from tests.support.databases import Databases, query
 from tests.support.kafka import Broker, UnavailableError, headers_of
 from tests.support.processes import Process, targets
@@ -73,6 +75,63 @@ def test_the_consumers_data_agrees_with_the_orders(books: Books) -> None:
     assert "holds  analytics      1 CANCELLED, 1 CONFIRMED, 2 REJECTED" in report
     assert "holds  demand         6 asked, 2 sold, 2 missed" in report
     assert "holds  dead letters" in report
+
+
+async def orders_by_state(books: Books) -> dict[int, str]:
+    """Return the name of one order in each state."""
+    shop = Shop(*(books.services[name] for name in ("orders", "inventory", "payments", "shipping")))
+    orders = await shop.orders("customers/ada")
+    await shop.close()
+    return {order.state: order.name for order in orders}
+
+
+def story_of(books: Books, order: str) -> Any:  # noqa: ANN401  # JSON
+    """Return what the operator's command `order` prints about an order."""
+    run = operator("order", order, services=books.services.values(), kafka=books.broker.address)
+    assert run.stdout, run.stderr
+    return json.loads(run.stdout)
+
+
+async def test_the_story_of_an_order_has_its_records_in_all_services(books: Books) -> None:
+    books.assert_balanced()
+    order = (await orders_by_state(books))[CONFIRMED]
+    story = story_of(books, order)
+    assert (story["order"]["name"], story["verdict"]) == (order, "BALANCED")
+    states = {kind: [each.get("state") for each in records] for kind, records in story["records"].items()}
+    assert states == {
+        "reservations": ["STATE_COMMITTED"],
+        "payments": ["STATE_CAPTURED"],
+        "shipments": ["STATE_BOOKED"],
+        "notifications": [None, None],
+        "sales": ["STATE_CONFIRMED"],
+    }
+    assert [event["type"] for event in story["events"]] == ["OrderPlaced", "OrderConfirmed"]
+    assert {f"notifications/{event['id']}" for event in story["events"]} == {
+        each["name"] for each in story["records"]["notifications"]
+    }
+    for personal in ("customers/", BERLIN.recipient, BERLIN.postal_code, *BERLIN.lines):
+        assert personal not in json.dumps(story)
+
+
+async def test_the_story_of_an_order_names_what_does_not_balance(books: Books) -> None:
+    order = (await orders_by_state(books))[CANCELLED]
+    assert [event["type"] for event in story_of(books, order)["events"]][-1] == "OrderCancelled"
+    payments = books.services["payments"].database_url
+    query(payments, "UPDATE payments SET cents = cents + 1 WHERE state = 'REFUNDED'")
+    story = story_of(books, order)
+    query(payments, "UPDATE payments SET cents = cents - 1 WHERE state = 'REFUNDED'")
+    # UNSETTLED in the minute after the order has ended, then UNBALANCED.
+    assert story["verdict"] != "BALANCED"
+    found = {check["check"]: check["mismatches"] for check in story["checks"] if check["mismatches"]}
+    assert found.keys() == {"payments"}
+    [mismatch] = found["payments"]
+    assert (mismatch["expected"], mismatch["actual"]) == (f"13.90 EUR as {order}", "13.91 EUR")
+
+
+def test_an_unknown_order_has_no_story(books: Books) -> None:
+    run = operator("order", "orders/none", services=books.services.values(), kafka=books.broker.address)
+    assert run.returncode == 1
+    assert run.stderr.startswith("NOT_FOUND ORDER_NOT_FOUND: ")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
@@ -18,6 +19,8 @@ TIMEOUT_SECONDS = 15
 MAX_LINES = 10_000
 POLL_INTERVAL_SECONDS, MAX_WAIT_SECONDS = 1.0, 6.0
 MICROSECONDS_PER_SECOND = 1e6
+MAX_TRACES, LOOKBACK_MS = 100, 7 * 24 * 3600 * 1000
+"""How many traces one search returns, and how far it looks back."""
 
 Result = TypeVar("Result")
 
@@ -92,9 +95,35 @@ def find_trace(mesh: Instance, trace_id: str) -> list[Span]:
 
 
 def traces_of_order(mesh: Instance, order: str) -> list[str]:
+    """Return the ids of the traces that belong to an order. Raises MeshError if there are no logs."""
+    order_id = order.removeprefix("orders/")
+    traces = traces_with_lines_of(mesh, order_id)
+    # The log is enough for an order that has ended, so it can be read without the store of traces.
+    with suppress(MeshError):
+        traces += traces_with_events_of(mesh, order_id)
+    return list(dict.fromkeys(traces))
+
+
+def traces_with_lines_of(mesh: Instance, order_id: str) -> list[str]:
     """Return the ids of the traces whose log lines name an order, the oldest first. Raises MeshError."""
-    lines = find_lines(mesh, f"order:={quote(order.removeprefix('orders/'))} trace_id:*")
+    lines = find_lines(mesh, f"order:={quote(order_id)} trace_id:*")
     return list(dict.fromkeys(line.fields["trace_id"] for line in lines))
+
+
+def traces_with_events_of(mesh: Instance, order_id: str) -> list[str]:
+    """Return the ids of the traces in which events about an order were sent. Raises MeshError.
+
+    They exist once the order is stored, so also while its saga runs, and if its process died.
+    """
+    tag = f"cloudevents.event_subject=orders/{order_id}"
+    arguments = urlencode({"annotationQuery": tag, "limit": MAX_TRACES, "lookback": LOOKBACK_MS})
+    traces = json.loads(_get(mesh, Page.TRACES, f"api/v2/traces?{arguments}") or "[]")
+    return [spans[0]["traceId"] for spans in traces]
+
+
+def in_traces(traces: Iterable[str]) -> str:
+    """Return the query for the lines of some traces."""
+    return " or ".join(f"trace_id:={quote(each)}" for each in traces)
 
 
 def settled(read: Callable[[], Result]) -> Result:

@@ -7,12 +7,10 @@ from mesh.local.clients.signals import Line
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.story.lines import PROXY, details, workload
 from mesh.local.terminal import console
 
 COLORS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
-# What a reader needs of a proxy's line besides its text. An app's line has few fields, and all are shown.
-FIELDS_OF_PROXY = ("upstream_cluster", "response_code_details", "duration")
-HIDDEN = {"trace_id", "span_id", "service", "version", "logger", "method", "code"}
 
 
 def run(name: str, *, trace: str | None, order: str | None) -> int:
@@ -28,15 +26,12 @@ def run(name: str, *, trace: str | None, order: str | None) -> int:
 
 def _find(mesh: Instance, trace: str | None, order: str | None) -> list[Line]:
     traces = [trace] if trace else signals.traces_of_order(mesh, order or "")
-    query = " or ".join(f"trace_id:={signals.quote(each)}" for each in traces)
-    return signals.find_lines(mesh, query) if traces else []
+    return signals.find_lines(mesh, signals.in_traces(traces)) if traces else []
 
 
 def _format(line: Line) -> Text:
     clock = line.time.partition("T")[2].rstrip("Z")[:12].ljust(12, "0")
-    source = line.pod.rsplit("-", 2)[0] + (" (proxy)" if line.container == "istio-proxy" else "")
-    shown = FIELDS_OF_PROXY if line.container == "istio-proxy" else sorted(line.fields.keys() - HIDDEN)
-    fields = " ".join(f"{name}={line.fields[name]}" for name in shown if line.fields.get(name))
+    source = workload(line) + (" (proxy)" if line.container == PROXY else "")
     return Text.assemble(
-        (clock, "dim"), f" {source:21} ", (line.message, COLORS.get(line.level, "")), (f"  {fields}", "dim")
+        (clock, "dim"), f" {source:21} ", (line.message, COLORS.get(line.level, "")), (f"  {details(line)}", "dim")
     )

@@ -1,8 +1,6 @@
 """`mesh trace`: the spans of a call or an order as a waterfall in the terminal."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +10,7 @@ from mesh.local.clients.signals import Span
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.processes import load_running
+from mesh.local.story.spans import describe, walk
 from mesh.local.terminal import console
 
 TRACE_ID = re.compile("[0-9a-f]{32}")
@@ -52,27 +51,3 @@ def _draw(trace: str, spans: list[Span]) -> None:
         service = span.service + (" (proxy)" if span.is_proxy else "")
         table.add_row(Text(service), Text("  " * depth + describe(span)), f"{span.duration * 1000:.1f}", bar)
     console.print(table)
-
-
-def describe(span: Span) -> str:
-    """Return what a span did in a few words: `→ Service/Method` for a call. Zipkin has the names in lower case."""
-    if method := span.tags.get("rpc.method") or span.tags.get("grpc.path", "").lstrip("/"):
-        text = method.rpartition(".")[2]
-    elif span.tags.get("upstream_cluster", "").startswith("outbound"):
-        text = span.tags["upstream_cluster"].rpartition("|")[2].partition(".")[0]
-    else:
-        text = span.name
-    return f"→ {text}" if span.kind == "CLIENT" else text
-
-
-def walk(spans: list[Span]) -> Iterator[tuple[int, Span]]:
-    """Yield each span with its depth, parents before their children. A span whose parent is missing is a root."""
-    ids = {span.id for span in spans}
-    children: defaultdict[str, list[Span]] = defaultdict(list)
-    for span in spans:
-        children[span.parent if span.parent in ids else ""].append(span)
-    stack = [(0, span) for span in reversed(children[""])]
-    while stack:
-        depth, span = stack.pop()
-        yield depth, span
-        stack += [(depth + 1, child) for child in reversed(children[span.id])]
