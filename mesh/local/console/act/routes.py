@@ -89,8 +89,14 @@ class _Acting:
         found = [each for each in await self._statuses() if each.name == name]
         if not found:
             raise web.HTTPNotFound
-        blocks = readme.parse((FOLDER / name / "README.md").read_text())
+        blocks = readme.parse(self._for_this_mesh((FOLDER / name / "README.md").read_text()))
         return web.json_response({**asdict(found[0]), "readme": [asdict(each) for each in blocks]})
+
+    def _for_this_mesh(self, text: str) -> str:
+        """Replace the addresses and the commands of the default mesh by those of this one."""
+        option = "".join(f" {word}" for word in acts.instance_option(self._mesh.name))
+        text = text.replace("localhost:8080", self._mesh.gateway).replace("localhost:8443", self._mesh.tls_gateway)
+        return text.replace("mesh env)", f"mesh env{option})")
 
     async def list_workloads(self, _: web.Request) -> web.Response:
         """Return all workloads with their Pods, and the routes that split calls."""
