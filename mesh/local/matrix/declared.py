@@ -32,8 +32,21 @@ class Service:
     name: str
     serves: frozenset[str]
     calls: tuple[Call, ...]
-    uses_database: bool
-    uses_events: bool
+    owns: tuple[str, ...]
+    """The types of the resources in its database."""
+    emits: tuple[str, ...]
+    """The types of the events that it publishes."""
+    consumes: tuple[str, ...]
+
+    @property
+    def uses_database(self) -> bool:
+        """Whether it has a database."""
+        return bool(self.owns)
+
+    @property
+    def uses_events(self) -> bool:
+        """Whether it publishes or consumes events."""
+        return bool(self.emits or self.consumes)
 
 
 @dataclass(frozen=True)
@@ -101,8 +114,9 @@ def _service(declared: dict[str, Any]) -> Service:
         name=declared["service"],
         serves=frozenset(declared.get("serves", [])),
         calls=tuple(calls),
-        uses_database="owns" in declared,
-        uses_events="emits" in declared or "consumes" in declared,
+        owns=tuple(declared.get("owns", [])),
+        emits=tuple(declared.get("emits", [])),
+        consumes=tuple(declared.get("consumes", [])),
     )
 
 
