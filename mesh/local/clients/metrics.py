@@ -58,7 +58,8 @@ def query_range(mesh: Instance, expression: str, start: float, end: float, step:
 
 
 def _read(mesh: Instance, name: str, arguments: dict[str, str]) -> list[dict[str, Any]]:
-    request = Request(f"{base_url(mesh, Page.METRICS)}/api/v1/{name}", urlencode(arguments).encode())
+    url = f"{base_url(mesh, Page.METRICS)}/api/v1/{name}"
+    request = Request(url, urlencode(arguments).encode())  # noqa: S310  # http
     try:
         with loopback.open_url(request, TIMEOUT_SECONDS) as reply:
             result: list[dict[str, Any]] = json.load(reply)["data"]["result"]

@@ -5,8 +5,12 @@
 | structure | the nodes and edges that contracts and service.yaml files declare |
 | figures | what the metrics say about them, at any time of the last hour |
 | workloads | the Pods of each node: now from the Kubernetes API, earlier from metrics |
-| proxies | what the Envoys are told to do: TLS, routes, timeouts, retries, limits |
+| tls, proxies | the configuration of the Envoys: TLS; routes, timeouts, retries, limits |
 | graph | all of it as one graph |
+| rules | the configuration of the proxies of one edge |
 | edge, node | the details of one edge, of one node |
+| history | the calls of the last hour |
+| links | pages of other programs that show more |
+| reader | reads a mesh: metrics, Kubernetes API, proxies |
 | handlers | the API of the page |
 """

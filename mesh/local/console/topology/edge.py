@@ -1,18 +1,16 @@
 """One edge in detail: its methods with their rules and recent calls, and what the proxies do now."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mesh.local.clients.metrics import Sample, union
 from mesh.local.console.topology.figures import WINDOW_SECONDS
 from mesh.local.console.topology.graph import EdgeView, Graph
 from mesh.local.console.topology.links import Link
-from mesh.local.console.topology.proxies import Limit, Pool, Route, limits, pools, routes_of, service_of, unlimited
+from mesh.local.console.topology.proxies import Limit, Pool, Route
+from mesh.local.console.topology.rules import Callee, Host, Rules
 from mesh.local.console.topology.structure import EdgeKind
-from mesh.local.console.topology.workloads import Pod
-from mesh.local.why.proxy import Proxy
 
 STATS = {
     "circuit_breakers_default_rq_open": "breaker_open",
@@ -36,7 +34,6 @@ COUNTERS = {
 }
 """Name of a counter → name in `ProxyState.window`."""
 PREFIX = "envoy_cluster_"
-PORT = 50051
 
 
 @dataclass(frozen=True)
@@ -66,40 +63,6 @@ class ProxyState:
 
 
 @dataclass(frozen=True)
-class Host:
-    """A Pod of the service, as the proxy of a Pod of the caller sees it."""
-
-    seen_by: str
-    address: str
-    pod: str
-    ejected: bool
-    active: int
-    """Calls in progress."""
-
-
-@dataclass(frozen=True)
-class Callee:
-    """What the proxies of the service accept."""
-
-    max_requests: int | None
-    """Calls in flight of all callers together, for each Pod."""
-    accepts_plaintext: bool
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the proxies are told to do. It is known only for now."""
-
-    routes: Mapping[str, Sequence[Route]] = field(default_factory=dict)
-    """By method."""
-    limits: Mapping[str, Sequence[Limit]] = field(default_factory=dict)
-    """By method."""
-    pools: tuple[Pool, ...] = ()
-    callee: Callee | None = None
-    hosts: tuple[Host, ...] = ()
-
-
-@dataclass(frozen=True)
 class EdgeDetail:
     """One edge."""
 
@@ -120,9 +83,7 @@ def expression(caller: str, service: str) -> str:
     window, edge = f"[{WINDOW_SECONDS}s]", f'caller="{caller}", service="{service}"'
     cluster = f'app="{caller}", cluster_name=~"outbound[|].*[|]{service}[.].+"'
     durations = f"sum by (method, le) (increase(mesh_rpc_duration_milliseconds_bucket{{{edge}}}{window}))"
-    gauges, counters = (
-        f'{{__name__=~"{PREFIX}({names})", {cluster}}}' for names in map("|".join, (STATS, COUNTERS))
-    )
+    gauges, counters = (f'{{__name__=~"{PREFIX}({names})", {cluster}}}' for names in map("|".join, (STATS, COUNTERS)))
     increase = f"increase({counters}{window}) keep_metric_names"
     figures = {
         "calls": f"sum by (method, grpc_status, response_flags) (increase(mesh_rpc_requests_total{{{edge}}}{window}))",
@@ -134,48 +95,16 @@ def expression(caller: str, service: str) -> str:
     return union(figures)
 
 
-def read_rules(
-    methods: Iterable[str], service: str, caller: Proxy | None, callee: Proxy | None, hosts: Iterable[Host]
-) -> Rules:
-    """Read the rules from the configurations of a proxy of the caller and of one of the service, if they run."""
-    outbound = (caller.outbound(PORT) or caller.outbound()) if caller else None
-    config = caller.route_config(outbound) if caller and outbound else {}
-    inbound = callee.inbound(PORT, is_tls=True) if callee else None
-    paths = {method: f"/{method}" for method in methods}
-    return Rules(
-        routes={method: tuple(routes_of(config, path, service)) for method, path in paths.items()},
-        limits={method: (*limits(outbound, path), *limits(inbound, path)) for method, path in paths.items()},
-        pools=tuple(pools(caller, service)) if caller else (),
-        callee=_callee(callee) if callee else None,
-        hosts=tuple(hosts),
-    )
-
-
-def read_hosts(seen_by: str, statuses: Mapping[str, Any], service: str, pods: Iterable[Pod]) -> list[Host]:
-    """Read the Pods of a service from what an Envoy returns for /clusters?format=json."""
-    names = {pod.address: pod.name for pod in pods}
-    found = {}
-    for cluster in statuses.get("cluster_statuses", []):
-        if service_of(cluster["name"]) == service:
-            for each in cluster.get("host_statuses", []):
-                address = each["address"].get("socket_address", {}).get("address", "")
-                active = {stat["name"]: int(stat.get("value", 0)) for stat in each["stats"]}["rq_active"]
-                ejected = each["health_status"].get("failed_outlier_check", False)
-                # A cluster for each subset: a Pod is in several, with separate counts.
-                before = found.get(address, Host(seen_by, address, names.get(address, ""), False, 0))
-                found[address] = replace(before, ejected=before.ejected or ejected, active=before.active + active)
-    return [found[address] for address in sorted(found)]
-
-
 def assemble(  # noqa: PLR0913  # what the details consist of
     graph: Graph,
     edge: EdgeView,
     streams: frozenset[str],
+    *,
     samples: Iterable[Sample],
     rules: Rules,
     links: Iterable[Link],
 ) -> EdgeDetail:
-    """Put the parts together. The samples are the result of the query."""
+    """Return the details. The samples are the result of the query."""
     statuses: dict[str, Counter[int]] = defaultdict(Counter)
     flags: dict[str, Counter[str]] = defaultdict(Counter)
     quantiles: dict[tuple[str, str], float] = {}
@@ -221,9 +150,3 @@ def assemble(  # noqa: PLR0913  # what the details consist of
         hosts=rules.hosts,
         links=tuple(links),
     )
-
-
-def _callee(proxy: Proxy) -> Callee:
-    inbound = proxy.clusters.get(f"inbound|{PORT}||", {})
-    (threshold, *_) = inbound.get("circuit_breakers", {}).get("thresholds", []) or [{}]
-    return Callee(unlimited(threshold.get("max_requests")), proxy.inbound(PORT, is_tls=False) is not None)

@@ -52,17 +52,17 @@ class Calls:
 
     @property
     def total(self) -> int:
-        """How many have ended."""
+        """The number of calls that have ended."""
         return self.by_status.total()
 
     @property
     def failed(self) -> int:
-        """How many failed through a fault of the service."""
+        """The number that failed through a fault of the service."""
         return sum(count for status, count in self.by_status.items() if status in SERVER_ERRORS)
 
     @property
     def refused(self) -> int:
-        """How many a policy or a limit has refused."""
+        """The number that a policy or a limit has refused."""
         return sum(count for status, count in self.by_status.items() if status in REFUSED)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mesh.local.console.topology.figures import WINDOW_SECONDS, Alert, Database, Figures
-from mesh.local.console.topology.proxies import Transport
 from mesh.local.console.topology.structure import BROKER, Edge, EdgeKind, Node, NodeKind, Structure
+from mesh.local.console.topology.tls import Transport
 from mesh.local.console.topology.workloads import Workload
 
 
@@ -18,7 +18,7 @@ class NodeView:
     namespace: str
     ready: int
     desired: int | None
-    """None for an earlier time, and for what has no Pods of its own."""
+    """None for an earlier time, and for a node without a workload."""
     versions: dict[str, int]
     """Version → how many Pods."""
     owns: tuple[str, ...]
@@ -82,7 +82,7 @@ def assemble(  # noqa: PLR0913  # what a graph consists of
     *,
     live: bool,
 ) -> Graph:
-    """Put the parts together. `transports` has the TLS of each caller and service."""
+    """Return the graph. `transports` has the TLS of each caller and service."""
     names = structure.node_by_name
     called = {(edge.source, edge.target) for edge in structure.edges}
     return Graph(
@@ -135,7 +135,7 @@ def _edge(edge: Edge, figures: Figures, transports: Mapping[tuple[str, str], Tra
         per_second=None if count is None else count / WINDOW_SECONDS,
         failed=calls.failed if calls else None,
         refused=calls.refused if calls else None,
-        by_status=dict(sorted(calls.by_status.items())) if calls else {},
+        by_status={status: n for status, n in sorted(calls.by_status.items()) if n} if calls else {},
         p99_milliseconds=calls.p99_milliseconds if calls else None,
         lag=events.lag if events else None,
         transport=transports.get(pair),

@@ -13,7 +13,7 @@ from mesh.local.console.topology.reader import Reader
 from mesh.local.instance import Instance
 
 MARGIN_SECONDS = 600
-"""An address that somebody shared stays valid for a while after its time has left the slider."""
+"""A shared address stays valid for a while after its time has left the slider."""
 
 
 def routes(mesh: Instance) -> list[web.RouteDef]:

@@ -44,7 +44,7 @@ def app_of(node: NodeView) -> str:
 def assemble(
     graph: Graph, node: NodeView, workload: Workload, samples: Iterable[Sample], links: Iterable[Link]
 ) -> NodeDetail:
-    """Put the parts together. The samples are the result of the query."""
+    """Return the details. The samples are the result of the query."""
     memory = {(each.labels["figure"], each.labels.get("pod", "")): int(each.value) for each in samples}
     pods = (PodView(pod, memory.get(("app", pod.name)), memory.get(("proxy", pod.name))) for pod in workload.pods)
     return NodeDetail(graph.at, graph.live, node, tuple(pods), tuple(links))

@@ -1,8 +1,7 @@
-"""What the Envoys are told to do with calls: TLS, routes, timeouts, retries, faults, limits (envoy.config.*.v3)."""
+"""The configuration of the Envoys for calls: routes, timeouts, retries, faults, limits (envoy.config.*.v3)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from mesh.local.why.matchers import match_header
@@ -11,24 +10,11 @@ from mesh.local.why.request import Request
 
 UNLIMITED = 2**32 - 1
 """How istiod writes that there is no limit."""
-MATCH_KEY = "envoy.transport_socket_match"
 LIMITED_BY = {"masked_remote_address": "address", "remote_address": "address"}
 """Key of a descriptor → what has a separate limit."""
 FAULT = "envoy.filters.http.fault"
 
 Json = Any
-
-
-class Transport(StrEnum):
-    """How a proxy calls the Pods of a service."""
-
-    MUTUAL = "mutual"
-    """TLS with a certificate of the caller."""
-    TLS = "tls"
-    """TLS without one."""
-    PLAINTEXT = "plaintext"
-    MIXED = "mixed"
-    """Not the same for all Pods."""
 
 
 @dataclass(frozen=True)
@@ -79,39 +65,6 @@ class Limit:
     """What has a separate limit: address, user."""
 
 
-def transport(cluster: Json, endpoints: Iterable[Mapping[str, str]]) -> Transport | None:
-    """Return how a cluster is called. `endpoints` are the labels for the choice of TLS of each Pod."""
-    own = [cluster["transport_socket"]] if "transport_socket" in cluster else []
-    choices = cluster.get("transport_socket_matches", [])
-    if not choices:
-        return _security(own[0] if own else None)
-    sockets = [
-        next((each["transport_socket"] for each in choices if each.get("match", {}).items() <= labels.items()), None)
-        or (own[0] if own else None)
-        for labels in endpoints
-    ]
-    return combined(_security(socket) for socket in sockets)
-
-
-def combined(transports: Iterable[Transport | None]) -> Transport | None:
-    """Return what is true of several proxies or Pods; None if nothing is known."""
-    found = set(transports) - {None}
-    return Transport.MIXED if len(found) > 1 else next(iter(found), None)
-
-
-def endpoint_labels(dump: Json) -> dict[str, list[Mapping[str, str]]]:
-    """Return the labels for the choice of TLS of each endpoint, by cluster. The dump has EDS."""
-    found: dict[str, list[Mapping[str, str]]] = {}
-    for each in dump["configs"]:
-        assignment = each.get("endpoint_config", {})
-        found[assignment.get("cluster_name", "")] = [
-            endpoint.get("metadata", {}).get("filter_metadata", {}).get(MATCH_KEY, {})
-            for locality in assignment.get("endpoints", [])
-            for endpoint in locality.get("lb_endpoints", [])
-        ]
-    return found
-
-
 def service_of(cluster: str) -> str:
     """Return the service of a cluster "outbound|<port>|<subset>|<service>.<…>"; empty if it is another one."""
     direction, _, rest = cluster.partition("|")
@@ -155,14 +108,6 @@ def limits(chain: Chain | None, path: str) -> list[Limit]:
 def unlimited(limit: int | None) -> int | None:
     """Return a limit, or None if it is the number that stands for none."""
     return None if limit == UNLIMITED else limit
-
-
-def _security(socket: Json | None) -> Transport:
-    if socket is None or not socket["name"].endswith("tls"):
-        return Transport.PLAINTEXT
-    context = socket.get("typed_config", {}).get("common_tls_context", {})
-    has_certificate = "tls_certificate_sds_secret_configs" in context or "tls_certificates" in context
-    return Transport.MUTUAL if has_certificate else Transport.TLS
 
 
 def _route(route: Json, condition: str) -> Route:
@@ -209,7 +154,7 @@ def _limit(config: Json, descriptor: Json) -> Limit:
 
 def _destination(cluster: str) -> str:
     parts = cluster.split("|")
-    return cluster if len(parts) < 4 else parts[2] or parts[3].partition(".")[0]  # noqa: PLR2004  # see service_of
+    return cluster if len(parts) < 4 else parts[2] or parts[3].partition(".")[0]
 
 
 def _header(matcher: Json) -> str:

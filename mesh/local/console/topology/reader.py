@@ -11,13 +11,15 @@ from typing import Any
 from mesh.local.clients import metrics
 from mesh.local.clients.api_server import ApiServer
 from mesh.local.clients.envoy import query_pod
-from mesh.local.console.topology import edge, figures, graph, links, node, structure
-from mesh.local.console.topology.edge import EdgeDetail, Host, Rules
+from mesh.local.console.topology import edge, figures, graph, links, node, rules, structure
+from mesh.local.console.topology.edge import EdgeDetail
 from mesh.local.console.topology.graph import EdgeView, Graph
 from mesh.local.console.topology.history import History
 from mesh.local.console.topology.node import NodeDetail
-from mesh.local.console.topology.proxies import Transport, combined, endpoint_labels, service_of, transport
+from mesh.local.console.topology.proxies import service_of
+from mesh.local.console.topology.rules import Host, Rules
 from mesh.local.console.topology.structure import GATEWAY, EdgeKind, Structure
+from mesh.local.console.topology.tls import Transport, combined, endpoint_labels, transport
 from mesh.local.console.topology.workloads import Pod, Workload, earlier, read_now, read_versions
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance
@@ -25,6 +27,9 @@ from mesh.local.matrix.declared import Method, Service, methods, services
 from mesh.local.why.proxy import DUMP, Proxy
 
 MAX_CONCURRENT_READS = 4
+CLUSTERS, ROUTES = (f"config_dump?resource=dynamic_{name}" for name in ("active_clusters", "route_configs"))
+ENDPOINTS = "config_dump?resource=dynamic_endpoint_configs&include_eds"
+STATUSES = "clusters?format=json"
 PAGES_SECONDS = 30
 """How long the hosts to which the gateway routes pages are kept."""
 
@@ -51,11 +56,11 @@ class Reader:
         if found.kind in {EdgeKind.PUBLISHES, EdgeKind.CONSUMES}:
             pair = (found.source, found.target) if found.kind is EdgeKind.PUBLISHES else (found.target, found.source)
             shown = links.of_events(self.mesh, *pair)
-            return edge.assemble(whole, found, declared.streams, [], Rules(), shown)
+            return edge.assemble(whole, found, declared.streams, samples=[], rules=Rules(), links=shown)
         samples = metrics.query(self.mesh, edge.expression(found.source, found.target), at)
-        rules = Rules() if at else self._rules(found, workloads)
+        configured = Rules() if at else self._rules(found, workloads)
         shown = links.of_calls(self.mesh, found.source, found.target)
-        return edge.assemble(whole, found, declared.streams, samples, rules, shown)
+        return edge.assemble(whole, found, declared.streams, samples=samples, rules=configured, links=shown)
 
     def node(self, name: str, at: float | None) -> NodeDetail | None:
         """Return a node in detail; None if there is none. Raises MeshError."""
@@ -102,7 +107,7 @@ class Reader:
         if not pods and not hosts:
             pods = _ready(read_now(self._api), GATEWAY)
         if pods and (pods[0].uid != uid or time.monotonic() - read > PAGES_SECONDS):
-            for dump in self._query(pods[:1], "config_dump?resource=dynamic_route_configs").values():
+            for dump in self._query(pods[:1], ROUTES).values():
                 clusters = {
                     route.get("route", {}).get("cluster", "")
                     for config in dump.get("configs", [])
@@ -119,11 +124,11 @@ class Reader:
         found: dict[tuple[str, str], list[Transport | None]] = {}
         callers = {pod.name: caller for caller in declared.callers for pod in _ready(workloads, caller)}
         pods = [pod for caller in declared.callers for pod in _ready(workloads, caller)]
-        for pod, dump in self._query(pods, "config_dump?resource=dynamic_active_clusters").items():
+        for pod, dump in self._query(pods, CLUSTERS).items():
             clusters = [each["cluster"] for each in dump.get("configs", [])]
             labels = {}
             if any("transport_socket_matches" in each and service_of(each["name"]) for each in clusters):
-                labels = endpoint_labels(self._query([pod], "config_dump?resource=dynamic_endpoint_configs&include_eds")[pod])
+                labels = endpoint_labels(self._query([pod], ENDPOINTS).get(pod, {"configs": []}))
             for each in clusters:
                 if service := service_of(each["name"]):
                     one = transport(each, labels.get(each["name"], []))
@@ -140,9 +145,9 @@ class Reader:
             for each in (callers, callees)
         )
         hosts: list[Host] = []
-        for pod, statuses in self._query(callers, "clusters?format=json").items():
-            hosts += edge.read_hosts(pod.name, statuses, found.target, callees)
-        return edge.read_rules(found.names, found.target, caller, callee, hosts)
+        for pod, statuses in self._query(callers, STATUSES).items():
+            hosts += rules.read_hosts(pod.name, statuses, found.target, callees)
+        return rules.read(found.names, found.target, caller, callee, hosts)
 
     def _query(self, pods: list[Pod], path: str) -> dict[Pod, Any]:
         """Return what the Envoys of Pods return. One that does not respond is missing."""

@@ -62,7 +62,7 @@ class Edge:
 
     @property
     def id(self) -> str:
-        """ "<source>~<target>", as in the address of the page."""
+        """The name in the address of the page: "<source>~<target>"."""
         return f"{self.source}~{self.target}"
 
 

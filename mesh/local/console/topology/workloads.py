@@ -38,12 +38,12 @@ class Workload:
 
     @property
     def ready(self) -> int:
-        """How many Pods are ready."""
+        """The number of ready Pods."""
         return sum(pod.ready for pod in self.pods)
 
     @property
     def versions(self) -> dict[str, int]:
-        """How many Pods each version has."""
+        """The number of Pods of each version."""
         return dict(sorted(Counter(pod.version for pod in self.pods).items()))
 
 

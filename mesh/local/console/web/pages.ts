@@ -5,6 +5,7 @@ import { CommandPage, CommandsPage } from "./act/commands.tsx";
 import { ExperimentPage } from "./act/experiment.tsx";
 import { ScenarioPage } from "./act/scenario.tsx";
 import { WorkloadPage } from "./act/workload.tsx";
+import { TopologyPage } from "./topology/page.tsx";
 
 /** What a page gets: the variables of its path, and the query. */
 export type PageProps = { params: Record<string, string>; query: URLSearchParams };
@@ -13,6 +14,7 @@ export type PageProps = { params: Record<string, string>; query: URLSearchParams
 export type Page = { path: string; label?: string; page: ComponentType<PageProps> };
 
 export const pages: readonly Page[] = [
+  { path: "/", label: "Topology", page: TopologyPage },
   { path: "/act", label: "Act", page: ActPage },
   { path: "/act/scenarios/:name", page: ScenarioPage },
   { path: "/act/chaos/:name", page: ExperimentPage },
