@@ -275,9 +275,10 @@ def why(  # noqa: PLR0913  # the options of a command
     The exit code is 0 if the call is allowed, and 1 if it is denied.
     """
     from mesh.local.commands import why as command
+    from mesh.local.why.inquiry import Question
 
     cluster = _cluster(name, kubeconfig, context)
-    raise typer.Exit(command.run(cluster, caller, method, header or [], address, as_data=as_json))
+    raise typer.Exit(command.run(cluster, Question(caller, method, header or [], address or ""), as_data=as_json))
 
 
 @app.command()

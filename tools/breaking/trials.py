@@ -115,7 +115,7 @@ class Trials:
 
     def _owner(self, root: Descriptor, violation: Any) -> str:  # noqa: ANN401  # protovalidate's violation
         """Return the full name of the field, oneof or message whose rule was violated."""
-        names = _names(violation)
+        names = field_names(violation)
         # A violation of the rule of a message or a oneof does not name the rule.
         is_message = violation.rule is None
         message = root
@@ -167,7 +167,7 @@ class Trials:
             return [(UNEVALUATED,)]
         except CompilationError as error:
             raise SourceError(f"the rules of {message.DESCRIPTOR.full_name} do not compile: {error}") from error
-        return [_names(each.proto, entries=True) for each in violations]
+        return [field_names(each.proto, entries=True) for each in violations]
 
     def _violations(self, message: Message, now: Descriptor) -> list[Any]:
         """Return the violations of the newer rules in a request of an older caller."""
@@ -193,7 +193,8 @@ class _Failed:
     rule: Any = None
 
 
-def _names(violation: Any, *, entries: bool = False) -> tuple[str, ...]:  # noqa: ANN401  # protovalidate's violation
+def field_names(violation: Any, *, entries: bool = False) -> tuple[str, ...]:  # noqa: ANN401  # of protovalidate
+    """Return the names of the fields of a violation, with ENTRY after a list or map if `entries`."""
     names: list[str] = []
     for each in violation.field.elements if violation.field else ():
         names.append(each.field_name)
@@ -221,5 +222,5 @@ def _range(rules: Rules, violation: Any) -> set[str]:  # noqa: ANN401  # protova
 
 
 def _reason(violation: Any) -> str:  # noqa: ANN401  # protovalidate's violation
-    names = ".".join(_names(violation))
+    names = ".".join(field_names(violation))
     return f"{names} {violation.message or violation.rule_id}".strip()

@@ -24,14 +24,14 @@ class JobResult:
     output: str
 
 
-def run(kubectl: Kubectl, *arguments: str) -> JobResult:
+def run(kubectl: Kubectl, *arguments: str, timeout_seconds: float = END_TIMEOUT_SECONDS) -> JobResult:
     """Run a command of the operator, and return its exit code and output.
 
     Raises:
         MeshError: the Job could not be created, or did not start or end in time.
     """
     pod = _start(kubectl, *arguments)
-    output = kubectl.run(*_logs(pod), timeout_seconds=END_TIMEOUT_SECONDS)
+    output = kubectl.run(*_logs(pod), timeout_seconds=timeout_seconds)
     return JobResult(_exit_code(kubectl, pod), output)
 
 

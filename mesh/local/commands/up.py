@@ -48,7 +48,7 @@ def _place_order(mesh: Instance) -> None:
 
 
 def _next_steps(mesh: Instance, *, pages: bool) -> str:
-    option = "" if mesh.name == "default" else f" -i {mesh.name}"
+    option = mesh.option
     addresses = "".join(f"\n  {url(mesh, page):43} {page.value}" for page in Page) if pages else ""
     return f"""
 the mesh is up: http://{mesh.gateway}/ is the shop. Next:

@@ -9,14 +9,20 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from mesh.local.console import pages
+from mesh.local.console import contracts, pages, why
 from mesh.local.console.access import Access, add_headers
 from mesh.local.console.act import routes as act
 from mesh.local.console.topology import handlers as topology
 from mesh.local.errors import MeshError, explain
 from mesh.local.instance import Instance
 
-FEATURES: tuple[Callable[[Instance], list[web.RouteDef]], ...] = (pages.routes, topology.routes, act.routes)
+FEATURES: tuple[Callable[[Instance], list[web.RouteDef]], ...] = (
+    pages.routes,
+    topology.routes,
+    act.routes,
+    why.routes,
+    contracts.routes,
+)
 """Each returns the routes of one feature for a mesh."""
 GRACE_SECONDS = 2.0
 """How long a request may take after Ctrl-C."""

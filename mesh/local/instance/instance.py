@@ -24,6 +24,9 @@ TLS_PORT_OFFSET = 8443 - 8080
 NODE_NAME = "mesh-0"
 """The name of the node, and so of the kubelet that the node agent implements."""
 
+DEFAULT = "default"
+"""The name of the mesh that commands use if the user names none."""
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -34,6 +37,11 @@ class Instance:
     number: int
     gateway: str
     """`host:port` of the ingress gateway."""
+
+    @property
+    def option(self) -> str:
+        """The option that names it on the command line, after a space; empty for the default."""
+        return "" if self.name == DEFAULT else f" -i {self.name}"
 
     @property
     def tls_gateway(self) -> str:

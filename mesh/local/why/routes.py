@@ -35,10 +35,14 @@ class Route:
 
 def find_route(config: Json, request: Request) -> Route | None:
     """Return the first route that matches; None if there is none, or if it leads to no host."""
-    for route in _virtual_host(config, request.authority).get("routes", []):
-        if _match(route["match"], request):
-            return _route(route)
-    return None
+    found = matching_route(config, request)
+    return _route(found) if found else None
+
+
+def matching_route(config: Json, request: Request) -> Json | None:
+    """Return the route of a call as Envoy has it, with its timeout and retries; None if there is none."""
+    routes = _virtual_host(config, request.authority).get("routes", [])
+    return next((route for route in routes if _match(route["match"], request)), None)
 
 
 def _virtual_host(config: Json, authority: str) -> Json:

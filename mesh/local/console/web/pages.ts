@@ -5,7 +5,11 @@ import { CommandPage, CommandsPage } from "./act/commands.tsx";
 import { ExperimentPage } from "./act/experiment.tsx";
 import { ScenarioPage } from "./act/scenario.tsx";
 import { WorkloadPage } from "./act/workload.tsx";
+import { MethodPage } from "./contracts/method.tsx";
+import { ContractsPage } from "./contracts/page.tsx";
 import { TopologyPage } from "./topology/page.tsx";
+import { MatrixPage } from "./why/matrix.tsx";
+import { WhyPage } from "./why/page.tsx";
 
 /** What a page gets: the variables of its path, and the query. */
 export type PageProps = { params: Record<string, string>; query: URLSearchParams };
@@ -21,4 +25,8 @@ export const pages: readonly Page[] = [
   { path: "/act/workloads/:name", page: WorkloadPage },
   { path: "/commands", page: CommandsPage },
   { path: "/commands/:id", page: CommandPage },
+  { path: "/why", label: "Why", page: WhyPage },
+  { path: "/why/matrix", page: MatrixPage },
+  { path: "/contracts", label: "Contracts", page: ContractsPage },
+  { path: "/contracts/:service/:method", page: MethodPage },
 ];
