@@ -30,9 +30,10 @@ IMAGE = re.compile(r"(?:.*/)?web-(?P<name>[a-z0-9-]+)(?::(?P<tag>\w[\w.-]*))?(?:
 """The image of a part is `…/web-<part>:<tag>`, that of the shell `…/web-shell:<tag>`."""
 CHECKOUT_TAG = "v1"
 """The tag of the manifests. It is the build of the checkout."""
+SOURCES = ("proto", "third_party/protovalidate", "services/*/web")
 CONSOLE = "console"
-"""The folder of the console in the build. It is no image: `mesh console` serves it."""
-SOURCES = ("proto", "third_party/protovalidate", "services/*/web", "mesh/local/console/web")
+CONSOLE_SOURCES = ("proto", "third_party/protovalidate", "services/storefront/web", "mesh/local/console/web")
+"""The console is no part of the storefront, so a change of it is no new version of the storefront."""
 BUILT = {"node_modules", "gen"}
 """Folders in the sources that the build itself writes."""
 COMPLETE = "complete"
@@ -41,13 +42,21 @@ COMPLETE = "complete"
 
 def folder() -> Path:
     """Return the folder of the storefront that is built from this checkout, complete or not."""
-    return _folder_for((REPOSITORY / "requirements.lock").read_bytes(), REPOSITORY, _sources())
+    return _folder_for((REPOSITORY / "requirements.lock").read_bytes(), REPOSITORY, _sources(SOURCES))
 
 
 def build(console: Console) -> Path:
     """Build the storefront if it is not built yet, and return its folder. Raises MeshError."""
     target = folder()
     _build(target, (), console)
+    return target
+
+
+def build_console(console: Console) -> Path:
+    """Build the page of `mesh console` if it is not built yet, and return its folder. Raises MeshError."""
+    seed = (REPOSITORY / "requirements.lock").read_bytes() + CONSOLE.encode()
+    target = _folder_for(seed, REPOSITORY, _sources(CONSOLE_SOURCES))
+    _build(target, (CONSOLE,), console)
     return target
 
 
@@ -82,8 +91,9 @@ def build_part(part: str, tag: str, sources: Path | None, console: Console) -> P
 
 
 def check(console: Console) -> None:
-    """Check the types, the style and the format of the shell and of all parts. Raises MeshError."""
-    sources = sorted(path for path in _sources() if path.suffix in {".ts", ".tsx"})
+    """Check the types, the style and the format of all pages. Raises MeshError."""
+    files = {*_sources(SOURCES), *_sources(CONSOLE_SOURCES)}
+    sources = sorted(path for path in files if path.suffix in {".ts", ".tsx"})
     modules = packages(console)
     biome: list[str | Path] = [BIN / "node", modules / "@biomejs/biome/bin/biome", "ci"]
     with _locked(console):
@@ -188,8 +198,8 @@ def _run(step: Step, console: Console) -> None:
         step.run()
 
 
-def _sources() -> Iterator[Path]:
-    for pattern in SOURCES:
+def _sources(patterns: Iterable[str]) -> Iterator[Path]:
+    for pattern in patterns:
         for source in REPOSITORY.glob(pattern):
             yield from _files(source)
 

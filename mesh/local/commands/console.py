@@ -26,7 +26,7 @@ def run(name: str, *, open_browser: bool) -> int:
     if port_in_use(mesh.node_ip, CONSOLE_PORT):
         _invite(mesh, _code_of_running(mesh, token), open_browser=open_browser)
         return 0
-    folder = web.build(error_console) / web.CONSOLE
+    folder = web.build_console(error_console)
     access = Access(f"{mesh.node_ip}:{CONSOLE_PORT}", token)
     app = create_app(mesh, access, folder)
 

@@ -1,10 +1,10 @@
-// Builds the shell, every part and the console into a folder: node build.ts <checkout> <folder>
+// Builds the shell and every part into a folder: node build.ts <checkout> <folder>
 //
 //   <folder>/shell          index.html, policy.txt (its Content-Security-Policy), assets/
 //   <folder>/parts/<part>   part.json and the files that it names
-//   <folder>/console        index.html, assets/
 //
 // Builds only one part, from a folder with its sources: node build.ts <checkout> <folder> <part> <sources>
+// Builds only the console of the mesh (index.html, assets/): node build.ts <checkout> <folder> console
 //
 // Shared modules (the kit, Preact, protobuf-es, Connect, the generated code that no context owns) are built with the
 // shell. Parts name them in their imports, and the import map in index.html says where they are. So a part can be built
@@ -28,6 +28,7 @@ const LIBRARIES = [
   "@bufbuild/protobuf/wkt",
   "@connectrpc/connect",
 ];
+const CONSOLE = "console";
 const COMPRESSED = /\.(js|css|html|json|svg)$/;
 
 const common = {
@@ -236,18 +237,19 @@ async function buildAll(checkout: string, folder: string, contracts: readonly st
   await mkdir(join(folder, "shell/assets"), { recursive: true });
   await Promise.all([
     buildShell(join(folder, "shell"), contracts),
-    buildConsole(join(checkout, "mesh/local/console/web"), join(folder, "console")),
     ...parts.map(([part, source]) => buildPart(part, source, folder, new Set(contracts))),
   ]);
-  console.log(`${relative(dirname(folder), folder)}: shell, console, ${parts.map(([part]) => part).join(", ")}`);
+  console.log(`${relative(dirname(folder), folder)}: shell, ${parts.map(([part]) => part).join(", ")}`);
 }
 
 const [checkout, folder, part, source] = process.argv.slice(2);
-if (!checkout || !folder || (part && !source)) {
-  throw new Error("usage: node build.ts <checkout> <folder> [<part> <sources>]");
+if (!checkout || !folder || (part && part !== CONSOLE && !source)) {
+  throw new Error("usage: node build.ts <checkout> <folder> [<part> <sources> | console]");
 }
 const contracts = await sharedContracts();
-if (part && source) {
+if (part === CONSOLE) {
+  await buildConsole(join(checkout, "mesh/local/console/web"), folder);
+} else if (part && source) {
   await buildPart(part, source, folder, new Set(contracts));
 } else {
   await buildAll(checkout, folder, contracts);
