@@ -1,4 +1,4 @@
-"""Takes the pictures in docs/pictures, in a real browser, from a mesh that runs. See services/storefront/README.md.
+"""Takes the pictures in docs/pictures, in a real browser, from a mesh that runs.
 
 python -m tools.pictures [instance]
 """
@@ -8,15 +8,17 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from mesh.local.clients import users
+from mesh.local.clients import demo_order, users
 from mesh.local.errors import MeshError
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.processes import load_running
 from tools.browser import ARGUMENTS, INSTALL, find_chromium
+from tools.console import Console, running_console
 
 FOLDER = REPOSITORY / "docs/pictures"
 SIZE: ViewportSize = {"width": 1200, "height": 760}
 PHONE: ViewportSize = {"width": 390, "height": 760}
+CONSOLE: ViewportSize = {"width": 1400, "height": 860}
 PRODUCTS = ("p-0031", "p-0003", "p-0120")
 
 
@@ -32,6 +34,8 @@ def take(mesh: Instance, folder: Path) -> list[Path]:
             *_shop(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh)),
             *_merchandiser(browser, f"http://{mesh.gateway}", folder, users.credentials(mesh, "merchandiser")),
         ]
+        with running_console(mesh) as console:
+            taken += _console(browser, console, folder, demo_order.place(mesh))
         browser.close()
     return taken
 
@@ -60,6 +64,25 @@ def _merchandiser(browser: Browser, origin: str, folder: Path, credentials: tupl
     page = browser.new_page(viewport=SIZE)
     _log_in(page, origin, credentials)
     return [_picture(page, f"{origin}/merchandising/{PRODUCTS[0]}", folder / "merchandising.png")]
+
+
+def _console(browser: Browser, console: Console, folder: Path, order: str) -> list[Path]:
+    pages = {
+        # A path of the console, and what is on its page when it is complete.
+        "story": (f"/{order}", "The books balance"),
+        "why": ("/why?caller=notifications&method=RefundPayment", "The smallest change"),
+        "contract": ("/contracts/shop.orders.v1.OrdersService/PlaceOrder", "Calls in the last hour"),
+        "act": ("/act", "canary-by-weight"),
+        "topology": ("/?edge=orders~payments", "methods that the contract allows here"),
+    }
+    files = []
+    for name, (path, complete) in pages.items():
+        page = browser.new_page(viewport=CONSOLE)
+        page.add_init_script(console.login)
+        page.goto(console.origin + path)
+        page.get_by_text(complete).first.wait_for()
+        files.append(_picture(page, "", folder / f"{name}.png"))
+    return files
 
 
 def _log_in(page: Page, origin: str, credentials: tuple[str, str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.context import Bench
 from bench.figures import Figure
+from bench.groups.console import measure_console
 from bench.groups.features import measure_features
 from bench.groups.memory import measure_memory
 from bench.groups.orders import measure_orders
@@ -30,6 +31,7 @@ GROUPS = {
     "start": Group("start times of the mesh, a Pod and an app", measure_starts),
     "memory": Group("memory of an app, a sidecar and the control plane", measure_memory, needs_mesh=True),
     "pages": Group("the pages of the storefront in a browser", measure_pages, needs_mesh=True),
+    "console": Group("the console in a browser, and what it takes", measure_console, needs_mesh=True),
     "read": Group("a unary read on each way to the service", measure_reads),
     # It compares the mesh with another one, so it comes before the groups that change it.
     "signals": Group("what traces, metrics, logs and alerts cost the shop", measure_signals, needs_mesh=True),

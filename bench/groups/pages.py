@@ -1,6 +1,7 @@
 """The pages of the storefront in a real browser: how soon they show something, how soon they can be used, how large."""
 
 from functools import partial
+from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
@@ -25,30 +26,39 @@ SIZES = """() => {
 
 async def measure_pages(bench: Bench) -> list[Figure]:
     """Measure the first page and a product's page, for a new visitor and for one who has been there before."""
-    program = find_chromium()
-    if program is None:
-        raise BenchError(f"there is no Chromium on PATH: {INSTALL}")
+    options = chromium()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(**options)
         origin = f"http://{bench.mesh.instance.gateway}"
         returning = await browser.new_context()
         cases: list[Case] = []
         for name, page in (("the first page", FIRST_PAGE), ("a product", PRODUCT_PAGE)):
-            cases.append(Case(name, "for a new visitor", partial(_visit_first, browser, origin, page)))
-            cases.append(Case(name, "again", partial(_visit, returning, origin, page)))
+            cases.append(Case(name, "for a new visitor", partial(visit_first, browser, origin, page, "")))
+            cases.append(Case(name, "again", partial(visit, returning, origin, page)))
         figures = await measure(cases, bench.settings)
         await browser.close()
     return figures
 
 
-async def _visit_first(browser: Browser, origin: str, page: tuple[str, str], seconds: float) -> Sample:
+def chromium() -> dict[str, Any]:
+    """Return the options that launch Chromium. Raises BenchError if there is none."""
+    program = find_chromium()
+    if program is None:
+        raise BenchError(f"there is no Chromium on PATH: {INSTALL}")
+    return {"executable_path": program, "args": ARGUMENTS}
+
+
+async def visit_first(browser: Browser, origin: str, page: tuple[str, str], script: str, seconds: float) -> Sample:
+    """Open a page with an empty cache, after a script, and return its figures."""
     context = await browser.new_context()
-    sample = await _visit(context, origin, page, seconds)
+    await context.add_init_script(script)
+    sample = await visit(context, origin, page, seconds)
     await context.close()
     return sample
 
 
-async def _visit(context: BrowserContext, origin: str, page: tuple[str, str], _seconds: float) -> Sample:
+async def visit(context: BrowserContext, origin: str, page: tuple[str, str], _seconds: float) -> Sample:
+    """Open a page, and return when its first content was there, when it could be used, and its sizes."""
     path, usable = page
     tab = await context.new_page()
     await tab.goto(origin + path, wait_until="commit")

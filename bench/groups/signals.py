@@ -42,14 +42,14 @@ async def measure_signals(bench: Bench) -> list[Figure]:
         show_progress("starting a mesh with signals")
         # The prober is a customer. Its orders would be a load on one of the two meshes only.
         mesh = stack.enter_context(running_mesh(NAME_WITH_SIGNALS, Part.PROBER))
-        await _wait_for_signals(mesh)
+        await wait_for_signals(mesh)
         cases = [case async for case in _cases(stack, without, WITHOUT, load)]
         cases += [case async for case in _cases(stack, mesh, WITH, load)]
         # Cases that are compared run one after the other.
         return await measure(sorted(cases, key=lambda case: case.subject), bench.settings)
 
 
-async def _wait_for_signals(mesh: BenchMesh) -> None:
+async def wait_for_signals(mesh: BenchMesh) -> None:
     """Wait until the log lines and the spans of an order are stored. Otherwise a ratio would mean nothing."""
     mesh.kubectl.run("rollout", "status", "-n", OBSERVABILITY, "deployment,daemonset", ROLLOUT_TIMEOUT)
     name = demo_order.place(mesh.instance)
