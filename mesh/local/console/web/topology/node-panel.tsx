@@ -59,7 +59,12 @@ function Details({ detail, query, graph }: { detail: NodeDetail; query: URLSearc
         ))}
       </ul>
       {node.kind !== "topic" && node.kind !== "job" && (
-        <Command text={`kubectl get pods -n ${node.namespace} -l app=${node.name}`} />
+        <>
+          <Command text={`kubectl get pods -n ${node.namespace} -l app=${node.name}`} />
+          <p>
+            <a href={`/act/workloads/${node.name}?namespace=${node.namespace}`}>Scale, restart, kill</a>
+          </p>
+        </>
       )}
       <Links links={detail.links} />
     </>

@@ -1,5 +1,5 @@
 // The live topology: who calls whom, how often, how well.
-import { Await, useTitle } from "@shop/kit";
+import { Await, navigate, useTitle } from "@shop/kit";
 import { useEffect, useRef } from "preact/hooks";
 import { useApi } from "../api.ts";
 import type { PageProps } from "../pages.ts";
@@ -111,6 +111,15 @@ function Panel({ query, children }: { query: URLSearchParams; children: preact.C
   const close = addressWith(query, { edge: "", node: "" });
   // On a narrow screen the panel is below the picture.
   useEffect(() => panel.current?.scrollIntoView({ block: "nearest" }), []);
+  useEffect(() => {
+    const onKey = ({ key }: KeyboardEvent) => {
+      if (key === "Escape") {
+        navigate(close);
+      }
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [close]);
   return (
     <aside class="card topology-panel" ref={panel} aria-label="Details">
       <a class="topology-close" href={close} aria-label="Close the details">

@@ -44,7 +44,7 @@ export function TimeSlider({ graph, query }: { graph: Graph | undefined; query: 
             <span class="live-dot" aria-hidden="true" /> Live
           </span>
         )}
-        {graph && <span class="soft small"> {clock(graph.at)}</span>}
+        {graph && !chosen && <span class="soft small"> {clock(graph.at)}</span>}
       </p>
       <div class="topology-track">
         {history && <Bars history={history} />}
