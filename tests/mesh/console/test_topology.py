@@ -120,7 +120,7 @@ async def test_a_connection_without_tls_has_an_open_lock(mesh: Mesh, desk: Visit
 
 async def test_the_edges_are_those_that_the_policies_allow(mesh: Mesh, console: Console, desk: Visit) -> None:
     allowed: dict[str, set[str]] = defaultdict(set)
-    for policy in (await mesh.get("authorizationpolicies", "-n", "shop"))["items"]:
+    for policy in json.loads(await mesh.kubectl("get", "authorizationpolicies", "-n", "shop", "-o", "json"))["items"]:
         service = policy["spec"].get("selector", {}).get("matchLabels", {}).get("app", "")
         for rule in policy["spec"].get("rules", []):
             paths = {path for each in rule.get("to", []) for path in each["operation"].get("paths", [])}

@@ -83,10 +83,10 @@ function Line({ edge, placed, query, state }: { edge: Edge; placed: Placed; quer
     <a
       href={to}
       class={`edge ${level} ${event ? "event" : ""} ${state}`}
-      aria-label={spoken(edge)}
       data-edge={edge.id}
       onClick={(click) => follow(click, to)}
     >
+      <title>{spoken(edge)}</title>
       <path class="edge-target" d={path} />
       <path
         class="edge-line"
@@ -160,10 +160,10 @@ function Card({
     <a
       href={to}
       class={`node ${node.kind} ${nodeLevel(node)} ${selected ? "selected" : ""}`}
-      aria-label={spokenNode(node)}
       data-node={node.name}
       onClick={(click) => follow(click, to)}
     >
+      <title>{spokenNode(node)}</title>
       <g transform={`translate(${box.x - width / 2} ${box.y - height / 2})`}>
         <rect
           class="node-box"
@@ -209,7 +209,7 @@ function DatabaseLine({ node, y, width }: { node: Node; y: number; width: number
   );
 }
 
-/** What a screen reader says about an edge. */
+/** What a screen reader says about an edge, and what a pointer on it shows. */
 function spoken(edge: Edge): string {
   const what = { calls: "calls", pages: "requests", publishes: "events", consumes: "events" }[edge.kind];
   const parts = [`${title(edge.source)} to ${title(edge.target)}, ${what}`];

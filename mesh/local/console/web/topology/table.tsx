@@ -10,7 +10,7 @@ export function EdgeTable({ graph, query }: { graph: Graph; query: URLSearchPara
   const selected = query.get("edge");
   const rows = graph.edges.toSorted((one, other) => Number(Boolean(other.count)) - Number(Boolean(one.count)));
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="All edges">
+    <div class="scroll" tabIndex={0} role="region" aria-label="Table of all edges">
       <table class="topology-table">
         <thead>
           <tr>
