@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mesh.local.console.contracts import catalog
+from mesh.local.console.contracts.attempt import MAX_STREAM_MESSAGES, run_limited
 from mesh.local.console.contracts.source import Contracts, Source
 from mesh.local.matrix.callers import Caller
 from mesh.local.matrix.declared import methods, services
@@ -80,3 +81,16 @@ def test_contracts_are_compiled_again_when_they_change(tmp_path: Path) -> None:
     assert after
     assert after.comment.startswith("PlaceOrder makes an order")
     assert len([*(tmp_path / "built").iterdir()]) == 1
+
+
+async def test_a_call_without_an_end_is_stopped() -> None:
+    endless = ["sh", "-c", "while :; do printf '\\nResponse contents:\\n{}\\n'; done"]
+    stdout, _, stopped = await run_limited(endless, "", {}, seconds=60)
+    assert stopped == f"it was stopped after {MAX_STREAM_MESSAGES} messages"
+    assert stdout.count("{}") > MAX_STREAM_MESSAGES
+    _, _, stopped = await run_limited(["sleep", "600"], "", {}, seconds=0.1)
+    assert stopped == "it was stopped after 0.1 s"
+
+
+async def test_a_call_that_ends_is_not_stopped() -> None:
+    assert await run_limited(["sh", "-c", "cat; echo fault >&2"], "{}", {}, seconds=60) == ("{}", "fault\n", "")

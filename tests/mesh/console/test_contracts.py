@@ -99,5 +99,7 @@ async def test_the_policies_decide_about_a_call_that_is_tried(desk: Visit) -> No
     await call.click()
     await expect(status).to_have_text("NOT_FOUND")
     await expect(page.locator(".command-text")).to_contain_text("mesh call")
-    content = await page.content()
-    assert "Bearer ey" not in content
+    await caller.select_option("anonymous")
+    await call.click()
+    await page.get_by_role("link", name="Why?").click()
+    await expect(page.get_by_role("heading", name="Denied anonymous may not call")).to_be_visible()

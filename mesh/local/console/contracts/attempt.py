@@ -5,6 +5,7 @@ import json
 import os
 import time
 from asyncio.subprocess import PIPE
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ async def attempt(mesh: Instance, tokens: Tokens, protoset: Path, call: Call) ->
     words += ["-expand-headers", "-H", "authorization: Bearer ${TOKEN}"] if token else []
     command = [str(tools.bin_dir() / "grpcurl"), *words, mesh.gateway, call.method]
     started = time.monotonic()
-    stdout, stderr, stopped = await _run(
+    stdout, stderr, stopped = await run_limited(
         command, json.dumps(grpcurl_json(call.request)), os.environ | {"TOKEN": token}, seconds
     )
     outcome = of_grpcurl(stdout, stderr, time.monotonic() - started, stopped)
@@ -112,8 +113,10 @@ def _as_operator(mesh: Instance, call: Call) -> Outcome:
     return of_operator(job.exit_code, job.output[:MAX_BYTES], time.monotonic() - started)
 
 
-async def _run(command: list[str], stdin: str, environment: dict[str, str], seconds: float) -> tuple[str, str, str]:
-    """Run grpcurl, and return its output, its errors, and why it was stopped; empty if it ended by itself."""
+async def run_limited(
+    command: Sequence[str], stdin: str, environment: Mapping[str, str], seconds: float
+) -> tuple[str, str, str]:
+    """Run grpcurl, and return its output, its errors, and why it was stopped: empty if it ended by itself."""
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment)
     if not (process.stdin and process.stdout and process.stderr):
         raise AssertionError("the process has no pipes")

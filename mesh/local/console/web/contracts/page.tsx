@@ -87,7 +87,7 @@ function Declared({ service }: { service: Service }) {
         .map(([name, values]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{values.map((value) => value.split(/[./]/).at(-1)).join(", ")}</dd>
+            <dd>{values.map(shortName).join(", ")}</dd>
           </div>
         ))}
     </dl>
@@ -159,12 +159,18 @@ function MethodRow({ method, recent }: { method: MethodSummary; recent: Recent |
   );
 }
 
+/** Return the name of an event or a resource without its package: "OrderPlaced". */
+function shortName(name: string): string {
+  return name.split(/[./]/).at(-1) ?? name;
+}
+
 /** Return the services that match a text, or only those of their methods that do. */
 function filtered(services: Service[], text: string): Service[] {
   const wanted = text.trim().toLowerCase();
   const has = (...texts: string[]) => texts.some((each) => each.toLowerCase().includes(wanted));
   return services.flatMap((service) => {
-    if (!wanted || has(service.name, service.owner, ...service.owns, ...service.emits, ...service.consumes)) {
+    const named = [...service.owns, ...service.emits, ...service.consumes].map(shortName);
+    if (!wanted || has(service.name, service.owner, ...named)) {
       return [service];
     }
     const methods = service.methods.filter((method) => has(method.name, method.summary, ...method.roles));

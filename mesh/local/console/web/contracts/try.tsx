@@ -5,10 +5,12 @@ import { explain } from "@shop/kit";
 import { useRef, useState } from "preact/hooks";
 import { post } from "../api.ts";
 import { Command } from "../command.tsx";
+import { whyUrl } from "../why/decision.ts";
 import { ANONYMOUS, commandFor, OPERATOR, USER } from "./command.ts";
 import { duration, type MethodDetails, type Outcome } from "./contract.ts";
 
 const REQUEST_ID = "requestId";
+const ORDER = /\borders\/[a-z0-9-]{36}\b/g;
 
 /** Shows the form, and the result of the last call. `tried` is called after each one. */
 export function TryCall({ method, tried }: { method: MethodDetails; tried: () => void }) {
@@ -101,13 +103,14 @@ export function TryCall({ method, tried }: { method: MethodDetails; tried: () =>
       {request !== undefined && <Command text={commandFor(method, caller, request)} />}
       <div aria-live="polite">
         {error && <p class="notice bad">{error}</p>}
-        {outcome && outcome.invalid === undefined && <Result outcome={outcome} />}
+        {outcome && outcome.invalid === undefined && <Result outcome={outcome} why={whyUrl(caller, summary.name)} />}
       </div>
     </section>
   );
 }
 
-function Result({ outcome }: { outcome: Outcome }) {
+function Result({ outcome, why }: { outcome: Outcome; why: string }) {
+  const orders = new Set(JSON.stringify(outcome.messages).match(ORDER));
   const name = outcome.stopped ? "stopped" : outcome.status || "not sent";
   const isGood = outcome.status === "OK" || Boolean(outcome.stopped);
   return (
@@ -118,7 +121,14 @@ function Result({ outcome }: { outcome: Outcome }) {
         </span>
         <span class="soft">{duration(outcome.seconds * 1000)}</span>
         <span>{outcome.stopped || outcome.message}</span>
+        {outcome.status === "PERMISSION_DENIED" && <a href={why}>Why?</a>}
       </p>
+      {orders.size === 1 &&
+        [...orders].map((order) => (
+          <p key={order}>
+            <a href={`/${order}`}>The story of {order}</a>
+          </p>
+        ))}
       {outcome.messages.map((message, index) => (
         <pre key={index} class="json" tabIndex={0} role="group" aria-label="Response">
           {pretty(message)}
