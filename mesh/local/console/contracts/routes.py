@@ -39,6 +39,11 @@ class _Page:
         self._mesh = mesh
         self._source = Source(mesh.home / "console")
         self._tokens = Tokens(mesh)
+        declared = methods(REPOSITORY)
+        self._declared = {method.name: method for method in declared}
+        outside = [each.name for each in callers(declared, services(REPOSITORY)) if not each.inside]
+        # About callers outside, the gateway decides.
+        self._callers = [*outside, OPERATOR]
 
     async def services(self, _: web.Request) -> web.Response:
         contracts = await asyncio.to_thread(self._source.read)
@@ -49,22 +54,24 @@ class _Page:
         return web.json_response({name: _recent(each) for name, each in found.items()})
 
     async def method(self, request: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(self._details, _name(request)))
+        return web.json_response(await asyncio.to_thread(self._details, self._method(request).name))
 
     async def recent_of_method(self, request: web.Request) -> web.Response:
-        name = _declared(_name(request)).name
+        name = self._method(request).name
         found = await asyncio.to_thread(recent_calls, self._mesh, name)
         return web.json_response(_recent(found.get(name, Recent())))
 
     async def live(self, request: web.Request) -> web.Response:
-        declared = _declared(_name(request))
+        declared = self._method(request)
         found = await asyncio.to_thread(treatments, LocalLive.of(self._mesh), declared)
         return web.json_response([dataclasses.asdict(each) for each in found])
 
     async def call(self, request: web.Request) -> web.Response:
-        declared, body = _declared(_name(request)), await request.json()
+        declared, body = self._method(request), await request.json()
+        if not isinstance(body, dict):
+            raise web.HTTPBadRequest(text="the body is not an object")
         text, caller = str(body.get("request", "")), str(body.get("caller", ""))
-        if caller not in _callers():
+        if caller not in self._callers:
             raise web.HTTPBadRequest(text=f"{caller!r} cannot call from this page: choose another caller")
         contracts = await asyncio.to_thread(self._source.read)
         message = contracts.examples.empty(declared.name)
@@ -76,6 +83,13 @@ class _Page:
         outcome = await attempt(self._mesh, self._tokens, contracts.built, call)
         return web.json_response(dataclasses.asdict(outcome))
 
+    def _method(self, request: web.Request) -> Method:
+        """Return the method that a path names. Raises HTTPNotFound."""
+        name = f"{request.match_info['contract']}/{request.match_info['method']}"
+        if name not in self._declared:
+            raise web.HTTPNotFound(text=f"there is no method {name}")
+        return self._declared[name]
+
     def _details(self, name: str) -> dict[str, Any]:
         contracts = self._source.read()
         if not (found := catalog.method(contracts, name)):
@@ -83,27 +97,10 @@ class _Page:
         return {
             **dataclasses.asdict(found),
             "example": contracts.examples.request(name),
-            "may_try": _callers(),
+            "may_try": self._callers,
             "gateway": self._mesh.gateway,
             "option": self._mesh.option,
         }
-
-
-def _name(request: web.Request) -> str:
-    return f"{request.match_info['contract']}/{request.match_info['method']}"
-
-
-def _declared(name: str) -> Method:
-    found = next((each for each in methods(REPOSITORY) if each.name == name), None)
-    if not found:
-        raise web.HTTPNotFound(text=f"there is no method {name}")
-    return found
-
-
-def _callers() -> list[str]:
-    """Return who can call from the page: all callers outside, about whom the gateway decides, and the operator."""
-    outside = [each.name for each in callers(methods(REPOSITORY), services(REPOSITORY)) if not each.inside]
-    return [*outside, OPERATOR]
 
 
 def _recent(found: Recent) -> dict[str, Any]:
