@@ -25,8 +25,8 @@ def experiment_as_json(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def result_as_json(result: Result) -> dict[str, Any]:
-    """Return what was measured. Null stands for what never happened, or was not measured."""
+def result_as_json(result: Result, *, alerts: bool) -> dict[str, Any]:
+    """Return what was measured. Null stands for what never happened, or was not measured: alerts without `alerts`."""
     return {
         "experiment": experiment_as_json(result.experiment),
         "holds": not result.violations,
@@ -39,11 +39,13 @@ def result_as_json(result: Result) -> dict[str, Any]:
         "detected": {"seconds": result.detected[0], "sign": result.detected[1]} if result.detected else None,
         "recovered_seconds": _seconds(result.recovered),
         "books": result.books or None,
-        "alerts": [
-            {"alert": name, "fired_seconds": _seconds(fired), "ended_seconds": _seconds(ended)}
-            for name, (fired, ended) in result.alerts.items()
-        ],
+        "alerts": [_alert(name, times) for name, times in result.alerts.items()] if alerts else None,
     }
+
+
+def _alert(name: str, times: tuple[float, float]) -> dict[str, Any]:
+    fired, ended = times
+    return {"alert": name, "fired_seconds": _seconds(fired), "ended_seconds": _seconds(ended)}
 
 
 def _orders(summary: LoadSummary) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(  # noqa: PLR0913  # the options of the command
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     if as_data:
-        _print_json([result_as_json(each) for each in results])
+        _print_json([result_as_json(each, alerts=alerts) for each in results])
     else:
         _show(results, alerts=alerts)
     return 1 if any(result.violations for result in results) else 0

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from mesh.local.console.act import routes
 from mesh.local.console.act.commands import MAX_KEPT, Command, Commands
 from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
 from tests.support.clock import eventually
 
 PYTHON = [sys.executable, "-u", "-c"]
@@ -152,3 +155,17 @@ async def test_only_the_user_can_read_the_folder(folder: Path) -> None:
     started = await commands.start([*PYTHON, ""])
     await wait_until_ended(commands, started.id)
     assert (folder / started.id).stat().st_mode & 0o777 == 0o700
+
+
+async def test_ctrl_c_of_the_console_interrupts_its_commands(tmp_path: Path) -> None:
+    app = web.Application()
+    routes.setup(app, Instance("test", tmp_path, 0, "127.0.0.1:8080"))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    commands = app[routes.COMMANDS]
+    started = await commands.start([*PYTHON, UNDOES])
+    await wait_for_output(commands, started.id, "ready")
+    await runner.cleanup()
+    ended = commands.find(started.id)
+    assert ended
+    assert (ended.running, ended.exit_code, ended.interrupted) == (False, 130, True)

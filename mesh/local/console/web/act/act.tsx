@@ -32,7 +32,7 @@ export function ActPage({ query }: PageProps) {
         <a href="/commands">Commands</a>
       </nav>
       <Ran query={query} />
-      <shown.content />
+      <shown.content query={query} />
     </>
   );
 }
@@ -78,9 +78,7 @@ function Workloads() {
             <thead>
               <tr>
                 <th scope="col">Workload</th>
-                <th scope="col">Namespace</th>
-                <th scope="col">Version</th>
-                <th scope="col">Pods ready</th>
+                <th scope="col">Ready</th>
                 <th scope="col" class="number">
                   Restarts
                 </th>
@@ -106,9 +104,11 @@ function WorkloadRow({ workload }: { workload: Workload }) {
     <tr>
       <th scope="row">
         <a href={workloadLink(workload)}>{name}</a>
+        <span class="soft small act-line act-where">
+          {namespace}
+          {version && `, ${version}`}
+        </span>
       </th>
-      <td>{namespace}</td>
-      <td>{version || "–"}</td>
       <td>
         <Ready workload={workload} />
       </td>
@@ -145,7 +145,11 @@ function CanaryTab() {
   return <Await call={call}>{(cluster) => <Canaries cluster={cluster} />}</Await>;
 }
 
-function Experiments() {
+/** The experiments. With a service in the query, those that can hit it are run against it. */
+function Experiments({ query }: { query: URLSearchParams }) {
+  const service = query.get("service");
+  const link = (experiment: ExperimentRuns) =>
+    `/act/chaos/${experiment.name}${service && experiment.service ? `?service=${service}` : ""}`;
   const call = useApi<ExperimentRuns[]>("/api/experiments", { every: 4000 });
   return (
     <Await call={call}>
@@ -154,7 +158,7 @@ function Experiments() {
           <ul class="act-list">
             {experiments.map((experiment) => (
               <li key={experiment.name} class="card act-item">
-                <a href={`/act/chaos/${experiment.name}`}>{experiment.name}</a>
+                <a href={link(experiment)}>{experiment.name}</a>
                 {experiment.run?.running ? (
                   <Ending command={experiment.run} />
                 ) : experiment.result ? (

@@ -50,13 +50,21 @@ function Weights({ split }: { split: Split }) {
           route {split.route || split.index} of {split.virtual_service}
         </span>
       </p>
+      <p class="row between" aria-hidden="true">
+        <span>
+          {first.subset} {first.weight} %
+        </span>
+        <span>
+          {second.subset} {second.weight} %
+        </span>
+      </p>
       <div
         class="act-shares"
         role="img"
         aria-label={`Now: ${first.weight} % ${first.subset}, ${second.weight} % ${second.subset}`}
       >
-        <span style={{ flexGrow: first.weight }}>{first.weight > 0 && `${first.subset} ${first.weight} %`}</span>
-        <span style={{ flexGrow: second.weight }}>{second.weight > 0 && `${second.subset} ${second.weight} %`}</span>
+        <span style={{ flexGrow: first.weight }} />
+        <span style={{ flexGrow: second.weight }} />
       </div>
       <div class="row">
         <label for={id}>

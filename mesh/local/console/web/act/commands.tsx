@@ -12,6 +12,9 @@ export function CommandsPage() {
   const call = useApi<Command[]>("/api/commands", { every: 2000 });
   return (
     <>
+      <p class="small">
+        <a href="/act">Act</a>
+      </p>
       <h1>Commands</h1>
       <p class="soft">What the console has run, newest first. The last 50 are kept, with their output.</p>
       <Await call={call}>
@@ -53,7 +56,9 @@ export function CommandPage({ params: { id = "" } }: PageProps) {
         <a href="/commands">All commands</a>
       </p>
       <h1>Command</h1>
-      <Running id={id} />
+      <section class="card act-command" aria-label="The command">
+        <Running key={id} id={id} />
+      </section>
     </>
   );
 }

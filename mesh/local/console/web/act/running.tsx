@@ -85,7 +85,7 @@ function describeEnd({ running, exit_code: code, end_time: end, interrupted }: C
     return { text: interrupted ? "stopping …" : "running …", colour: "warn" };
   }
   if (end === null || code === null) {
-    return { text: "ended while no console ran: its exit code is unknown", colour: "warn" };
+    return { text: `${interrupted ? "stopped" : "ended"}, exit code unknown`, colour: "warn" };
   }
   const how = code < 0 ? `ended by signal ${-code}` : `exit code ${code}`;
   return interrupted ? { text: `stopped, ${how}`, colour: "warn" } : { text: how, colour: code ? "bad" : "good" };

@@ -84,7 +84,8 @@ export type Verdict = {
   detected: { seconds: number; sign: string } | null;
   recovered_seconds: number | null;
   books: string | null;
-  alerts: { alert: string; fired_seconds: number | null; ended_seconds: number | null }[];
+  /** Null: they were not watched. */
+  alerts: { alert: string; fired_seconds: number | null; ended_seconds: number | null }[] | null;
 };
 
 /** An experiment with its newest run, and the newest verdict. */

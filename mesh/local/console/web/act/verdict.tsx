@@ -33,7 +33,6 @@ function VerdictCard({ verdict }: { verdict: Verdict }) {
               <th scope="col" class="number">
                 p99
               </th>
-              <th scope="col">promise</th>
             </tr>
           </thead>
           <tbody>
@@ -83,20 +82,23 @@ function Row({ when, orders, promise }: { when: string; orders: Orders; promise:
           <meter min={0} max={Math.max(1, orders.placed)} value={orders.sold} aria-label={`Orders sold ${when}`} />
           {orders.sold} of {orders.placed}
         </span>
+        <span class="soft small act-line">promise: {promise}</span>
         {orders.errors.map((error) => (
-          <span key={error} class="soft small act-error">
+          <span key={error} class="small act-line act-error">
             {error}
           </span>
         ))}
       </td>
       <td class="number">{orders.placed ? `${orders.p99_seconds.toFixed(2)} s` : "–"}</td>
-      <td class="soft small">{promise}</td>
     </tr>
   );
 }
 
 function Alerts({ verdict }: { verdict: Verdict }) {
   const expected = verdict.experiment.alert;
+  if (verdict.alerts === null) {
+    return <>not watched</>;
+  }
   if (verdict.alerts.length === 0) {
     return <>none fired{expected && <span class="soft"> ({expected} is the alert of this fault)</span>}</>;
   }

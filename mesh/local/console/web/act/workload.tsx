@@ -59,9 +59,9 @@ function Details({ workload }: { workload: Workload }) {
           danger={target === "0"}
         />
         <Act act="restart" params={params} title={`Restart ${name}`} label="Restart" />
-        {namespace === "shop" && (
-          <a class="act-push" href={`/act?show=chaos`}>
-            Chaos experiments
+        {namespace === "shop" && name === workload.app && (
+          <a class="act-push" href={`/act?show=chaos&service=${name}`}>
+            Chaos experiments with {name}
           </a>
         )}
       </div>
