@@ -144,6 +144,7 @@ async def test_a_chaos_run_survives_a_reload_and_stops_with_its_fault_undone(mes
 
 
 @pytest.mark.prove
+@pytest.mark.timing
 @pytest.mark.timeout(900)  # until the alert has fired, and ended
 async def test_an_experiment_shows_its_verdict_and_its_alert(mesh: Mesh, desk: Visit) -> None:
     await mesh.wait_for_rollout("observability")
@@ -152,7 +153,8 @@ async def test_an_experiment_shows_its_verdict_and_its_alert(mesh: Mesh, desk: V
     await page.get_by_role("button", name="Run the experiment").click()
     await page.get_by_role("dialog").get_by_role("button", name="Run").click()
     verdict = page.get_by_role("region", name="Verdict of delay")
-    await expect(verdict.get_by_text("holds", exact=True)).to_be_visible(timeout=800_000)
+    await expect(verdict).to_be_visible(timeout=800_000)
+    await expect(verdict.get_by_text("holds", exact=True)).to_be_visible()
     await expect(verdict).to_contain_text(re.compile(r"ServiceSlow payments: fired after [\d.]+ s, ended [\d.]+ s"))
     await expect(verdict.get_by_role("row").filter(has_text="during")).to_contain_text(re.compile(r"(\d+) of \1"))
     assert await visitor.violations() == []

@@ -116,7 +116,7 @@ def canary(params: Params, world: World) -> Plan:
     seconds = params.number("seconds", 1, MAX_STEP_SECONDS, 30)
     calls = params.number("calls", 1, MAX_CALLS, 100)
     options = ["--seconds", str(seconds), "--calls", str(calls)]
-    words = [*_mesh("canary", world), service, version, *options]
+    words = [*mesh_words("canary", world.instance), service, version, *options]
     return Plan(words, f"If {version} does well, it replaces the Pods of {service}.")
 
 
@@ -155,7 +155,7 @@ def kill(params: Params, world: World) -> Plan:
 def chaos(params: Params, world: World) -> Plan:
     """Return the command that runs an experiment."""
     experiment = world.experiments[params.choice("experiment", world.experiments)]
-    words = [*_mesh("chaos", world), experiment.name]
+    words = [*mesh_words("chaos", world.instance), experiment.name]
     if experiment.service:
         services = [each.name for each in world.cluster.workloads if (each.namespace, each.app) == ("shop", each.name)]
         words += ["--service", params.choice("service", services, experiment.service)]
@@ -197,8 +197,9 @@ def instance_option(instance: str) -> list[str]:
     return [] if instance == DEFAULT else ["-i", instance]
 
 
-def _mesh(command: str, world: World) -> list[str]:
-    return [mesh_program(), command, *instance_option(world.instance)]
+def mesh_words(command: str, instance: str) -> list[str]:
+    """Return the first words of a `mesh` command for a mesh."""
+    return [mesh_program(), command, *instance_option(instance)]
 
 
 def _workload(params: Params, world: World) -> Workload:

@@ -106,7 +106,7 @@ class _Acting:
         """Return every experiment with its newest run."""
         commands = request.app[COMMANDS]
         every = await asyncio.to_thread(commands.all)
-        return web.json_response([_experiment(name, commands, every) for name in EXPERIMENTS])
+        return web.json_response([self._experiment(name, commands, every) for name in EXPERIMENTS])
 
     async def get_experiment(self, request: web.Request) -> web.Response:
         """Return an experiment with its newest run."""
@@ -114,7 +114,19 @@ class _Acting:
         if name not in EXPERIMENTS:
             raise web.HTTPNotFound
         commands = request.app[COMMANDS]
-        return web.json_response(_experiment(name, commands, await asyncio.to_thread(commands.all)))
+        return web.json_response(self._experiment(name, commands, await asyncio.to_thread(commands.all)))
+
+    def _experiment(self, name: str, commands: Commands, every: list[Command]) -> Json:
+        """Return an experiment, its newest run, and the result of the newest run that has one."""
+        prefix = [*acts.mesh_words("chaos", self._mesh.name), name]
+        runs = [each for each in every if each.words[: len(prefix)] == prefix]
+        results = (result for each in runs if not each.running and (result := commands.result(each.id)))
+        newest = next(results, None)
+        return {
+            **experiment_as_json(EXPERIMENTS[name]),
+            "run": _command(runs[0]) if runs else None,
+            "result": newest[0] if newest else None,
+        }
 
     async def _statuses(self) -> list[Any]:
         async with self._rendering:
@@ -173,18 +185,6 @@ def _find(request: web.Request) -> Command:
 def _command(command: Command) -> Json:
     shown = {name: value for name, value in asdict(command).items() if name not in {"pid", "started", "words"}}
     return {**shown, "command": shlex.join(command.words)}
-
-
-def _experiment(name: str, commands: Commands, every: list[Command]) -> Json:
-    """Return an experiment, its newest run, and the result of the newest run that has one."""
-    runs = [each for each in every if list(each.words[1:]).count(name) and each.words[1] == "chaos"]
-    results = (result for each in runs if not each.running and (result := commands.result(each.id)))
-    newest = next(results, None)
-    return {
-        **experiment_as_json(EXPERIMENTS[name]),
-        "run": _command(runs[0]) if runs else None,
-        "result": newest[0] if newest else None,
-    }
 
 
 def _shown(planned: Plan, mesh: Instance) -> Json:
