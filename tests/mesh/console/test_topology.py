@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 
 import grpc.aio
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
@@ -66,6 +67,7 @@ async def test_calls_show_on_their_edge_by_method_and_status(mesh: Mesh, desk: V
     await expect(page.locator('tr[data-row="shop-gateway~inventory"]')).to_contain_text("0 %")
 
 
+@pytest.mark.prove
 async def test_a_fault_turns_its_edge_red_also_later(mesh: Mesh, desk: Visit) -> None:
     page = (await desk("/?edge=shop-gateway~catalog")).page
     await expect(edge(page, "shop-gateway~catalog")).not_to_have_class(BAD, timeout=WINDOW_MS)

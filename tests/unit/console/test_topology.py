@@ -3,9 +3,13 @@
 from collections import Counter
 from typing import Any
 
+import pytest
+from aiohttp import web
+
 from mesh.local.clients.metrics import Sample
-from mesh.local.console.topology import figures, graph, workloads
+from mesh.local.console.topology import figures, graph, handlers, stream, workloads
 from mesh.local.console.topology.figures import Alert, Calls, Database, Events, Figures
+from mesh.local.console.topology.stream import EventType, Stream
 from mesh.local.console.topology.structure import EdgeKind, NodeKind, Structure, build
 from mesh.local.console.topology.tls import Transport
 from mesh.local.console.topology.workloads import Pod, Workload
@@ -175,6 +179,29 @@ def test_workloads_of_an_earlier_time_have_the_versions_of_their_replica_sets() 
         Pod("orders-6d-gone1", "", ready=False, state="Down", restarts=None),
     )
     assert found["orders"].desired is None
+
+
+def test_events_of_a_consumer_and_of_a_publisher() -> None:
+    samples = [
+        sample("published", 9, type=EVENT),
+        sample("processed", 5, type=EVENT, outcome="applied"),
+        sample("processed", 1, type=EVENT, outcome="duplicate"),
+        sample("processed", 0, type=EVENT, outcome="ignored"),
+        sample("outbox", 2),
+        sample("delay", 0.25),
+        sample("dead", 1),
+    ]
+    consumed = (EventType(EVENT, {"applied": 5, "duplicate": 1}),)
+    assert stream.read([EVENT], samples, publishes=False) == Stream(consumed, None, 250.0, 1)
+    assert stream.read([EVENT], samples, publishes=True) == Stream((EventType(EVENT, {"published": 9}),), 2, None, None)
+    assert stream.read([EVENT], [], publishes=False) == Stream((EventType(EVENT, {}),), None, None, None)
+
+
+def test_a_time_is_within_the_last_hour() -> None:
+    assert handlers.read_time({}) is None
+    for wrong in ("yesterday", "0", "99999999999", "nan", "-5"):
+        with pytest.raises(web.HTTPBadRequest):
+            handlers.read_time({"at": wrong})
 
 
 def pod(  # noqa: PLR0913  # what differs between Pods

@@ -8,7 +8,7 @@
 | tls, proxies | the configuration of the Envoys: TLS; routes, timeouts, retries, limits |
 | graph | all of it as one graph |
 | rules | the configuration of the proxies of one edge |
-| edge, node | the details of one edge, of one node |
+| edge, stream, node | the details of an edge of calls, of one of events, of a node |
 | history | the calls of the last hour |
 | links | pages of other programs that show more |
 | reader | reads a mesh: metrics, Kubernetes API, proxies |

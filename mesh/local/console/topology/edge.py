@@ -10,6 +10,7 @@ from mesh.local.console.topology.graph import EdgeView, Graph
 from mesh.local.console.topology.links import Link
 from mesh.local.console.topology.proxies import Limit, Pool, Route
 from mesh.local.console.topology.rules import Callee, Host, Rules
+from mesh.local.console.topology.stream import Stream
 from mesh.local.console.topology.structure import EdgeKind
 
 STATS = {
@@ -75,6 +76,8 @@ class EdgeDetail:
     callee: Callee | None
     proxies: tuple[ProxyState, ...]
     hosts: tuple[Host, ...]
+    stream: Stream | None
+    """For events only."""
     links: tuple[Link, ...]
 
 
@@ -103,6 +106,7 @@ def assemble(  # noqa: PLR0913  # what the details consist of
     samples: Iterable[Sample],
     rules: Rules,
     links: Iterable[Link],
+    stream: Stream | None = None,
 ) -> EdgeDetail:
     """Return the details. The samples are the result of the query."""
     statuses: dict[str, Counter[int]] = defaultdict(Counter)
@@ -148,5 +152,6 @@ def assemble(  # noqa: PLR0913  # what the details consist of
         callee=rules.callee,
         proxies=tuple(proxies[pod] for pod in sorted(proxies)),
         hosts=rules.hosts,
+        stream=stream,
         links=tuple(links),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -21,13 +21,13 @@ def routes(mesh: Instance) -> list[web.RouteDef]:
     reader = Reader(mesh)
 
     async def read_graph(request: web.Request) -> web.Response:
-        return await _respond(reader.graph, _time(request))
+        return await _respond(reader.graph, read_time(request.query))
 
     async def read_edge(request: web.Request) -> web.Response:
-        return await _respond(reader.edge, request.match_info["edge"], _time(request))
+        return await _respond(reader.edge, request.match_info["edge"], read_time(request.query))
 
     async def read_node(request: web.Request) -> web.Response:
-        return await _respond(reader.node, request.match_info["node"], _time(request))
+        return await _respond(reader.node, request.match_info["node"], read_time(request.query))
 
     async def read_history(_: web.Request) -> web.Response:
         return await _respond(reader.history)
@@ -47,9 +47,13 @@ async def _respond(read: Callable[..., Any], *arguments: object) -> web.Response
     return web.json_response(dataclasses.asdict(found))
 
 
-def _time(request: web.Request) -> float | None:
-    """Return the time that the query asks for, in seconds since 1970; None for now."""
-    text = request.query.get("at")
+def read_time(query: Mapping[str, str]) -> float | None:
+    """Return the time that a query asks for, in seconds since 1970; None for now.
+
+    Raises:
+        HTTPBadRequest: it is no time of the last hour.
+    """
+    text = query.get("at")
     if not text:
         return None
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from mesh.local.clients import metrics
 from mesh.local.clients.api_server import ApiServer
 from mesh.local.clients.envoy import query_pod
-from mesh.local.console.topology import edge, figures, graph, links, node, rules, structure
+from mesh.local.console.topology import edge, figures, graph, links, node, rules, stream, structure
 from mesh.local.console.topology.edge import EdgeDetail
 from mesh.local.console.topology.graph import EdgeView, Graph
 from mesh.local.console.topology.history import History
@@ -54,9 +54,13 @@ class Reader:
         if found is None:
             return None
         if found.kind in {EdgeKind.PUBLISHES, EdgeKind.CONSUMES}:
-            pair = (found.source, found.target) if found.kind is EdgeKind.PUBLISHES else (found.target, found.source)
-            shown = links.of_events(self.mesh, *pair)
-            return edge.assemble(whole, found, declared.streams, samples=[], rules=Rules(), links=shown)
+            publishes = found.kind is EdgeKind.PUBLISHES
+            app, topic = (found.source, found.target) if publishes else (found.target, found.source)
+            events = stream.read(
+                found.names, metrics.query(self.mesh, stream.expression(app, topic), at), publishes=publishes
+            )
+            shown = links.of_events(self.mesh, app, topic)
+            return edge.assemble(whole, found, frozenset(), samples=[], rules=Rules(), links=shown, stream=events)
         samples = metrics.query(self.mesh, edge.expression(found.source, found.target), at)
         configured = Rules() if at else self._rules(found, workloads)
         shown = links.of_calls(self.mesh, found.source, found.target)

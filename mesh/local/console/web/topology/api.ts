@@ -89,6 +89,13 @@ export type Pool = {
   source: string;
 };
 
+export type Stream = {
+  types: { name: string; by_outcome: Record<string, number> }[];
+  outbox: number | null;
+  p99_delay_milliseconds: number | null;
+  dead_letters: number | null;
+};
+
 export type EdgeDetail = {
   at: number;
   live: boolean;
@@ -99,6 +106,7 @@ export type EdgeDetail = {
   callee: { max_requests: number | null; accepts_plaintext: boolean } | null;
   proxies: { pod: string; now: Record<string, number>; window: Record<string, number> }[];
   hosts: { seen_by: string; address: string; pod: string; ejected: boolean; active: number }[];
+  stream: Stream | null;
   links: Link[];
 };
 
