@@ -10,7 +10,7 @@ from services.storefront.app import create_app
 
 
 def _app(own: Mapping[str, str]) -> web.Application:
-    return create_app(Path(own.get("WEB", "srv/web")))
+    return create_app(Path(own.get("WEB", "srv/web")), own.get("CONSOLE_URL", ""))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from services.runtime import ConfigError
 
 HASHED = re.compile(r"-[A-Z0-9]{8}\.(js|css)(\.map)?$")
 """The names of files that have a hash of their contents."""
+ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?", re.ASCII)
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -29,8 +30,16 @@ ALWAYS_ASK = "no-cache"
 INDEX, POLICY, MANIFEST = "shell/index.html", "shell/policy.txt", "part.json"
 
 
-def create_app(folder: Path) -> web.Application:
-    """Return the application for the built files in a folder. Raises ConfigError if the shell is missing."""
+def create_app(folder: Path, console: str = "") -> web.Application:
+    """Return the application for the built files in a folder.
+
+    `console` is the origin of the console of a local mesh, to which pages link.
+
+    Raises:
+        ConfigError: the shell is missing, or the origin of the console is not valid.
+    """
+    if console and not ORIGIN.fullmatch(console):
+        raise ConfigError(f"STOREFRONT_CONSOLE_URL: {console!r} is not of the form http://host:port")
     try:
         policy = (folder / POLICY).read_text()
     except OSError as error:
@@ -41,6 +50,9 @@ def create_app(folder: Path) -> web.Application:
 
     async def index(_request: web.Request) -> web.Response:
         return web.json_response(parts, headers={"Cache-Control": ALWAYS_ASK})
+
+    async def settings(_request: web.Request) -> web.Response:
+        return web.json_response({"console": console or None}, headers={"Cache-Control": ALWAYS_ASK})
 
     async def file(request: web.Request) -> web.StreamResponse:
         path = files.get(request.path)
@@ -53,6 +65,7 @@ def create_app(folder: Path) -> web.Application:
 
     app.router.add_get("/parts/index.json", index)
     app.router.add_get("/parts/{part}/{file}", file)
+    app.router.add_get("/assets/settings.json", settings)
     app.router.add_get("/assets/{file}", file)
     # The shell finds the page of an address. It says so if there is none.
     app.router.add_get("/{page:.*}", page)

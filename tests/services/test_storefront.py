@@ -84,6 +84,21 @@ async def test_pages_can_only_be_read(client: TestClient) -> None:  # type: igno
     assert (await client.post("/")).status == 405
 
 
+async def test_pages_learn_where_the_console_of_a_local_mesh_is(client: TestClient, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    response = await client.get("/assets/settings.json")
+    assert (await response.json(), response.headers["cache-control"]) == ({"console": None}, ALWAYS_ASK)
+    async with TestClient(TestServer(create_app(tmp_path, "http://127.21.0.1:8090"))) as local:
+        response = await local.get("/assets/settings.json")
+        assert await response.json() == {"console": "http://127.21.0.1:8090"}
+        assert response.headers["content-security-policy"] == FILES["shell/policy.txt"]
+
+
+@pytest.mark.parametrize("console", ["javascript:alert(1)", "127.21.0.1:8090", "http://host/path", 'http://h"ost'])
+def test_the_console_must_be_an_origin(tmp_path: Path, console: str) -> None:
+    with pytest.raises(ConfigError, match=r"STOREFRONT_CONSOLE_URL: .* is not of the form http://host:port"):
+        create_app(tmp_path, console)
+
+
 def test_a_storefront_without_its_shell_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"STOREFRONT_WEB: .*policy\.txt: No such file or directory; `make web`"):
         create_app(tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from mesh.local.console import contracts, pages, why
+from mesh.local.console import contracts, orders, pages, why
 from mesh.local.console.access import Access, add_headers
 from mesh.local.console.act import routes as act
 from mesh.local.console.topology import handlers as topology
@@ -22,6 +22,7 @@ FEATURES: tuple[Callable[[Instance], list[web.RouteDef]], ...] = (
     act.routes,
     why.routes,
     contracts.routes,
+    orders.routes,
 )
 """Each returns the routes of one feature for a mesh."""
 GRACE_SECONDS = 2.0

@@ -12,6 +12,7 @@ from mesh.local.clients.kubectl import Kubectl
 from mesh.local.instance import REPOSITORY, Instance
 from mesh.local.keys import gateway
 from mesh.local.keys import prober as account
+from mesh.local.pages import console_url
 
 ISTIO_NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}"
 ISTIO_FILES = ("mesh/kubernetes/platform/istio.yaml", "mesh/local/platform/istio.yaml")
@@ -65,7 +66,7 @@ def overlay(mesh: Instance, *, traces: bool) -> Path:
     """Write the kustomization of this instance, and return its folder. With `traces`, apps and proxies send spans.
 
     It is the local overlay, with the gateway on this instance's address and with its certificate. The storefront's Pods
-    name their build, so that another build is rolled out.
+    name their build, so that another build is rolled out, and link to the console.
     """
     folder = mesh.home / "overlay"
     folder.mkdir(exist_ok=True)
@@ -74,12 +75,17 @@ def overlay(mesh: Instance, *, traces: bool) -> Path:
         host, _, port = address.rpartition(":")
         patch.append({"op": "add", "path": f"/spec/servers/{index}/bind", "value": host})
         patch.append({"op": "replace", "path": f"/spec/servers/{index}/port/number", "value": int(port)})
-    build = [
+    storefront = [
         {
             "op": "add",
             "path": f"/spec/template/metadata/annotations/{web.ANNOTATION.replace('/', '~1')}",
             "value": web.folder().name,
-        }
+        },
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/env/-",
+            "value": {"name": "STOREFRONT_CONSOLE_URL", "value": console_url(mesh)},
+        },
     ]
     base = os.path.relpath(REPOSITORY / "mesh/kubernetes/overlays/local", folder)
     resources = [base, _secret(folder / "certificate.yaml", gateway.secret(mesh))]
@@ -88,7 +94,7 @@ def overlay(mesh: Instance, *, traces: bool) -> Path:
         "components": [os.path.relpath(COMPONENT, folder)] if traces else [],
         "patches": [
             {"target": {"kind": "Gateway"}, "patch": json.dumps(patch)},
-            {"target": {"kind": "Deployment", "name": "storefront"}, "patch": json.dumps(build)},
+            {"target": {"kind": "Deployment", "name": "storefront"}, "patch": json.dumps(storefront)},
         ],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))

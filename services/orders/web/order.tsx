@@ -22,6 +22,7 @@ import {
 import { useEffect } from "preact/hooks";
 import { CancelOrder } from "./cancel.tsx";
 import { pageOf, restoreOrdered, times } from "./cart.ts";
+import { ConsoleLink } from "./console.tsx";
 import { ForCustomers } from "./customers.tsx";
 import { badgeOf, explainRejection, isPickup, type Step, sentenceOf, stepsOf } from "./orders.ts";
 import { useOrder } from "./watch.ts";
@@ -87,6 +88,7 @@ function Details({ order, replace }: { order: Order; replace: (order: Order) => 
         <h2 id="order-progress">Progress</h2>
         <Steps steps={stepsOf(order)} />
         <Facts order={order} />
+        <ConsoleLink order={order.name} />
         {order.state === State.CONFIRMED && <CancelOrder order={order} onCancelled={replace} />}
       </section>
     </div>

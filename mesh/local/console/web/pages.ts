@@ -7,6 +7,8 @@ import { ScenarioPage } from "./act/scenario.tsx";
 import { WorkloadPage } from "./act/workload.tsx";
 import { MethodPage } from "./contracts/method.tsx";
 import { ContractsPage } from "./contracts/page.tsx";
+import { OrdersPage } from "./orders/list.tsx";
+import { OrderPage } from "./orders/order.tsx";
 import { TopologyPage } from "./topology/page.tsx";
 import { MatrixPage } from "./why/matrix.tsx";
 import { WhyPage } from "./why/page.tsx";
@@ -19,6 +21,8 @@ export type Page = { path: string; label?: string; page: ComponentType<PageProps
 
 export const pages: readonly Page[] = [
   { path: "/", label: "Topology", page: TopologyPage },
+  { path: "/orders", label: "Orders", page: OrdersPage },
+  { path: "/orders/:id", page: OrderPage },
   { path: "/act", label: "Act", page: ActPage },
   { path: "/act/scenarios/:name", page: ScenarioPage },
   { path: "/act/chaos/:name", page: ExperimentPage },

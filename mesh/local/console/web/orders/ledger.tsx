@@ -37,7 +37,9 @@ export function Ledger({ books, pending, onReload }: { books: Books; pending: bo
         )}
       </ul>
       <details class="small">
-        <summary>{books.checks.length} checks, as those of `mesh ledger`</summary>
+        <summary>
+          {books.checks.length} checks of <code>mesh ledger</code>
+        </summary>
         <dl class="story-facts">
           {books.checks.map(({ check, figures, mismatches: found }) => (
             <>
@@ -64,8 +66,10 @@ function Row({ kind, record }: { kind: string; record: LedgerRecord }) {
   const time = record.update_time ?? record.create_time ?? record.event_time;
   return (
     <li>
-      <span class="story-record-service">{SERVICES[kind]}</span>
-      <span class="badge">{valueName(record.state ?? record.kind)}</span>
+      <span>
+        <span class="story-record-service">{SERVICES[kind]}</span>{" "}
+        <span class="badge">{valueName(record.state ?? record.kind)}</span>
+      </span>
       <span class="price">
         {money(amount)}
         {!amount && pieces !== undefined && `${pieces} ${pieces === 1 ? "piece" : "pieces"}`}

@@ -15,9 +15,7 @@ export function Missing({
       {stores.map((store) => {
         const problem = problems?.[store];
         return (
-          problem && (
-            <Failure key={store} title={`${capital(problem.what)}.`} text={`To start it: ${problem.fix}.`} />
-          )
+          problem && <Failure key={store} title={`${capital(problem.what)}.`} text={`To start it: ${problem.fix}.`} />
         );
       })}
     </>

@@ -23,7 +23,7 @@ const QUIET_READINGS = 3;
 
 /** The page of one order. */
 export function OrderPage({ params, query }: PageProps) {
-  const id = params["id"] ?? "";
+  const id = params.id ?? "";
   useTitle(`Order ${id.slice(0, 8)}`);
   const [waiting, setWaiting] = useState(true);
   const observed = useApi<Observed>(`/api/orders/${id}/observed`, { every: waiting ? SIGNALS_MS : undefined });
@@ -46,9 +46,7 @@ export function OrderPage({ params, query }: PageProps) {
     <>
       <div class="row between story-top">
         <div>
-          <h1 class="row">
-            Order {state && <span class={`badge ${colourOf(state)}`}>{state}</span>}
-          </h1>
+          <h1 class="row">Order {state && <span class={`badge ${colourOf(state)}`}>{state}</span>}</h1>
           <p class="story-id">{id}</p>
         </div>
         <Search />

@@ -23,7 +23,7 @@ export function Timeline({ entries }: { entries: readonly Entry[] }) {
   return (
     <ol class="timeline">
       {entries.map((entry) => (
-        <li key={keyOf(entry)} class={`timeline-entry ${entry.kind} ${entry.failed ? "failed" : ""}`}>
+        <li key={keyOf(entry)} class={`timeline-entry kind-${entry.kind} ${entry.failed ? "is-failed" : ""}`}>
           <time class="timeline-time" dateTime={new Date(entry.time * 1000).toISOString()} title={clock(entry.time)}>
             +{duration(entry.time - start)}
           </time>
