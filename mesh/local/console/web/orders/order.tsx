@@ -19,7 +19,7 @@ import { Trace } from "./trace.tsx";
 const SIGNALS_MS = 2000;
 const BOOKS_MS = 4000;
 /** After so many readings without anything new, all signals of an order have arrived. */
-const QUIET_READINGS = 3;
+const QUIET_READINGS = 2;
 
 /** The page of one order. */
 export function OrderPage({ params, query }: PageProps) {
