@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.mesh.calls import Shop
@@ -11,6 +12,12 @@ from tests.mesh.web.visitor import PHONE, Visit
 from tools.console import Console
 
 CONSUMERS = {"inventory", "notifications", "analytics"}
+
+
+@pytest.fixture
+async def signals(mesh: Mesh) -> None:
+    """Wait until the stores of logs and traces run. Spans of an earlier time are lost."""
+    await mesh.wait_for_rollout("observability")
 
 
 async def printed_story(mesh: Mesh, order: str) -> Any:  # noqa: ANN401  # JSON
@@ -30,6 +37,7 @@ async def timeline_of(page: Page) -> list[str]:
     return await page.locator(".timeline .timeline-title, .timeline .kind-state .badge").all_inner_texts()
 
 
+@pytest.mark.usefixtures("signals")
 async def test_the_story_of_a_confirmed_order_agrees_with_the_command_line(mesh: Mesh, desk: Visit, shop: Shop) -> None:
     order = (await shop.place_order()).name
     visitor = await desk(f"/{order}")
@@ -57,6 +65,7 @@ async def test_the_story_of_a_confirmed_order_agrees_with_the_command_line(mesh:
     assert await visitor.violations() == []
 
 
+@pytest.mark.usefixtures("signals")
 async def test_a_rejected_order_shows_what_was_refused_and_undone(desk: Visit, shop: Shop) -> None:
     request = shop.order_request()
     request.payment_token = "tok_declined"  # noqa: S105  # not a real card
