@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mesh.local.clients import signals
 from mesh.local.clients.signals import Line, Span
+from mesh.local.console.orders import waterfalls
+from mesh.local.errors import MeshError
+from mesh.local.story.observed import observe
 from mesh.local.story.recent import summarize
 from mesh.local.story.timeline import PREPARATIONS, STEPS, UNDO, Entry, Kind, from_books, from_signals, merge
 
 ORDER, OTHER = "a19935c1", "7cc385a5"
 TRACE, RECOVERY_TRACE = "23aacec5", "99aacec5"
 EVENT = "882ccf17"
+NO_MESH: Any = None
+"""Where nothing of a mesh is called."""
 
 
 def call(start: float, method: str, code: str = "OK", span_id: str = "", parent: str = "") -> Span:
@@ -161,6 +169,32 @@ def test_what_recovery_sends_again_is_no_step() -> None:
 def test_lines_and_events_of_other_orders_do_not_appear() -> None:
     other = Line("1970-01-01T00:00:09Z", "orders-1-1", "app", "INFO", "order CONFIRMED", {"order": OTHER})
     assert from_signals(ORDER, {TRACE: [event(1, order=OTHER)]}, [other]) == []
+
+
+def test_without_a_store_the_other_one_still_has_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> list[str]:
+        raise MeshError("the store of traces does not respond")
+
+    monkeypatch.setattr(signals, "traces_with_events_of", refuse)
+    monkeypatch.setattr(signals, "find_trace", refuse)
+    monkeypatch.setattr(signals, "traces_with_lines_of", lambda *_: [TRACE])
+    monkeypatch.setattr(signals, "find_lines", lambda *_: [REJECTED])
+    observed = observe(NO_MESH, ORDER)
+    assert words(list(observed.entries)) == [("state", "orders", "REJECTED")]
+    assert observed.problems.keys() == {"traces"}
+    assert observed.traces == {}
+
+
+def test_the_bars_of_a_trace_have_depths_and_times_from_its_start() -> None:
+    [waterfall] = waterfalls({TRACE: [DECLINED[3], DECLINED[5], DECLINED[4], DECLINED[6]]})
+    assert (waterfall.id, waterfall.start, round(waterfall.seconds, 3)) == (TRACE, 3, 1.004)
+    bars = [(bar.depth, bar.text, bar.start, bar.proxy, bar.failed) for bar in waterfall.bars]
+    assert bars == [
+        (0, "→ PaymentsService/AuthorizePayment", 0, False, True),
+        (1, "→ call", 0, True, False),
+        (2, "call", 0, True, False),
+        (0, "→ InventoryService/ReleaseReservation", 1, False, False),
+    ]
 
 
 def test_every_call_that_orders_can_send_has_a_kind() -> None:
