@@ -58,7 +58,7 @@ async def test_the_story_of_a_confirmed_order_agrees_with_the_command_line(mesh:
         assert set(await row.locator(".badge").all_inner_texts()) == CONSUMERS
 
     logs = await mesh.run(MESH, "logs", "-i", mesh.name, "--order", order)
-    await page.get_by_label("Lines of").select_option("payments")
+    await page.get_by_label("Lines of", exact=True).select_option("payments")
     assert page.url.endswith("?service=payments")
     of_payments = [line for line in logs.stdout.splitlines() if line.split()[1] == "payments"]
     await expect(page.locator(".log-lines tbody tr")).to_have_count(len(of_payments))
