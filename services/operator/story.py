@@ -1,20 +1,23 @@
 """The records of one order in all services, its events in Kafka, and whether they agree: the ledger for one order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import grpc.aio
+from confluent_kafka import KafkaException
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from services.operator.calls import format_error
 from services.operator.checks import CheckResult, Snapshot
 from services.operator.domain import EventRecords, Records
 from services.operator.event_checks import check_events, check_notifications, check_sales
-from services.operator.events import PublishedEvent, Topics
+from services.operator.events import PublishedEvent
 from services.operator.ledger import DEFAULT_TIMEOUT_SECONDS
 from services.operator.peers import (
     Services,
@@ -33,8 +36,16 @@ from services.operator.record_checks import (
     check_shipments,
 )
 
-RECORD_CHECKS = (check_orders, check_money, check_payments, check_reservations, check_shipments)
-EVENT_CHECKS = (check_events, check_notifications, check_sales)
+RECORD_CHECKS = {
+    check_orders: "order",
+    check_money: "payments",
+    check_payments: "payments",
+    check_reservations: "reservations",
+    check_shipments: "shipments",
+}
+"""Check → what it compares the order with. It is left out if that could not be read."""
+EVENT_CHECKS = {check_events: "events", check_notifications: "notifications", check_sales: "sales"}
+"""The same for the checks that also need the events."""
 SETTLE_TIME = timedelta(seconds=DEFAULT_TIMEOUT_SECONDS)
 
 TIMES = ("create_time", "update_time")
@@ -64,81 +75,87 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What the services have recorded about one order, as messages of their contracts. None without Kafka: events."""
+    """What the services have recorded about one order, as messages of their contracts. Without Kafka, `events` is None.
+
+    `unread` has what could not be read, with the error. A service that is down is a part of the story.
+    """
 
     order: Any
     records: Mapping[str, Sequence[Message]]
     events: Sequence[PublishedEvent] | None
     complete_since: datetime | None
+    unread: Mapping[str, str]
 
 
 async def read_story(services: Services, name: str) -> dict[str, object]:
     """Read everything about the order `name`, check it, and return it as JSON.
 
-    Raises AioRpcError, KafkaException, MalformedRecordError.
+    Raises AioRpcError if orders cannot be read, and MalformedRecordError.
     """
     before = await services.order(name)
-    records, (events, complete_since) = await asyncio.gather(_records(services, name), _events(services.topics, name))
-    messages = Messages(await services.order(name), records, events, complete_since)
+    messages = await _read(services, name)
     snapshot = Snapshot.of(_convert(before, messages), {name})
-    results = run_checks(snapshot)
+    results = run_checks(snapshot, messages.unread)
     now = datetime.now(UTC)
     return {
         "order": _shown("order", messages.order),
-        "records": {kind: [_shown(kind, each) for each in found] for kind, found in records.items()},
-        "events": None if events is None else [_published(each) for each in events],
+        "records": {kind: [_shown(kind, each) for each in found] for kind, found in messages.records.items()},
+        "events": None if messages.events is None else [_published(each) for each in messages.events],
+        "unread": messages.unread,
         "checks": [_result(each) for each in results],
-        "verdict": judge(snapshot, results, now).value,
+        "verdict": judge(snapshot, results, now, messages.unread).value,
         "read_time": now.isoformat(),
     }
 
 
-def run_checks(snapshot: Snapshot) -> list[CheckResult]:
-    """Run the checks of the ledger that concern a single order."""
-    results = [check(snapshot) for check in RECORD_CHECKS]
+def run_checks(snapshot: Snapshot, unread: Container[str] = ()) -> list[CheckResult]:
+    """Run the checks of the ledger that concern a single order, as far as they need nothing that is unread."""
+    results = [check(snapshot) for check, needed in RECORD_CHECKS.items() if needed not in unread]
     event_records = snapshot.records.event_records
     if event_records is not None:
-        results += [check(snapshot, event_records) for check in EVENT_CHECKS]
+        results += [check(snapshot, event_records) for check, needed in EVENT_CHECKS.items() if needed not in unread]
     return results
 
 
-def judge(snapshot: Snapshot, results: Sequence[CheckResult], now: datetime) -> Verdict:
+def judge(snapshot: Snapshot, results: Sequence[CheckResult], now: datetime, unread: Collection[str] = ()) -> Verdict:
     """Return the verdict about a snapshot of one order."""
     (order,) = snapshot.records.orders_after.values()
     mismatches = any(result.mismatches for result in results)
-    if order.name in snapshot.checked and not mismatches:
+    if order.name in snapshot.checked and not mismatches and not unread:
         return Verdict.BALANCED
     is_late = now - order.update_time > SETTLE_TIME
     return Verdict.UNBALANCED if mismatches and is_late else Verdict.UNSETTLED
 
 
-async def _records(services: Services, name: str) -> dict[str, Sequence[Message]]:
-    def refers(record: Any) -> bool:  # noqa: ANN401  # messages
-        return bool(record.reference == name)
-
-    def names(record: Any) -> bool:  # noqa: ANN401  # messages
-        return bool(record.order == name)
-
-    readings = {
-        "reservations": _select(services.reservations(), refers),
-        "payments": _select(services.payments(), refers),
-        "shipments": _select(services.shipments(), refers),
+async def _read(services: Services, name: str) -> Messages:
+    readings: dict[str, Awaitable[Any]] = {
+        "reservations": _select(services.reservations(), lambda each: each.reference == name),
+        "payments": _select(services.payments(), lambda each: each.reference == name),
+        "shipments": _select(services.shipments(), lambda each: each.reference == name),
     }
     if services.topics is not None:
-        readings["notifications"] = _select(services.notifications(), names)
-        readings["sales"] = _select(services.sales(), names)
-    return dict(zip(readings, await asyncio.gather(*readings.values()), strict=True))
+        readings["notifications"] = _select(services.notifications(), lambda each: each.order == name)
+        readings["sales"] = _select(services.sales(), lambda each: each.order == name)
+        readings["events"] = asyncio.to_thread(services.topics.events)
+    results = await asyncio.gather(*readings.values(), return_exceptions=True)
+    found: dict[str, Any] = dict(zip(readings, results, strict=True))
+    unread = {kind: _describe(error) for kind, error in found.items() if isinstance(error, BaseException)}
+    read = {kind: records for kind, records in found.items() if kind not in unread}
+    published, complete_since = read.pop("events", (None, None))
+    events = None if published is None else [each for each in published if each.event.order == name]
+    return Messages(await services.order(name), read, events, complete_since, unread)
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return format_error(error)
+    if isinstance(error, KafkaException):
+        return str(error)
+    raise error
 
 
 async def _select(items: AsyncIterator[Any], belongs: Callable[[Any], bool]) -> list[Any]:
     return [item async for item in items if belongs(item)]
-
-
-async def _events(topics: Topics | None, name: str) -> tuple[Sequence[PublishedEvent] | None, datetime | None]:
-    if topics is None:
-        return None, None
-    published, complete_since = await asyncio.to_thread(topics.events)
-    return [each for each in published if each.event.order == name], complete_since
 
 
 def _convert(before: Any, messages: Messages) -> Records:  # noqa: ANN401  # a message
@@ -149,17 +166,17 @@ def _convert(before: Any, messages: Messages) -> Records:  # noqa: ANN401  # a m
         event_records = EventRecords(
             events=[each.event for each in messages.events],
             complete_since=messages.complete_since,
-            notifications=[read_notification(each) for each in records["notifications"]],
-            sales=[read_sale(each) for each in records["sales"]],
+            notifications=[read_notification(each) for each in records.get("notifications", ())],
+            sales=[read_sale(each) for each in records.get("sales", ())],
             demands=[],
             dead_letters={},
         )
     return Records(
         orders_before,
         orders_after,
-        payments=[read_payment(each) for each in records["payments"]],
-        reservations=[read_reservation(each) for each in records["reservations"]],
-        shipments=[read_shipment(each) for each in records["shipments"]],
+        payments=[read_payment(each) for each in records.get("payments", ())],
+        reservations=[read_reservation(each) for each in records.get("reservations", ())],
+        shipments=[read_shipment(each) for each in records.get("shipments", ())],
         stocks=[],
         event_records=event_records,
     )

@@ -51,3 +51,10 @@ PENDING = {CONFIRMED.name: replace(CONFIRMED, state=State.PENDING)}
 def test_the_verdict(changes: dict[str, object], now: object, verdict: Verdict) -> None:
     snapshot = Snapshot.of(replace(BOOKS, **changes), {CONFIRMED.name})  # type: ignore[arg-type]
     assert judge(snapshot, run_checks(snapshot), now) is verdict  # type: ignore[arg-type]
+
+
+def test_what_could_not_be_read_is_not_checked_and_the_order_is_not_settled() -> None:
+    snapshot = Snapshot.of(replace(BOOKS, payments=[]), {CONFIRMED.name})
+    results = run_checks(snapshot, {"payments"})
+    assert not {"payments", "money"} & {result.check for result in results}
+    assert judge(snapshot, results, LATE, {"payments"}) is Verdict.UNSETTLED

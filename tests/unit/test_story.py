@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from mesh.local.clients import signals
 from mesh.local.clients.signals import Line, Span
 from mesh.local.console.orders import waterfalls
 from mesh.local.errors import MeshError
+from mesh.local.instance import Instance
 from mesh.local.story.observed import observe
 from mesh.local.story.recent import summarize
 from mesh.local.story.timeline import PREPARATIONS, STEPS, UNDO, Entry, Kind, from_books, from_signals, merge
@@ -18,8 +16,6 @@ from mesh.local.story.timeline import PREPARATIONS, STEPS, UNDO, Entry, Kind, fr
 ORDER, OTHER = "a19935c1", "7cc385a5"
 TRACE, RECOVERY_TRACE = "23aacec5", "99aacec5"
 EVENT = "882ccf17"
-NO_MESH: Any = None
-"""Where nothing of a mesh is called."""
 
 
 def call(start: float, method: str, code: str = "OK", span_id: str = "", parent: str = "") -> Span:
@@ -171,18 +167,31 @@ def test_lines_and_events_of_other_orders_do_not_appear() -> None:
     assert from_signals(ORDER, {TRACE: [event(1, order=OTHER)]}, [other]) == []
 
 
-def test_without_a_store_the_other_one_still_has_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> list[str]:
+class LogsAlone:
+    """Stores of which the one of traces does not respond."""
+
+    def traces_with_events_of(self, *_: object) -> list[str]:
+        """Raise MeshError."""
         raise MeshError("the store of traces does not respond")
 
-    monkeypatch.setattr(signals, "traces_with_events_of", refuse)
-    monkeypatch.setattr(signals, "find_trace", refuse)
-    monkeypatch.setattr(signals, "traces_with_lines_of", lambda *_: [TRACE])
-    monkeypatch.setattr(signals, "find_lines", lambda *_: [REJECTED])
-    observed = observe(NO_MESH, ORDER)
+    def traces_with_lines_of(self, *_: object) -> list[str]:
+        """Return the trace of the order."""
+        return [TRACE]
+
+    def find_trace(self, *_: object) -> list[Span]:
+        """Raise AssertionError: nobody may ask again."""
+        raise AssertionError("the store of traces does not respond")
+
+    def find_lines(self, *_: object) -> list[Line]:
+        """Return the only line."""
+        return [REJECTED]
+
+
+def test_without_a_store_the_other_one_still_has_its_part(tmp_path: Path) -> None:
+    observed = observe(Instance("test", tmp_path, 0, "127.0.0.1:8080"), ORDER, LogsAlone())
     assert words(list(observed.entries)) == [("state", "orders", "REJECTED")]
     assert observed.problems.keys() == {"traces"}
-    assert observed.traces == {}
+    assert (observed.traces, observed.lines) == ({}, [REJECTED])
 
 
 def test_the_bars_of_a_trace_have_depths_and_times_from_its_start() -> None:

@@ -88,6 +88,8 @@ def _show_books(books: Mapping[str, Any]) -> None:
         for mismatch in check["mismatches"]:
             problem = f"{mismatch['name']}: expected {mismatch['expected']}; found {mismatch['actual']}"
             _print(f"{check['check']}: {problem}")
+    for kind, error in books["unread"].items():
+        _print(f"{kind} could not be read: {error}", "yellow")
     text, color = VERDICTS[books["verdict"]]
     _print(text, color)
 

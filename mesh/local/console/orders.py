@@ -64,7 +64,10 @@ def routes(mesh: Instance) -> list[web.RouteDef]:
         order_id = request.match_info["id"]
         if not ORDER_ID.fullmatch(order_id):
             raise web.HTTPNotFound(text=f"{order_id} cannot be the id of an order")
-        return web.json_response(_shown(await asyncio.to_thread(observe, mesh, order_id)))
+        shown = _shown(await asyncio.to_thread(observe, mesh, order_id))
+        names = (f"order {order_id}", f"trace orders/{order_id}", f"logs --order orders/{order_id}")
+        commands = [f".venv/bin/mesh {name}{mesh.option}" for name in names]
+        return web.json_response({**shown, "commands": commands})
 
     async def books(request: web.Request) -> web.Response:
         found = await asyncio.to_thread(read_books, Kubectl.of(mesh), request.match_info["id"])

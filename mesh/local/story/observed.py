@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mesh.local.clients import signals
 from mesh.local.clients.signals import Line, Span
@@ -22,17 +23,33 @@ class Observed:
     """What could not be read: "logs", "traces"."""
 
 
-def observe(mesh: Instance, order_id: str) -> Observed:
+class Stores(Protocol):
+    """The stores of logs and traces: `mesh.local.clients.signals`."""
+
+    def traces_with_events_of(self, mesh: Instance, order_id: str, /) -> list[str]:
+        """Return the ids of the traces in which events about an order were sent."""
+
+    def traces_with_lines_of(self, mesh: Instance, order_id: str, /) -> list[str]:
+        """Return the ids of the traces whose log lines name an order."""
+
+    def find_trace(self, mesh: Instance, trace_id: str, /) -> list[Span]:
+        """Return the spans of a trace."""
+
+    def find_lines(self, mesh: Instance, query: str, /) -> list[Line]:
+        """Return the lines that match a query."""
+
+
+def observe(mesh: Instance, order_id: str, stores: Stores = signals) -> Observed:
     """Read what there is now. If one of the stores does not respond, the result has what the other one knows."""
     problems: dict[str, MeshError] = {}
     found: list[str] = []
-    for store, find in (("traces", signals.traces_with_events_of), ("logs", signals.traces_with_lines_of)):
+    for store, find in (("traces", stores.traces_with_events_of), ("logs", stores.traces_with_lines_of)):
         try:
             found += find(mesh, order_id)
         except MeshError as error:
             problems[store] = error
     traces = list(dict.fromkeys(found))
-    spans = {} if "traces" in problems else {trace: signals.find_trace(mesh, trace) for trace in traces}
+    spans = {} if "traces" in problems else {trace: stores.find_trace(mesh, trace) for trace in traces}
     oldest_first = sorted((each for each in spans.items() if each[1]), key=lambda each: each[1][0].start)
-    lines = signals.find_lines(mesh, signals.in_traces(traces)) if traces and "logs" not in problems else []
+    lines = stores.find_lines(mesh, signals.in_traces(traces)) if traces and "logs" not in problems else []
     return Observed(lines, dict(oldest_first), timeline.from_signals(order_id, dict(oldest_first), lines), problems)

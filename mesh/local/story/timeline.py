@@ -218,7 +218,7 @@ def _events(books: Mapping[str, Any]) -> Iterator[Entry]:
 
 def _records(records: Mapping[str, Any]) -> Iterator[Entry]:
     for kind, service in (("reservations", "inventory"), ("payments", "payments"), ("shipments", "shipping")):
-        for record in records[kind]:
+        for record in records.get(kind, ()):
             title, state = kind.removesuffix("s"), record["state"].removeprefix("STATE_")
             yield Entry(_seconds(record["create_time"]), Kind.RECORD, service, f"{title} created")
             if record["update_time"] != record["create_time"]:

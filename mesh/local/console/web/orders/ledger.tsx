@@ -22,6 +22,11 @@ export function Ledger({ books, pending, onReload }: { books: Books; pending: bo
   return (
     <>
       <p class={`notice ${colour}`}>{text}</p>
+      {Object.entries(books.unread).map(([kind, error]) => (
+        <p key={kind} class="notice warn small">
+          {kind} could not be read: {error}
+        </p>
+      ))}
       {mismatches.length > 0 && (
         <ul class="story-mismatches small">
           {mismatches.map(({ check, name, expected, actual }) => (
@@ -41,14 +46,12 @@ export function Ledger({ books, pending, onReload }: { books: Books; pending: bo
           {books.checks.length} checks of <code>mesh ledger</code>
         </summary>
         <dl class="story-facts">
-          {books.checks.map(({ check, figures, mismatches: found }) => (
-            <>
-              <dt key={check}>{check}</dt>
-              <dd>
-                {figures} {found.length > 0 && <span class="badge bad">fails</span>}
-              </dd>
-            </>
-          ))}
+          {books.checks.flatMap(({ check, figures, mismatches: found }) => [
+            <dt key={check}>{check}</dt>,
+            <dd key={`${check}-figures`}>
+              {figures} {found.length > 0 && <span class="badge bad">fails</span>}
+            </dd>,
+          ])}
         </dl>
       </details>
       {books.verdict !== "BALANCED" && (

@@ -12,7 +12,7 @@ import { Log } from "./log.tsx";
 import "./orders.css";
 import { Contents } from "./contents.tsx";
 import { Missing } from "./missing.tsx";
-import { type Books, colourOf, isFinal, merge, type Observed, stateIn, valueName } from "./story.ts";
+import { type Books, colourOf, merge, type Observed, stateIn, valueName } from "./story.ts";
 import { Timeline } from "./timeline.tsx";
 import { Trace } from "./trace.tsx";
 
@@ -31,11 +31,16 @@ export function OrderPage({ params, query }: PageProps) {
   const books = useApi<Books | null>(`/api/orders/${id}/books`, { every: unsettled ? BOOKS_MS : undefined });
   const quiet = useQuietReadings(observed);
   const verdict = books.result?.verdict;
-  useEffect(() => setUnsettled(verdict === "UNSETTLED"), [verdict]);
+  const failed = books.error !== undefined;
+  useEffect(() => {
+    if (!books.pending) {
+      setUnsettled(verdict === "UNSETTLED" || failed);
+    }
+  }, [verdict, failed, books.pending]);
   const signals = observed.result?.entries ?? [];
   const state = valueName(books.result?.order.state) || stateIn(signals);
-  const isKnown = verdict !== undefined || books.error !== undefined;
-  const isDone = isKnown && verdict !== "UNSETTLED" && isFinal(state) && quiet >= QUIET_READINGS;
+  const isBalancing = verdict === undefined || verdict === "UNSETTLED" || failed;
+  const isDone = !isBalancing && quiet >= QUIET_READINGS;
   useEffect(() => setWaiting(!isDone && books.result !== null), [isDone, books.result]);
 
   if (books.result === null && signals.length === 0) {
@@ -97,9 +102,9 @@ export function OrderPage({ params, query }: PageProps) {
       </section>
       <section class="story-part" aria-labelledby="commands">
         <h2 id="commands">The same on the command line</h2>
-        <Command text={`.venv/bin/mesh order ${id}`} />
-        <Command text={`.venv/bin/mesh trace orders/${id}`} />
-        <Command text={`.venv/bin/mesh logs --order orders/${id}`} />
+        {observed.result?.commands.map((text) => (
+          <Command key={text} text={text} />
+        ))}
       </section>
     </>
   );

@@ -47,6 +47,8 @@ export type Observed = {
   entries: readonly Entry[];
   lines: readonly LogLine[];
   traces: readonly Waterfall[];
+  /** The commands that show the same. */
+  commands: readonly string[];
   problems: { logs?: Problem; traces?: Problem };
 };
 
@@ -102,12 +104,12 @@ export type Books = {
   order: Order;
   records: Readonly<Record<string, readonly LedgerRecord[]>>;
   events: readonly PublishedEvent[] | null;
+  /** What could not be read → the error. */
+  unread: Readonly<Record<string, string>>;
   checks: readonly Check[];
   verdict: "BALANCED" | "UNSETTLED" | "UNBALANCED";
   entries: readonly Entry[];
 };
-
-const FINAL = new Set(["CONFIRMED", "REJECTED", "CANCELLED"]);
 
 /** Merge the timelines of the signals and of the books, as mesh/local/story/timeline.py does for the command line. */
 export function merge(signals: readonly Entry[], books: readonly Entry[]): Entry[] {
@@ -120,10 +122,6 @@ export function merge(signals: readonly Entry[], books: readonly Entry[]): Entry
 /** Return the newest state in a timeline, or an empty string. */
 export function stateIn(entries: readonly Entry[]): string {
   return entries.findLast(({ kind }) => kind === "state")?.title ?? "";
-}
-
-export function isFinal(state: string): boolean {
-  return FINAL.has(state);
 }
 
 /** Return the name of an enum value without its prefix: CAPTURED for STATE_CAPTURED. */

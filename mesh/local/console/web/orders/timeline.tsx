@@ -17,31 +17,53 @@ const WORDS: Readonly<Record<string, (entry: Entry) => string>> = {
   record: ({ service }) => `Record of ${service}`,
 };
 
-/** The timeline. The first column is the time since the first entry. */
+/** A pause of at least this many seconds begins a new group. */
+const PAUSE_SECONDS = 1;
+
+/** The timeline, in groups. The first column is the time since the group began. */
 export function Timeline({ entries }: { entries: readonly Entry[] }) {
-  const start = entries[0]?.time ?? 0;
+  let start = entries[0]?.time ?? 0;
+  let last = start;
   return (
     <ol class="timeline">
-      {entries.map((entry) => (
-        <li key={keyOf(entry)} class={`timeline-entry kind-${entry.kind} ${entry.failed ? "is-failed" : ""}`}>
-          <time class="timeline-time" dateTime={new Date(entry.time * 1000).toISOString()} title={clock(entry.time)}>
-            +{duration(entry.time - start)}
-          </time>
-          <div class="timeline-what">
-            <span class="timeline-kind">{WORDS[entry.kind]?.(entry) ?? entry.kind}</span>{" "}
-            {entry.kind === "state" ? (
-              <span class={`badge ${colourOf(entry.title)}`}>{entry.title}</span>
-            ) : (
-              <span class="timeline-title">{entry.title}</span>
-            )}{" "}
-            {entry.result && entry.result !== "OK" && <span class="badge bad">{entry.result}</span>}{" "}
-            {entry.attempts > 1 && <span class="badge warn">{entry.attempts} attempts</span>}
-            {entry.note && <span class="timeline-note">{entry.note}</span>}
-          </div>
-          <span class="timeline-took">{entry.seconds === null ? "" : duration(entry.seconds)}</span>
-        </li>
-      ))}
+      {entries.flatMap((entry) => {
+        const pause = entry.time - last;
+        last = Math.max(last, entry.time + (entry.seconds ?? 0));
+        const rows = [];
+        if (pause >= PAUSE_SECONDS) {
+          start = entry.time;
+          rows.push(
+            <li key={`pause ${keyOf(entry)}`} class="timeline-pause">
+              {duration(pause)} later
+            </li>,
+          );
+        }
+        rows.push(<Row key={keyOf(entry)} entry={entry} start={start} />);
+        return rows;
+      })}
     </ol>
+  );
+}
+
+function Row({ entry, start }: { entry: Entry; start: number }) {
+  return (
+    <li class={`timeline-entry kind-${entry.kind} ${entry.failed ? "is-failed" : ""}`}>
+      <time class="timeline-time" dateTime={new Date(entry.time * 1000).toISOString()} title={clock(entry.time)}>
+        +{duration(entry.time - start)}
+      </time>
+      <div class="timeline-what">
+        <span class="timeline-kind">{WORDS[entry.kind]?.(entry) ?? entry.kind}</span>{" "}
+        {entry.kind === "state" ? (
+          <span class={`badge ${colourOf(entry.title)}`}>{entry.title}</span>
+        ) : (
+          <span class="timeline-title">{entry.title}</span>
+        )}{" "}
+        {entry.result && entry.result !== "OK" && <span class="badge bad">{entry.result}</span>}{" "}
+        {entry.attempts > 1 && <span class="badge warn">{entry.attempts} attempts</span>}
+        {entry.note && <span class="timeline-note">{entry.note}</span>}
+      </div>
+      <span class="timeline-took">{entry.seconds === null ? "" : duration(entry.seconds)}</span>
+    </li>
   );
 }
 
