@@ -141,6 +141,8 @@ async def _read(services: Services, name: str) -> Messages:
     found: dict[str, Any] = dict(zip(readings, results, strict=True))
     unread = {kind: _describe(error) for kind, error in found.items() if isinstance(error, BaseException)}
     read = {kind: records for kind, records in found.items() if kind not in unread}
+    # The list has the newest first.
+    read.get("notifications", []).reverse()
     published, complete_since = read.pop("events", (None, None))
     events = None if published is None else [each for each in published if each.event.order == name]
     return Messages(await services.order(name), read, events, complete_since, unread)

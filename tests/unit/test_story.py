@@ -179,7 +179,7 @@ class LogsAlone:
         return [TRACE]
 
     def find_trace(self, *_: object) -> list[Span]:
-        """Raise AssertionError: nobody may ask again."""
+        """Raise AssertionError: it must not be called."""
         raise AssertionError("the store of traces does not respond")
 
     def find_lines(self, *_: object) -> list[Line]:

@@ -122,3 +122,17 @@ async def test_the_page_of_an_order_in_the_shop_links_to_its_story(
     await expect(story.get_by_role("heading", name="Order", level=1)).to_be_visible()
     assert story.url == f"{console.origin}/{order}"
     assert await story.evaluate("[document.referrer, window.opener]") == ["", None]
+
+
+@pytest.mark.prove
+@pytest.mark.usefixtures("signals")
+async def test_recovery_and_a_service_that_is_down_are_part_of_the_story(mesh: Mesh, desk: Visit, shop: Shop) -> None:
+    async with mesh.scaled("deployment/payments", 0):
+        order = (await shop.place(shop.order_request())).name
+        page = (await desk(f"/{order}")).page
+        await expect(page.get_by_text("payments could not be read: UNAVAILABLE")).to_be_visible()
+        await expect(page.locator(".timeline-entry").filter(has_text="Envoy's flags: UH").first).to_be_visible()
+    await expect(page.locator(".kind-undo").filter(has_text="VoidPayment")).to_be_visible(timeout=90_000)
+    await read_complete(page)
+    assert await page.locator(".kind-recovery").count() >= 1
+    await expect(page.get_by_text("The books balance.")).to_be_visible()

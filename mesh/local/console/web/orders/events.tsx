@@ -48,7 +48,7 @@ function Consumers({ event, entries }: { event: Entry; entries: readonly Entry[]
   const id = event.key.replace(/^published\//, "");
   const processed = entries.filter(({ kind, key }) => kind === "processed" && key.startsWith(`processed/${id}/`));
   if (processed.length === 0) {
-    return <span class="soft">nobody yet</span>;
+    return <span class="soft">no consumer yet</span>;
   }
   return (
     <ul class="story-consumers">
