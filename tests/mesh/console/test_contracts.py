@@ -40,6 +40,7 @@ async def test_the_list_leads_to_a_method_and_its_rules(mesh: Mesh, desk: Visit)
     visitor = await desk("/contracts?q=PlaceOrder", size=PHONE, scheme="dark")
     page = visitor.page
     await expect(page.get_by_role("heading", name="orders", exact=True)).to_be_visible()
+    await expect(page.get_by_role("region", name="orders", exact=True)).to_contain_text("99.9 % succeed")
     assert await visitor.violations() == []
     await page.get_by_role("link", name="PlaceOrder").first.click()
     await expect(page.get_by_role("heading", name="PlaceOrder", exact=True)).to_be_visible()

@@ -40,11 +40,7 @@ export function MethodPage({ params }: PageProps) {
           <p class="soft small method-title">
             {method.summary.name} · <code>{method.file}</code>
           </p>
-          {method.comment.split("\n\n").map((paragraph) => (
-            <p key={paragraph} class="prose">
-              {paragraph}
-            </p>
-          ))}
+          <Comment text={method.comment} />
           <div class="columns wide-left method-columns">
             <div>
               <TryCall method={method} tried={recent.reload} />
@@ -66,6 +62,26 @@ export function MethodPage({ params }: PageProps) {
         </>
       )}
     </Await>
+  );
+}
+
+/** What the contract says: the first paragraph at once, the rest on request. */
+function Comment({ text }: { text: string }) {
+  const [first, ...rest] = text.split("\n\n");
+  return (
+    <>
+      <p class="prose">{first}</p>
+      {rest.length > 0 && (
+        <details>
+          <summary>Errors and more</summary>
+          {rest.map((paragraph) => (
+            <p key={paragraph} class="prose">
+              {paragraph}
+            </p>
+          ))}
+        </details>
+      )}
+    </>
   );
 }
 

@@ -73,21 +73,22 @@ function Services({ services, recent }: { services: Service[]; recent: Record<st
 }
 
 function Declared({ service }: { service: Service }) {
-  const facts: [string, string[]][] = [
-    ["Objective", service.methods.length > 0 ? [objectiveText(service.objective)] : []],
-    ["Owns", service.owns],
-    ["Emits", service.emits],
-    ["Consumes", service.consumes],
-    ["Calls", service.calls],
+  const names = (all: string[]) => all.map(shortName).join(", ");
+  const facts = [
+    ["Objective", service.methods.length > 0 ? objectiveText(service.objective) : ""],
+    ["Owns", names(service.owns)],
+    ["Emits", names(service.emits)],
+    ["Consumes", names(service.consumes)],
+    ["Calls", service.calls.join(", ")],
   ];
   return (
     <dl class="facts">
       {facts
-        .filter(([, values]) => values.length > 0)
-        .map(([name, values]) => (
+        .filter(([, text]) => text)
+        .map(([name, text]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{values.map(shortName).join(", ")}</dd>
+            <dd>{text}</dd>
           </div>
         ))}
     </dl>

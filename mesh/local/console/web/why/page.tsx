@@ -64,7 +64,7 @@ function Suggestions({ query, message }: { query: string; message: string }) {
     return { name, url: `/why?${next}` };
   });
   return (
-    <ul class="why-suggestions" aria-label="Suggestions">
+    <ul class="row why-suggestions" aria-label="Suggestions">
       {questions.map(({ name, url }) => (
         <li key={name}>
           <a href={url}>{name}</a>
