@@ -144,6 +144,30 @@ async def test_a_chaos_run_survives_a_reload_and_stops_with_its_fault_undone(mes
 
 
 @pytest.mark.prove
+async def test_axe_finds_nothing_on_the_lists_and_in_the_dialog(desk: Visit) -> None:
+    visitor = await desk("/act?show=chaos", PHONE)
+    page, found = visitor.page, list[str]()
+    for tab, content in (
+        ("Chaos", "no call needs istiod"),
+        ("Scenarios", "27 are applied"),
+        ("Workloads", "orders"),
+        ("Canaries", "Step by step"),
+    ):
+        await page.get_by_label("What to act on").get_by_role("link", name=tab).click()
+        await expect(page.get_by_text(content).first).to_be_visible()
+        found += await visitor.violations()
+        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth"), tab
+    await visitor.open("/act/chaos/kafka-gone")
+    await page.get_by_role("button", name="Run the experiment").click()
+    await expect(page.get_by_role("dialog").get_by_role("button", name="Run")).to_be_visible()
+    found += await visitor.violations()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Run the experiment")).to_be_focused()
+    assert found == []
+
+
+@pytest.mark.prove
 @pytest.mark.timing
 @pytest.mark.timeout(900)  # until the alert has fired, and ended
 async def test_an_experiment_shows_its_verdict_and_its_alert(mesh: Mesh, desk: Visit) -> None:

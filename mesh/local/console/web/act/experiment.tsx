@@ -6,7 +6,7 @@ import { NumberField } from "./canaries.tsx";
 import { Act, Ran } from "./run.tsx";
 import { Ending } from "./running.tsx";
 import type { Cluster, ExperimentRuns } from "./types.ts";
-import { Verdicts } from "./verdict.tsx";
+import { describeShare, Verdicts } from "./verdict.tsx";
 
 /** The page of an experiment. What is chosen in its form is in the address. */
 export function ExperimentPage({ params: { name = "" }, query }: PageProps) {
@@ -24,7 +24,7 @@ export function ExperimentPage({ params: { name = "" }, query }: PageProps) {
             <p class="act-lead">Hypothesis: {experiment.hypothesis}</p>
             <Promises experiment={experiment} />
             <Form experiment={experiment} query={query} />
-            <Ran query={query} />
+            <Ran query={query} onEnd={call.reload} />
             {!query.get("ran") && <Newest experiment={experiment} />}
           </>
         )}
@@ -38,8 +38,7 @@ function Promises({ experiment: { promise, alert } }: { experiment: ExperimentRu
     <dl class="act-facts card">
       <dt>Orders</dt>
       <dd>
-        {promise.success_percent > 0 ? `at least ${promise.success_percent} % sell` : "may fail"} during the fault, each
-        takes at most {promise.p99_seconds} s (p99)
+        {describeShare(promise.success_percent)} during the fault, p99 at most {promise.p99_seconds} s
       </dd>
       <dt>Recovery</dt>
       <dd>

@@ -116,12 +116,12 @@ function showRun(id: string | undefined): void {
   navigate(url.pathname + url.search, { replace: true });
 }
 
-/** The command that was started from this page, if there is one. */
-export function Ran({ query }: { query: URLSearchParams }) {
+/** The command that was started from this page, if there is one. `onEnd` is called when it has ended. */
+export function Ran({ query, onEnd }: { query: URLSearchParams; onEnd?: () => void }) {
   const id = query.get("ran");
   return id ? (
     <section class="card act-ran" aria-label="The command">
-      <Running key={id} id={id} />
+      <Running key={id} id={id} onEnd={onEnd} />
       <p class="row act-ran-links">
         <a href={`/commands/${id}`}>Open this command</a>
         <button type="button" class="link-button" onClick={() => showRun(undefined)}>

@@ -43,9 +43,15 @@ function useProgress(id: string): State {
   return state;
 }
 
-/** A command with its output, live. */
-export function Running({ id }: { id: string }) {
+/** A command with its output, live. `onEnd` is called when it has ended. */
+export function Running({ id, onEnd }: { id: string; onEnd?: (() => void) | undefined }) {
   const { progress, output, error } = useProgress(id);
+  const ended = progress?.running === false;
+  useEffect(() => {
+    if (ended) {
+      onEnd?.();
+    }
+  }, [ended, onEnd]);
   if (!progress) {
     return error ? <Failure title={error} /> : <Skeleton />;
   }

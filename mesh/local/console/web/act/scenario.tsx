@@ -43,7 +43,7 @@ export function ScenarioPage({ params: { name = "" }, query }: PageProps) {
                 </>
               )}
             </div>
-            <Ran query={query} />
+            <Ran query={query} onEnd={call.reload} />
             <div class="columns wide-left">
               <Readme blocks={scenario.readme} />
               <Objects scenario={scenario} />

@@ -40,7 +40,7 @@ function VerdictCard({ verdict }: { verdict: Verdict }) {
             <Row
               when="during"
               orders={orders.during}
-              promise={`at least ${promise.success_percent} %, p99 at most ${promise.p99_seconds} s`}
+              promise={`${describeShare(promise.success_percent)}, p99 at most ${promise.p99_seconds} s`}
             />
             <Row when="after" orders={orders.after} promise="all sell, p99 at most 5 s" />
           </tbody>
@@ -49,7 +49,9 @@ function VerdictCard({ verdict }: { verdict: Verdict }) {
       <dl class="act-facts">
         <dt>Detected</dt>
         <dd>
-          {verdict.detected ? `after ${verdict.detected.seconds.toFixed(1)} s: ${verdict.detected.sign}` : "nothing"}
+          {verdict.detected
+            ? `after ${verdict.detected.seconds.toFixed(1)} s: ${verdict.detected.sign}`
+            : "no call failed, no Pod was missing"}
         </dd>
         <dt>Recovered</dt>
         <dd>
@@ -66,6 +68,11 @@ function VerdictCard({ verdict }: { verdict: Verdict }) {
       </dl>
     </section>
   );
+}
+
+/** What part of the orders must sell, in percent, as words. */
+export function describeShare(percent: number): string {
+  return percent === 100 ? "all sell" : percent > 0 ? `at least ${percent} % sell` : "they may fail";
 }
 
 /** Whether the hypothesis holds. */

@@ -19,7 +19,7 @@ export function WorkloadPage({ params: { name = "" }, query }: PageProps) {
         <a href="/act?show=workloads">All workloads</a>
       </p>
       <h1>{name}</h1>
-      <Ran query={query} />
+      <Ran query={query} onEnd={call.reload} />
       <Await call={call}>
         {({ workloads }) => {
           const workload = workloads.find((each) => each.name === name && each.namespace === namespace);
@@ -60,9 +60,10 @@ function Details({ workload }: { workload: Workload }) {
         />
         <Act act="restart" params={params} title={`Restart ${name}`} label="Restart" />
         {namespace === "shop" && name === workload.app && (
-          <a class="act-push" href={`/act?show=chaos&service=${name}`}>
-            Chaos experiments with {name}
-          </a>
+          <span class="row act-push">
+            <a href={`/act?show=chaos&service=${name}`}>Chaos experiments with {name}</a>
+            <a href={`/?node=${name}`}>In the topology</a>
+          </span>
         )}
       </div>
       <h2 class="act-next">Pods</h2>
