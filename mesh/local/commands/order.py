@@ -15,7 +15,7 @@ from mesh.local.errors import MeshError
 from mesh.local.processes import load_running
 from mesh.local.story.books import read_books
 from mesh.local.story.observed import observe
-from mesh.local.story.timeline import Entry, Kind, from_books, merge
+from mesh.local.story.timeline import STATES, Entry, Kind, from_books, merge
 from mesh.local.terminal import console
 
 COLORS = {Kind.STEP: "cyan", Kind.UNDO: "yellow", Kind.STATE: "bold", Kind.PUBLISHED: "magenta"}
@@ -30,7 +30,10 @@ def run(name: str, order: str, *, as_data: bool) -> int:
     """Print the story, and return 1 if the books of the order do not balance. Raises MeshError."""
     mesh = load_running(name)
     order_id = order.removeprefix("orders/")
-    books = read_books(Kubectl.of(mesh), order_id)
+    kubectl = Kubectl.of(mesh)
+    books = read_books(kubectl, order_id)
+    while books is not None and _is_settling(books):
+        books = read_books(kubectl, order_id)
     if books is None:
         raise MeshError(f"there is no order {order_id}")
     observed = observe(mesh, order_id)
@@ -50,6 +53,12 @@ def money(amount: Mapping[str, Any]) -> str:
     """Format an amount of the contracts: 8.90 EUR."""
     cents = int(amount.get("units", 0)) * 100 + amount.get("nanos", 0) // 10_000_000
     return f"{cents // 100:,}.{cents % 100:02} {amount['currency_code']}"
+
+
+def _is_settling(books: Mapping[str, Any]) -> bool:
+    """Return whether the order has ended a moment ago: its events are on their way. The operator limits the time."""
+    has_ended = books["order"]["state"].removeprefix("STATE_") in STATES
+    return books["verdict"] == "UNSETTLED" and has_ended and not books["unread"]
 
 
 def _show_order(order: Mapping[str, Any]) -> None:

@@ -94,10 +94,11 @@ async def test_an_unknown_order_is_named(desk: Visit) -> None:
 
 async def test_without_logs_and_traces_the_books_still_have_the_story(desk: Visit, shop: Shop) -> None:
     problem = {"what": "the store of traces does not respond", "why": "refused", "fix": "`mesh up` starts it"}
-    observed = {"entries": [], "lines": [], "traces": [], "problems": {"logs": problem, "traces": problem}}
+    nothing = {"entries": [], "lines": [], "traces": [], "problems": {"logs": problem, "traces": problem}}
 
     async def fail(route: Route) -> None:
-        await route.fulfill(json=observed)
+        response = await route.fetch()
+        await route.fulfill(json={**await response.json(), **nothing})
 
     visitor = await desk()
     await visitor.page.route("**/observed", fail)
