@@ -100,7 +100,7 @@ async def test_a_fault_turns_its_edge_red_also_later(mesh: Mesh, desk: Visit) ->
 
 async def test_a_connection_without_tls_has_an_open_lock(mesh: Mesh, desk: Visit) -> None:
     page = (await desk("/")).page
-    lock, other = (edge(page, f"shop-gateway~{service}").locator(".lock") for service in ("shipping", "catalog"))
+    lock, other = (page.locator(f'[data-label="shop-gateway~{name}"] .lock') for name in ("shipping", "catalog"))
     words = ("patch", "destinationrule", "-n", "shop", "shipping", "--type", "merge", "-p")
     await expect(lock).to_have_class(CLOSED)
     async with dial(mesh.gateway) as channel:

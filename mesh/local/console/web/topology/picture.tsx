@@ -3,9 +3,12 @@ import { useMemo } from "preact/hooks";
 import { follow, toEdge, toNode } from "./address.ts";
 import type { Edge, Graph, Node } from "./api.ts";
 import { duration, edgeLevel, nodeLevel, rate, replicas, share, TRANSPORTS, title, versions } from "./figures.ts";
-import { type Box, curve, type Placed, type Point, place } from "./layout.ts";
+import { type Box, curve, type Placed, place } from "./layout.ts";
 import { Lock } from "./lock.tsx";
 
+const LETTER_WIDTH = 6.7;
+const LINE_HEIGHT = 14;
+const LOCK_WIDTH = 14;
 const MIN_STROKE = 1.5;
 const MAX_STROKE = 5;
 /** How long a dot takes along 24 units of an edge: fast if there is much to carry. */
@@ -49,6 +52,13 @@ export function Picture({ graph, query }: { graph: Graph; query: URLSearchParams
         {edges.map((edge) => (
           <Line key={edge.id} edge={edge} placed={placed} query={query} state={stateOf(edge, selected, node)} />
         ))}
+        {/* Above all lines, so that none crosses a figure. */}
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it can have the focus */}
+        <g class="edge-labels" aria-hidden="true">
+          {edges.map((edge) => (
+            <Label key={edge.id} edge={edge} placed={placed} state={stateOf(edge, selected, node)} />
+          ))}
+        </g>
         {nodes.map((each) => (
           <Card
             key={each.name}
@@ -70,58 +80,73 @@ function stateOf(edge: Edge, selected: string, node: string): string {
   return selected || node ? "aside" : "";
 }
 
-function Line({ edge, placed, query, state }: { edge: Edge; placed: Placed; query: URLSearchParams; state: string }) {
-  const course = placed.edges.get(edge.id);
-  if (!course) {
-    return null;
-  }
-  const level = edgeLevel(edge);
-  const event = edge.kind === "publishes" || edge.kind === "consumes";
-  const path = curve(course.points);
+type LineProps = { edge: Edge; placed: Placed; query: URLSearchParams; state: string };
+
+function Line({ edge, placed, query, state }: LineProps) {
+  const path = curve(placed.edges.get(edge.id)?.points ?? []);
+  const box = labelBox(edge, placed);
   const to = toEdge(query, edge.id);
+  const width = { strokeWidth: strokeOf(edge.per_second) };
   return (
-    <a
-      href={to}
-      class={`edge ${level} ${event ? "event" : ""} ${state}`}
-      data-edge={edge.id}
-      onClick={(click) => follow(click, to)}
-    >
+    <a href={to} class={classOf(edge, state)} data-edge={edge.id} onClick={(click) => follow(click, to)}>
       <title>{spoken(edge)}</title>
       <path class="edge-target" d={path} />
-      <path
-        class="edge-line"
-        d={path}
-        style={{ strokeWidth: strokeOf(edge.per_second) }}
-        marker-end={`url(#arrow-${level === "good" && event ? "event" : level})`}
-      />
+      {box && <rect class="edge-target-label" {...box} />}
+      <path class="edge-line" d={path} style={width} marker-end={`url(#arrow-${arrowOf(edge)})`} />
       {edge.count ? (
         <path class="edge-flow" d={path} style={{ animationDuration: `${flowOf(edge.per_second)}s` }} />
       ) : null}
-      <Label edge={edge} at={course.label} />
     </a>
   );
 }
 
-/** The figures of an edge: what there is to say, and no more. */
-function Label({ edge, at }: { edge: Edge; at: Point }) {
-  const lines = linesOf(edge);
-  const closed = edge.transport === "mutual";
-  if (lines.length === 0) {
-    return edge.transport ? <Lock x={at.x - 5} y={at.y - 6} closed={closed} /> : null;
+/** The figures of an edge: what there is to say, and no more. The line has the same in words, and its link. */
+function Label({ edge, placed, state }: Omit<LineProps, "query">) {
+  const box = labelBox(edge, placed);
+  if (!box) {
+    return null;
   }
-  const width = Math.max(...lines.map((line) => line.length)) * 6.4 + (edge.transport ? 26 : 12);
-  const height = lines.length * 14 + 6;
+  const lines = linesOf(edge);
+  const lock = edge.transport ? LOCK_WIDTH : 0;
   return (
-    <g class="edge-label" transform={`translate(${at.x - width / 2} ${at.y - height / 2})`}>
-      <rect width={width} height={height} rx="6" />
-      {edge.transport && <Lock x={6} y={height / 2 - 6} closed={closed} />}
-      {lines.map((line, index) => (
-        <text key={index} x={edge.transport ? 20 : 6} y={14 + index * 14}>
-          {line}
-        </text>
-      ))}
+    <g class={classOf(edge, state)} data-label={edge.id}>
+      <g class="edge-label" transform={`translate(${box.x} ${box.y})`}>
+        {lines.length > 0 && <rect width={box.width} height={box.height} rx="6" />}
+        {lock > 0 && <Lock x={lines.length > 0 ? 6 : 2} y={box.height / 2 - 6} closed={edge.transport === "mutual"} />}
+        {lines.map((line, index) => (
+          <text key={index} x={lock + 6} y={14 + index * LINE_HEIGHT}>
+            {line}
+          </text>
+        ))}
+      </g>
     </g>
   );
+}
+
+/** Where the figures of an edge are; undefined if it has none. */
+function labelBox(edge: Edge, placed: Placed): Box | undefined {
+  const lines = linesOf(edge);
+  const at = placed.edges.get(edge.id)?.label;
+  if (!at || (lines.length === 0 && !edge.transport)) {
+    return undefined;
+  }
+  const text = Math.max(0, ...lines.map((line) => line.length * LETTER_WIDTH + 12));
+  const width = text + (edge.transport ? LOCK_WIDTH : 0);
+  const height = Math.max(12, lines.length * LINE_HEIGHT + 6);
+  return { x: at.x - width / 2, y: at.y - height / 2, width, height };
+}
+
+function isEvent({ kind }: Edge): boolean {
+  return kind === "publishes" || kind === "consumes";
+}
+
+function classOf(edge: Edge, state: string): string {
+  return `edge ${edgeLevel(edge)} ${isEvent(edge) ? "event" : ""} ${state}`;
+}
+
+function arrowOf(edge: Edge): string {
+  const level = edgeLevel(edge);
+  return level === "good" && isEvent(edge) ? "event" : level;
 }
 
 function linesOf(edge: Edge): string[] {

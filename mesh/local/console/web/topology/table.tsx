@@ -52,7 +52,7 @@ function Row({ edge, href, current }: { edge: Edge; href: string; current: boole
     <tr class={current ? "current" : ""} data-row={edge.id}>
       <th scope="row">
         <a href={href} aria-current={current ? "true" : undefined}>
-          {title(edge.source)} → {title(edge.target)}
+          <Name text={title(edge.source)} /> → <Name text={title(edge.target)} />
         </a>
       </th>
       <td class="wide">{WORDS[edge.kind]}</td>
@@ -62,5 +62,19 @@ function Row({ edge, href, current }: { edge: Edge; href: string; current: boole
       <td class="number wide">{edge.lag ?? "–"}</td>
       <td class="wide">{edge.transport ? TRANSPORTS[edge.transport] : "–"}</td>
     </tr>
+  );
+}
+
+/** A name that breaks after its dots. */
+function Name({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(/(?<=\.)/).map((part) => (
+        <span key={part}>
+          {part}
+          <wbr />
+        </span>
+      ))}
+    </>
   );
 }
