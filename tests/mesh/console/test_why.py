@@ -34,7 +34,8 @@ async def test_a_refusal_is_explained_as_by_the_command(mesh: Mesh, desk: Visit)
     await expect(page.get_by_role("heading", name="Denied notifications may not call")).to_be_visible()
     assert await visitor.violations() == []
     command = await page.locator(".command-text").last.inner_text()
-    run = await mesh.run(MESH, *command.split()[1:], "--json")
+    # With a kubeconfig, the command reads the proxies with kubectl instead of their admin ports.
+    run = await mesh.run(MESH, *command.split()[1:], "--json", "--kubeconfig", mesh.environment["KUBECONFIG"])
     assert run.returncode == 1, run.stderr
     decision = json.loads(run.stdout)
     text = await page.get_by_label("Decision").inner_text()

@@ -142,7 +142,7 @@ export function repetition({ kind, retries }: MethodSummary): string {
       ? "it only reads"
       : kind === "writes"
         ? "it takes effect once (idempotent)"
-        : "it may take effect twice";
+        : "the contract does not say that a repeated call is safe";
   return retries ? `up to ${retries} retries: ${meaning}` : `no retries: ${meaning}`;
 }
 

@@ -1,19 +1,11 @@
 // One method: what its contract says, what the proxies do, its recent calls, and a call to try.
-import { Await, formatNumber, useTitle } from "@shop/kit";
+import { Await, useTitle } from "@shop/kit";
 import { useApi } from "../api.ts";
 import type { PageProps } from "../pages.ts";
 import { whyUrl } from "../why/decision.ts";
-import { Budget } from "./budget.tsx";
-import {
-  audience,
-  duration,
-  type Field,
-  type MethodDetails,
-  objectiveText,
-  type Recent,
-  repetition,
-  type Treatment,
-} from "./contract.ts";
+import { audience, duration, type MethodDetails, objectiveText, type Recent, repetition } from "./contract.ts";
+import { Fields, FieldTable, short } from "./fields.tsx";
+import { Live, RecentCalls } from "./traffic.tsx";
 import { TryCall } from "./try.tsx";
 import "./contracts.css";
 
@@ -130,134 +122,4 @@ function Contract({ method }: { method: MethodDetails }) {
       </p>
     </section>
   );
-}
-
-function RecentCalls({ recent }: { recent: Recent }) {
-  if (recent.calls === 0) {
-    return <p class="soft">None. Calls appear here a few seconds after they are made.</p>;
-  }
-  return (
-    <>
-      <dl class="facts">
-        <div>
-          <dt>p99</dt>
-          <dd>{recent.p99_ms === null ? "not known" : duration(recent.p99_ms)}</dd>
-        </div>
-        <div>
-          <dt>Error budget used</dt>
-          <dd>
-            <Budget label="Error budget" used={recent.error_budget_used} />
-          </dd>
-        </div>
-        <div>
-          <dt>Slow budget used</dt>
-          <dd>
-            <Budget label="Budget of slow calls" used={recent.slow_budget_used} />
-          </dd>
-        </div>
-      </dl>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Caller</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="number">
-              Calls
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {recent.counts.map(({ caller, status, calls }) => (
-            <tr key={`${caller} ${status}`}>
-              <td>{caller}</td>
-              <td>{status}</td>
-              <td class="number">{formatNumber(calls)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <p class="small soft">A call that the gateway refuses reaches no service and is not counted.</p>
-    </>
-  );
-}
-
-/** What the proxies of the callers do now, which a policy of an operator may have changed. */
-function Live({ name }: { name: string }) {
-  const call = useApi<Treatment[]>(`/api/contracts/${name}/live`);
-  return (
-    <section class="card">
-      <h2>What the proxies do now</h2>
-      <Await call={call}>
-        {(treatments) =>
-          treatments.length === 0 ? (
-            <p class="soft">No caller with a Pod has a route to this method.</p>
-          ) : (
-            treatments.map((each) => (
-              <div key={each.caller} class="treatment">
-                <h3>{each.caller}</h3>
-                <p class="small">
-                  {each.timeout ? `timeout ${each.timeout}` : "no timeout"},{" "}
-                  {each.retries ? `${each.retries} retries on ${each.retry_on.replaceAll(",", ", ")}` : "no retries"}
-                  {each.calls_per_minute !== null &&
-                    `, ${formatNumber(each.calls_per_minute)} calls a minute for one caller`}
-                </p>
-                <p class="small soft">{each.pod}</p>
-              </div>
-            ))
-          )
-        }
-      </Await>
-    </section>
-  );
-}
-
-function Fields({ title, fields }: { title: string; fields: Field[] }) {
-  return (
-    <section class="card">
-      <h2>{title}</h2>
-      {fields.length === 0 ? <p class="soft">It has no fields.</p> : <FieldTable fields={fields} />}
-    </section>
-  );
-}
-
-function FieldTable({ fields }: { fields: Field[] }) {
-  return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Fields">
-      <table class="fields">
-        <thead>
-          <tr>
-            <th scope="col">Field</th>
-            <th scope="col">Rules</th>
-            <th scope="col">Meaning</th>
-          </tr>
-        </thead>
-        <tbody>
-          {fields.map((field) => (
-            <tr key={field.path}>
-              <th scope="row">
-                <code>{field.path}</code>
-                <span class="small soft method-summary">{short(field.type)}</span>
-              </th>
-              <td>
-                {field.required && <span class="badge">required</span>}
-                {field.output_only && <span class="badge">set by the service</span>}
-                {field.deprecated && <span class="badge warn">deprecated</span>}
-                <ul class="rules">
-                  {field.rules.map((rule) => (
-                    <li key={rule}>{rule}</li>
-                  ))}
-                </ul>
-              </td>
-              <td>{field.comment}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-/** Return a type without its package: "list of PlaceOrderItem". */
-function short(type: string): string {
-  return type.replace(/[\w.]+\.(\w+)$/, "$1");
 }
