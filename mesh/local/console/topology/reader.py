@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 from mesh.local.clients import metrics
@@ -30,8 +31,12 @@ MAX_CONCURRENT_READS = 4
 CLUSTERS, ROUTES = (f"config_dump?resource=dynamic_{name}" for name in ("active_clusters", "route_configs"))
 ENDPOINTS = "config_dump?resource=dynamic_endpoint_configs&include_eds"
 STATUSES = "clusters?format=json"
+SHARED_SECONDS = 2.0
+"""How long several requests share one reading: those of the picture and of the details, and of other browsers."""
 PAGES_SECONDS = 30
 """How long the hosts to which the gateway routes pages are kept."""
+
+Reading = tuple[Graph, Structure, Mapping[str, Workload]]
 
 
 @dataclass
@@ -41,6 +46,9 @@ class Reader:
     mesh: Instance
     _pages: tuple[float, str, tuple[str, ...]] = (0.0, "", ())
     """When they were read, the Pod that had them, and the hosts."""
+    _last: tuple[float, float | None, Reading | None] = (0.0, None, None)
+    """When it was read, for which time, and the result."""
+    _lock: Lock = field(default_factory=Lock, repr=False)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CONCURRENT_READS), repr=False)
 
     def graph(self, at: float | None) -> Graph:
@@ -81,7 +89,15 @@ class Reader:
         """Return how many calls there were, and failed, over the last hour. Raises MeshError."""
         return History.read(self.mesh)
 
-    def _read(self, at: float | None) -> tuple[Graph, Structure, Mapping[str, Workload]]:
+    def _read(self, at: float | None) -> Reading:
+        with self._lock:
+            read, time_read, reading = self._last
+            if reading is None or time_read != at or time.monotonic() - read > SHARED_SECONDS:
+                reading = self._read_all(at)
+                self._last = (time.monotonic(), at, reading)
+            return reading
+
+    def _read_all(self, at: float | None) -> Reading:
         live = at is None
         _, listed = self._declared
         streams = [method.name for method in listed if method.is_stream]
