@@ -98,7 +98,8 @@ async def test_a_wrong_hypothesis_is_reported(mesh: Mesh) -> None:
 @pytest.mark.parametrize("repeatedly", [False, True])
 async def test_ctrl_c_undoes_everything(mesh: Mesh, repeatedly: bool, tmp_path: Path) -> None:  # noqa: FBT001
     [app] = mesh.processes("python", (await mesh.pod("payments"))["metadata"]["uid"])
-    with terminal(tmp_path / "chaos.log", "chaos", "pause", "-i", mesh.name, "--seconds", "200") as command:
+    words = ["chaos", "pause", "-i", mesh.name, "--no-alerts", "--seconds", "200"]
+    with terminal(tmp_path / "chaos.log", *words) as command:
         async for attempt in eventually(40):
             with attempt:
                 assert app.status() == psutil.STATUS_STOPPED, command.output()
