@@ -136,12 +136,12 @@ def test_without_kafka_the_books_have_no_events() -> None:
 def test_a_call_that_proxies_send_again_has_several_attempts() -> None:
     spans = [
         call(3, "payments.v1.PaymentsService/CapturePayment", "UNAVAILABLE", "capture"),
-        proxy("capture", "CLIENT", "outbound", "URX"),
+        proxy("capture", "CLIENT", "outbound", "URX,UF"),
         proxy("outbound", "SERVER", "first"),
         proxy("outbound", "SERVER", "second"),
     ]
     [entry] = from_signals(ORDER, {TRACE: spans}, [])
-    assert (entry.attempts, entry.note, entry.failed) == (2, "Envoy's flags: URX", True)
+    assert (entry.attempts, entry.flags, entry.failed) == (2, ["UF", "URX"], True)
 
 
 def test_what_recovery_sends_again_is_no_step() -> None:

@@ -80,7 +80,8 @@ def _show_timeline(entries: Iterable[Entry]) -> None:
         color = "red" if entry.failed else COLORS.get(entry.kind, "")
         took = "" if entry.seconds is None else f"{entry.seconds * 1000:.1f}"
         attempts = f"{entry.attempts} attempts " if entry.attempts > 1 else ""
-        words = (clock, entry.kind, entry.service, entry.title, entry.result, took, attempts + entry.note)
+        flags = f"Envoy's flags: {' '.join(entry.flags)} " if entry.flags else ""
+        words = (clock, entry.kind, entry.service, entry.title, entry.result, took, attempts + flags + entry.note)
         table.add_row(*(Text(str(word), color) for word in words))
     console.print()
     console.print(table)

@@ -64,6 +64,8 @@ class Entry:
     seconds: float | None = None
     attempts: int = 1
     """How often a proxy sent the call."""
+    flags: Sequence[str] = ()
+    """Envoy's response flags: why the caller's proxy has failed the call itself."""
     note: str = ""
     trace: str = ""
     key: str = field(default="", repr=False)
@@ -111,7 +113,7 @@ def _call(trace: str, span: Span, children: Mapping[str, Sequence[Span]]) -> Ent
     method = span.tags["rpc.method"]
     name = method.rpartition("/")[2]
     proxies = list(_proxies(span, children)) if span.kind == "CLIENT" else []
-    flags = sorted({proxy.tags.get("response_flags", "-") for proxy in proxies if proxy.kind == "CLIENT"} - {"-"})
+    flags = {proxy.tags.get("response_flags", "-") for proxy in proxies if proxy.kind == "CLIENT"} - {"-"}
     return Entry(
         span.start,
         _kind(name) if span.kind == "CLIENT" else Kind.REQUEST,
@@ -121,7 +123,7 @@ def _call(trace: str, span: Span, children: Mapping[str, Sequence[Span]]) -> Ent
         failed=span.failed,
         seconds=span.duration,
         attempts=max(1, sum(proxy.kind == "SERVER" for proxy in proxies)),
-        note=f"Envoy's flags: {' '.join(flags)}" if flags else "",
+        flags=sorted({flag for each in flags for flag in each.split(",")}),
         trace=trace,
     )
 

@@ -132,7 +132,7 @@ async def test_recovery_and_a_service_that_is_down_are_part_of_the_story(mesh: M
         order = (await shop.place(shop.order_request())).name
         page = (await desk(f"/{order}")).page
         await expect(page.get_by_text("payments could not be read: UNAVAILABLE")).to_be_visible()
-        await expect(page.locator(".timeline-entry").filter(has_text="Envoy's flags: UH").first).to_be_visible()
+        await expect(page.locator(".timeline-entry").filter(has_text="no healthy Pod (UH)").first).to_be_visible()
     await expect(page.locator(".kind-undo").filter(has_text="VoidPayment")).to_be_visible(timeout=90_000)
     await read_complete(page)
     assert await page.locator(".kind-recovery").count() >= 1

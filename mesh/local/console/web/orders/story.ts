@@ -13,6 +13,8 @@ export type Entry = {
   failed: boolean;
   seconds: number | null;
   attempts: number;
+  /** Envoy's response flags. */
+  flags: readonly string[];
   note: string;
   trace: string;
   key: string;

@@ -1,4 +1,5 @@
 // The steps of the saga, the events and their consumers, by time.
+import { flagMeaning } from "../topology/figures.ts";
 import { clock, duration } from "./format.ts";
 import { colourOf, type Entry } from "./story.ts";
 
@@ -60,6 +61,11 @@ function Row({ entry, start }: { entry: Entry; start: number }) {
         )}{" "}
         {entry.result && entry.result !== "OK" && <span class="badge bad">{entry.result}</span>}{" "}
         {entry.attempts > 1 && <span class="badge warn">{entry.attempts} attempts</span>}
+        {entry.flags.length > 0 && (
+          <span class="timeline-note">
+            Its proxy: {entry.flags.map((flag) => `${flagMeaning(flag)} (${flag})`).join(", ")}
+          </span>
+        )}
         {entry.note && <span class="timeline-note">{entry.note}</span>}
       </div>
       <span class="timeline-took">{entry.seconds === null ? "" : duration(entry.seconds)}</span>
