@@ -136,7 +136,7 @@ def _edge(edge: Edge, figures: Figures, transports: Mapping[tuple[str, str], Tra
         failed=calls.failed if calls else None,
         refused=calls.refused if calls else None,
         by_status={status: n for status, n in sorted(calls.by_status.items()) if n} if calls else {},
-        p99_milliseconds=calls.p99_milliseconds if calls else None,
+        p99_milliseconds=calls.p99_milliseconds if calls and calls.total else None,
         lag=events.lag if events else None,
         transport=transports.get(pair),
     )
