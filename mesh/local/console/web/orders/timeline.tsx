@@ -18,6 +18,9 @@ const WORDS: Readonly<Record<string, (entry: Entry) => string>> = {
   record: ({ service }) => `Record of ${service}`,
 };
 
+const CALLS = new Set(["preparation", "step", "repeated", "undo"]);
+const METRICS_SECONDS = 30;
+const TOPOLOGY_SECONDS = 3600;
 /** A pause of at least this many seconds begins a new group. */
 const PAUSE_SECONDS = 1;
 
@@ -53,12 +56,7 @@ function Row({ entry, start }: { entry: Entry; start: number }) {
         +{duration(entry.time - start)}
       </time>
       <div class="timeline-what">
-        <span class="timeline-kind">{WORDS[entry.kind]?.(entry) ?? entry.kind}</span>{" "}
-        {entry.kind === "state" ? (
-          <span class={`badge ${colourOf(entry.title)}`}>{entry.title}</span>
-        ) : (
-          <span class="timeline-title">{entry.title}</span>
-        )}{" "}
+        <span class="timeline-kind">{WORDS[entry.kind]?.(entry) ?? entry.kind}</span> <Title entry={entry} />{" "}
         {entry.result && entry.result !== "OK" && <span class="badge bad">{entry.result}</span>}{" "}
         {entry.attempts > 1 && <span class="badge warn">{entry.attempts} attempts</span>}
         {entry.flags.length > 0 && (
@@ -71,6 +69,28 @@ function Row({ entry, start }: { entry: Entry; start: number }) {
       <span class="timeline-took">{entry.seconds === null ? "" : duration(entry.seconds)}</span>
     </li>
   );
+}
+
+/** What happened. A call leads to its edge in the topology, at that time. */
+function Title({ entry }: { entry: Entry }) {
+  const { kind, service, title, time } = entry;
+  if (kind === "state") {
+    return <span class={`badge ${colourOf(title)}`}>{title}</span>;
+  }
+  if (CALLS.has(kind)) {
+    return (
+      <a class="timeline-title" href={`/?edge=orders~${service}${atOf(time)}`}>
+        {title}
+      </a>
+    );
+  }
+  return <span class="timeline-title">{title}</span>;
+}
+
+/** The time of a call in the address of the topology, which has the last hour. Metrics have the call some seconds later. */
+function atOf(time: number): string {
+  const [at, now] = [Math.floor(time) + METRICS_SECONDS, Date.now() / 1000];
+  return at < now && at > now - TOPOLOGY_SECONDS ? `&at=${at}` : "";
 }
 
 function keyOf({ time, kind, service, title }: Entry): string {
