@@ -59,7 +59,8 @@ def routes(mesh: Instance) -> list[web.RouteDef]:
         return web.json_response({**found, "command": command(mesh, question)})
 
     async def matrix(_: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(decide_all, LocalLive.of(mesh)))
+        decided = await asyncio.to_thread(decide_all, LocalLive.of(mesh))
+        return web.json_response({**decided, "command": f".venv/bin/mesh matrix{mesh.option}"})
 
     return [
         web.get("/api/why", decision),
@@ -96,7 +97,7 @@ def explain(live: Live, question: Question, root: Path = REPOSITORY) -> dict[str
 
 def command(mesh: Instance, question: Question) -> str:
     """Return the command that answers the same question."""
-    words = ["mesh", "why", question.caller, question.method]
+    words = [".venv/bin/mesh", "why", question.caller, question.method]
     words += [word for header in question.headers for word in ("--header", header)]
     words += ["--address", question.address] if question.address else []
     return shlex.join(words) + mesh.option

@@ -8,6 +8,8 @@ from mesh.local.clients.signals import Line
 from mesh.local.instance import Instance
 from mesh.local.story.timeline import STATES
 
+OWNER = "orders"
+"""The service whose lines have the state of an order."""
 MAX_LINES, MAX_ORDERS = 500, 30
 
 
@@ -24,7 +26,8 @@ class RecentOrder:
 
 def recent_orders(mesh: Instance) -> list[RecentOrder]:
     """Return the orders with the newest lines, the newest first. Raises MeshError."""
-    return summarize(signals.find_lines(mesh, f"order:* | sort by (_time desc) limit {MAX_LINES}"))
+    # Others write about orders too: the prober, for example, about what it has bought.
+    return summarize(signals.find_lines(mesh, f"service:={OWNER} order:* | sort by (_time desc) limit {MAX_LINES}"))
 
 
 def summarize(lines: Iterable[Line]) -> list[RecentOrder]:

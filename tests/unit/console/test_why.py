@@ -64,7 +64,7 @@ def test_a_mistake_is_an_error_with_its_fix(question: Question, fix: str) -> Non
 
 def test_the_command_asks_the_same() -> None:
     question = Question("orders", GET_PRODUCT, ["x-tenant: a b"], "192.0.2.1")
-    expected = f"mesh why orders {GET_PRODUCT} --header 'x-tenant: a b' --address 192.0.2.1"
+    expected = f".venv/bin/mesh why orders {GET_PRODUCT} --header 'x-tenant: a b' --address 192.0.2.1"
     assert command(MESH, question) == f"{expected} -i other"
     assert command(replace(MESH, name="default"), question) == expected
 

@@ -192,14 +192,9 @@ def mesh_program() -> str:
     return str(program.relative_to(REPOSITORY) if program.is_relative_to(REPOSITORY) else program)
 
 
-def instance_option(instance: str) -> list[str]:
-    """Return the option that names a mesh; none for the default one."""
-    return [] if instance == DEFAULT else ["-i", instance]
-
-
 def mesh_words(command: str, instance: str) -> list[str]:
     """Return the first words of a `mesh` command for a mesh."""
-    return [mesh_program(), command, *instance_option(instance)]
+    return [mesh_program(), command, *([] if instance == DEFAULT else ["-i", instance])]
 
 
 def _workload(params: Params, world: World) -> Workload:

@@ -94,9 +94,8 @@ class _Acting:
 
     def _for_this_mesh(self, text: str) -> str:
         """Replace the addresses and the commands of the default mesh by those of this one."""
-        option = "".join(f" {word}" for word in acts.instance_option(self._mesh.name))
         text = text.replace("localhost:8080", self._mesh.gateway).replace("localhost:8443", self._mesh.tls_gateway)
-        return text.replace("mesh env)", f"mesh env{option})")
+        return text.replace("mesh env)", f"mesh env{self._mesh.option})")
 
     async def list_workloads(self, _: web.Request) -> web.Response:
         """Return all workloads with their Pods, and the routes that split calls."""
@@ -188,10 +187,9 @@ def _command(command: Command) -> Json:
 
 
 def _shown(planned: Plan, mesh: Instance) -> Json:
-    option = " ".join(["", *acts.instance_option(mesh.name)])
     return {
         "command": shlex.join(planned.words),
-        "prepare": f'eval "$({acts.mesh_program()} env{option})"',
+        "prepare": f'eval "$({acts.mesh_program()} env{mesh.option})"',
         "warning": planned.warning,
     }
 

@@ -10,14 +10,14 @@ export const OPERATOR = "operator";
 export function commandFor(method: MethodDetails, caller: string, request: unknown): string {
   const { summary, option, gateway } = method;
   if (caller === OPERATOR) {
-    return `mesh call${option} ${summary.name} ${quoted(request)}`;
+    return `.venv/bin/mesh call${option} ${summary.name} ${quoted(request)}`;
   }
   // The gateway describes only public methods. The others are read from the checkout.
   const words = summary.audience === "inside" ? ["grpcurl", ...method.proto_options] : ["grpcurl"];
   words.push("-plaintext");
   if (caller !== ANONYMOUS) {
     const role = caller === USER ? "" : ` --role ${caller}`;
-    words.push(`-H "authorization: Bearer $(mesh token${option}${role})"`);
+    words.push(`-H "authorization: Bearer $(.venv/bin/mesh token${option}${role})"`);
   }
   words.push(`-d ${quoted(withMasks(method, request))}`, gateway, summary.name);
   return words.join(" ");

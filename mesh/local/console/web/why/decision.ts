@@ -42,7 +42,7 @@ export type Cell = { caller: string; allowed: boolean | null; declared: boolean;
 export type Row = { method: string; service: string; cells: Cell[] };
 
 /** The decisions about all callers and methods. */
-export type Matrix = { rows: Row[]; seconds: number };
+export type Matrix = { rows: Row[]; seconds: number; command: string };
 
 /** Return the address of the page that explains a decision. */
 export function whyUrl(caller: string, method: string): string {

@@ -87,7 +87,7 @@ function Grid({ matrix, query }: { matrix: Matrix; query: URLSearchParams }) {
         ✓ allowed · – denied · ? not known. A frame marks what differs from the declarations. Users and roles call
         through the gateway, services from inside.
       </p>
-      <Command text="mesh matrix" />
+      <Command text={matrix.command} />
     </>
   );
 }
