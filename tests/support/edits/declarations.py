@@ -18,9 +18,9 @@ EDITS = {
     "call of the operator dropped": edit(
         OPERATOR, "  - to: shop.analytics.v1.AnalyticsService\n    methods: [ListSales]\n", ""
     ).breaks("operator/calls/shop.analytics.v1.AnalyticsService/ListSales", "policy", "operator"),
-    "call on demand dropped": edit(OPERATOR, "[GetOrder, ResumeOrder]", "[GetOrder]").breaks(
-        "operator/calls/shop.orders.v1.OrdersService/ResumeOrder", "policy", "operator"
-    ),
+    "call on demand dropped": edit(
+        OPERATOR, "[GetStock, ReceiveStock, GetReservation]", "[GetStock, ReceiveStock]"
+    ).breaks("operator/calls/shop.inventory.v1.InventoryService/GetReservation", "policy", "operator"),
     "two calls dropped": edit(
         ORDERS,
         "[AuthorizePayment, CapturePayment, VoidPayment, RefundPayment]",
