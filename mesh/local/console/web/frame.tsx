@@ -1,6 +1,5 @@
 // What surrounds every page: the name of the mesh, the navigation, and links to its other pages.
-import { Empty, Guard, matchPath, useAddress, useStored, useTitle } from "@shop/kit";
-import { useEffect, useRef } from "preact/hooks";
+import { Empty, Guard, matchPath, useAddress, usePageFocus, useStored, useTitle } from "@shop/kit";
 import { token, useApi } from "./api.ts";
 import { Login } from "./login.tsx";
 import { pages } from "./pages.ts";
@@ -11,17 +10,7 @@ type Mesh = { instance: string; shop: string; pages: { name: string; url: string
 export function Frame() {
   const address = new URL(useAddress(), location.origin);
   const loggedIn = useStored(token) !== null;
-  const main = useRef<HTMLElement>(null);
-  const first = useRef(true);
-
-  // A screen reader continues at the new page.
-  useEffect(() => {
-    if (first.current) {
-      first.current = false;
-    } else {
-      main.current?.focus({ preventScroll: true });
-    }
-  }, [address.pathname]);
+  const main = usePageFocus(address.pathname);
 
   return (
     <>

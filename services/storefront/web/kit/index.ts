@@ -5,7 +5,7 @@ export { check, Field, type Form, FormView, useForm } from "./form.tsx";
 export { cents, formatMoney, formatNumber, formatTime, moneyOfCents } from "./format.ts";
 export { Guard } from "./guard.tsx";
 export { followLinks } from "./links.ts";
-export { matchPath, navigate, useAddress, useTitle } from "./navigation.ts";
+export { matchPath, navigate, useAddress, usePageFocus, useTitle } from "./navigation.ts";
 export { type Mount, type Mounted, mount, type PageProps, type Part } from "./part.ts";
 export { endSession, type Session, session, startSession, useSession } from "./session.ts";
 export { fillSlotsFrom, Mounting, Slot } from "./slot.tsx";

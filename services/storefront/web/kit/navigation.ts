@@ -1,5 +1,6 @@
 // The address of the page. Every state worth sharing is in it.
-import { useEffect } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { useSyncExternalStore } from "./store.ts";
 
 /** The name of the site: the title of its first document. */
@@ -25,6 +26,20 @@ export function navigate(to: string, { replace = false } = {}): void {
 /** Use the address, path and query, in a component, which is rendered again when it changes. */
 export function useAddress(): string {
   return useSyncExternalStore(subscribe, current);
+}
+
+/** Use a reference to the element of the page. It gets the focus on a new path, so that a screen reader continues there. */
+export function usePageFocus(path: string): RefObject<HTMLElement | null> {
+  const page = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+    } else {
+      page.current?.focus({ preventScroll: true });
+    }
+  }, [path]);
+  return page;
 }
 
 /** Set the title of the browser's window. */

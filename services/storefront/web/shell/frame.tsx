@@ -1,22 +1,11 @@
 // What surrounds every page: the header with its slots, the page of a part, and the footer.
-import { Empty, Mounting, Slot, useAddress, useSession, useTitle } from "@shop/kit";
-import { useEffect, useRef } from "preact/hooks";
+import { Empty, Mounting, Slot, useAddress, usePageFocus, useSession, useTitle } from "@shop/kit";
 import type { Parts } from "./parts.ts";
 
 /** The frame, with the page that the address leads to. */
 export function Frame({ parts }: { parts: Parts }) {
   const address = new URL(useAddress(), location.origin);
-  const main = useRef<HTMLElement>(null);
-  const first = useRef(true);
-
-  // A screen reader continues at the new page.
-  useEffect(() => {
-    if (first.current) {
-      first.current = false;
-    } else {
-      main.current?.focus({ preventScroll: true });
-    }
-  }, [address.pathname]);
+  const main = usePageFocus(address.pathname);
 
   return (
     <>
