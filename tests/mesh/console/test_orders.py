@@ -84,8 +84,11 @@ async def test_a_rejected_order_shows_what_was_refused_and_undone(desk: Visit, s
     assert await visitor.violations() == []
 
 
+@pytest.mark.usefixtures("signals")
 async def test_an_unknown_order_is_named(desk: Visit) -> None:
     visitor = await desk("/orders")
+    await expect(visitor.page.get_by_role("columnheader", name="Last change")).to_be_visible()
+    assert await visitor.violations() == []
     await visitor.page.get_by_label("Id of an order").fill("orders/no-such-order")
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("heading", name="No such order")).to_be_visible()
