@@ -98,6 +98,7 @@ async def test_a_fault_turns_its_edge_red_also_later(mesh: Mesh, desk: Visit) ->
     assert "at=" not in page.url
 
 
+@pytest.mark.prove
 async def test_a_connection_without_tls_has_an_open_lock(mesh: Mesh, desk: Visit) -> None:
     page = (await desk("/")).page
     lock, other = (page.locator(f'[data-label="shop-gateway~{name}"] .lock') for name in ("shipping", "catalog"))

@@ -120,7 +120,7 @@ async def run_limited(
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment)
     if not (process.stdin and process.stdout and process.stderr):
         raise AssertionError("the process has no pipes")
-    stdout, stderr, stopped = bytearray(), bytearray(), ""
+    stdout, stderr, stopped, ended = bytearray(), bytearray(), "", False
     errors = asyncio.create_task(process.stderr.read(MAX_BYTES))
     try:
         async with asyncio.timeout(seconds):
@@ -133,11 +133,13 @@ async def run_limited(
                 stopped = _enough(stdout)
             if not stopped:
                 stderr += await errors
+                ended = True
     except TimeoutError:
         stopped = f"it was stopped after {seconds:g} s"
     finally:
         errors.cancel()
-        if process.returncode is None:
+        # A signal to a process that is just ending makes asyncio lose its exit code, and say so.
+        if not ended:
             with suppress(ProcessLookupError):
                 process.kill()
         await process.wait()
