@@ -17,6 +17,7 @@ from bench.mesh import NAME_WITH_SIGNALS, running_mesh
 from bench.rounds import Case, Sample, measure, show_progress
 from bench.usage import NANOSECONDS_PER_SECOND, cpu_nanoseconds, pss_mib
 from mesh.local import loopback
+from mesh.local.console.topology.reader import SHARED_SECONDS
 from mesh.local.instance import Instance
 from mesh.local.lifecycle.parts import Part
 from tools.console import Console, running_console
@@ -66,6 +67,8 @@ def _start_once(mesh: Instance) -> Sample:
 
 
 async def _read(console: Console, path: str, _seconds: float) -> Sample:
+    # Until then, requests share the last reading of the topology.
+    await asyncio.sleep(SHARED_SECONDS)
     return await asyncio.to_thread(_read_once, console, path)
 
 
