@@ -69,11 +69,17 @@ def _merchandiser(browser: Browser, origin: str, folder: Path, credentials: tupl
 def _console(browser: Browser, console: Console, folder: Path, order: str) -> list[Path]:
     pages = {
         # A path of the console, and what is on its page when it is complete.
-        "story": (f"/{order}", "The books balance"),
-        "why": ("/why?caller=notifications&method=RefundPayment", "The smallest change"),
-        "contract": ("/contracts/shop.orders.v1.OrdersService/PlaceOrder", "Calls in the last hour"),
-        "act": ("/act", "canary-by-weight"),
         "topology": ("/?edge=orders~payments", "methods that the contract allows here"),
+        "orders": ("/orders", "Last change"),
+        "story": (f"/{order}", "The books balance"),
+        "act": ("/act", "canary-by-weight"),
+        "scenario": ("/act/scenarios/canary-by-weight", "catalog-traffic"),
+        "workload": ("/act/workloads/orders", "istio-proxy"),
+        "experiment": ("/act/chaos/abort", "ServiceErrors"),
+        "why": ("/why?caller=notifications&method=RefundPayment", "The smallest change"),
+        "matrix": ("/why/matrix", "calls are allowed"),
+        "contracts": ("/contracts", "PlaceOrder"),
+        "contract": ("/contracts/shop.orders.v1.OrdersService/PlaceOrder", "Calls in the last hour"),
     }
     files = []
     for name, (path, complete) in pages.items():
