@@ -68,3 +68,8 @@ def test_only_the_files_that_are_named_are_checked(make_tree: MakeTree) -> None:
     tree = make_tree({"a/x.py": "told = 1", "b/x.py": "told = 1"})
     assert [violation.split(":")[0] for violation in language(tree, "a/x.py")] == ["a/x.py"]
     assert [violation.split(":")[0] for violation in language(tree, "b")] == ["b/x.py"]
+
+
+def test_the_bytes_of_a_picture_are_no_words(make_tree: MakeTree) -> None:
+    assert list(language(make_tree({"a.png": "\x89PNG\0\n# nobody gives"}))) == []
+    assert list(language(make_tree({"a.md": "nobody gives"}))) != []

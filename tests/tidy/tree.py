@@ -9,6 +9,8 @@ from posixpath import normpath
 
 from tests.support.checkout import git
 
+BINARY_BYTES = 8000
+"""Like git: a file with a NUL among so many first bytes is binary."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -32,8 +34,13 @@ class Tree:
         return cls(root, tuple(sorted(PurePosixPath(path) for path in paths)))
 
     def text(self, file: PurePosixPath | str) -> str:
-        """Return the text of a file. Bytes that are not UTF-8 are replaced."""
-        return (self.root / file).read_text(encoding="utf-8", errors="replace")
+        """Return the text of a file, empty if it is binary. Bytes that are not UTF-8 are replaced."""
+        path = self.root / file
+        with path.open("rb") as content:
+            # Some bytes of a picture would be words that a law refuses.
+            if b"\0" in content.read(BINARY_BYTES):
+                return ""
+        return path.read_text(encoding="utf-8", errors="replace")
 
     def under(self, *folders: str, suffix: str = "") -> Iterator[PurePosixPath]:
         """Yield the files below any of the folders (by default below the root) whose names end with the suffix."""
