@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 
 
@@ -22,6 +23,8 @@ LOCATIONS = {
 }
 """The port and the path of each page: Zipkin, VictoriaMetrics, VictoriaLogs and vmalert."""
 
+START = "`kubectl get pods -n observability` shows its state; `mesh up` starts it"
+"""What to do if nothing serves a page."""
 CONSOLE_PORT = 8090
 
 
@@ -33,6 +36,11 @@ def console_url(mesh: Instance) -> str:
 def url(mesh: Instance, page: Page) -> str:
     """Return the address of a page."""
     return base_url(mesh, page) + LOCATIONS[page][1]
+
+
+def no_response(page: Page, error: OSError) -> MeshError:
+    """Return the error for a store that does not respond."""
+    return MeshError(f"the store of {page.value} does not respond", why=str(error), fix=START)
 
 
 def base_url(mesh: Instance, page: Page) -> str:

@@ -12,7 +12,7 @@ from urllib.request import Request
 from mesh.local import loopback
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
-from mesh.local.pages import Page, base_url
+from mesh.local.pages import Page, base_url, no_response
 
 TIMEOUT_SECONDS = 15
 
@@ -67,8 +67,4 @@ def _read(mesh: Instance, name: str, arguments: dict[str, str]) -> list[dict[str
     except HTTPError as error:
         raise MeshError("the metrics cannot be read", why=error.read().decode(errors="replace").strip()) from None
     except OSError as error:
-        raise MeshError(
-            "the store of metrics does not respond",
-            why=str(error),
-            fix="`kubectl get pods -n observability` shows its state; `mesh up` starts it",
-        ) from None
+        raise no_response(Page.METRICS, error) from None

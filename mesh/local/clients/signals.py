@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from mesh.local import loopback
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
-from mesh.local.pages import Page, base_url
+from mesh.local.pages import Page, base_url, no_response
 
 TIMEOUT_SECONDS = 15
 MAX_LINES = 10_000
@@ -160,8 +160,4 @@ def _get(mesh: Instance, page: Page, path: str) -> bytes:
     except OSError as error:
         if isinstance(error, HTTPError) and error.code == HTTPStatus.NOT_FOUND:
             return b""
-        raise MeshError(
-            f"the store of {page.value} does not respond",
-            why=str(error),
-            fix="`kubectl get pods -n observability` shows its state; `mesh up` starts it",
-        ) from None
+        raise no_response(page, error) from None

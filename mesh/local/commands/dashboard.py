@@ -5,7 +5,7 @@ import webbrowser
 from mesh.local.browser import has_window
 from mesh.local.errors import MeshError
 from mesh.local.instance import Instance, port_in_use
-from mesh.local.pages import LOCATIONS, Page, url
+from mesh.local.pages import LOCATIONS, START, Page, url
 from mesh.local.processes import load_running
 from mesh.local.terminal import console
 
@@ -24,5 +24,4 @@ def run(name: str, page: Page | None) -> int:
 def _check(mesh: Instance, page: Page) -> None:
     port, _ = LOCATIONS[page]
     if not port_in_use(mesh.node_ip, port):
-        fix = "`kubectl get pods -n observability` shows its state; `mesh up` starts it"
-        raise MeshError(f"nothing serves the page of {page.value}", why=f"{mesh.node_ip}:{port} is closed", fix=fix)
+        raise MeshError(f"nothing serves the page of {page.value}", why=f"{mesh.node_ip}:{port} is closed", fix=START)

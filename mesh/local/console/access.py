@@ -1,7 +1,7 @@
 """Who may call the console: its own page, in a browser to which someone with the token has given access.
 
 The token is like the admin's kubeconfig: anyone who has it can do what kubectl can. It is never part of a URL. The page
-sends it as a header, which pages of other sites cannot. A link to log in has a code in its place, which works once.
+sends it as a header, which pages of other sites cannot. The link that logs a browser in has a one-time code instead.
 """
 
 import hmac

@@ -9,7 +9,6 @@ from typing_extensions import override
 from mesh.local.clients.api_server import ApiServer
 from mesh.local.clients.envoy import query_pod
 from mesh.local.clients.kubectl import Kubectl
-from mesh.local.errors import MeshError
 from mesh.local.instance import Instance
 from mesh.local.why.live import Live
 from mesh.local.why.matchers import Json
@@ -43,14 +42,8 @@ class LocalLive(Live):
     @override
     def _objects(self) -> list[Json]:
         api = ApiServer(self.mesh)
-        found: list[Json] = []
-        try:
-            for kind, path in LISTS.items():
-                # The items of a list have no kind.
-                found += [each | {"kind": kind} for each in json.loads(api.get(f"/{path}"))["items"]]
-        except OSError as error:
-            raise MeshError("the API server does not respond", why=str(error), fix="`mesh status`") from None
-        return found
+        # The items of a list have no kind.
+        return [each | {"kind": kind} for kind, path in LISTS.items() for each in api.read(f"/{path}")["items"]]
 
     @override
     def _read(self, pod: Json) -> Proxy:

@@ -118,6 +118,7 @@ async def container_restarts(mesh: Mesh, pod: str) -> int:
     return sum(each["restartCount"] for each in statuses if each["name"] == "app")
 
 
+@pytest.mark.prove
 async def test_a_chaos_run_survives_a_reload_and_stops_with_its_fault_undone(mesh: Mesh, desk: Visit) -> None:
     visitor = await desk(f"/act/chaos/abort?service={WORKLOAD}&seconds=200&alerts=no")
     page = visitor.page

@@ -90,7 +90,8 @@ async def test_calls_are_tried(console: Console, desk: Visit) -> None:
     await page.get_by_role("link", name="Why?").click()
     await expect(page.get_by_role("heading", name="Denied anonymous may not call")).to_be_visible()
     # By now the invalid call is one of the recent ones.
-    async for attempt in eventually():
+    # Metrics are scraped every ten seconds, by a process of low priority.
+    async for attempt in eventually(60, every=0.5):
         with attempt:
             assert await invalid_calls(console) > before
     await visitor.open(f"/contracts/{GET_PRODUCT}")

@@ -1,12 +1,10 @@
 """What can be acted on: workloads with their Pods, and routes that split calls between two versions."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from mesh.local.clients.api_server import ApiServer
-from mesh.local.errors import MeshError
 
 Manifest = Mapping[str, Any]
 KINDS = {"deployments": "deployment", "statefulsets": "statefulset"}
@@ -67,8 +65,6 @@ class Workload:
     """The labels of its Pods; empty if they have none."""
     replicas: int
     ready: int
-    updated: int
-    """Pods of the newest template."""
     pods: Sequence[Pod]
 
 
@@ -103,15 +99,10 @@ class Cluster:
     @classmethod
     def read(cls, api: ApiServer) -> Self:
         """Read it. Raises MeshError if the API server does not respond."""
-        pods = _list(api, "/api/v1/pods")
-        found = {kind: _list(api, f"/apis/apps/v1/{plural}") for plural, kind in KINDS.items()}
-        routes = _list(api, "/apis/networking.istio.io/v1/virtualservices")
+        pods = api.read("/api/v1/pods")["items"]
+        found = {kind: api.read(f"/apis/apps/v1/{plural}")["items"] for plural, kind in KINDS.items()}
+        routes = api.read("/apis/networking.istio.io/v1/virtualservices")["items"]
         return cls(workloads(found, pods), [split for each in routes for split in splits(each)])
-
-    def workload(self, name: str, namespace: str) -> Workload | None:
-        """Return a workload; None if there is none."""
-        matching = [each for each in self.workloads if (each.name, each.namespace) == (name, namespace)]
-        return matching[0] if matching else None
 
 
 def workloads(found: Mapping[str, Iterable[Manifest]], pods: Iterable[Manifest]) -> list[Workload]:
@@ -156,7 +147,6 @@ def _workload(kind: str, found: Manifest, pods: Sequence[Pod]) -> Workload:
         labels.get("version", ""),
         spec.get("replicas", 1),
         status.get("readyReplicas", 0),
-        status.get("updatedReplicas", 0),
         sorted(pods, key=lambda pod: (pod.created, pod.name)),
     )
 
@@ -177,15 +167,3 @@ def _state(status: Manifest) -> str:
     for name, details in status.get("state", {}).items():
         return "Running" if name == "running" else str(details.get("reason", name))
     return "Unknown"
-
-
-def _list(api: ApiServer, path: str) -> list[Any]:
-    try:
-        return list(json.loads(api.get(path))["items"])
-    except OSError as error:
-        raise api_silent(error) from None
-
-
-def api_silent(error: OSError) -> MeshError:
-    """Return the error of a page that needs the Kubernetes API."""
-    return MeshError("the Kubernetes API does not respond", why=str(error), fix="`mesh status`, `mesh up`")

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\[(?P<text>[^\]]+)\]\((?P<target>[^)]+)\)")
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
 SCENARIO_LINK = re.compile(r"\.\./([a-z-]+)/?")
-ITEM = re.compile(r"(?:[-*]|\d+\.) +")
+MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 @dataclass(frozen=True)
@@ -31,58 +33,49 @@ class Block:
 
 
 def parse(text: str) -> list[Block]:
-    """Parse the few constructs of Markdown that the READMEs of scenarios use."""
-    return list(_blocks(text.splitlines()))
+    """Parse Markdown into the blocks that the READMEs of scenarios have. What is none of them becomes a paragraph."""
+    return [_block(node) for node in SyntaxTreeNode(MARKDOWN.parse(text)).children]
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[Block]:
-    rest = list(lines)
-    while rest:
-        line = rest.pop(0)
-        if line.startswith("```"):
-            end = rest.index("```") if "```" in rest else len(rest)
-            yield Block("code", "\n".join(rest[:end]))
-            rest = rest[end + 1 :]
-        elif line.startswith("#"):
-            yield Block("heading", line.lstrip("# "))
-        elif line.strip():
-            group = [line]
-            while rest and rest[0].strip() and not rest[0].startswith(("#", "```")):
-                group.append(rest.pop(0))
-            yield _group(group)
+def _block(node: SyntaxTreeNode) -> Block:
+    match node.type:
+        case "heading":
+            return Block("heading", "".join(span.text for span in _spans(node)))
+        case "fence" | "code_block":
+            return Block("code", node.content.removesuffix("\n"))
+        case "bullet_list" | "ordered_list":
+            return Block("list", rows=[[_spans(item)] for item in node.children])
+        case "table":
+            return Block(
+                "table",
+                rows=[[_spans(cell) for cell in row.children] for part in node.children for row in part.children],
+            )
+    return Block("paragraph", rows=[[_spans(node)]])
 
 
-def _group(lines: Sequence[str]) -> Block:
-    """Read lines that belong together. A line of a list that begins no item continues the one before."""
-    if lines[0].startswith("|"):
-        rows = [[spans(cell.strip()) for cell in line.strip("| ").split(" | ")] for line in lines]
-        return Block("table", rows=[rows[0], *rows[2:]])
-    if ITEM.match(lines[0]):
-        items: list[str] = []
-        for line in lines:
-            if ITEM.match(line):
-                items.append(ITEM.sub("", line, count=1))
-            else:
-                items[-1] += f" {line.strip()}"
-        return Block("list", rows=[[spans(item)] for item in items])
-    return Block("paragraph", rows=[[spans(" ".join(lines))]])
-
-
-def spans(text: str) -> list[Span]:
-    """Split a text into its pieces. A link to something other than a scenario is its text."""
-    found, end = [], 0
-    for match in INLINE.finditer(text):
-        if match.start() > end:
-            found.append(Span("text", text[end : match.start()]))
-        end = match.end()
-        if match["code"]:
-            found.append(Span("code", match["code"]))
-        elif match["strong"]:
-            found.append(Span("strong", match["strong"]))
-        elif scenario := SCENARIO_LINK.fullmatch(match["target"]):
-            found.append(Span("scenario", match["text"], scenario[1]))
-        else:
-            found.append(Span("text", match["text"]))
-    if end < len(text):
-        found.append(Span("text", text[end:]))
+def _spans(node: SyntaxTreeNode) -> list[Span]:
+    """Return the pieces of everything in a block; neighbouring texts are one."""
+    found: list[Span] = []
+    for span in (span for child in node.walk() if child.type == "inline" for span in _inline(child)):
+        if found and (found[-1].kind, span.kind) == ("text", "text"):
+            found[-1] = Span("text", found[-1].text + span.text)
+        elif span.text:
+            found.append(span)
     return found
+
+
+def _inline(node: SyntaxTreeNode) -> Iterator[Span]:
+    for child in node.children:
+        match child.type:
+            case "text":
+                yield Span("text", child.content)
+            case "code_inline":
+                yield Span("code", child.content)
+            case "softbreak" | "hardbreak":
+                yield Span("text", " ")
+            case "strong":
+                yield Span("strong", "".join(span.text for span in _inline(child)))
+            case "link" if scenario := SCENARIO_LINK.fullmatch(str(child.attrs["href"])):
+                yield Span("scenario", "".join(span.text for span in _inline(child)), scenario[1])
+            case _:  # of any other link and emphasis, the text
+                yield from _inline(child)

@@ -1,20 +1,19 @@
 """The scenarios, and which of them are applied: each object is compared with the one that the cluster has."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from mesh.local.clients.api_server import ApiServer
 from mesh.local.clients.kubectl import Kubectl
 from mesh.local.console.act.acts import SCENARIOS
-from mesh.local.console.act.cluster import Manifest, api_silent
+from mesh.local.console.act.cluster import Manifest
 from mesh.local.instance import REPOSITORY
 
 FOLDER = REPOSITORY / SCENARIOS
@@ -116,10 +115,7 @@ class Live:
     def read(self, scenarios: Sequence[Scenario]) -> dict[Key, Manifest]:
         """Return the objects of every kind that the scenarios have. Raises MeshError."""
         kinds = {(each["apiVersion"], each["kind"]) for scenario in scenarios for each in scenario.manifests}
-        try:
-            found = [(kind, each) for kind in sorted(kinds) for each in self._get(self._path(*kind))["items"]]
-        except OSError as error:
-            raise api_silent(error) from None
+        found = [(kind, each) for kind in sorted(kinds) for each in self.api.read(self._path(*kind))["items"]]
         # In a list, objects do not name their kind.
         objects = [{**each, "apiVersion": api, "kind": kind} for (api, kind), each in found]
         return {Key.of(each): each for each in objects}
@@ -127,13 +123,10 @@ class Live:
     def _path(self, api: str, kind: str) -> str:
         root = f"/apis/{api}" if "/" in api else f"/api/{api}"
         if (api, kind) not in self._plurals:
-            for resource in self._get(root)["resources"]:
+            for resource in self.api.read(root)["resources"]:
                 if "/" not in resource["name"]:
                     self._plurals[api, resource["kind"]] = resource["name"]
         return f"{root}/{self._plurals[api, kind]}"
-
-    def _get(self, path: str) -> Any:  # noqa: ANN401  # JSON
-        return json.loads(self.api.get(path))
 
 
 def statuses(scenarios: Sequence[Scenario], live: Mapping[Key, Manifest]) -> list[Status]:

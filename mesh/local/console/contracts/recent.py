@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from mesh.local.canary.metrics import SERVER_ERRORS
 from mesh.local.clients import metrics
 from mesh.local.instance import Instance
 
 WINDOW = "1h"
 CALLS, DURATION = "mesh_rpc_requests_total", "mesh_rpc_duration_milliseconds"
 ERROR_BUDGET, SLOW_BUDGET = "method:mesh_error_budget:ratio", "method:mesh_slow_budget:ratio"
-FAULTS = frozenset({2, 4, 12, 13, 14, 15})
-"""The statuses that are a fault of the service (tools/protoc_gen_signals/indicators.py)."""
 STATUSES: Mapping[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -80,7 +79,7 @@ def gather(by_caller: list[metrics.Sample], **others: list[metrics.Sample]) -> d
             code = int(sample.labels["grpc_status"])
             of = found.setdefault(sample.labels["method"], Recent())
             of.calls += sample.value
-            of.failed += sample.value if code in FAULTS else 0
+            of.failed += sample.value if code in SERVER_ERRORS else 0
             of.counts.append(Count(sample.labels.get("caller", ""), STATUSES.get(code, str(code)), sample.value))
     for name in ("error_budgets", "slow_budgets"):
         for sample in others[name]:

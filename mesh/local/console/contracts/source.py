@@ -49,11 +49,6 @@ class Contracts:
         return Rules(self.files)
 
     @cached_property
-    def files_of_services(self) -> dict[str, str]:
-        """The .proto file of each proto service, below `proto/`."""
-        return {contract.name: contract.file for contract in self.graph.contracts.values()}
-
-    @cached_property
     def examples(self) -> Examples:
         """The valid request for each method."""
         known: dict[str, Any] = yaml.safe_load((self.root / EXAMPLES).read_text(encoding="utf-8"))

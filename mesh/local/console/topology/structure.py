@@ -80,11 +80,6 @@ class Structure:
         """The nodes, by name."""
         return {node.name: node for node in self.nodes}
 
-    @cached_property
-    def edge_by_id(self) -> dict[str, Edge]:
-        """The edges, by id."""
-        return {edge.id: edge for edge in self.edges}
-
     @property
     def callers(self) -> list[str]:
         """The nodes that call others."""

@@ -1,13 +1,11 @@
 """The Pods of each node: now from the Kubernetes API, earlier from the metrics of that time."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mesh.local.clients.api_server import ApiServer
-from mesh.local.errors import MeshError
 
 
 @dataclass(frozen=True)
@@ -116,10 +114,5 @@ def _label(each: Mapping[str, Any], name: str) -> str:
 
 
 def _items(api: ApiServer, *paths: str) -> list[Mapping[str, Any]]:
-    try:
-        # The versions that the API server keeps for watches: it does not ask etcd.
-        return [item for path in paths for item in json.loads(api.get(f"/{path}?resourceVersion=0"))["items"]]
-    except OSError as error:
-        raise MeshError(
-            "the Kubernetes API does not respond", why=str(error), fix="`mesh status` shows whether the mesh runs"
-        ) from None
+    # The versions that the API server keeps for watches: it does not ask etcd.
+    return [item for path in paths for item in api.read(f"/{path}?resourceVersion=0")["items"]]

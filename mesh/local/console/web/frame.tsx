@@ -1,5 +1,5 @@
 // What surrounds every page: the name of the mesh, the navigation, and links to its other pages.
-import { Empty, Guard, matchPath, useAddress, usePageFocus, useStored, useTitle } from "@shop/kit";
+import { Guard, matchPath, NotFound, useAddress, usePageFocus, useStored } from "@shop/kit";
 import { token, useApi } from "./api.ts";
 import { Login } from "./login.tsx";
 import { pages } from "./pages.ts";
@@ -84,19 +84,9 @@ function CurrentPage({ address }: { address: URL }) {
       );
     }
   }
-  return <NotFound />;
-}
-
-function NotFound() {
-  useTitle("Not found");
   return (
-    <>
-      <h1>Not found</h1>
-      <Empty title="There is no such page.">
-        <p>
-          <a href="/">To the topology</a>
-        </p>
-      </Empty>
-    </>
+    <NotFound>
+      <a href="/">To the topology</a>
+    </NotFound>
   );
 }

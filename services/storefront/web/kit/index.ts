@@ -9,5 +9,5 @@ export { matchPath, navigate, useAddress, usePageFocus, useTitle } from "./navig
 export { type Mount, type Mounted, mount, type PageProps, type Part } from "./part.ts";
 export { endSession, type Session, session, startSession, useSession } from "./session.ts";
 export { fillSlotsFrom, Mounting, Slot } from "./slot.tsx";
-export { Await, Empty, Failure, Skeleton } from "./states.tsx";
+export { Await, Empty, Failure, NotFound, Skeleton } from "./states.tsx";
 export { Stored, useStored, useSyncExternalStore } from "./store.ts";

@@ -1,6 +1,7 @@
 // How loading, empty, slow and failed look.
 import type { ComponentChildren } from "preact";
 import { type Call, explain } from "./calls.ts";
+import { useTitle } from "./navigation.ts";
 
 /** Something failed here. The rest of the page is not affected. */
 export function Failure({
@@ -32,6 +33,19 @@ export function Empty({ title, children }: { title: string; children?: Component
       <p class="state-title">{title}</p>
       {children}
     </div>
+  );
+}
+
+/** There is no page at this address. The children lead elsewhere. */
+export function NotFound({ children }: { children: ComponentChildren }) {
+  useTitle("Not found");
+  return (
+    <>
+      <h1>Not found</h1>
+      <Empty title="There is no such page.">
+        <p>{children}</p>
+      </Empty>
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 // What surrounds every page: the header with its slots, the page of a part, and the footer.
-import { Empty, Mounting, Slot, useAddress, usePageFocus, useSession, useTitle } from "@shop/kit";
+import { Mounting, NotFound, Slot, useAddress, usePageFocus, useSession } from "@shop/kit";
 import type { Parts } from "./parts.ts";
 
 /** The frame, with the page that the address leads to. */
@@ -64,23 +64,13 @@ function Navigation({ parts, path }: { parts: Parts; path: string }) {
 function Page({ parts, address }: { parts: Parts; address: URL }) {
   const match = parts.page(address.pathname);
   if (!match) {
-    return <NotFound />;
+    return (
+      <NotFound>
+        <a href="/">To the shop</a>
+      </NotFound>
+    );
   }
   const { part, load, params } = match;
   // The key is the path: another product is another page, while a change of the query updates the same one.
   return <Mounting key={address.pathname} part={part} load={load} props={{ params, query: address.searchParams }} />;
-}
-
-function NotFound() {
-  useTitle("Not found");
-  return (
-    <>
-      <h1>Not found</h1>
-      <Empty title="There is no such page.">
-        <p>
-          <a href="/">To the shop</a>
-        </p>
-      </Empty>
-    </>
-  );
 }

@@ -1,9 +1,10 @@
 // The commands that the console has run, and the page of one of them.
 import { Await, Empty, useTitle } from "@shop/kit";
 import { useApi } from "../api.ts";
+import { date } from "../format.ts";
 import type { PageProps } from "../pages.ts";
 import "./act.css";
-import { Ending, formatClock, formatSeconds, Running } from "./running.tsx";
+import { Ending, formatSeconds, Running } from "./running.tsx";
 import type { Command } from "./types.ts";
 
 /** The list of commands, newest first. */
@@ -28,7 +29,7 @@ export function CommandsPage() {
                   </a>
                   <Ending command={command} />
                   <span class="soft small">
-                    {formatClock(command.start_time)}
+                    {date(command.start_time)}
                     {command.end_time !== null && `, ${formatSeconds(command.end_time - command.start_time)}`}
                   </span>
                 </li>

@@ -4,6 +4,7 @@ import { explain, Failure, Skeleton } from "@shop/kit";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post } from "../api.ts";
 import { Command as CommandText } from "../command.tsx";
+import { date } from "../format.ts";
 import type { Command, Progress } from "./types.ts";
 import { isVerdicts, Verdicts } from "./verdict.tsx";
 
@@ -62,7 +63,7 @@ export function Running({ id, onEnd }: { id: string; onEnd?: (() => void) | unde
       <div class="row act-status">
         <Ending command={progress} />
         <span class="soft small">
-          started {formatClock(progress.start_time)}
+          started {date(progress.start_time)}
           {progress.end_time !== null && `, took ${formatSeconds(progress.end_time - progress.start_time)}`}
         </span>
         {progress.running && <Stop command={progress} />}
@@ -123,10 +124,6 @@ function Output({ text, running }: { text: string; running: boolean }) {
       {text || (running ? "No output yet." : "No output.")}
     </pre>
   );
-}
-
-export function formatClock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
 }
 
 export function formatSeconds(seconds: number): string {

@@ -34,7 +34,6 @@ export type Workload = {
   version: string;
   replicas: number;
   ready: number;
-  updated: number;
   pods: Pod[];
 };
 

@@ -2,6 +2,7 @@
 import { Await, Empty, useTitle } from "@shop/kit";
 import { useState } from "preact/hooks";
 import { useApi } from "../api.ts";
+import { date } from "../format.ts";
 import type { PageProps } from "../pages.ts";
 import { Ready, restarts } from "./act.tsx";
 import { NumberField } from "./canaries.tsx";
@@ -98,7 +99,7 @@ function PodCard({ pod, params }: { pod: Pod; params: Record<string, string> }) 
           {isEnding ? "Terminating" : pod.ready ? "Ready" : pod.state === "Running" ? "not ready" : pod.state}
         </span>
         <span class="soft small">
-          {pod.address} {pod.version && `· ${pod.version} `}· since {new Date(pod.created).toLocaleString("en")}
+          {pod.address} {pod.version && `· ${pod.version} `}· since {date(pod.created)}
         </span>
       </p>
       <div class="scroll">

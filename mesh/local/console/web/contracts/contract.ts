@@ -1,4 +1,5 @@
 // What the console's API says about contracts.
+import { duration } from "../format.ts";
 
 /** Which share of the calls succeeds, and which share is fast. Null: it is not set, or does not apply. */
 export type Objective = {
@@ -114,13 +115,6 @@ export type Outcome = {
 /** Return the address of a method's page. */
 export function methodUrl(name: string): string {
   return `/contracts/${name}`;
-}
-
-/** Return a time in the largest unit in which it is a short number: "250 ms", "2 s". */
-export function duration(milliseconds: number): string {
-  return milliseconds < 1000
-    ? `${Number(milliseconds.toPrecision(3))} ms`
-    : `${Number((milliseconds / 1000).toPrecision(3))} s`;
 }
 
 /** Say who may call a method. */

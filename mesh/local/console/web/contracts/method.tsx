@@ -1,9 +1,10 @@
 // One method: what its contract says, what the proxies do, its recent calls, and a call to try.
 import { Await, useTitle } from "@shop/kit";
 import { useApi } from "../api.ts";
+import { duration } from "../format.ts";
 import type { PageProps } from "../pages.ts";
 import { whyUrl } from "../why/decision.ts";
-import { audience, duration, type MethodDetails, objectiveText, type Recent, repetition } from "./contract.ts";
+import { audience, type MethodDetails, objectiveText, type Recent, repetition } from "./contract.ts";
 import { Fields, FieldTable, short } from "./fields.tsx";
 import { Live, RecentCalls } from "./traffic.tsx";
 import { TryCall } from "./try.tsx";

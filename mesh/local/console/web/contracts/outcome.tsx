@@ -1,5 +1,6 @@
 // How a call ended.
-import { duration, type Outcome } from "./contract.ts";
+import { duration } from "../format.ts";
+import type { Outcome } from "./contract.ts";
 
 const ORDER = /\borders\/[a-z0-9-]{36}\b/g;
 

@@ -1,17 +1,10 @@
 // Every service with what it declares, and its methods with their rules and recent calls.
 import { Await, Empty, formatNumber, navigate, useTitle } from "@shop/kit";
 import { useApi } from "../api.ts";
+import { duration } from "../format.ts";
 import type { PageProps } from "../pages.ts";
 import { Budget } from "./budget.tsx";
-import {
-  audience,
-  duration,
-  type MethodSummary,
-  methodUrl,
-  objectiveText,
-  type Recent,
-  type Service,
-} from "./contract.ts";
+import { audience, type MethodSummary, methodUrl, objectiveText, type Recent, type Service } from "./contract.ts";
 import "./contracts.css";
 
 const REFRESH_MS = 15_000;

@@ -1,8 +1,9 @@
 // The calls of a method: those of the last hour, and what the proxies do with the next one.
 import { Await, formatNumber } from "@shop/kit";
 import { useApi } from "../api.ts";
+import { duration } from "../format.ts";
 import { Budget } from "./budget.tsx";
-import { duration, type Recent, type Treatment } from "./contract.ts";
+import type { Recent, Treatment } from "./contract.ts";
 
 /** The calls of the last hour by caller and status, and how they meet the objective. */
 export function RecentCalls({ recent }: { recent: Recent }) {

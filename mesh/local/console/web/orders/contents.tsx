@@ -1,5 +1,6 @@
 // The order itself: its lines and totals.
-import { date, money, times } from "./format.ts";
+import { date } from "../format.ts";
+import { money, times } from "./format.ts";
 import { type Order, valueName } from "./story.ts";
 
 export function Contents({ order }: { order: Order }) {

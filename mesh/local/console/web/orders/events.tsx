@@ -1,6 +1,6 @@
 // The events of an order: when each was published, and which consumers have processed it when.
 import { Skeleton } from "@shop/kit";
-import { clock, duration } from "./format.ts";
+import { clock, elapsed } from "./format.ts";
 import type { Entry, PublishedEvent } from "./story.ts";
 
 export function Events({
@@ -55,7 +55,7 @@ function Consumers({ event, entries }: { event: Entry; entries: readonly Entry[]
       {processed.map(({ service, time, failed }) => (
         <li key={service}>
           <span class={`badge ${failed ? "bad" : ""}`}>{service}</span>{" "}
-          <span class="soft small">+{duration(Math.max(0, time - event.time))}</span>
+          <span class="soft small">+{elapsed(Math.max(0, time - event.time))}</span>
         </li>
       ))}
     </ul>

@@ -1,5 +1,6 @@
-// Times, durations and amounts, as an engineer reads them.
+// The times and amounts of a story.
 import { formatMoney } from "@shop/kit";
+import { dateOf } from "../format.ts";
 import type { Amount } from "./story.ts";
 
 const NANOS = 1_000_000_000;
@@ -10,20 +11,14 @@ const CLOCK = new Intl.DateTimeFormat(navigator.languages as string[], {
   fractionalSecondDigits: 3,
   hourCycle: "h23",
 });
-const DATE = new Intl.DateTimeFormat(navigator.languages as string[], { dateStyle: "medium", timeStyle: "medium" });
 
 /** Return a time of the day with milliseconds. `time` is RFC 3339, or seconds since 1970. */
 export function clock(time: string | number): string {
   return CLOCK.format(dateOf(time));
 }
 
-/** Return a date with its time. */
-export function date(time: string | number): string {
-  return DATE.format(dateOf(time));
-}
-
 /** Return a duration in the unit that suits it: "0.25 ms", "62 ms", "12.4 s". */
-export function duration(seconds: number): string {
+export function elapsed(seconds: number): string {
   const milliseconds = seconds * 1000;
   if (Math.abs(milliseconds) < 10) {
     return `${milliseconds.toFixed(milliseconds ? 2 : 0)} ms`;
@@ -51,8 +46,4 @@ export function times(amount: Amount, quantity: number): Amount {
   const nanos = (amount.nanos ?? 0) * quantity;
   const units = BigInt(amount.units ?? 0) * BigInt(quantity) + BigInt(Math.floor(nanos / NANOS));
   return { ...amount, units: String(units), nanos: nanos % NANOS };
-}
-
-function dateOf(time: string | number): Date {
-  return new Date(typeof time === "number" ? time * 1000 : time);
 }

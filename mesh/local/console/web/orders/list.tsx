@@ -1,7 +1,7 @@
 // The orders that were processed last, and a search by id.
 import { Await, Empty, navigate, useTitle } from "@shop/kit";
 import { useApi } from "../api.ts";
-import { date } from "./format.ts";
+import { date } from "../format.ts";
 import "./orders.css";
 import { colourOf, type RecentOrder } from "./story.ts";
 

@@ -1,6 +1,6 @@
 // The steps of the saga, the events and their consumers, by time.
 import { flagMeaning } from "../topology/figures.ts";
-import { clock, duration } from "./format.ts";
+import { clock, elapsed } from "./format.ts";
 import { colourOf, type Entry } from "./story.ts";
 
 /** Kind of an entry → what it says in front of the title. */
@@ -38,7 +38,7 @@ export function Timeline({ entries }: { entries: readonly Entry[] }) {
           start = entry.time;
           rows.push(
             <li key={`pause ${keyOf(entry)}`} class="timeline-pause">
-              {duration(pause)} later
+              {elapsed(pause)} later
             </li>,
           );
         }
@@ -53,7 +53,7 @@ function Row({ entry, start }: { entry: Entry; start: number }) {
   return (
     <li class={`timeline-entry kind-${entry.kind} ${entry.failed ? "is-failed" : ""}`}>
       <time class="timeline-time" dateTime={new Date(entry.time * 1000).toISOString()} title={clock(entry.time)}>
-        +{duration(entry.time - start)}
+        +{elapsed(entry.time - start)}
       </time>
       <div class="timeline-what">
         <span class="timeline-kind">{WORDS[entry.kind]?.(entry) ?? entry.kind}</span> <Title entry={entry} />{" "}
@@ -66,7 +66,7 @@ function Row({ entry, start }: { entry: Entry; start: number }) {
         )}
         {entry.note && <span class="timeline-note">{entry.note}</span>}
       </div>
-      <span class="timeline-took">{entry.seconds === null ? "" : duration(entry.seconds)}</span>
+      <span class="timeline-took">{entry.seconds === null ? "" : elapsed(entry.seconds)}</span>
     </li>
   );
 }

@@ -1,5 +1,5 @@
 // The traces of an order as waterfalls.
-import { clock, duration } from "./format.ts";
+import { clock, elapsed } from "./format.ts";
 import type { Bar, Waterfall } from "./story.ts";
 
 const INDENT_REM = 0.75;
@@ -15,7 +15,7 @@ export function Trace({ traces }: { traces: readonly Waterfall[] }) {
           <figcaption class="small">
             <span class="story-id">{trace.id}</span>{" "}
             <span class="soft">
-              {clock(trace.start)} · {trace.bars.length} spans · {duration(trace.seconds)}
+              {clock(trace.start)} · {trace.bars.length} spans · {elapsed(trace.seconds)}
             </span>
           </figcaption>
           <div class="scroll" tabIndex={0} role="region" aria-label={`Spans of the trace ${trace.id}`}>
@@ -53,7 +53,7 @@ function Row({ bar, seconds }: { bar: Bar; seconds: number }) {
         {bar.proxy && <span class="soft"> proxy</span>}
       </td>
       <td style={{ paddingLeft: `${bar.depth * INDENT_REM + 0.5}rem` }}>{bar.text}</td>
-      <td class="number">{duration(bar.seconds)}</td>
+      <td class="number">{elapsed(bar.seconds)}</td>
       <td class="waterfall-when">
         <span class={`waterfall-bar ${kind}`} style={{ left: share(bar.start), width: share(bar.seconds) }} />
       </td>

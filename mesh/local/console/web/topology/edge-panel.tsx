@@ -1,9 +1,10 @@
 // The details of an edge: the methods that the contract allows there, their rules, and what the proxies do.
 import { Await } from "@shop/kit";
 import { useApi } from "../api.ts";
+import { duration } from "../format.ts";
 import type { EdgeDetail, Link } from "./api.ts";
 import { Events } from "./events.tsx";
-import { duration, edgeLevel, rate, share, TRANSPORTS, title } from "./figures.ts";
+import { edgeLevel, rate, share, TRANSPORTS, title } from "./figures.ts";
 import { Methods } from "./methods.tsx";
 import { REFRESH_MS } from "./page.tsx";
 import { Rules } from "./rules.tsx";

@@ -1,6 +1,7 @@
 // The events of an edge: their types, how late they are, and what could not be processed.
+
+import { duration } from "../format.ts";
 import type { Stream } from "./api.ts";
-import { duration } from "./figures.ts";
 
 /** The types of the events, with what has become of them. */
 export function Events({ stream }: { stream: Stream }) {

@@ -107,17 +107,6 @@ export function share(part: number | null, whole: number | null): string {
   return `${percent === 0 || percent >= 10 ? Math.round(percent) : Number(percent.toPrecision(2))} %`;
 }
 
-/** "4.9 ms", "1.2 s". */
-export function duration(milliseconds: number | null): string {
-  if (milliseconds === null) {
-    return "–";
-  }
-  if (milliseconds >= 1000) {
-    return `${Number((milliseconds / 1000).toPrecision(2))} s`;
-  }
-  return `${milliseconds >= 10 ? Math.round(milliseconds) : Number(milliseconds.toPrecision(2))} ms`;
-}
-
 export function mebibytes(bytes: number | null): string {
   return bytes === null ? "–" : `${Math.round(bytes / MEBIBYTE)} MiB`;
 }

@@ -1,6 +1,8 @@
 // The methods of an edge: their rules and recent calls.
+
+import { duration } from "../format.ts";
 import type { EdgeDetail, Limit, Method, Route } from "./api.ts";
-import { duration, flagMeaning, shortName, statusLevel, statusName } from "./figures.ts";
+import { flagMeaning, shortName, statusLevel, statusName } from "./figures.ts";
 
 /** All methods, one below the other. */
 export function Methods({ detail, methods }: { detail: EdgeDetail; methods: readonly Method[] }) {

@@ -2,10 +2,11 @@
 import { Await } from "@shop/kit";
 import { useApi } from "../api.ts";
 import { Command } from "../command.tsx";
+import { duration } from "../format.ts";
 import { toEdge } from "./address.ts";
 import type { Edge, Graph, Node, NodeDetail } from "./api.ts";
 import { Links } from "./edge-panel.tsx";
-import { duration, mebibytes, nodeLevel, rate, replicas, title, versions } from "./figures.ts";
+import { mebibytes, nodeLevel, rate, replicas, title, versions } from "./figures.ts";
 import { REFRESH_MS } from "./page.tsx";
 
 /** The panel of a node, now or at an earlier time. */

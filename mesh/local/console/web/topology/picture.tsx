@@ -1,8 +1,9 @@
 // The picture of the graph.
 import { useMemo } from "preact/hooks";
+import { duration } from "../format.ts";
 import { follow, toEdge, toNode } from "./address.ts";
 import type { Edge, Graph, Node } from "./api.ts";
-import { duration, edgeLevel, nodeLevel, rate, replicas, share, TRANSPORTS, title, versions } from "./figures.ts";
+import { edgeLevel, nodeLevel, rate, replicas, share, TRANSPORTS, title, versions } from "./figures.ts";
 import { type Box, curve, type Placed, place } from "./layout.ts";
 import { Lock } from "./lock.tsx";
 

@@ -1,7 +1,9 @@
 // All edges as a table: the same as the picture, for screen readers and phones.
+
+import { duration } from "../format.ts";
 import { toEdge } from "./address.ts";
 import type { Edge, Graph } from "./api.ts";
-import { duration, edgeLevel, rate, share, TRANSPORTS, title } from "./figures.ts";
+import { edgeLevel, rate, share, TRANSPORTS, title } from "./figures.ts";
 
 const WORDS = { calls: "calls", pages: "pages, reflection", publishes: "publishes", consumes: "consumed by" };
 
