@@ -62,7 +62,7 @@ async def test_calls_show_on_their_edge_by_method_and_status(mesh: Mesh, desk: V
             assert await status_of(missing) is grpc.StatusCode.NOT_FOUND
     page = (await desk("/?edge=shop-gateway~inventory", size=PHONE)).page
     one = details(page).get_by_role("listitem").filter(has_text="GetStock")
-    await expect(one.get_by_text(f"NOT_FOUND {CALLS}", exact=True)).to_be_visible()
+    await expect(one.get_by_text(f"NOT_FOUND {CALLS}", exact=True)).to_be_visible(timeout=WINDOW_MS)
     # A missing stock is no fault of the service.
     await expect(page.locator('tr[data-row="shop-gateway~inventory"]')).to_contain_text("0 %")
 
